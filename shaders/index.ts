@@ -1,0 +1,34 @@
+// The list of kernel files. A kernel is one .wgsl file beside this one; adding a kernel means adding its name.
+
+/** Names of all kernels, without `.wgsl`. */
+// biome-ignore format: one kernel a line
+export const kernelNames = [
+  'elementwise-unary',
+  'elementwise-binary',
+  'reduce',
+  'strided-copy',
+  'layer-norm',
+  'softmax',
+  'cross-entropy',
+  'l2-normalize',
+  'matmul-register',
+  'matmul-subgroup',
+  'matmul-tiled',
+  'random',
+  'straight-through',
+  'gradient-norm',
+  'adam',
+  'embedding',
+  'patchify',
+  'convolution',
+  'pooling',
+  'top-k',
+  'cast',
+] as const;
+
+export type KernelName = (typeof kernelNames)[number];
+
+/** Where a kernel's text is. */
+export function kernelUrl(name: KernelName): URL {
+  return new URL(`./${name}.wgsl`, import.meta.url);
+}

@@ -1,0 +1,118 @@
+// Softmax over rows: x, y, dy, dx [rows, n].
+//   forward:   y = exp(x - max) / sum exp(x - max) over the elements that take part, 0 elsewhere
+//   backward:  dx = y (dy - sum dy y)
+// With MASKED, element i of a row takes part where mask is not 0; the mask is walked with strides over up to four
+// leading dimensions (0 where it repeats) and `step` along the row. A row without any part is all zeros.
+// LANES invocations share a row, a workgroup owns ROWS rows: 1 x 8 on CPU adapters (a SIMD lane walks its
+// row alone), up to 256 x 1 on GPUs. The exponentials are computed twice: that is cheaper than keeping them
+// in private or storage memory, and x stays in the cache. n counts Elements: vec4f where rows divide into them.
+
+alias Element = f32;
+const SHARE: f32 = 0.25; // 1 for vec4f, 1/4 for f32: what each of vec4f(element)'s components counts for
+const LANES: u32 = 1u;
+const ROWS: u32 = 8u;
+const MASKED: bool = false; // with Element = f32 only
+
+const THREADS: u32 = LANES * ROWS;
+const LOWEST: f32 = -3.4028234e38;
+
+struct Params {
+  rows: u32,
+  n: u32,
+  first_row: u32, // of this dispatch in the whole tensor, for the mask
+  size_1: u32, size_2: u32, size_3: u32,
+  stride_0: u32, stride_1: u32, stride_2: u32, stride_3: u32,
+  step: u32,
+}
+
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read> x: array<Element>;
+@group(0) @binding(2) var<storage, read> mask: array<i32>;
+@group(0) @binding(3) var<storage, read_write> y: array<Element>;
+@group(0) @binding(4) var<storage, read> dy: array<Element>;
+@group(0) @binding(5) var<storage, read_write> dx: array<Element>;
+
+var<workgroup> shared_values: array<f32, THREADS>;
+
+fn total(e: Element) -> f32 {
+  return dot(vec4f(e), vec4f(SHARE));
+}
+
+fn largest(e: Element) -> f32 {
+  let v = vec4f(e);
+  return max(max(v.x, v.y), max(v.z, v.w));
+}
+
+// The sum, or the maximum, over the lanes of a row, in every one of them.
+fn across(v: f32, thread: u32, maximum: bool) -> f32 {
+  if LANES == 1u { return v; }
+  shared_values[thread] = v;
+  workgroupBarrier();
+  for (var half = LANES / 2u; half > 0u; half /= 2u) {
+    if thread % LANES < half {
+      let a = shared_values[thread];
+      let b = shared_values[thread + half];
+      shared_values[thread] = select(a + b, max(a, b), maximum);
+    }
+    workgroupBarrier();
+  }
+  let result = shared_values[thread - thread % LANES];
+  workgroupBarrier();
+  return result;
+}
+
+// Where a row's mask begins.
+fn mask_base(row: u32) -> u32 {
+  if !MASKED { return 0u; }
+  let i = params.first_row + row;
+  let i3 = i % params.size_3;
+  let above3 = i / params.size_3;
+  let i2 = above3 % params.size_2;
+  let above2 = above3 / params.size_2;
+  return (above2 / params.size_1) * params.stride_0 + (above2 % params.size_1) * params.stride_1
+    + i2 * params.stride_2 + i3 * params.stride_3;
+}
+
+fn takes_part(base: u32, i: u32) -> bool {
+  if !MASKED { return true; }
+  return mask[base + i * params.step] != 0;
+}
+
+@compute @workgroup_size(THREADS)
+fn forward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u,
+           @builtin(local_invocation_index) thread: u32) {
+  let row = (group.y * groups.x + group.x) * ROWS + thread / LANES;
+  // Rows past the last are empty, so that all invocations reach the barriers.
+  let n = select(0u, params.n, row < params.rows);
+  let base = row * params.n;
+  let parts = mask_base(row);
+
+  var own_top = Element(LOWEST);
+  for (var i = thread % LANES; i < n; i += LANES) {
+    own_top = max(own_top, select(Element(LOWEST), x[base + i], takes_part(parts, i)));
+  }
+  let top = across(largest(own_top), thread, true);
+
+  // max may drop a NaN; the exponentials bring it back.
+  var own_sum = Element();
+  for (var i = thread % LANES; i < n; i += LANES) {
+    own_sum += select(Element(), exp(x[base + i] - top), takes_part(parts, i));
+  }
+  let scale = 1.0 / across(total(own_sum), thread, false);
+
+  for (var i = thread % LANES; i < n; i += LANES) {
+    y[base + i] = select(Element(), exp(x[base + i] - top) * scale, takes_part(parts, i));
+  }
+}
+
+@compute @workgroup_size(THREADS)
+fn backward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u,
+            @builtin(local_invocation_index) thread: u32) {
+  let row = (group.y * groups.x + group.x) * ROWS + thread / LANES;
+  let n = select(0u, params.n, row < params.rows);
+  let base = row * params.n;
+  var own = Element();
+  for (var i = thread % LANES; i < n; i += LANES) { own += dy[base + i] * y[base + i]; }
+  let sum = across(total(own), thread, false);
+  for (var i = thread % LANES; i < n; i += LANES) { dx[base + i] = y[base + i] * (dy[base + i] - sum); }
+}

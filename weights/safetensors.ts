@@ -1,0 +1,147 @@
+// Reads and writes safetensors files: eight bytes of header length, a JSON header, then the tensors'
+// bytes in little-endian order (https://huggingface.co/docs/safetensors, "Format"). Tensors are read one by
+// one from disk; nothing is held twice. Knows nothing of devices and of networks.
+
+import { type ByteSource, openFile } from './byte-source.ts';
+import { WeightsError } from './errors.ts';
+import { bf16ToF32, f16ToF32 } from './half.ts';
+import { parseHeader, type SafetensorsDtype, type TensorInfo } from './safetensors-header.ts';
+
+export type { SafetensorsDtype, TensorInfo } from './safetensors-header.ts';
+
+/** The format's own limit, against headers made to exhaust memory. */
+const mostHeaderBytes = 100_000_000;
+
+/** Elements as they are stored; F16 and BF16 as their bits. */
+export type StoredArray =
+  | Float64Array<ArrayBuffer>
+  | Float32Array<ArrayBuffer>
+  | Uint16Array<ArrayBuffer>
+  | Int8Array<ArrayBuffer>
+  | Int16Array<ArrayBuffer>
+  | Int32Array<ArrayBuffer>
+  | BigInt64Array<ArrayBuffer>
+  | Uint8Array<ArrayBuffer>
+  | Uint32Array<ArrayBuffer>
+  | BigUint64Array<ArrayBuffer>;
+
+const storedAs = {
+  F64: Float64Array,
+  F32: Float32Array,
+  F16: Uint16Array,
+  BF16: Uint16Array,
+  I64: BigInt64Array,
+  I32: Int32Array,
+  I16: Int16Array,
+  I8: Int8Array,
+  U64: BigUint64Array,
+  U32: Uint32Array,
+  U16: Uint16Array,
+  U8: Uint8Array,
+  BOOL: Uint8Array,
+} as const satisfies Record<SafetensorsDtype, unknown>;
+
+/** Opens the file at `path`; see `readSafetensors`. */
+export async function openSafetensors(path: string): Promise<Safetensors> {
+  const source = await openFile(path);
+  try {
+    return await readSafetensors(source);
+  } catch (error) {
+    await source.close();
+    throw error;
+  }
+}
+
+/**
+ * Reads and checks the header of a safetensors file. Throws WeightsError, one line with the file and the tensor,
+ * for whatever is wrong with it: no number from the header is used before it was held against the file's size.
+ */
+export async function readSafetensors(source: ByteSource): Promise<Safetensors> {
+  const bad = (what: string) => new WeightsError(`${source.name}: ${what}`);
+  if (source.size < 8) throw bad(`not a safetensors file: ${source.size} bytes, expected at least 8`);
+  const length = new DataView((await source.read(0, 8)).buffer).getBigUint64(0, true);
+  if (length > BigInt(mostHeaderBytes)) {
+    throw bad(`not a safetensors file: a header of ${length} bytes, expected at most ${mostHeaderBytes}`);
+  }
+  if (length > BigInt(source.size - 8)) {
+    throw bad(`truncated: a header of ${length} bytes in a file of ${source.size}`);
+  }
+  const header = await source.read(8, Number(length));
+  const start = 8 + header.length;
+  const { tensors, metadata } = parseHeader(source.name, header, source.size - start);
+  return new Safetensors(source, start, tensors, metadata);
+}
+
+/** An open safetensors file. */
+export class Safetensors {
+  /** Names of the tensors, in the order of their bytes in the file. */
+  readonly names: readonly string[];
+  readonly metadata: Readonly<Record<string, string>>;
+  #source: ByteSource;
+  #start: number;
+  #tensors: ReadonlyMap<string, TensorInfo>;
+
+  /** Made by `readSafetensors`; the tensors' offsets count from byte `start` of the source. */
+  constructor(
+    source: ByteSource,
+    start: number,
+    tensors: ReadonlyMap<string, TensorInfo>,
+    metadata: Readonly<Record<string, string>>,
+  ) {
+    this.names = [...tensors.keys()];
+    this.metadata = metadata;
+    this.#source = source;
+    this.#start = start;
+    this.#tensors = tensors;
+  }
+
+  /** What the file says of a tensor. Throws WeightsError when it has none of that name. */
+  info(name: string): TensorInfo {
+    const info = this.#tensors.get(name);
+    if (!info) throw new WeightsError(`${this.#source.name}: tensor '${name}' is missing`);
+    return info;
+  }
+
+  /** The elements as they are stored, F16 and BF16 as bits. */
+  async read(name: string): Promise<StoredArray> {
+    const { dtype, offset, bytes } = this.info(name);
+    const data = await this.#source.read(this.#start + offset, bytes);
+    // The buffer is the tensor's own, so this is a view and no copy. Every platform of WebGPU is little-endian.
+    return new storedAs[dtype](data.buffer);
+  }
+
+  /** The elements of an F32, F16 or BF16 tensor as float32. Throws WeightsError for other dtypes. */
+  async readFloats(name: string): Promise<Float32Array<ArrayBuffer>> {
+    const { dtype } = this.info(name);
+    if (dtype !== 'F32' && dtype !== 'F16' && dtype !== 'BF16') {
+      throw new WeightsError(`${this.#source.name}: tensor '${name}' is ${dtype}, expected F32, F16 or BF16`);
+    }
+    const data = await this.read(name);
+    if (dtype === 'F32') return data as Float32Array<ArrayBuffer>;
+    return (dtype === 'F16' ? f16ToF32 : bf16ToF32)(data as Uint16Array<ArrayBuffer>);
+  }
+
+  /**
+   * The elements of an I32, I64, U8 or BOOL tensor as int32. Throws WeightsError for other dtypes and for a
+   * value that an int32 cannot hold.
+   */
+  async readIntegers(name: string): Promise<Int32Array<ArrayBuffer>> {
+    const { dtype } = this.info(name);
+    if (dtype !== 'I32' && dtype !== 'I64' && dtype !== 'U8' && dtype !== 'BOOL') {
+      throw new WeightsError(
+        `${this.#source.name}: tensor '${name}' is ${dtype}, expected I32, I64, U8 or BOOL`,
+      );
+    }
+    const data = await this.read(name);
+    if (data instanceof Int32Array) return data;
+    if (!(data instanceof BigInt64Array)) return Int32Array.from(data as Uint8Array);
+    return Int32Array.from(data, (value) => {
+      if (BigInt.asIntN(32, value) === value) return Number(value);
+      throw new WeightsError(`${this.#source.name}: tensor '${name}' holds ${value}, which is no int32`);
+    });
+  }
+
+  close(): Promise<void> {
+    return this.#source.close();
+  }
+}
