@@ -107,7 +107,10 @@ export class Device {
       limitBytes: limits.maxBufferSize,
       budgetBytes: options.memoryBudgetBytes ?? Number.POSITIVE_INFINITY,
     };
-    this.#pool = new BufferPool(gpu, this.counters, budget, () => this.#kernels.forgetBindGroups());
+    this.#pool = new BufferPool(gpu, this.counters, budget, {
+      beforeDestroy: () => this.#recorder.submit(),
+      afterDestroy: () => this.#kernels.forgetBindGroups(),
+    });
     this.tuner = new Tuner(this);
     gpu.lost.then(({ message }) => {
       this.#lost ??= new DeviceLostError(`the device was lost: ${message || 'no reason given'}`);
@@ -157,7 +160,7 @@ export class Device {
   empty(shape: Shape, dtype: Dtype, name: string): Tensor {
     this.#check();
     checkShape(shape, name);
-    const bytes = Math.ceil((sizeOf(shape) * bytesPerElement(dtype)) / 4) * 4;
+    const bytes = sizeOf(shape) * bytesPerElement(dtype);
     const storage = this.#pool.acquire(bytes, `${name} [${shape}] ${dtype}`);
     return this.#make(shape, dtype, name, storage, 0);
   }
@@ -188,21 +191,19 @@ export class Device {
   /** Fills a tensor with zeros. */
   clear(tensor: Tensor): void {
     this.#check();
-    const { storage, offset, size } = tensor.range();
-    this.#recorder.clear(storage.buffer, offset, size);
+    this.#recorder.clear(tensor.storage.buffer, tensor.offset, wordBytes(tensor.bytes));
   }
 
   /** Copies elements from one tensor into another of the same dtype; positions and count in elements, byte offsets multiples of 4. */
   copy(from: Tensor, to: Tensor, count = from.size, fromFirst = 0, toFirst = 0): void {
     this.#check();
-    const source = from.range(fromFirst, count);
-    const target = to.range(toFirst, count);
+    const bytes = bytesPerElement(from.dtype);
     this.#recorder.copy(
-      source.storage.buffer,
-      source.offset,
-      target.storage.buffer,
-      target.offset,
-      source.size,
+      from.storage.buffer,
+      from.offset + fromFirst * bytes,
+      to.storage.buffer,
+      to.offset + toFirst * bytes,
+      wordBytes(count * bytes),
     );
   }
 
@@ -270,8 +271,8 @@ export class Device {
   async read<D extends Dtype = Dtype>(tensor: Tensor): Promise<HostArrays[D]> {
     this.#check();
     this.#checkOwner('read', tensor);
-    const { storage, offset, size } = tensor.range();
-    const { size: elements, dtype } = tensor;
+    const { storage, offset, dtype, size: elements } = tensor;
+    const size = wordBytes(tensor.bytes);
     const staging = this.#stagingBuffer(size);
     this.#recorder.copy(storage.buffer, offset, staging, 0, size);
     this.#recorder.submit();
@@ -309,7 +310,6 @@ export class Device {
 
   /** Gives buffers that no tensor uses back to the driver. */
   trim(): void {
-    this.#recorder.submit();
     this.#pool.trim();
   }
 
@@ -375,6 +375,11 @@ export class Device {
       usage: GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST,
     });
   }
+}
+
+/** Copies move whole 32-bit words: an odd count of float16 is padded. */
+function wordBytes(bytes: number): number {
+  return Math.ceil(bytes / 4) * 4;
 }
 
 /** Splits a count of workgroups over x and y, where one dimension would be too long. */

@@ -40,6 +40,14 @@ export class Storage {
   }
 }
 
+/** What must happen around the destruction of buffers. */
+export interface PoolHooks {
+  /** Submits recorded commands, which may use the buffers. */
+  beforeDestroy: () => void;
+  /** Forgets what was cached for the buffers. */
+  afterDestroy: () => void;
+}
+
 let nextId = 1;
 
 /** The pool of one device. `limitBytes` is the largest buffer, `budgetBytes` the most to hold in all. */
@@ -49,19 +57,19 @@ export class BufferPool {
   #free = new Map<number, Storage[]>();
   #limitBytes: number;
   #budgetBytes: number;
-  #onDestroy: (storage: Storage) => void;
+  #hooks: PoolHooks;
 
   constructor(
     gpu: GPUDevice,
     counters: Counters,
     limits: { limitBytes: number; budgetBytes: number },
-    onDestroy: (storage: Storage) => void,
+    hooks: PoolHooks,
   ) {
     this.#gpu = gpu;
     this.#counters = counters;
     this.#limitBytes = limits.limitBytes;
     this.#budgetBytes = limits.budgetBytes;
-    this.#onDestroy = onDestroy;
+    this.#hooks = hooks;
   }
 
   /** A storage of at least `bytes` bytes, contents undefined. `name` is the tensor's, for errors. */
@@ -74,24 +82,30 @@ export class BufferPool {
     return storage;
   }
 
-  /** Takes back a storage that no tensor holds any more. */
+  /**
+   * Takes back a storage that no tensor holds any more. The oldest buffer of a size is handed out first, so
+   * that a repeated sequence of requests meets the same buffers, and with them cached bind groups.
+   */
   recycle(storage: Storage): void {
     this.#counters.liveBytes -= storage.capacity;
-    const list = this.#free.get(storage.capacity);
-    if (list) list.push(storage);
-    else this.#free.set(storage.capacity, [storage]);
+    const list = this.#free.get(storage.capacity) ?? [];
+    this.#free.set(storage.capacity, list);
+    let at = list.length;
+    while (at > 0 && list[at - 1]!.id < storage.id) at--;
+    list.splice(at, 0, storage);
   }
 
-  /** Destroys every buffer that waits. Recorded commands that use them must have been submitted. */
+  /** Destroys every buffer that waits. */
   trim(): void {
+    this.#hooks.beforeDestroy();
     for (const list of this.#free.values()) {
       for (const storage of list) {
         storage.buffer.destroy();
         this.#counters.reservedBytes -= storage.capacity;
-        this.#onDestroy(storage);
       }
     }
     this.#free.clear();
+    this.#hooks.afterDestroy();
   }
 
   #create(capacity: number, name: string): Storage {

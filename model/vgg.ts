@@ -1,8 +1,8 @@
 // VGG16 (Simonyan and Zisserman 2015, configuration D) up to its second fully connected layer: the gate's
 // feature of an image. Frozen: forward only. Parameters are named as torchvision's.
 
-import { relu } from '../engine/ops/elementwise.ts';
 import { conv3x3 } from '../engine/ops/convolution.ts';
+import { relu } from '../engine/ops/elementwise.ts';
 import { linear } from '../engine/ops/linear.ts';
 import { adaptiveAveragePool, maxPool2x2 } from '../engine/ops/pooling.ts';
 import { reshape } from '../engine/ops/shape.ts';
@@ -42,7 +42,9 @@ export function vggFeatures(parameters: Parameters, config: VggConfig, pixels: T
         index += 1;
       } else {
         const module = parameters.under(`features.${index}`);
-        x = conv3x3(x, module.get('weight', [layer, channels, 3, 3]), module.get('bias', [layer]), { relu: true });
+        x = conv3x3(x, module.get('weight', [layer, channels, 3, 3]), module.get('bias', [layer]), {
+          relu: true,
+        });
         channels = layer;
         index += 2;
       }

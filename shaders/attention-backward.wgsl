@@ -118,14 +118,14 @@ fn queries(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index)
   for (var first = 0u; first < end; first += STEP) {
     if STAGED {
       for (var i = lane; i < STEP * FOURS; i += ROWS) {
-        let from = row_start(batch, head, params.lk, first + i / FOURS);
-        tile_a[i] = k_four(from, i % FOURS);
-        tile_b[i] = v_four(from, i % FOURS);
+        let other = row_start(batch, head, params.lk, first + i / FOURS);
+        tile_a[i] = k_four(other, i % FOURS);
+        tile_b[i] = v_four(other, i % FOURS);
       }
       workgroupBarrier();
     }
     for (var j = 0u; j < min(STEP, end - first); j++) {
-      let from = row_start(batch, head, params.lk, first + j);
+      let other = row_start(batch, head, params.lk, first + j);
       var key: array<vec4f, FOURS>;
       var score = vec4f();
       var dp = vec4f();
@@ -134,8 +134,8 @@ fn queries(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index)
           key[f] = tile_a[j * FOURS + f];
           dp = fma(own_dout[f], tile_b[j * FOURS + f], dp);
         } else {
-          key[f] = k_four(from, f);
-          dp = fma(own_dout[f], v_four(from, f), dp);
+          key[f] = k_four(other, f);
+          dp = fma(own_dout[f], v_four(other, f), dp);
         }
         score = fma(own_q[f], key[f], score);
       }
@@ -173,15 +173,15 @@ fn keys(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
   for (var first = begin; first < params.lq; first += STEP) {
     if STAGED {
       for (var i = lane; i < STEP * FOURS; i += ROWS) {
-        let from = row_start(batch, head, params.lq, first + i / FOURS);
-        tile_a[i] = q_four(from, i % FOURS);
-        tile_b[i] = dout_four(from, i % FOURS);
+        let other = row_start(batch, head, params.lq, first + i / FOURS);
+        tile_a[i] = q_four(other, i % FOURS);
+        tile_b[i] = dout_four(other, i % FOURS);
       }
       workgroupBarrier();
     }
     for (var j = 0u; j < min(STEP, params.lq - first); j++) {
       let query = first + j;
-      let from = row_start(batch, head, params.lq, query);
+      let other = row_start(batch, head, params.lq, query);
       var q_row: array<vec4f, FOURS>;
       var dout_row: array<vec4f, FOURS>;
       var score = vec4f();
@@ -191,8 +191,8 @@ fn keys(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
           q_row[f] = tile_a[j * FOURS + f];
           dout_row[f] = tile_b[j * FOURS + f];
         } else {
-          q_row[f] = q_four(from, f);
-          dout_row[f] = dout_four(from, f);
+          q_row[f] = q_four(other, f);
+          dout_row[f] = dout_four(other, f);
         }
         score = fma(own_k[f], q_row[f], score);
         dp = fma(own_v[f], dout_row[f], dp);

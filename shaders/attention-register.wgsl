@@ -202,6 +202,8 @@ fn attention(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_inde
   }
   workgroupBarrier();
 
+  // A bound unknown to the compiler: unrolled, this loop would be most of the compile time.
+  let fours = select(FOURS, 0u, params.lk == 0u);
   var sums: array<vec4f, 16u * PANELS>; // [panel, query]
   // The running (top, total) of the rows lane and lane + 8.
   var low = vec2f(LOWEST, 0.0);
@@ -213,7 +215,7 @@ fn attention(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_inde
     var s04 = vec4f(); var s05 = vec4f(); var s06 = vec4f(); var s07 = vec4f();
     var s08 = vec4f(); var s09 = vec4f(); var s10 = vec4f(); var s11 = vec4f();
     var s12 = vec4f(); var s13 = vec4f(); var s14 = vec4f(); var s15 = vec4f();
-    for (var f = 0u; f < FOURS; f++) {
+    for (var f = 0u; f < fours; f++) {
       let block = k_block(k_base, key, 4u * f);
       let row = f * 16u;
       s00 += block * q_tile[row + 0u];
@@ -314,8 +316,8 @@ fn attention(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_inde
     workgroupBarrier();
   }
 
-  inverse_tile[lane] = select(0.0, 1.0 / low.y, low.y > 0.0);
-  inverse_tile[lane + 8u] = select(0.0, 1.0 / high.y, high.y > 0.0);
+  inverse_tile[lane] = select(0.0, 1.0 / low.y, low.y != 0.0); // true for NaN too, which must be seen
+  inverse_tile[lane + 8u] = select(0.0, 1.0 / high.y, high.y != 0.0);
   workgroupBarrier();
   for (var r = 0u; r < 16u; r++) {
     if (query0 + r < params.lq) {
@@ -330,9 +332,9 @@ fn attention(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_inde
   }
   let lse_row = (batch * params.heads + head) * params.lq + query0 + lane;
   if (query0 + lane < params.lq) {
-    lse[lse_row] = select(NO_KEYS, low.x + log(low.y), low.y > 0.0);
+    lse[lse_row] = select(NO_KEYS, low.x + log(low.y), low.y != 0.0);
   }
   if (query0 + 8u + lane < params.lq) {
-    lse[lse_row + 8u] = select(NO_KEYS, high.x + log(high.y), high.y > 0.0);
+    lse[lse_row + 8u] = select(NO_KEYS, high.x + log(high.y), high.y != 0.0);
   }
 }

@@ -275,7 +275,7 @@ fn attention(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_inde
     if (query >= params.lq) {
       continue;
     }
-    let any = total[r] > 0.0;
+    let any = total[r] != 0.0; // true for NaN too, which must be seen
     let inverse = select(0.0, 1.0 / total[r], any);
     let row = (batch * params.lq + query) * params.o_stride + column;
     for (var panel = 0u; panel < PANELS; panel++) {

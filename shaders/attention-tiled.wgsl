@@ -112,7 +112,7 @@ fn attention(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_inde
   if (query >= params.lq) {
     return;
   }
-  let any = total > 0.0;
+  let any = total != 0.0; // true for NaN too, which must be seen
   let inverse = select(0.0, 1.0 / total, any);
   let o_first = (batch * params.lq + query) * params.o_stride + column;
   for (var d = 0u; d < HEAD_SIZE; d++) {

@@ -1,4 +1,4 @@
-// y = x (*) weight + bias, and ReLU on request: convolution 3 x 3, stride 1, zero padding 1, by direct sums in f32.
+// y = x (*) weight + bias, and ReLU on request: 3 x 3, stride 1, zero padding 1, by direct sums in f32.
 // x: [B, C, H, W]; weight: [O, C, 3, 3] (TRANSPOSED: [C, 3, 3, O]); bias: [O]; y: [B, O, H, W].
 // `pad` first copies x into planes with a border of zeros, wide enough for whole tiles, so that the loop
 // needs no tests. In `forward` an invocation owns 4 output channels, LANES apart, of a tile of 7 rows x
@@ -121,13 +121,20 @@ fn forward(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index)
   var at = group.z * params.in_channels * plane + row * line + column;
 
   // p12: the four channels' sums for row 1, column 2 of the tile.
-  var p00 = vec4f(); var p01 = vec4f(); var p02 = vec4f(); var p03 = vec4f(); var p04 = vec4f(); var p05 = vec4f(); var p06 = vec4f();
-  var p10 = vec4f(); var p11 = vec4f(); var p12 = vec4f(); var p13 = vec4f(); var p14 = vec4f(); var p15 = vec4f(); var p16 = vec4f();
-  var p20 = vec4f(); var p21 = vec4f(); var p22 = vec4f(); var p23 = vec4f(); var p24 = vec4f(); var p25 = vec4f(); var p26 = vec4f();
-  var p30 = vec4f(); var p31 = vec4f(); var p32 = vec4f(); var p33 = vec4f(); var p34 = vec4f(); var p35 = vec4f(); var p36 = vec4f();
-  var p40 = vec4f(); var p41 = vec4f(); var p42 = vec4f(); var p43 = vec4f(); var p44 = vec4f(); var p45 = vec4f(); var p46 = vec4f();
-  var p50 = vec4f(); var p51 = vec4f(); var p52 = vec4f(); var p53 = vec4f(); var p54 = vec4f(); var p55 = vec4f(); var p56 = vec4f();
-  var p60 = vec4f(); var p61 = vec4f(); var p62 = vec4f(); var p63 = vec4f(); var p64 = vec4f(); var p65 = vec4f(); var p66 = vec4f();
+  var p00 = vec4f(); var p01 = vec4f(); var p02 = vec4f(); var p03 = vec4f();
+  var p04 = vec4f(); var p05 = vec4f(); var p06 = vec4f();
+  var p10 = vec4f(); var p11 = vec4f(); var p12 = vec4f(); var p13 = vec4f();
+  var p14 = vec4f(); var p15 = vec4f(); var p16 = vec4f();
+  var p20 = vec4f(); var p21 = vec4f(); var p22 = vec4f(); var p23 = vec4f();
+  var p24 = vec4f(); var p25 = vec4f(); var p26 = vec4f();
+  var p30 = vec4f(); var p31 = vec4f(); var p32 = vec4f(); var p33 = vec4f();
+  var p34 = vec4f(); var p35 = vec4f(); var p36 = vec4f();
+  var p40 = vec4f(); var p41 = vec4f(); var p42 = vec4f(); var p43 = vec4f();
+  var p44 = vec4f(); var p45 = vec4f(); var p46 = vec4f();
+  var p50 = vec4f(); var p51 = vec4f(); var p52 = vec4f(); var p53 = vec4f();
+  var p54 = vec4f(); var p55 = vec4f(); var p56 = vec4f();
+  var p60 = vec4f(); var p61 = vec4f(); var p62 = vec4f(); var p63 = vec4f();
+  var p64 = vec4f(); var p65 = vec4f(); var p66 = vec4f();
   for (var channel = 0u; channel < params.in_channels; channel++) {
     let w = nine_weights(o, channel);
     let i0 = at;
@@ -139,15 +146,33 @@ fn forward(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index)
     let i6 = i5 + line;
     let i7 = i6 + line;
     let i8 = i7 + line;
-    let x00 = padded[i0]; let x01 = padded[i0 + 1u]; let x02 = padded[i0 + 2u]; let x03 = padded[i0 + 3u]; let x04 = padded[i0 + 4u]; let x05 = padded[i0 + 5u]; let x06 = padded[i0 + 6u]; let x07 = padded[i0 + 7u]; let x08 = padded[i0 + 8u];
-    let x10 = padded[i1]; let x11 = padded[i1 + 1u]; let x12 = padded[i1 + 2u]; let x13 = padded[i1 + 3u]; let x14 = padded[i1 + 4u]; let x15 = padded[i1 + 5u]; let x16 = padded[i1 + 6u]; let x17 = padded[i1 + 7u]; let x18 = padded[i1 + 8u];
-    let x20 = padded[i2]; let x21 = padded[i2 + 1u]; let x22 = padded[i2 + 2u]; let x23 = padded[i2 + 3u]; let x24 = padded[i2 + 4u]; let x25 = padded[i2 + 5u]; let x26 = padded[i2 + 6u]; let x27 = padded[i2 + 7u]; let x28 = padded[i2 + 8u];
-    let x30 = padded[i3]; let x31 = padded[i3 + 1u]; let x32 = padded[i3 + 2u]; let x33 = padded[i3 + 3u]; let x34 = padded[i3 + 4u]; let x35 = padded[i3 + 5u]; let x36 = padded[i3 + 6u]; let x37 = padded[i3 + 7u]; let x38 = padded[i3 + 8u];
-    let x40 = padded[i4]; let x41 = padded[i4 + 1u]; let x42 = padded[i4 + 2u]; let x43 = padded[i4 + 3u]; let x44 = padded[i4 + 4u]; let x45 = padded[i4 + 5u]; let x46 = padded[i4 + 6u]; let x47 = padded[i4 + 7u]; let x48 = padded[i4 + 8u];
-    let x50 = padded[i5]; let x51 = padded[i5 + 1u]; let x52 = padded[i5 + 2u]; let x53 = padded[i5 + 3u]; let x54 = padded[i5 + 4u]; let x55 = padded[i5 + 5u]; let x56 = padded[i5 + 6u]; let x57 = padded[i5 + 7u]; let x58 = padded[i5 + 8u];
-    let x60 = padded[i6]; let x61 = padded[i6 + 1u]; let x62 = padded[i6 + 2u]; let x63 = padded[i6 + 3u]; let x64 = padded[i6 + 4u]; let x65 = padded[i6 + 5u]; let x66 = padded[i6 + 6u]; let x67 = padded[i6 + 7u]; let x68 = padded[i6 + 8u];
-    let x70 = padded[i7]; let x71 = padded[i7 + 1u]; let x72 = padded[i7 + 2u]; let x73 = padded[i7 + 3u]; let x74 = padded[i7 + 4u]; let x75 = padded[i7 + 5u]; let x76 = padded[i7 + 6u]; let x77 = padded[i7 + 7u]; let x78 = padded[i7 + 8u];
-    let x80 = padded[i8]; let x81 = padded[i8 + 1u]; let x82 = padded[i8 + 2u]; let x83 = padded[i8 + 3u]; let x84 = padded[i8 + 4u]; let x85 = padded[i8 + 5u]; let x86 = padded[i8 + 6u]; let x87 = padded[i8 + 7u]; let x88 = padded[i8 + 8u];
+    let x00 = padded[i0]; let x01 = padded[i0 + 1u]; let x02 = padded[i0 + 2u];
+    let x03 = padded[i0 + 3u]; let x04 = padded[i0 + 4u]; let x05 = padded[i0 + 5u];
+    let x06 = padded[i0 + 6u]; let x07 = padded[i0 + 7u]; let x08 = padded[i0 + 8u];
+    let x10 = padded[i1]; let x11 = padded[i1 + 1u]; let x12 = padded[i1 + 2u];
+    let x13 = padded[i1 + 3u]; let x14 = padded[i1 + 4u]; let x15 = padded[i1 + 5u];
+    let x16 = padded[i1 + 6u]; let x17 = padded[i1 + 7u]; let x18 = padded[i1 + 8u];
+    let x20 = padded[i2]; let x21 = padded[i2 + 1u]; let x22 = padded[i2 + 2u];
+    let x23 = padded[i2 + 3u]; let x24 = padded[i2 + 4u]; let x25 = padded[i2 + 5u];
+    let x26 = padded[i2 + 6u]; let x27 = padded[i2 + 7u]; let x28 = padded[i2 + 8u];
+    let x30 = padded[i3]; let x31 = padded[i3 + 1u]; let x32 = padded[i3 + 2u];
+    let x33 = padded[i3 + 3u]; let x34 = padded[i3 + 4u]; let x35 = padded[i3 + 5u];
+    let x36 = padded[i3 + 6u]; let x37 = padded[i3 + 7u]; let x38 = padded[i3 + 8u];
+    let x40 = padded[i4]; let x41 = padded[i4 + 1u]; let x42 = padded[i4 + 2u];
+    let x43 = padded[i4 + 3u]; let x44 = padded[i4 + 4u]; let x45 = padded[i4 + 5u];
+    let x46 = padded[i4 + 6u]; let x47 = padded[i4 + 7u]; let x48 = padded[i4 + 8u];
+    let x50 = padded[i5]; let x51 = padded[i5 + 1u]; let x52 = padded[i5 + 2u];
+    let x53 = padded[i5 + 3u]; let x54 = padded[i5 + 4u]; let x55 = padded[i5 + 5u];
+    let x56 = padded[i5 + 6u]; let x57 = padded[i5 + 7u]; let x58 = padded[i5 + 8u];
+    let x60 = padded[i6]; let x61 = padded[i6 + 1u]; let x62 = padded[i6 + 2u];
+    let x63 = padded[i6 + 3u]; let x64 = padded[i6 + 4u]; let x65 = padded[i6 + 5u];
+    let x66 = padded[i6 + 6u]; let x67 = padded[i6 + 7u]; let x68 = padded[i6 + 8u];
+    let x70 = padded[i7]; let x71 = padded[i7 + 1u]; let x72 = padded[i7 + 2u];
+    let x73 = padded[i7 + 3u]; let x74 = padded[i7 + 4u]; let x75 = padded[i7 + 5u];
+    let x76 = padded[i7 + 6u]; let x77 = padded[i7 + 7u]; let x78 = padded[i7 + 8u];
+    let x80 = padded[i8]; let x81 = padded[i8 + 1u]; let x82 = padded[i8 + 2u];
+    let x83 = padded[i8 + 3u]; let x84 = padded[i8 + 4u]; let x85 = padded[i8 + 5u];
+    let x86 = padded[i8 + 6u]; let x87 = padded[i8 + 7u]; let x88 = padded[i8 + 8u];
     p00 = nine(p00, w, x00, x01, x02, x10, x11, x12, x20, x21, x22);
     p01 = nine(p01, w, x01, x02, x03, x11, x12, x13, x21, x22, x23);
     p02 = nine(p02, w, x02, x03, x04, x12, x13, x14, x22, x23, x24);

@@ -1,8 +1,9 @@
 // Softmax cross-entropy against one target a row: logits x [rows, n], targets t [rows], dx [rows, n].
-//   forward:   row_loss = log(sum exp(x - max)) - (x_t - max), over the columns that are candidates of the row
-//   backward:  dx = (softmax(x) - onehot(t)) dloss factor for candidates, 0 for the others; factor = 1 / all rows
-// With EXCLUDING, column i is no candidate of its row where excluded is not 0; an excluded target is infinitely
-// unlikely. Targets are clamped into the row, so that no index leaves it.
+//   forward:   row_loss = log(sum exp(x - max)) - (x_t - max), over the columns that are candidates
+//   backward:  dx = (softmax(x) - onehot(t)) dloss factor for candidates, 0 for the others;
+//              factor = 1 / all rows
+// With EXCLUDING, column i is no candidate of its row where excluded is not 0; an excluded target is
+// infinitely unlikely. Targets are clamped into the row, so that no index leaves it.
 // LANES invocations share a row, a workgroup owns ROWS rows: 1 x 8 on CPU adapters, up to 256 x 1 on GPUs.
 
 const LANES: u32 = 1u;

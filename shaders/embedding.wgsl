@@ -3,7 +3,7 @@
 // no part in the backward. A table larger than a binding is bound as windows of its rows, one dispatch each.
 //
 // Backward without float atomics, so that the same input gives the same bits: the positions of one id are
-// linked into a list in ascending order (head by id, next by position), and a workgroup walks the list of its id.
+// linked into a list in ascending order (head by id, next by position), and a workgroup walks one list.
 
 struct Params {
   n: u32,            // positions

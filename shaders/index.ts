@@ -24,6 +24,10 @@ export const kernelNames = [
   'pooling',
   'top-k',
   'cast',
+  'attention-register',
+  'attention-subgroup',
+  'attention-tiled',
+  'attention-backward',
 ] as const;
 
 export type KernelName = (typeof kernelNames)[number];

@@ -77,5 +77,7 @@ fn backward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups
   let short = length < params.least;
   let removed = select(along, 0.0, short);
   let divisor = select(length, params.least, short);
-  for (var i = thread % LANES; i < n; i += LANES) { dx[base + i] = (dy[base + i] - y[base + i] * removed) / divisor; }
+  for (var i = thread % LANES; i < n; i += LANES) {
+    dx[base + i] = (dy[base + i] - y[base + i] * removed) / divisor;
+  }
 }

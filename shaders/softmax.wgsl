@@ -1,11 +1,11 @@
 // Softmax over rows: x, y, dy, dx [rows, n].
 //   forward:   y = exp(x - max) / sum exp(x - max) over the elements that take part, 0 elsewhere
 //   backward:  dx = y (dy - sum dy y)
-// With MASKED, element i of a row takes part where mask is not 0; the mask is walked with strides over up to four
-// leading dimensions (0 where it repeats) and `step` along the row. A row without any part is all zeros.
+// With MASKED, element i of a row takes part where mask is not 0; the mask is walked with strides over up to
+// four leading dimensions (0 where it repeats) and `step` along the row. A row without any part is all zeros.
 // LANES invocations share a row, a workgroup owns ROWS rows: 1 x 8 on CPU adapters (a SIMD lane walks its
-// row alone), up to 256 x 1 on GPUs. The exponentials are computed twice: that is cheaper than keeping them
-// in private or storage memory, and x stays in the cache. n counts Elements: vec4f where rows divide into them.
+// row alone), up to 256 x 1 on GPUs. The exponentials are computed twice: keeping them in private or storage
+// memory was no faster. n counts Elements: vec4f where rows divide into them.
 
 alias Element = f32;
 const SHARE: f32 = 0.25; // 1 for vec4f, 1/4 for f32: what each of vec4f(element)'s components counts for

@@ -11,8 +11,8 @@ import { transpose } from './shape.ts';
 const tile = { rows: 7, columns: 7, channels: 4 };
 
 /**
- * x [B, C, H, W], weight [O, C, 3, 3] f32 or f16, bias [O] -> [B, O, H, W]: stride 1, zero padding 1, then ReLU
- * where asked for. Throws EngineError where a gradient would have to flow through.
+ * x [B, C, H, W], weight [O, C, 3, 3] f32 or f16, bias [O] -> [B, O, H, W]: stride 1, zero padding 1, then
+ * ReLU where asked for. Throws EngineError where a gradient would have to flow through.
  */
 export function conv3x3(x: Tensor, weight: Tensor, bias: Tensor, options: { relu?: boolean } = {}): Tensor {
   check(x, weight, bias);
@@ -94,6 +94,7 @@ function check(x: Tensor, weight: Tensor, bias: Tensor): void {
     throw new ShapeError(`conv3x3: bias (${describe(bias)}) does not suit weight (${describe(weight)})`);
   }
   if (willRecord(x, weight, bias)) {
-    throw new EngineError(`conv3x3: ${describe([x, weight, bias].find((t) => t.requiresGrad)!)} requires a gradient; conv3x3 has no backward`);
+    const trained = [x, weight, bias].find((operand) => operand.requiresGrad)!;
+    throw new EngineError(`conv3x3: ${describe(trained)} requires a gradient; conv3x3 has no backward`);
   }
 }

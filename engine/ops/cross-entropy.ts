@@ -7,9 +7,9 @@ import { mean } from './reduce.ts';
 import { rowParts, rowShape } from './rows.ts';
 
 /**
- * The mean over rows of -log softmax(logits)[target], a scalar `[]`. logits [M, N] f32; targets [M] i32, clamped
- * into 0..N-1; excluded [M, N] i32, not 0 where a column is no candidate of the row: it counts as a logit of
- * -infinity and gets no gradient, and a row whose target is excluded has an infinite loss.
+ * The mean over rows of -log softmax(logits)[target], a scalar `[]`. logits [M, N] f32; targets [M] i32,
+ * clamped into 0..N-1; excluded [M, N] i32, not 0 where a column is no candidate of the row: it counts as a
+ * logit of -infinity and gets no gradient, and a row whose target is excluded has an infinite loss.
  * Throws ShapeError, DtypeError.
  */
 export function crossEntropy(logits: Tensor, targets: Tensor, excluded?: Tensor): Tensor {

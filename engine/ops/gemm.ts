@@ -58,11 +58,14 @@ export function gemm(product: Gemm): void {
 
 /** Candidates are measured on as many rows as make a few milliseconds on a slow adapter. */
 const trialFlops = 2e8;
+/** Products with larger operands run the default: a trial would need as much memory again. */
+const trialBytes = 2 ** 26;
 
 function pickVariant(product: Gemm): GemmVariant {
   const { a, b, m, n, k, transposeA = false, transposeB = false, batch = 1 } = product;
   const { device } = a;
   const variants = gemmVariants(device);
+  if (Math.max(a.bytes, b.bytes, product.c.bytes) > trialBytes) return Object.values(variants)[0]!;
   const bucket = (x: number) => Math.ceil(Math.log2(x));
   const transposes = `${transposeA ? 'T' : 'N'}${transposeB ? 'T' : 'N'}`;
   const shapeClass = `matmul ${transposes} ${b.dtype} ${bucket(m)} ${bucket(n)} ${bucket(k)} ${bucket(batch)}`;

@@ -1,4 +1,4 @@
-// How a tensor larger than a binding is worked on in parts of whole rows (a row: whatever the op never splits).
+// How a tensor larger than a binding is worked on in parts of whole rows (a row: what the op never splits).
 
 import type { Device } from '../device.ts';
 
@@ -26,11 +26,12 @@ export function rowParts(
   const step = Math.max(...bytesPerRow.map((bytes) => alignedRows(bytes, device.bindingAlignment)));
   const count = Math.max(step, Math.floor(fitting / step) * step);
   const parts: RowPart[] = [];
-  for (let first = 0; first < rows; first += count) parts.push({ first, count: Math.min(count, rows - first) });
+  for (let first = 0; first < rows; first += count)
+    parts.push({ first, count: Math.min(count, rows - first) });
   return parts;
 }
 
-/** Fewest rows whose bytes are a multiple of the alignment, a power of two (so the largest of several suits all). */
+/** Fewest rows that end on an aligned byte: a power of two, so the most of several buffers suits all. */
 function alignedRows(bytes: number, alignment: number): number {
   let rows = 1;
   while ((rows * bytes) % alignment !== 0) rows *= 2;

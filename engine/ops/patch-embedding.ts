@@ -31,8 +31,8 @@ export function patchify(pixels: Tensor, p: number): Tensor {
   const [images, channels, height, width] = pixels.shape;
   if (pixels.rank !== 4 || !images || !channels || !height || !width || Math.min(height, width) < p) {
     throw new ShapeError(
-      `patchify: pixels (${describe(pixels)}) must have shape [images, channels, height, width] with room for a ` +
-        `patch of ${p} x ${p}`,
+      `patchify: pixels (${describe(pixels)}) must have shape [images, channels, height, width] with ` +
+        `room for a patch of ${p} x ${p}`,
     );
   }
   const [rows, columns] = [Math.floor(height / p), Math.floor(width / p)];

@@ -7,8 +7,8 @@ import { checkOperands, describe, type Tensor } from '../tensor.ts';
 import { rowParts } from './parts.ts';
 
 /**
- * x [B, C, H, W] -> [B, C, H / 2, W / 2], rounded down: the largest of each 2 x 2, NaN if one of them is. Throws
- * EngineError where a gradient would have to flow through.
+ * x [B, C, H, W] -> [B, C, H / 2, W / 2], rounded down: the largest of each 2 x 2, NaN if one of them is.
+ * Throws EngineError where a gradient would have to flow through.
  */
 export function maxPool2x2(x: Tensor): Tensor {
   checkImages('maxPool2x2', x);
@@ -35,7 +35,8 @@ function checkImages(op: string, x: Tensor): void {
   if (x.rank !== 4) {
     throw new ShapeError(`${op}: x (${describe(x)}) must have shape [images, channels, height, width]`);
   }
-  if (willRecord(x)) throw new EngineError(`${op}: ${describe(x)} requires a gradient; ${op} has no backward`);
+  if (willRecord(x))
+    throw new EngineError(`${op}: ${describe(x)} requires a gradient; ${op} has no backward`);
 }
 
 function pool(entry: 'max_2x2' | 'adaptive_average', x: Tensor, rows: number, columns: number): Tensor {

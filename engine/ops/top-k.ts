@@ -51,11 +51,19 @@ function largest(x: Tensor, { first, count }: RowPart, n: number, k: number): Te
   const { device } = x;
   const chunkLength = Math.max(device.isCpu ? 1024 : 128, 4 * k);
   const [none, noIndices] = [device.dummy(0), device.dummy(1)];
-  let source: Dispatch['buffers'] = { x: x.range(first * n, count * n), from_keys: none, from_indices: noIndices };
+  let source: Dispatch['buffers'] = {
+    x: x.range(first * n, count * n),
+    from_keys: none,
+    from_indices: noIndices,
+  };
   for (let isFirst = true, length = n; ; isFirst = false) {
     const chunks = Math.ceil(length / chunkLength);
     const keys = device.empty([count, chunks, k], 'u32', 'candidate keys');
-    const indices = device.empty(chunks === 1 ? [count, k] : [count, chunks, k], 'i32', 'indices of the largest');
+    const indices = device.empty(
+      chunks === 1 ? [count, k] : [count, chunks, k],
+      'i32',
+      'indices of the largest',
+    );
     device.run({
       kernel: 'top-k',
       entry: 'thin',

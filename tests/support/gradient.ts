@@ -38,15 +38,15 @@ export async function checkGradients(test: GradientCase): Promise<void> {
   const expected = Float64Array.from(reference(...exact));
   const weights = normal(expected.length, seed + 1000);
 
-  const { values, gradients } = device.scope(() => {
+  const [values, ...gradients] = await device.scope(() => {
     const y = op(...inputs);
     assert.is(y.size, expected.length, 'elements of the output');
     const loss = sum(mul(y, device.tensor(y.shape, weights)));
     const found = backward(loss);
     const read = (input: Tensor) => found.get(input)?.read() ?? null;
-    return { values: y.read(), gradients: inputs.map(read) };
+    return Promise.all([y.read(), ...inputs.map(read)]);
   });
-  assertClose(await values, expected, tolerance, 'value');
+  assertClose(values!, expected, tolerance, 'value');
 
   const loss = (arrays: Float64Array[]) => {
     const y = reference(...arrays);
@@ -55,8 +55,8 @@ export async function checkGradients(test: GradientCase): Promise<void> {
     return total;
   };
   const next = generator(seed);
-  for (const [i, pending] of gradients.entries()) {
-    const gradient = Float32Array.from((await pending) ?? []);
+  for (const [i, found] of gradients.entries()) {
+    const gradient = Float32Array.from(found ?? []);
     assert.ok(gradient.length > 0, `input ${i} received a gradient`);
     const picked = new Set(Array.from({ length: probes }, () => Math.floor(next() * gradient.length)));
     const positions = [...picked];

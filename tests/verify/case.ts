@@ -62,11 +62,13 @@ export async function readCase(folder: string): Promise<Case> {
   const tensors = await openSafetensors(file);
   try {
     for (const full of tensors.names) {
-      const section = sections.get(full.slice(0, full.indexOf('/')));
+      const slash = full.indexOf('/');
+      const section = slash < 0 ? undefined : sections.get(full.slice(0, slash));
       if (!section) throw new WeightsError(`${file}: '${full}' is neither param/, input/, output/ nor grad/`);
       const { shape, dtype } = tensors.info(full);
-      const data = dtype === 'I32' ? await tensors.readIntegers(full) : await tensors.readFloats(full);
-      section.set(full.slice(full.indexOf('/') + 1), { shape, data });
+      const isFloat = ['F32', 'F16', 'BF16'].includes(dtype);
+      const data = isFloat ? await tensors.readFloats(full) : await tensors.readIntegers(full);
+      section.set(full.slice(slash + 1), { shape, data });
     }
   } finally {
     await tensors.close();

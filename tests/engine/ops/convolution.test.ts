@@ -2,7 +2,7 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { noGrad } from '../../../engine/autograd.ts';
 import { type Device, openDevice } from '../../../engine/device.ts';
-import { DtypeError, EngineError, ShapeError } from '../../../engine/errors.ts';
+import { DtypeError, type EngineError, ShapeError } from '../../../engine/errors.ts';
 import { cast } from '../../../engine/ops/cast.ts';
 import { conv3x3 } from '../../../engine/ops/convolution.ts';
 import { device } from '../../support/device.ts';
@@ -51,7 +51,12 @@ test('values at odd shapes, with and without ReLU', async () => {
     const { x, weight, bias } = operands(c);
     const expected = direct(c, x, weight, bias);
     assertClose(await convolve(device, c), expected, 1e-5, 'convolution');
-    assertClose(await convolve(device, c, { relu: true }), expected.map((v) => Math.max(v, 0)), 1e-5, 'with ReLU');
+    assertClose(
+      await convolve(device, c, { relu: true }),
+      expected.map((v) => Math.max(v, 0)),
+      1e-5,
+      'with ReLU',
+    );
   }
 });
 
@@ -60,7 +65,8 @@ test('the arrangement for GPUs, and images in parts, give the same bits', async 
   const gpuLike = await openDevice();
   Object.assign(gpuLike, { isCpu: false });
   const many = { images: 20, channels: 4, height: 16, width: 16, out: 8 };
-  for (const c of [...cases, many]) assert.equal([...(await convolve(gpuLike, c))], [...(await convolve(device, c))]);
+  for (const c of [...cases, many])
+    assert.equal([...(await convolve(gpuLike, c))], [...(await convolve(device, c))]);
   assert.equal([...(await convolve(small, many))], [...(await convolve(device, many))]);
   small.destroy();
   gpuLike.destroy();
@@ -72,7 +78,11 @@ test('float16 weights are used as they are stored', async () => {
   const { x, weight, bias } = operands(c);
   const half = cast(device.tensor([c.out, c.channels, 3, 3], weight), 'f16');
   const stored = (await cast(half, 'f32').read()) as Float32Array;
-  const y = conv3x3(device.tensor([c.images, c.channels, c.height, c.width], x), half, device.tensor([c.out], bias));
+  const y = conv3x3(
+    device.tensor([c.images, c.channels, c.height, c.width], x),
+    half,
+    device.tensor([c.out], bias),
+  );
   assertClose((await y.read()) as Float32Array, direct(c, x, stored, bias), 1e-5, 'convolution');
 });
 
@@ -80,7 +90,9 @@ test('NaN and infinities reach the 3 x 3 positions around them, through ReLU too
   const [x, weight] = [new Float32Array(8 * 8), new Float32Array(9).fill(1)];
   x[0] = Number.NaN;
   x[5 * 8 + 5] = Infinity;
-  const y = conv3x3(device.tensor([1, 1, 8, 8], x), device.tensor([1, 1, 3, 3], weight), device.zeros([1]), { relu: true });
+  const y = conv3x3(device.tensor([1, 1, 8, 8], x), device.tensor([1, 1, 3, 3], weight), device.zeros([1]), {
+    relu: true,
+  });
   const expected = Array.from({ length: 64 }, (_, i) => {
     const [row, column] = [Math.floor(i / 8), i % 8];
     if (row < 2 && column < 2) return Number.NaN;
@@ -91,18 +103,27 @@ test('NaN and infinities reach the 3 x 3 positions around them, through ReLU too
 
 test('wrong operands are refused, and gradients', () => {
   const [x, weight, bias] = [device.zeros([1, 2, 4, 4]), device.zeros([3, 2, 3, 3]), device.zeros([3])];
-  const refused = (kind: typeof EngineError, run: () => unknown) => assert.throws(run, (e: unknown) => e instanceof kind);
+  const refused = (kind: typeof EngineError, run: () => unknown) =>
+    assert.throws(run, (e: unknown) => e instanceof kind);
   refused(ShapeError, () => conv3x3(device.zeros([1, 3, 4, 4]), weight, bias));
   refused(ShapeError, () => conv3x3(device.zeros([2, 4, 4]), weight, bias));
   refused(ShapeError, () => conv3x3(x, device.zeros([3, 2, 5, 5]), bias));
   refused(ShapeError, () => conv3x3(x, weight, device.zeros([2])));
   refused(DtypeError, () => conv3x3(x, device.zeros([3, 2, 3, 3], 'i32'), bias));
   const parameter = device.parameter([3], [1, 2, 3], 'b');
-  assert.throws(() => conv3x3(x, weight, parameter), /b \[3\] f32 requires a gradient; conv3x3 has no backward/);
+  assert.throws(
+    () => conv3x3(x, weight, parameter),
+    /b \[3\] f32 requires a gradient; conv3x3 has no backward/,
+  );
   noGrad(() => conv3x3(x, weight, parameter));
 });
 
-function direct({ images, channels, height, width, out }: Case, x: Float32Array, weight: Float32Array, bias: Float32Array) {
+function direct(
+  { images, channels, height, width, out }: Case,
+  x: Float32Array,
+  weight: Float32Array,
+  bias: Float32Array,
+) {
   const y = new Float64Array(images * out * height * width);
   for (let i = 0; i < y.length; i++) {
     const [column, row] = [i % width, Math.floor(i / width) % height];

@@ -18,7 +18,14 @@ function someIds(n: number, rows: number): number[] {
 }
 
 test('values and gradients at odd sizes, ids repeated', async () => {
-  for (const [rows, d, n] of [[1, 1, 1], [7, 3, 5], [13, 64, 65], [5, 65, 127], [101, 63, 40], [3, 129, 300]] as const) {
+  for (const [rows, d, n] of [
+    [1, 1, 1],
+    [7, 3, 5],
+    [13, 64, 65],
+    [5, 65, 127],
+    [101, 63, 40],
+    [3, 129, 300],
+  ] as const) {
     const numbers = someIds(n, rows);
     const ids = device.tensor([n], numbers, { dtype: 'i32' });
     await checkGradients({
@@ -78,14 +85,28 @@ test('a float16 table gives float32 rows', async () => {
   const table = cast(device.tensor([7, 3], values), 'f16');
   const y = embedding(table, device.tensor([2], [6, 1], { dtype: 'i32' }));
   assert.is(y.dtype, 'f32');
-  assertClose(await y.read() as Float32Array, [...values.subarray(18, 21), ...values.subarray(3, 6)], 1e-3, 'rows');
+  assertClose(
+    (await y.read()) as Float32Array,
+    [...values.subarray(18, 21), ...values.subarray(3, 6)],
+    1e-3,
+    'rows',
+  );
 });
 
 test('wrong shapes and dtypes are refused', () => {
   const ids = device.tensor([2], [0, 1], { dtype: 'i32' });
-  assert.throws(() => embedding(device.zeros([4]), ids), (e: unknown) => e instanceof ShapeError);
-  assert.throws(() => embedding(device.zeros([4, 2]), device.zeros([2])), (e: unknown) => e instanceof DtypeError);
-  assert.throws(() => embedding(device.zeros([4, 2], 'u32'), ids), (e: unknown) => e instanceof DtypeError);
+  assert.throws(
+    () => embedding(device.zeros([4]), ids),
+    (e: unknown) => e instanceof ShapeError,
+  );
+  assert.throws(
+    () => embedding(device.zeros([4, 2]), device.zeros([2])),
+    (e: unknown) => e instanceof DtypeError,
+  );
+  assert.throws(
+    () => embedding(device.zeros([4, 2], 'u32'), ids),
+    (e: unknown) => e instanceof DtypeError,
+  );
 });
 
 test.run();

@@ -35,7 +35,7 @@ test('a patch embedding is a strided convolution, forward and backward', async (
   }
 });
 
-test('patchify moves elements, NaN and infinities too, and in parts where the images exceed a binding', async () => {
+test('patchify moves any elements, in parts where the images exceed a binding', async () => {
   const small = await openDevice({ maxBindingBytes: 8192 });
   const values = normal(41 * 3 * 6 * 6, 1);
   values[5] = Number.NaN;
@@ -48,12 +48,24 @@ test('patchify moves elements, NaN and infinities too, and in parts where the im
 
 test('wrong shapes are refused', () => {
   const pixels = device.zeros([1, 3, 4, 4]);
-  for (const weight of [[5, 3, 2], [5, 3, 2, 3], [5, 2, 2, 2], [5, 3, 8, 8]]) {
-    assert.throws(() => patchEmbedding(pixels, device.zeros(weight)), (e: unknown) => e instanceof ShapeError);
+  for (const weight of [
+    [5, 3, 2],
+    [5, 3, 2, 3],
+    [5, 2, 2, 2],
+    [5, 3, 8, 8],
+  ]) {
+    assert.throws(
+      () => patchEmbedding(pixels, device.zeros(weight)),
+      (e: unknown) => e instanceof ShapeError,
+    );
   }
 });
 
-function strided({ images, channels, height, width, p, d }: Case, pixels: Float64Array, weight: Float64Array): number[] {
+function strided(
+  { images, channels, height, width, p, d }: Case,
+  pixels: Float64Array,
+  weight: Float64Array,
+): number[] {
   const y: number[] = [];
   for (let image = 0; image < images; image++) {
     for (let row = 0; row + p <= height; row += p) {

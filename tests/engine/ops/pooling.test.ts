@@ -7,7 +7,13 @@ import { device } from '../../support/device.ts';
 import { assertClose } from '../../support/gradient.ts';
 import { normal } from '../../support/random.ts';
 
-const shapes = [[1, 1, 2, 2], [1, 1, 3, 2], [2, 3, 7, 5], [3, 1, 64, 67], [1, 2, 2, 131]] as const;
+const shapes = [
+  [1, 1, 2, 2],
+  [1, 1, 3, 2],
+  [2, 3, 7, 5],
+  [3, 1, 64, 67],
+  [1, 2, 2, 131],
+] as const;
 
 test('the largest of 2 x 2, odd rows and columns left out', async () => {
   for (const shape of shapes) {
@@ -28,7 +34,8 @@ test('the largest of 2 x 2, odd rows and columns left out', async () => {
 test('NaN at any place of the four, and infinities, pass through max pooling', async () => {
   for (let place = 0; place < 4; place++) {
     const at = (value: number) => Array.from({ length: 4 }, (_, i) => (i === place ? value : i - 2));
-    const pooled = async (value: number) => (await maxPool2x2(device.tensor([1, 1, 2, 2], at(value))).read())[0];
+    const pooled = async (value: number) =>
+      (await maxPool2x2(device.tensor([1, 1, 2, 2], at(value))).read())[0];
     assert.ok(Number.isNaN(await pooled(Number.NaN)), `NaN at place ${place}`);
     assert.is(await pooled(Infinity), Infinity);
   }
@@ -37,7 +44,16 @@ test('NaN at any place of the four, and infinities, pass through max pooling', a
 });
 
 test('adaptive average pooling to smaller, equal and larger sizes', async () => {
-  for (const [height, width, size] of [[1, 1, 1], [1, 1, 7], [7, 7, 7], [14, 14, 7], [9, 13, 7], [5, 3, 7], [8, 67, 2], [2, 2, 40]] as const) {
+  for (const [height, width, size] of [
+    [1, 1, 1],
+    [1, 1, 7],
+    [7, 7, 7],
+    [14, 14, 7],
+    [9, 13, 7],
+    [5, 3, 7],
+    [8, 67, 2],
+    [2, 2, 40],
+  ] as const) {
     const planes = 3;
     const x = normal(planes * height * width, 2);
     const y = adaptiveAveragePool(device.tensor([1, planes, height, width], x), size);
@@ -66,12 +82,16 @@ test('planes beyond a binding are pooled in parts', async () => {
   const x = normal(40 * 8 * 8, 3);
   const [whole, parts] = [device.tensor([4, 10, 8, 8], x), small.tensor([4, 10, 8, 8], x)];
   assert.equal([...(await maxPool2x2(parts).read())], [...(await maxPool2x2(whole).read())]);
-  assert.equal([...(await adaptiveAveragePool(parts, 4).read())], [...(await adaptiveAveragePool(whole, 4).read())]);
+  assert.equal(
+    [...(await adaptiveAveragePool(parts, 4).read())],
+    [...(await adaptiveAveragePool(whole, 4).read())],
+  );
   small.destroy();
 });
 
 test('wrong operands are refused, and gradients', () => {
-  const refused = (kind: typeof EngineError, run: () => unknown) => assert.throws(run, (e: unknown) => e instanceof kind);
+  const refused = (kind: typeof EngineError, run: () => unknown) =>
+    assert.throws(run, (e: unknown) => e instanceof kind);
   refused(ShapeError, () => maxPool2x2(device.zeros([1, 1, 1, 4])));
   refused(ShapeError, () => maxPool2x2(device.zeros([4, 4])));
   refused(ShapeError, () => adaptiveAveragePool(device.zeros([1, 1, 4, 4]), 0));

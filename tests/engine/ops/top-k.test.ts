@@ -15,7 +15,12 @@ function ranking(row: Float32Array): number[] {
   });
 }
 
-async function check(shape: readonly number[], k: number, x: Float32Array<ArrayBuffer>, on = device): Promise<void> {
+async function check(
+  shape: readonly number[],
+  k: number,
+  x: Float32Array<ArrayBuffer>,
+  on = device,
+): Promise<void> {
   const n = shape.at(-1)!;
   const { values, indices } = topK(on.tensor(shape, x), k);
   assert.equal([...values.shape], [...shape.slice(0, -1), k]);
@@ -25,8 +30,15 @@ async function check(shape: readonly number[], k: number, x: Float32Array<ArrayB
   for (let row = 0; row < x.length / n; row++) {
     const numbers = x.subarray(row * n, (row + 1) * n);
     const expected = ranking(numbers).slice(0, k);
-    assert.equal([...foundIndices.subarray(row * k, (row + 1) * k)], expected, `indices of [${shape}], k ${k}`);
-    assert.equal([...foundValues.subarray(row * k, (row + 1) * k)], expected.map((i) => numbers[i]!));
+    assert.equal(
+      [...foundIndices.subarray(row * k, (row + 1) * k)],
+      expected,
+      `indices of [${shape}], k ${k}`,
+    );
+    assert.equal(
+      [...foundValues.subarray(row * k, (row + 1) * k)],
+      expected.map((i) => numbers[i]!),
+    );
   }
 }
 
@@ -42,20 +54,43 @@ test('the k largest in order, at odd sizes', async () => {
     [[2, 100_003], 20],
     [[1, 100_003], 128],
   ] as const) {
-    await check(shape, k, normal(shape.reduce((a: number, b) => a * b, 1), k));
+    await check(
+      shape,
+      k,
+      normal(
+        shape.reduce((a: number, b) => a * b, 1),
+        k,
+      ),
+    );
   }
 });
 
 test('ties go to the lower index, across chunks too', async () => {
   const next = generator(5);
-  await check([4, 3001], 40, Float32Array.from({ length: 4 * 3001 }, () => Math.floor(3 * next())));
-  await check([1, 5000], 128, new Float32Array(5000).map((_, i) => (i % 2 ? 0 : -0)));
+  await check(
+    [4, 3001],
+    40,
+    Float32Array.from({ length: 4 * 3001 }, () => Math.floor(3 * next())),
+  );
+  await check(
+    [1, 5000],
+    128,
+    new Float32Array(5000).map((_, i) => (i % 2 ? 0 : -0)),
+  );
 });
 
 test('rows in rising and falling order', async () => {
   const n = 20_001;
-  await check([1, n], 100, Float32Array.from({ length: n }, (_, i) => i));
-  await check([1, n], 100, Float32Array.from({ length: n }, (_, i) => -i));
+  await check(
+    [1, n],
+    100,
+    Float32Array.from({ length: n }, (_, i) => i),
+  );
+  await check(
+    [1, n],
+    100,
+    Float32Array.from({ length: n }, (_, i) => -i),
+  );
 });
 
 test('NaN is the largest, then infinity; minus infinity is a number', async () => {
@@ -91,7 +126,8 @@ test('argmax drops the last axis', async () => {
 });
 
 test('wrong operands are refused, and gradients of values', () => {
-  const refused = (kind: typeof EngineError, run: () => unknown) => assert.throws(run, (e: unknown) => e instanceof kind);
+  const refused = (kind: typeof EngineError, run: () => unknown) =>
+    assert.throws(run, (e: unknown) => e instanceof kind);
   for (const k of [0, 4, 1.5]) refused(ShapeError, () => topK(device.zeros([2, 3]), k));
   refused(ShapeError, () => argmax(device.zeros([])));
   refused(DtypeError, () => argmax(device.zeros([3], 'i32')));

@@ -1,0 +1,147 @@
+// Scaled dot-product attention as one op: softmax(q k^T / sqrt(head size) + masks) v for every head,
+// forward and backward without ever writing an [L, L] matrix.
+
+import { record, willRecord } from '../autograd.ts';
+import type { Device } from '../device.ts';
+import { DtypeError, ShapeError } from '../errors.ts';
+import { checkOperands, describe, type Tensor } from '../tensor.ts';
+import { attentionVariants } from './attention-variants.ts';
+
+export interface AttentionOptions {
+  heads: number;
+  /** Query i sees the keys 0 to i. */
+  causal?: boolean;
+  /** i32 or u32 [batch, Lk]; a key with 0 is attended by no query. */
+  keyMask?: Tensor;
+}
+
+interface Sizes {
+  batch: number;
+  lq: number;
+  lk: number;
+  heads: number;
+  headSize: number;
+  width: number;
+  scale: number;
+}
+
+export const largestHeadSize = 128;
+
+/**
+ * q [batch, Lq, heads * headSize], k and v [batch, Lk, heads * headSize] -> [batch, Lq, heads * headSize]. f32;
+ * head size at most 128. A query all of whose keys are masked gives zeros. Throws ShapeError or DtypeError.
+ */
+export function attention(q: Tensor, k: Tensor, v: Tensor, options: AttentionOptions): Tensor {
+  const sizes = checkAttention(q, k, v, options);
+  const { device } = q;
+  const out = device.empty(q.shape, 'f32', 'attention');
+  const lse = device.empty([sizes.batch, sizes.heads, sizes.lq], 'f32', 'attention log-sum-exp');
+  const variants = attentionVariants(device, sizes.headSize);
+  const { heads, headSize, batch, lq, lk } = sizes;
+  const bucket = (n: number) => Math.ceil(Math.log2(n));
+  const shapeClass = `attention ${headSize} ${bucket(lq)} ${bucket(lk)} ${bucket(batch * heads)}`;
+  const label = device.tuner.choose(shapeClass, Object.keys(variants), (candidate) => {
+    const like = (tensor: Tensor) => device.empty(tensor.shape, 'f32', 'tuning');
+    const trial = { q: like(q), k: like(k), v: like(v), out: like(q), lse: like(lse) };
+    forward(device, trial, sizes, { heads }, variants[candidate]!);
+  });
+  forward(device, { q, k, v, out, lse }, sizes, options, variants[label]!);
+  if (!willRecord(q, k, v)) lse.release();
+  return record(out, [q, k, v], (dout, needs) => backward(dout, { q, k, v, out, lse }, sizes, options, needs));
+}
+
+type Variant = ReturnType<typeof attentionVariants>[string];
+type Operands = Record<'q' | 'k' | 'v' | 'out' | 'lse', Tensor>;
+
+function forward(device: Device, operands: Operands, sizes: Sizes, options: AttentionOptions, variant: Variant): void {
+  const { batch, lq, lk, heads, headSize, width, scale } = sizes;
+  device.run({
+    kernel: variant.kernel,
+    entry: 'attention',
+    constants: { ...variant.constants, ...masks(options), HEAD_SIZE: headSize, ...vector(variant, headSize) },
+    buffers: { ...operands, key_mask: options.keyMask ?? device.dummy() },
+    params: {
+      heads, lq, lk, scale,
+      q_stride: width, k_stride: width, v_stride: width, o_stride: width,
+      q_offset: 0, k_offset: 0, v_offset: 0,
+    },
+    grid: [Math.ceil(lq / variant.queries), heads, batch],
+    flops: 4 * batch * heads * lq * lk * headSize,
+    bytes: 4 * (operands.q.size * 2 + operands.k.size * 2),
+  });
+}
+
+function backward(
+  dout: Tensor,
+  { q, k, v, out, lse }: Operands,
+  sizes: Sizes,
+  options: AttentionOptions,
+  needs: readonly boolean[],
+): (Tensor | null)[] {
+  const { device } = q;
+  const { batch, lq, lk, heads, headSize, scale } = sizes;
+  // An invocation owns a row: eight fill a CPU adapter's vector, a GPU wants more and stages the other side.
+  const rows = device.isCpu ? 8 : 64;
+  const step = headSize > 64 ? 8 : 16;
+  const fixed = { ROWS: rows, STEP: step, STAGED: !device.isCpu, HEAD_SIZE: headSize, VECTOR: headSize % 4 === 0 };
+  const params = { heads, lq, lk, scale };
+  const grid = (length: number): [number, number, number] => [Math.ceil(length / rows), heads, batch];
+  const work = batch * heads * lq * lk * headSize;
+  const dots = device.empty(lse.shape, 'f32', 'attention dots');
+  device.run({
+    kernel: 'attention-backward',
+    entry: 'row_dots',
+    constants: fixed,
+    buffers: { q: out, dout, first_gradient: dots },
+    params,
+    grid: grid(lq),
+  });
+  const shared = { q, k, v, dout, lse, dots, key_mask: options.keyMask ?? device.dummy() };
+  const constants = { ...fixed, ...masks(options) };
+  const dq = needs[0] ? device.empty(q.shape, 'f32', 'd query') : null;
+  if (dq) {
+    const buffers = { ...shared, first_gradient: dq };
+    const flops = 6 * work;
+    device.run({ kernel: 'attention-backward', entry: 'queries', constants, buffers, params, grid: grid(lq), flops });
+  }
+  if (!needs[1] && !needs[2]) return [dq, null, null];
+  const dk = device.empty(k.shape, 'f32', 'd key');
+  const dv = device.empty(v.shape, 'f32', 'd value');
+  const buffers = { ...shared, first_gradient: dk, second_gradient: dv };
+  const flops = 8 * work;
+  device.run({ kernel: 'attention-backward', entry: 'keys', constants, buffers, params, grid: grid(lk), flops });
+  return [dq, dk, dv];
+}
+
+function masks({ causal, keyMask }: AttentionOptions) {
+  return { CAUSAL: causal ?? false, HAS_KEY_MASK: keyMask !== undefined };
+}
+
+function vector(variant: Variant, headSize: number) {
+  return variant.kernel === 'attention-tiled' ? {} : { VECTOR: headSize % 4 === 0 };
+}
+
+function checkAttention(q: Tensor, k: Tensor, v: Tensor, { heads, keyMask }: AttentionOptions): Sizes {
+  checkOperands('attention', { q, k, v });
+  const [batch, lq, width] = q.shape;
+  const [kBatch, lk, kWidth] = k.shape;
+  const fits = q.rank === 3 && k.rank === 3 && `${k.shape}` === `${v.shape}` && batch === kBatch && width === kWidth;
+  if (!fits) {
+    throw new ShapeError(`attention: q (${describe(q)}), k (${describe(k)}) and v (${describe(v)}) do not fit`);
+  }
+  const headSize = width! / heads;
+  if (!Number.isInteger(headSize) || headSize > largestHeadSize) {
+    throw new ShapeError(
+      `attention: width ${width} of q (${describe(q)}) over ${heads} heads must be a whole head size up to ${largestHeadSize}`,
+    );
+  }
+  if (keyMask) {
+    if (keyMask.dtype !== 'i32' && keyMask.dtype !== 'u32') {
+      throw new DtypeError(`attention: keyMask (${describe(keyMask)}) must be i32 or u32`);
+    }
+    if (`${keyMask.shape}` !== `${[batch, lk]}`) {
+      throw new ShapeError(`attention: keyMask (${describe(keyMask)}) must be [${batch}, ${lk}] for k (${describe(k)})`);
+    }
+  }
+  return { batch: batch!, lq: lq!, lk: lk!, heads, headSize, width: width!, scale: 1 / Math.sqrt(headSize) };
+}
