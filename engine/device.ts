@@ -17,8 +17,8 @@ import {
   type HostArray,
   type HostArrays,
   type Shape,
-  sizeOf,
   StorageHandle,
+  sizeOf,
   Tensor,
 } from './tensor.ts';
 import { Tuner } from './tuner.ts';
@@ -122,7 +122,6 @@ export class Device {
     return this.gpu.features.has('shader-f16');
   }
 
-
   /** A tensor with the given contents; a number array becomes the dtype's. Throws ShapeError when the length differs. */
   tensor(
     shape: Shape,
@@ -210,7 +209,9 @@ export class Device {
   /** A small buffer to bind where a kernel's variable exists but is not used; distinct for each index. */
   dummy(index = 0): Tensor {
     while (this.#dummies.length <= index) {
-      this.#dummies.push(new Tensor(this, [4], 'f32', 'unused', new StorageHandle(this.#pool.acquire(16, 'unused'))));
+      this.#dummies.push(
+        new Tensor(this, [4], 'f32', 'unused', new StorageHandle(this.#pool.acquire(16, 'unused'))),
+      );
     }
     return this.#dummies[index]!;
   }

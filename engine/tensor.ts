@@ -103,7 +103,8 @@ export class Tensor {
   /** The buffer behind the tensor. Throws ReleasedTensorError after its scope ended. */
   get storage(): Storage {
     const { storage } = this.handle;
-    if (!storage) throw new ReleasedTensorError(`${describe(this)} was used after the scope that owned it ended`);
+    if (!storage)
+      throw new ReleasedTensorError(`${describe(this)} was used after the scope that owned it ended`);
     return storage;
   }
 

@@ -28,6 +28,7 @@ export const kernelNames = [
   'attention-subgroup',
   'attention-tiled',
   'attention-backward',
+  'attention-backward-subgroup',
 ] as const;
 
 export type KernelName = (typeof kernelNames)[number];

@@ -38,4 +38,16 @@ export function onesLike(like: Tensor): Tensor {
   return y;
 }
 
-const noStrides = { size_1: 1, size_2: 1, size_3: 1, a_0: 0, a_1: 0, a_2: 0, a_3: 0, b_0: 0, b_1: 0, b_2: 0, b_3: 0 };
+const noStrides = {
+  size_1: 1,
+  size_2: 1,
+  size_3: 1,
+  a_0: 0,
+  a_1: 0,
+  a_2: 0,
+  a_3: 0,
+  b_0: 0,
+  b_1: 0,
+  b_2: 0,
+  b_3: 0,
+};

@@ -3,6 +3,7 @@
 
 import type { KernelName } from '../../shaders/index.ts';
 import type { Device } from '../device.ts';
+import type { Tensor } from '../tensor.ts';
 
 export interface AttentionVariant {
   kernel: KernelName;
@@ -11,8 +12,23 @@ export interface AttentionVariant {
   queries: number;
 }
 
+/** The kernel whose entries `queries` and `keys` make dq, and dk with dv. */
+export interface AttentionBackwardVariant {
+  kernel: KernelName;
+  constants: Readonly<Record<string, number | boolean>>;
+  /** Queries, or keys, that one workgroup owns. */
+  rows: number;
+  /** The operands by the names that the kernel has for them. */
+  operands(entry: 'queries' | 'keys', operands: Record<'q' | 'k' | 'v' | 'dout', Tensor>): Record<string, Tensor>;
+  /** How to run `row_dots` of attention-backward. */
+  dots: { constants: Readonly<Record<string, number | boolean>>; rows: number };
+}
+
 /** Variants by label, the default first. */
-export function attentionVariants(device: Device, headSize: number): Readonly<Record<string, AttentionVariant>> {
+export function attentionVariants(
+  device: Device,
+  headSize: number,
+): Readonly<Record<string, AttentionVariant>> {
   if (device.isCpu) return device.subgroupSize >= 8 ? { subgroup } : { register };
   // Keys and values wait in workgroup memory: 16 kB is what every device has.
   const keys = headSize > 64 ? 8 : 16;
@@ -22,6 +38,30 @@ export function attentionVariants(device: Device, headSize: number): Readonly<Re
     'tiled 128': tiled(128, keys),
   };
 }
+
+/** The backward kernel of an adapter. */
+export function attentionBackwardVariant(device: Device, headSize: number): AttentionBackwardVariant {
+  // An invocation owns a row: eight fill a CPU adapter's vector, a GPU wants more and stages the other side.
+  const rows = device.isCpu ? 8 : 64;
+  const direct: AttentionBackwardVariant = {
+    kernel: 'attention-backward',
+    constants: { ROWS: rows, STEP: headSize > 64 ? 8 : 16, STAGED: !device.isCpu },
+    rows,
+    operands: (_, operands) => operands,
+    dots: { constants: { ROWS: rows }, rows },
+  };
+  return device.isCpu && device.subgroupSize >= 8 ? { ...direct, ...subgroupBackward } : direct;
+}
+
+const subgroupBackward: Omit<AttentionBackwardVariant, 'dots'> = {
+  kernel: 'attention-backward-subgroup',
+  constants: {},
+  rows: 16,
+  operands: (entry, { q, k, v, dout }) =>
+    entry === 'queries'
+      ? { own_a: q, own_b: dout, other_a: k, other_b: v }
+      : { own_a: k, own_b: v, other_a: q, other_b: dout },
+};
 
 const subgroup: AttentionVariant = { kernel: 'attention-subgroup', constants: {}, queries: 16 };
 const register: AttentionVariant = { kernel: 'attention-register', constants: {}, queries: 16 };

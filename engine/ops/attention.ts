@@ -5,7 +5,7 @@ import { record, willRecord } from '../autograd.ts';
 import type { Device } from '../device.ts';
 import { DtypeError, ShapeError } from '../errors.ts';
 import { checkOperands, describe, type Tensor } from '../tensor.ts';
-import { attentionVariants } from './attention-variants.ts';
+import { attentionBackwardVariant, attentionVariants } from './attention-variants.ts';
 
 export interface AttentionOptions {
   heads: number;
@@ -47,13 +47,21 @@ export function attention(q: Tensor, k: Tensor, v: Tensor, options: AttentionOpt
   });
   forward(device, { q, k, v, out, lse }, sizes, options, variants[label]!);
   if (!willRecord(q, k, v)) lse.release();
-  return record(out, [q, k, v], (dout, needs) => backward(dout, { q, k, v, out, lse }, sizes, options, needs));
+  return record(out, [q, k, v], (dout, needs) =>
+    backward(dout, { q, k, v, out, lse }, sizes, options, needs),
+  );
 }
 
 type Variant = ReturnType<typeof attentionVariants>[string];
 type Operands = Record<'q' | 'k' | 'v' | 'out' | 'lse', Tensor>;
 
-function forward(device: Device, operands: Operands, sizes: Sizes, options: AttentionOptions, variant: Variant): void {
+function forward(
+  device: Device,
+  operands: Operands,
+  sizes: Sizes,
+  options: AttentionOptions,
+  variant: Variant,
+): void {
   const { batch, lq, lk, heads, headSize, width, scale } = sizes;
   device.run({
     kernel: variant.kernel,
@@ -61,9 +69,17 @@ function forward(device: Device, operands: Operands, sizes: Sizes, options: Atte
     constants: { ...variant.constants, ...masks(options), HEAD_SIZE: headSize, ...vector(variant, headSize) },
     buffers: { ...operands, key_mask: options.keyMask ?? device.dummy() },
     params: {
-      heads, lq, lk, scale,
-      q_stride: width, k_stride: width, v_stride: width, o_stride: width,
-      q_offset: 0, k_offset: 0, v_offset: 0,
+      heads,
+      lq,
+      lk,
+      scale,
+      q_stride: width,
+      k_stride: width,
+      v_stride: width,
+      o_stride: width,
+      q_offset: 0,
+      k_offset: 0,
+      v_offset: 0,
     },
     grid: [Math.ceil(lq / variant.queries), heads, batch],
     flops: 4 * batch * heads * lq * lk * headSize,
@@ -80,36 +96,41 @@ function backward(
 ): (Tensor | null)[] {
   const { device } = q;
   const { batch, lq, lk, heads, headSize, scale } = sizes;
-  // An invocation owns a row: eight fill a CPU adapter's vector, a GPU wants more and stages the other side.
-  const rows = device.isCpu ? 8 : 64;
-  const step = headSize > 64 ? 8 : 16;
-  const fixed = { ROWS: rows, STEP: step, STAGED: !device.isCpu, HEAD_SIZE: headSize, VECTOR: headSize % 4 === 0 };
+  const variant = attentionBackwardVariant(device, headSize);
   const params = { heads, lq, lk, scale };
-  const grid = (length: number): [number, number, number] => [Math.ceil(length / rows), heads, batch];
-  const work = batch * heads * lq * lk * headSize;
   const dots = device.empty(lse.shape, 'f32', 'attention dots');
   device.run({
     kernel: 'attention-backward',
     entry: 'row_dots',
-    constants: fixed,
+    constants: { ...variant.dots.constants, HEAD_SIZE: headSize, VECTOR: headSize % 4 === 0 },
     buffers: { q: out, dout, first_gradient: dots },
     params,
-    grid: grid(lq),
+    grid: [Math.ceil(lq / variant.dots.rows), heads, batch],
   });
-  const shared = { q, k, v, dout, lse, dots, key_mask: options.keyMask ?? device.dummy() };
-  const constants = { ...fixed, ...masks(options) };
+  const run = (entry: 'queries' | 'keys', gradients: Record<string, Tensor>) => {
+    const length = entry === 'queries' ? lq : lk;
+    device.run({
+      kernel: variant.kernel,
+      entry,
+      constants: { ...variant.constants, ...masks(options), HEAD_SIZE: headSize, VECTOR: headSize % 4 === 0 },
+      buffers: {
+        ...variant.operands(entry, { q, k, v, dout }),
+        lse,
+        dots,
+        key_mask: options.keyMask ?? device.dummy(),
+        ...gradients,
+      },
+      params,
+      grid: [Math.ceil(length / variant.rows), heads, batch],
+      flops: (entry === 'queries' ? 6 : 8) * batch * heads * lq * lk * headSize,
+    });
+  };
   const dq = needs[0] ? device.empty(q.shape, 'f32', 'd query') : null;
-  if (dq) {
-    const buffers = { ...shared, first_gradient: dq };
-    const flops = 6 * work;
-    device.run({ kernel: 'attention-backward', entry: 'queries', constants, buffers, params, grid: grid(lq), flops });
-  }
+  if (dq) run('queries', { first_gradient: dq, second_gradient: device.dummy(1) });
   if (!needs[1] && !needs[2]) return [dq, null, null];
   const dk = device.empty(k.shape, 'f32', 'd key');
   const dv = device.empty(v.shape, 'f32', 'd value');
-  const buffers = { ...shared, first_gradient: dk, second_gradient: dv };
-  const flops = 8 * work;
-  device.run({ kernel: 'attention-backward', entry: 'keys', constants, buffers, params, grid: grid(lk), flops });
+  run('keys', { first_gradient: dk, second_gradient: dv });
   return [dq, dk, dv];
 }
 
@@ -125,9 +146,12 @@ function checkAttention(q: Tensor, k: Tensor, v: Tensor, { heads, keyMask }: Att
   checkOperands('attention', { q, k, v });
   const [batch, lq, width] = q.shape;
   const [kBatch, lk, kWidth] = k.shape;
-  const fits = q.rank === 3 && k.rank === 3 && `${k.shape}` === `${v.shape}` && batch === kBatch && width === kWidth;
+  const fits =
+    q.rank === 3 && k.rank === 3 && `${k.shape}` === `${v.shape}` && batch === kBatch && width === kWidth;
   if (!fits) {
-    throw new ShapeError(`attention: q (${describe(q)}), k (${describe(k)}) and v (${describe(v)}) do not fit`);
+    throw new ShapeError(
+      `attention: q (${describe(q)}), k (${describe(k)}) and v (${describe(v)}) do not fit`,
+    );
   }
   const headSize = width! / heads;
   if (!Number.isInteger(headSize) || headSize > largestHeadSize) {
@@ -140,7 +164,9 @@ function checkAttention(q: Tensor, k: Tensor, v: Tensor, { heads, keyMask }: Att
       throw new DtypeError(`attention: keyMask (${describe(keyMask)}) must be i32 or u32`);
     }
     if (`${keyMask.shape}` !== `${[batch, lk]}`) {
-      throw new ShapeError(`attention: keyMask (${describe(keyMask)}) must be [${batch}, ${lk}] for k (${describe(k)})`);
+      throw new ShapeError(
+        `attention: keyMask (${describe(keyMask)}) must be [${batch}, ${lk}] for k (${describe(k)})`,
+      );
     }
   }
   return { batch: batch!, lq: lq!, lk: lk!, heads, headSize, width: width!, scale: 1 / Math.sqrt(headSize) };

@@ -41,7 +41,10 @@ export function collapse(shape: Shape, operands: readonly Shape[]): { sizes: num
 }
 
 /** Merges dimensions of given strides where that keeps every walk, and pads to four with leading ones. */
-export function mergeDimensions(shape: Shape, walks: readonly number[][]): { sizes: number[]; strides: number[][] } {
+export function mergeDimensions(
+  shape: Shape,
+  walks: readonly number[][],
+): { sizes: number[]; strides: number[][] } {
   const sizes: number[] = [];
   const strides: number[][] = walks.map(() => []);
   shape.forEach((size, i) => {
@@ -50,13 +53,18 @@ export function mergeDimensions(shape: Shape, walks: readonly number[][]): { siz
     const mergeable = last >= 0 && walks.every((walk, w) => strides[w]![last] === walk[i]! * size);
     if (mergeable) {
       sizes[last]! *= size;
-      walks.forEach((walk, w) => { strides[w]![last] = walk[i]!; });
+      walks.forEach((walk, w) => {
+        strides[w]![last] = walk[i]!;
+      });
     } else {
       sizes.push(size);
-      walks.forEach((walk, w) => { strides[w]!.push(walk[i]!); });
+      walks.forEach((walk, w) => {
+        strides[w]!.push(walk[i]!);
+      });
     }
   });
-  if (sizes.length > kernelRank) throw new ShapeError(`shape [${shape}] needs more than ${kernelRank} index dimensions`);
+  if (sizes.length > kernelRank)
+    throw new ShapeError(`shape [${shape}] needs more than ${kernelRank} index dimensions`);
   while (sizes.length < kernelRank) {
     sizes.unshift(1);
     for (const walk of strides) walk.unshift(0);

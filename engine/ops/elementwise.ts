@@ -8,7 +8,16 @@ import { broadcastShape, collapse } from './broadcast.ts';
 import { perGroup } from './grid.ts';
 import { sumTo } from './reduce.ts';
 
-const unaryCodes = { affine: 0, exp: 1, log: 2, tanh: 3, sigmoid: 4, quickGelu: 5, leakyRelu: 6, sqrt: 7 } as const;
+const unaryCodes = {
+  affine: 0,
+  exp: 1,
+  log: 2,
+  tanh: 3,
+  sigmoid: 4,
+  quickGelu: 5,
+  leakyRelu: 6,
+  sqrt: 7,
+} as const;
 const binaryCodes = { add: 0, sub: 1, mul: 2, div: 3 } as const;
 
 /** alpha x + beta. */
@@ -89,9 +98,13 @@ function unary(op: keyof typeof unaryCodes, x: Tensor, alpha = 1, beta = 0): Ten
 }
 
 /** Dispatches over parts that each fit into a binding, for tensors larger than one. */
-function inParts(x: Tensor, dispatch: (first: number, count: number) => Parameters<Tensor['device']['run']>[0]): void {
+function inParts(
+  x: Tensor,
+  dispatch: (first: number, count: number) => Parameters<Tensor['device']['run']>[0],
+): void {
   const most = Math.floor(x.device.maxBindingBytes / 4 / 64) * 64;
-  for (let first = 0; first < x.size; first += most) x.device.run(dispatch(first, Math.min(most, x.size - first)));
+  for (let first = 0; first < x.size; first += most)
+    x.device.run(dispatch(first, Math.min(most, x.size - first)));
 }
 
 function binary(op: keyof typeof binaryCodes, a: Tensor, b: Tensor): Tensor {
@@ -100,7 +113,9 @@ function binary(op: keyof typeof binaryCodes, a: Tensor, b: Tensor): Tensor {
   const y = a.device.empty(shape, 'f32', op);
   const dense = a.size === y.size && b.size === y.size;
   if (!dense && y.bytes > a.device.maxBindingBytes) {
-    throw new LimitError(`${op}: a broadcast result of ${y.bytes} bytes is over the ${a.device.maxBindingBytes} that can be bound`);
+    throw new LimitError(
+      `${op}: a broadcast result of ${y.bytes} bytes is over the ${a.device.maxBindingBytes} that can be bound`,
+    );
   }
   const { sizes, strides } = collapse(shape, [a.shape, b.shape]);
   const [sa, sb] = [strides[0]!, strides[1]!];
@@ -115,9 +130,17 @@ function binary(op: keyof typeof binaryCodes, a: Tensor, b: Tensor): Tensor {
     },
     params: {
       n,
-      size_1: sizes[1]!, size_2: sizes[2]!, size_3: sizes[3]!,
-      a_0: sa[0]!, a_1: sa[1]!, a_2: sa[2]!, a_3: sa[3]!,
-      b_0: sb[0]!, b_1: sb[1]!, b_2: sb[2]!, b_3: sb[3]!,
+      size_1: sizes[1]!,
+      size_2: sizes[2]!,
+      size_3: sizes[3]!,
+      a_0: sa[0]!,
+      a_1: sa[1]!,
+      a_2: sa[2]!,
+      a_3: sa[3]!,
+      b_0: sb[0]!,
+      b_1: sb[1]!,
+      b_2: sb[2]!,
+      b_3: sb[3]!,
     },
     grid: linearGrid(Math.ceil(n / perGroup)),
     flops: n,

@@ -22,7 +22,9 @@ export function feedForward(x: Tensor, fc1: LinearWeights, fc2: LinearWeights, r
   const { rows, inputs, outputs: hidden } = checkLinear('feedForward fc1', x, fc1.weight, fc1.bias);
   const outputs = fc2.weight.shape[0]!;
   if (fc2.weight.shape[1] !== hidden) {
-    throw new ShapeError(`feedForward: fc1 (${describe(fc1.weight)}) does not feed fc2 (${describe(fc2.weight)})`);
+    throw new ShapeError(
+      `feedForward: fc1 (${describe(fc1.weight)}) does not feed fc2 (${describe(fc2.weight)})`,
+    );
   }
   checkResidual('feedForward', residual, [...x.shape.slice(0, -1), outputs]);
   const operands = [x, fc1.weight, fc1.bias, fc2.weight, fc2.bias, residual];

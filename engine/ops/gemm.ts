@@ -92,7 +92,9 @@ function partsOf({ a, b, c, m, n, k, transposeA, transposeB, batch = 1 }: Gemm):
   const cut = (length: number, bytes: number, step: number) =>
     bytes > most ? ranges(length, rowsThatFit(bytes / length, most, step)) : ranges(length, length);
   return cut(k, kSplit, partStep).flatMap(([k0, k]) =>
-    cut(n, nSplit, partStep).flatMap(([n0, n]) => cut(m, mSplit, mStep).map(([m0, m]) => ({ m0, m, n0, n, k0, k }))),
+    cut(n, nSplit, partStep).flatMap(([n0, n]) =>
+      cut(m, mSplit, mStep).map(([m0, m]) => ({ m0, m, n0, n, k0, k })),
+    ),
   );
 }
 
@@ -108,7 +110,10 @@ function rowStep(columns: number): number {
 }
 
 function ranges(length: number, step: number): [first: number, count: number][] {
-  return Array.from({ length: Math.ceil(length / step) }, (_, i) => [i * step, Math.min(step, length - i * step)]);
+  return Array.from({ length: Math.ceil(length / step) }, (_, i) => [
+    i * step,
+    Math.min(step, length - i * step),
+  ]);
 }
 
 function runPart(product: Gemm, part: Part, variant: GemmVariant): void {
@@ -155,10 +160,16 @@ function runPart(product: Gemm, part: Part, variant: GemmVariant): void {
       }),
     },
     params: {
-      m, n, k, lda, ldb, ldc,
-      a_batch: aBatch, b_batch: bBatch, c_batch: product.m * product.n,
-      epilogue:
-        (bias ? 1 : 0) + (savesPre ? 2 : 0) + (residual ? 4 : 0) + (part.k0 > 0 ? 8 : 0),
+      m,
+      n,
+      k,
+      lda,
+      ldb,
+      ldc,
+      a_batch: aBatch,
+      b_batch: bBatch,
+      c_batch: product.m * product.n,
+      epilogue: (bias ? 1 : 0) + (savesPre ? 2 : 0) + (residual ? 4 : 0) + (part.k0 > 0 ? 8 : 0),
     },
     grid: [Math.ceil(n / variant.tileN), Math.ceil(m / variant.tileM), batch],
     flops: 2 * batch * m * n * k,
@@ -167,6 +178,11 @@ function runPart(product: Gemm, part: Part, variant: GemmVariant): void {
 }
 
 /** The kernel declares its epilogue operands whether it uses them or not; unused ones get a small buffer. */
-function fillers<T>(device: Device, operands: Readonly<Record<string, T | null>>): Record<string, T | Tensor> {
-  return Object.fromEntries(Object.entries(operands).map(([name, operand], i) => [name, operand ?? device.dummy(i)]));
+function fillers<T>(
+  device: Device,
+  operands: Readonly<Record<string, T | null>>,
+): Record<string, T | Tensor> {
+  return Object.fromEntries(
+    Object.entries(operands).map(([name, operand], i) => [name, operand ?? device.dummy(i)]),
+  );
 }

@@ -15,7 +15,12 @@ export interface LinearOptions {
  * x [..., in] times weight [out, in] transposed, plus bias [out]: [..., out], f32. A frozen weight may be
  * stored in f16. Throws ShapeError or DtypeError naming the operands.
  */
-export function linear(x: Tensor, weight: Tensor, bias: Tensor | null, { residual }: LinearOptions = {}): Tensor {
+export function linear(
+  x: Tensor,
+  weight: Tensor,
+  bias: Tensor | null,
+  { residual }: LinearOptions = {},
+): Tensor {
   const { rows, inputs, outputs } = checkLinear('linear', x, weight, bias);
   const shape = [...x.shape.slice(0, -1), outputs];
   checkResidual('linear', residual, shape);
@@ -41,7 +46,9 @@ export function checkLinear(op: string, x: Tensor, weight: Tensor, bias: Tensor 
   const inputs = x.shape.at(-1);
   const [outputs, columns] = weight.shape;
   if (weight.rank !== 2 || inputs === undefined || columns !== inputs) {
-    throw new ShapeError(`${op}: x (${describe(x)}) does not fit weight (${describe(weight)}), which is [out, in]`);
+    throw new ShapeError(
+      `${op}: x (${describe(x)}) does not fit weight (${describe(weight)}), which is [out, in]`,
+    );
   }
   if (bias && (bias.rank !== 1 || bias.size !== outputs)) {
     throw new ShapeError(`${op}: bias (${describe(bias)}) does not fit weight (${describe(weight)})`);
@@ -53,7 +60,8 @@ export function checkLinear(op: string, x: Tensor, weight: Tensor, bias: Tensor 
 export function checkResidual(op: string, residual: Tensor | undefined, shape: readonly number[]): void {
   if (!residual) return;
   checkOperands(op, { residual });
-  if (`${residual.shape}` !== `${shape}`) throw new ShapeError(`${op}: residual (${describe(residual)}) must be [${shape}]`);
+  if (`${residual.shape}` !== `${shape}`)
+    throw new ShapeError(`${op}: residual (${describe(residual)}) must be [${shape}]`);
 }
 
 /** dx = dy W, in x's shape. */

@@ -24,13 +24,23 @@ export function matmul(a: Tensor, b: Tensor, options: MatmulOptions = {}): Tenso
   const [m, k] = transposeA ? [aColumns, aRows] : [aRows, aColumns];
   const [bK, n] = transposeB ? [bColumns, bRows] : [bRows, bColumns];
   if (a.rank !== b.rank || (a.rank !== 2 && a.rank !== 3) || k !== bK || batch !== bBatch) {
-    throw new ShapeError(`matmul: a (${describe(a)}) and b (${describe(b)}) do not multiply${words(options)}`);
+    throw new ShapeError(
+      `matmul: a (${describe(a)}) and b (${describe(b)}) do not multiply${words(options)}`,
+    );
   }
   const c = a.device.empty(batched ? [batch, m, n] : [m, n], 'f32', 'matmul');
   gemm({ a, b, c, m, n, k, transposeA, transposeB, batch });
   return record(c, [a, b], (dc, needs) => [
-    needs[0] ? (transposeA ? matmul(b, dc, { transposeA: transposeB, transposeB: true }) : matmul(dc, b, { transposeB: !transposeB })) : null,
-    needs[1] ? (transposeB ? matmul(dc, a, { transposeA: true, transposeB: transposeA }) : matmul(a, dc, { transposeA: !transposeA })) : null,
+    needs[0]
+      ? transposeA
+        ? matmul(b, dc, { transposeA: transposeB, transposeB: true })
+        : matmul(dc, b, { transposeB: !transposeB })
+      : null,
+    needs[1]
+      ? transposeB
+        ? matmul(dc, a, { transposeA: true, transposeB: transposeA })
+        : matmul(a, dc, { transposeA: !transposeA })
+      : null,
   ]);
 }
 

@@ -24,7 +24,8 @@ export function sumTo(x: Tensor, shape: Shape): Tensor {
   for (let i = 0; i < x.rank; i++) {
     const repeated = i < lead || (shape[i - lead] === 1 && x.shape[i] !== 1);
     // Summed dimensions stay as 1 until the end, so that axes keep their numbers.
-    if (repeated && result.shape[i] !== 1) result = keepAxis(sumMiddle(result, i, 1), x.rank, i, result.shape);
+    if (repeated && result.shape[i] !== 1)
+      result = keepAxis(sumMiddle(result, i, 1), x.rank, i, result.shape);
   }
   return result === x && lead === 0 ? x : reshape(result, shape);
 }
@@ -55,12 +56,21 @@ function spread(dy: Tensor, shape: Shape, factor: number): Tensor {
 function scaled(x: Tensor, factor: number): Tensor {
   const y = x.device.empty(x.shape, 'f32', x.name);
   const params = { outer: x.size, n: 1, inner: 1, chunk: 1, chunks: 1, scale: factor };
-  x.device.run({ kernel: 'reduce', entry: 'columns', buffers: { x, y }, params, grid: linearGrid(Math.ceil(x.size / 64)) });
+  x.device.run({
+    kernel: 'reduce',
+    entry: 'columns',
+    buffers: { x, y },
+    params,
+    grid: linearGrid(Math.ceil(x.size / 64)),
+  });
   return y;
 }
 
 function keepAxis(y: Tensor, rank: number, axis: number, shape: Shape): Tensor {
-  return y.device.view(y, Array.from({ length: rank }, (_, i) => (i === axis ? 1 : shape[i]!)));
+  return y.device.view(
+    y,
+    Array.from({ length: rank }, (_, i) => (i === axis ? 1 : shape[i]!)),
+  );
 }
 
 const rowWidth = 64;
@@ -78,7 +88,14 @@ function sumMiddle(x: Tensor, axis: number, factor: number): Tensor {
   const work = { flops: x.size, bytes: 4 * (x.size + y.size) };
   if (inner === 1 && n >= rowWidth && !device.isCpu) {
     const params = { outer, n, inner, chunk: n, chunks: 1, scale: factor };
-    device.run({ kernel: 'reduce', entry: 'rows', buffers: { x, y }, params, grid: linearGrid(outer), ...work });
+    device.run({
+      kernel: 'reduce',
+      entry: 'rows',
+      buffers: { x, y },
+      params,
+      grid: linearGrid(outer),
+      ...work,
+    });
     return y;
   }
   const chunks = outer * inner < fewOutputs && n >= longColumn ? Math.ceil(n / chunkLength) : 1;

@@ -19,22 +19,43 @@ export function reshape(x: Tensor, shape: Shape): Tensor {
 
 /** Reorders dimensions: dimension i of the result is dimension axes[i] of x. */
 export function transpose(x: Tensor, axes: readonly number[]): Tensor {
-  if (axes.length !== x.rank || new Set(axes).size !== x.rank || !axes.every((axis) => axis >= 0 && axis < x.rank)) {
+  if (
+    axes.length !== x.rank ||
+    new Set(axes).size !== x.rank ||
+    !axes.every((axis) => axis >= 0 && axis < x.rank)
+  ) {
     throw new ShapeError(`transpose: [${axes}] does not order the axes of ${describe(x)}`);
   }
   const strides = contiguousStrides(x.shape);
-  const y = gather(x, axes.map((axis) => x.shape[axis]!), axes.map((axis) => strides[axis]!), 0);
-  return record(y, [x], (dy) => [transpose(dy, axes.map((_, i) => axes.indexOf(i)))]);
+  const y = gather(
+    x,
+    axes.map((axis) => x.shape[axis]!),
+    axes.map((axis) => strides[axis]!),
+    0,
+  );
+  return record(y, [x], (dy) => [
+    transpose(
+      dy,
+      axes.map((_, i) => axes.indexOf(i)),
+    ),
+  ]);
 }
 
 /** Elements first..first+count-1 of one axis. */
 export function slice(x: Tensor, axis: number, first: number, count: number): Tensor {
   const length = x.shape[axis];
   if (length === undefined || first < 0 || count < 1 || first + count > length) {
-    throw new ShapeError(`slice: ${describe(x)} has no elements ${first} to ${first + count - 1} on axis ${axis}`);
+    throw new ShapeError(
+      `slice: ${describe(x)} has no elements ${first} to ${first + count - 1} on axis ${axis}`,
+    );
   }
   const strides = contiguousStrides(x.shape);
-  const y = gather(x, x.shape.map((n, i) => (i === axis ? count : n)), strides, first * strides[axis]!);
+  const y = gather(
+    x,
+    x.shape.map((n, i) => (i === axis ? count : n)),
+    strides,
+    first * strides[axis]!,
+  );
   return record(y, [x], (dy) => {
     const dx = x.device.zeros(x.shape, x.dtype, 'd slice');
     scatter(dy, dx, strides, first * strides[axis]!);
@@ -54,7 +75,11 @@ export function concat(parts: readonly Tensor[], axis: number): Tensor {
     if (part.dtype !== head.dtype) throw new DtypeError(`concat: ${describe(part)} must be ${head.dtype}`);
   }
   const length = parts.reduce((total, part) => total + part.shape[axis]!, 0);
-  const y = head.device.empty(head.shape.map((n, i) => (i === axis ? length : n)), head.dtype, 'concat');
+  const y = head.device.empty(
+    head.shape.map((n, i) => (i === axis ? length : n)),
+    head.dtype,
+    'concat',
+  );
   const strides = contiguousStrides(y.shape);
   let first = 0;
   const starts = parts.map((part) => {

@@ -23,7 +23,10 @@ test('a device destroyed in the middle of a step: waiting reads and later ops sa
   const waiting = step();
   device.destroy();
   assert.instance(await rejection(waiting), DeviceLostError);
-  assert.throws(() => exp(x), (error: Error) => error instanceof DeviceLostError && /destroyed/.test(error.message));
+  assert.throws(
+    () => exp(x),
+    (error: Error) => error instanceof DeviceLostError && /destroyed/.test(error.message),
+  );
   assert.instance(await rejection(x.read()), DeviceLostError);
   assert.instance(await rejection(device.finish()), DeviceLostError);
 });
@@ -47,7 +50,17 @@ test('a kernel that does not compile is reported by its name', async () => {
     kernel: 'strided-copy',
     entry: 'no_such_entry',
     buffers: { x: device.dummy(), y },
-    params: { n: 4, offset: 0, size_1: 1, size_2: 1, size_3: 4, stride_0: 0, stride_1: 0, stride_2: 0, stride_3: 1 },
+    params: {
+      n: 4,
+      offset: 0,
+      size_1: 1,
+      size_2: 1,
+      size_3: 4,
+      stride_0: 0,
+      stride_1: 0,
+      stride_2: 0,
+      stride_3: 1,
+    },
     grid: [1, 1, 1],
   });
   const error = await rejection(y.read());

@@ -1,7 +1,15 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { openDevice } from '../../engine/device.ts';
-import { DeviceMismatchError, DtypeError, EngineError, LimitError, OutOfMemoryError, ReleasedTensorError, ShapeError } from '../../engine/errors.ts';
+import {
+  DeviceMismatchError,
+  DtypeError,
+  type EngineError,
+  LimitError,
+  OutOfMemoryError,
+  ReleasedTensorError,
+  ShapeError,
+} from '../../engine/errors.ts';
 import { add, exp } from '../../engine/ops/elementwise.ts';
 import { matmul } from '../../engine/ops/matmul.ts';
 import { concat, reshape, slice, transpose } from '../../engine/ops/shape.ts';
@@ -59,7 +67,10 @@ test('a write comes after what was recorded before it', async () => {
   const y = exp(x);
   device.write(x, Float32Array.from([0, 0]));
   const [first, second] = await y.read();
-  assert.ok(Math.abs(first! - Math.E) < 1e-5 && Math.abs(second! - Math.E ** 2) < 1e-5, `${first}, ${second}`);
+  assert.ok(
+    Math.abs(first! - Math.E) < 1e-5 && Math.abs(second! - Math.E ** 2) < 1e-5,
+    `${first}, ${second}`,
+  );
 });
 
 test('a tensor used after its scope is refused by name', () => {
@@ -97,7 +108,11 @@ test('wrong shapes and dtypes are refused by name', () => {
 
 test('a buffer over the limit of the device is refused before it is made', () => {
   const { maxBufferSize } = device.gpu.limits;
-  throws(() => device.empty([Math.floor(maxBufferSize / 4) + 1024], 'f32', 'huge'), LimitError, /huge .* needs \d+ bytes; a buffer of this device holds/);
+  throws(
+    () => device.empty([Math.floor(maxBufferSize / 4) + 1024], 'f32', 'huge'),
+    LimitError,
+    /huge .* needs \d+ bytes; a buffer of this device holds/,
+  );
 });
 
 test('a memory budget is kept: waiting buffers are given back first, then the op is refused', async () => {

@@ -1,8 +1,8 @@
 // A small trainable transformer for tests of whole training steps.
 
+import { Adam } from '../../engine/adam.ts';
 import { backward } from '../../engine/autograd.ts';
 import type { Device } from '../../engine/device.ts';
-import { Adam } from '../../engine/adam.ts';
 import { attention } from '../../engine/ops/attention.ts';
 import { crossEntropy } from '../../engine/ops/cross-entropy.ts';
 import { dropout } from '../../engine/ops/dropout.ts';
@@ -22,7 +22,10 @@ export function smallTransformer(device: Device): { step: () => Promise<number>;
   let seed = 0;
   const weights: Tensor[] = [];
   const make = (name: string, ...shape: number[]) => {
-    const data = normal(shape.reduce((p, n) => p * n, 1), ++seed).map((v) => 0.2 * v + (/norm\.weight/.test(name) ? 1 : 0));
+    const data = normal(
+      shape.reduce((p, n) => p * n, 1),
+      ++seed,
+    ).map((v) => 0.2 * v + (/norm\.weight/.test(name) ? 1 : 0));
     const parameter = device.parameter(shape, data, name);
     weights.push(parameter);
     return parameter;
@@ -31,10 +34,18 @@ export function smallTransformer(device: Device): { step: () => Promise<number>;
     weight: make(`${name}.weight`, outputs, inputs),
     bias: make(`${name}.bias`, outputs),
   });
-  const norm = (name: string) => ({ weight: make(`${name}.norm.weight`, width), bias: make(`${name}.norm.bias`, width) });
+  const norm = (name: string) => ({
+    weight: make(`${name}.norm.weight`, width),
+    bias: make(`${name}.norm.bias`, width),
+  });
   const table = make('embedding', vocabulary, width);
   const [q, k, v, o] = ['q', 'k', 'v', 'o'].map((name) => dense(name, width, width));
-  const [norm1, norm2, fc1, fc2] = [norm('1'), norm('2'), dense('fc1', width, hidden), dense('fc2', hidden, width)];
+  const [norm1, norm2, fc1, fc2] = [
+    norm('1'),
+    norm('2'),
+    dense('fc1', width, hidden),
+    dense('fc2', hidden, width),
+  ];
   const head = dense('head', width, vocabulary);
   const adam = new Adam(weights, { lr: 1e-2 });
   const random = new Random(7);

@@ -62,11 +62,19 @@ export async function checkGradients(test: GradientCase): Promise<void> {
     const positions = [...picked];
     const numerical = positions.map((position) => {
       const moved = (by: number) =>
-        loss(exact.map((values, j) => (i === j ? values.map((v, k) => (k === position ? v + by : v)) : values)));
+        loss(
+          exact.map((values, j) => (i === j ? values.map((v, k) => (k === position ? v + by : v)) : values)),
+        );
       return (moved(step) - moved(-step)) / (2 * step);
     });
     const largest = gradient.reduce((most, v) => Math.max(most, Math.abs(v)), 0);
-    assertClose(positions.map((p) => gradient[p]!), numerical, tolerance, `gradient of input ${i}`, largest);
+    assertClose(
+      positions.map((p) => gradient[p]!),
+      numerical,
+      tolerance,
+      `gradient of input ${i}`,
+      largest,
+    );
   }
   for (const input of inputs) input.release();
 }
@@ -85,6 +93,8 @@ export function assertClose(
   for (let i = 0; i < expected.length; i++) {
     const error = Math.abs(actual[i]! - expected[i]!);
     if (error <= tolerance * Math.max(largest, 1e-6)) continue;
-    assert.unreachable(`${what} [${i}]: expected ${expected[i]}, got ${actual[i]} (tolerance ${tolerance} of ${largest})`);
+    assert.unreachable(
+      `${what} [${i}]: expected ${expected[i]}, got ${actual[i]} (tolerance ${tolerance} of ${largest})`,
+    );
   }
 }

@@ -14,7 +14,8 @@ export function generator(seed: number): () => number {
 /** Normally distributed float32 numbers, the same for the same seed. */
 export function normal(count: number, seed: number): Float32Array<ArrayBuffer> {
   const next = generator(seed);
-  return Float32Array.from({ length: count }, () =>
-    Math.sqrt(-2 * Math.log(1 - next())) * Math.cos(2 * Math.PI * next()),
+  return Float32Array.from(
+    { length: count },
+    () => Math.sqrt(-2 * Math.log(1 - next())) * Math.cos(2 * Math.PI * next()),
   );
 }

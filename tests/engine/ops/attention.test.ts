@@ -59,7 +59,11 @@ for (const c of cases) {
     await checkGradients({
       op: (q, k, v) => attention(q, k, v, { heads, causal, ...keyMask }),
       reference: (q, k, v) => reference(q, k, v, c),
-      shapes: [[batch, lq, heads * size], [batch, lk, heads * size], [batch, lk, heads * size]],
+      shapes: [
+        [batch, lq, heads * size],
+        [batch, lk, heads * size],
+        [batch, lk, heads * size],
+      ],
       probes: 6,
       tolerance: 4e-5,
     });
@@ -72,17 +76,33 @@ test('a sequence whose keys are all masked gives zeros and no gradient', async (
   await checkGradients({
     op: (q, k, v) => attention(q, k, v, { heads: 1, keyMask }),
     reference: (q, k, v) => reference(q, k, v, c),
-    shapes: [[2, 3, 8], [2, 4, 8], [2, 4, 8]],
+    shapes: [
+      [2, 3, 8],
+      [2, 4, 8],
+      [2, 4, 8],
+    ],
   });
 });
 
 test('sequences of thousands of tokens and heads of 128: values', async () => {
-  for (const c of [{ batch: 1, lq: 3, lk: 4096, heads: 1, size: 16 }, { batch: 1, lq: 33, lk: 31, heads: 2, size: 128 }]) {
+  for (const c of [
+    { batch: 1, lq: 3, lk: 4096, heads: 1, size: 16 },
+    { batch: 1, lq: 33, lk: 31, heads: 2, size: 128 },
+  ]) {
     const width = c.heads * c.size;
     const [q, k, v] = [normal(c.lq * width, 1), normal(c.lk * width, 2), normal(c.lk * width, 3)];
-    const tensors = [device.tensor([1, c.lq, width], q), device.tensor([1, c.lk, width], k), device.tensor([1, c.lk, width], v)] as const;
+    const tensors = [
+      device.tensor([1, c.lq, width], q),
+      device.tensor([1, c.lk, width], k),
+      device.tensor([1, c.lk, width], v),
+    ] as const;
     const out = await attention(...tensors, { heads: c.heads }).read();
-    assertClose(out, reference(Float64Array.from(q), Float64Array.from(k), Float64Array.from(v), c), 2e-5, 'value');
+    assertClose(
+      out,
+      reference(Float64Array.from(q), Float64Array.from(k), Float64Array.from(v), c),
+      2e-5,
+      'value',
+    );
   }
 });
 
@@ -100,7 +120,11 @@ test('operands that do not fit are refused', () => {
   const x = device.zeros([2, 3, 8]);
   const throws = (run: () => unknown, type: new (m: string) => Error, text: RegExp) =>
     assert.throws(run, (e: Error) => e instanceof type && text.test(e.message));
-  throws(() => attention(x, device.zeros([2, 3, 4]), x, { heads: 2 }), ShapeError, /attention.*\[2,3,8\].*\[2,3,4\]/);
+  throws(
+    () => attention(x, device.zeros([2, 3, 4]), x, { heads: 2 }),
+    ShapeError,
+    /attention.*\[2,3,8\].*\[2,3,4\]/,
+  );
   throws(() => attention(x, x, x, { heads: 3 }), ShapeError, /3 heads/);
   throws(() => attention(x, x, x, { heads: 2, keyMask: device.zeros([2, 3]) }), DtypeError, /keyMask/);
   throws(() => attention(x, x, x, { heads: 2, keyMask: device.zeros([2, 4], 'i32') }), ShapeError, /keyMask/);

@@ -30,18 +30,25 @@ for (const [name, { op, f, positive }] of Object.entries(unary)) {
   });
 }
 
-const binary: Record<string, { op: (a: Tensor, b: Tensor) => Tensor; f: (a: number, b: number) => number }> = {
-  add: { op: ops.add, f: (a, b) => a + b },
-  sub: { op: ops.sub, f: (a, b) => a - b },
-  mul: { op: ops.mul, f: (a, b) => a * b },
-  div: { op: ops.div, f: (a, b) => a / b },
-};
+const binary: Record<string, { op: (a: Tensor, b: Tensor) => Tensor; f: (a: number, b: number) => number }> =
+  {
+    add: { op: ops.add, f: (a, b) => a + b },
+    sub: { op: ops.sub, f: (a, b) => a - b },
+    mul: { op: ops.mul, f: (a, b) => a * b },
+    div: { op: ops.div, f: (a, b) => a / b },
+  };
 const shapes: [number[], number[]][] = [
   [[7], [7]],
   [[257], []],
   [[3, 5], [5]],
-  [[3, 1], [1, 5]],
-  [[2, 3, 5, 7], [3, 1, 7]],
+  [
+    [3, 1],
+    [1, 5],
+  ],
+  [
+    [2, 3, 5, 7],
+    [3, 1, 7],
+  ],
   [[1], [13, 17]],
 ];
 
@@ -63,7 +70,13 @@ test('NaN and infinities pass through', async () => {
 });
 
 /** NumPy's broadcasting in float64, by walking the result's index. */
-function broadcast(p: Float64Array, a: number[], q: Float64Array, b: number[], f: (x: number, y: number) => number) {
+function broadcast(
+  p: Float64Array,
+  a: number[],
+  q: Float64Array,
+  b: number[],
+  f: (x: number, y: number) => number,
+) {
   const rank = Math.max(a.length, b.length);
   const pad = (s: number[]) => [...new Array(rank - s.length).fill(1), ...s] as number[];
   const [pa, pb] = [pad(a), pad(b)];

@@ -11,7 +11,15 @@ import { assertClose, checkGradients } from '../../support/gradient.ts';
 import { normal } from '../../support/random.ts';
 
 /** C[m, n] in float64 of operands stored in either order. */
-function product(a: Float64Array, b: Float64Array, m: number, n: number, k: number, tA: boolean, tB: boolean) {
+function product(
+  a: Float64Array,
+  b: Float64Array,
+  m: number,
+  n: number,
+  k: number,
+  tA: boolean,
+  tB: boolean,
+) {
   const c = new Float64Array(m * n);
   for (let i = 0; i < m; i++) {
     for (let j = 0; j < n; j++) {
@@ -34,7 +42,12 @@ const sizes: [number, number, number][] = [
   [64, 65, 7],
 ];
 
-for (const [transposeA, transposeB] of [[false, false], [false, true], [true, false], [true, true]] as const) {
+for (const [transposeA, transposeB] of [
+  [false, false],
+  [false, true],
+  [true, false],
+  [true, true],
+] as const) {
   const name = `${transposeA ? 'T' : 'N'}${transposeB ? 'T' : 'N'}`;
   test(`matmul ${name}: values and gradients at odd sizes`, async () => {
     for (const [m, n, k] of sizes) {
@@ -54,16 +67,31 @@ test('batched matmul: values and gradients', async () => {
     op: (a, b) => matmul(a, b, { transposeB: true }),
     reference: (a, b) =>
       Array.from({ length: batch }, (_, i) => [
-        ...product(a.slice(i * m * k, (i + 1) * m * k), b.slice(i * n * k, (i + 1) * n * k), m, n, k, false, true),
+        ...product(
+          a.slice(i * m * k, (i + 1) * m * k),
+          b.slice(i * n * k, (i + 1) * n * k),
+          m,
+          n,
+          k,
+          false,
+          true,
+        ),
       ]).flat(),
-    shapes: [[batch, m, k], [batch, n, k]],
+    shapes: [
+      [batch, m, k],
+      [batch, n, k],
+    ],
   });
 });
 
 const gelu = (v: number) => v / (1 + Math.exp(-1.702 * v));
 
 test('linear with bias and residual: values and gradients', async () => {
-  for (const [rows, outputs, inputs] of [[1, 1, 1], [5, 33, 7], [37, 17, 65]] as const) {
+  for (const [rows, outputs, inputs] of [
+    [1, 1, 1],
+    [5, 33, 7],
+    [37, 17, 65],
+  ] as const) {
     await checkGradients({
       op: (x, w, b, r) => linear(x, w, b, { residual: r }),
       reference: (x, w, b, r) =>
@@ -105,12 +133,22 @@ test('every variant that tuning may pick gives the same bits', async () => {
       return c.read();
     }),
   );
-  results.forEach((result, i) => assert.equal(result, results[0], `${variants[i]![0]} against ${variants[0]![0]}`));
+  for (const [i, result] of results.entries()) {
+    assert.equal(result, results[0], `${variants[i]![0]} against ${variants[0]![0]}`);
+  }
 });
 
 test('the tiled kernel for GPUs is right on this adapter too', async () => {
-  const shapes = [[1, 1, 1], [65, 33, 17], [64, 128, 40]] as const;
-  for (const [TILE_M, TILE_N, TILE_K, ROWS, COLS] of [[64, 64, 16, 4, 4], [32, 32, 16, 2, 2], [128, 64, 16, 8, 4]] as const) {
+  const shapes = [
+    [1, 1, 1],
+    [65, 33, 17],
+    [64, 128, 40],
+  ] as const;
+  for (const [TILE_M, TILE_N, TILE_K, ROWS, COLS] of [
+    [64, 64, 16, 4, 4],
+    [32, 32, 16, 2, 2],
+    [128, 64, 16, 8, 4],
+  ] as const) {
     for (const [m, n, k] of shapes) {
       const [av, bv] = [normal(m * k, 1), normal(n * k, 2)];
       const c = device.empty([m, n], 'f32', 'product');
@@ -119,8 +157,12 @@ test('the tiled kernel for GPUs is right on this adapter too', async () => {
         entry: 'matmul',
         constants: { TILE_M, TILE_N, TILE_K, ROWS, COLS },
         buffers: {
-          a: device.tensor([m, k], av), b: device.tensor([k, n], bv), c,
-          bias: device.dummy(0), residual: device.dummy(1), pre: device.dummy(2),
+          a: device.tensor([m, k], av),
+          b: device.tensor([k, n], bv),
+          c,
+          bias: device.dummy(0),
+          residual: device.dummy(1),
+          pre: device.dummy(2),
         },
         params: { m, n, k, lda: k, ldb: n, ldc: n, a_batch: 0, b_batch: 0, c_batch: 0, epilogue: 0 },
         grid: [Math.ceil(n / TILE_N), Math.ceil(m / TILE_M), 1],
@@ -144,7 +186,7 @@ test('operands larger than a binding are bound in parts', async () => {
     return [await y.read(), await back.read(), await outer.read()];
   };
   const [parts, whole] = [await run(small), await run(device)];
-  parts.forEach((part, i) => assertClose(part, whole[i]!, 1e-5, `product ${i}`));
+  for (const [i, part] of parts.entries()) assertClose(part, whole[i]!, 1e-5, `product ${i}`);
   small.destroy();
 });
 
@@ -168,10 +210,19 @@ test('NaN and infinities spread as the sums have it', async () => {
 test('operands that do not fit are refused by name and shape', () => {
   const a = device.tensor([2, 3], new Float32Array(6), { name: 'left' });
   const b = device.tensor([2, 3], new Float32Array(6), { name: 'right' });
-  assert.throws(() => matmul(a, b), (e: Error) => e instanceof ShapeError && /left \[2,3\].*right \[2,3\]/.test(e.message));
-  assert.throws(() => linear(a, device.tensor([2, 2], [1, 2, 3, 4]), null), (e: Error) => e instanceof ShapeError);
+  assert.throws(
+    () => matmul(a, b),
+    (e: Error) => e instanceof ShapeError && /left \[2,3\].*right \[2,3\]/.test(e.message),
+  );
+  assert.throws(
+    () => linear(a, device.tensor([2, 2], [1, 2, 3, 4]), null),
+    (e: Error) => e instanceof ShapeError,
+  );
   const ids = device.tensor([2, 3], new Int32Array(6));
-  assert.throws(() => matmul(ids, b), (e: Error) => e instanceof DtypeError);
+  assert.throws(
+    () => matmul(ids, b),
+    (e: Error) => e instanceof DtypeError,
+  );
 });
 
 /** Bits of small multiples of 1/8, which float16 holds exactly. */

@@ -1,0 +1,328 @@
+enable subgroups;
+
+// Gradients of scaled dot-product attention for CPU adapters whose subgroups have at least 8 invocations. The formulas
+// and shapes are those of attention-backward.wgsl, which also makes `dots`:
+//   p_ij = exp(scale q_i.k_j - lse_i),  ds_ij = scale p_ij (dout_i . v_j - dot_i)
+//   dq_i = sum_j ds_ij k_j                               (`queries`: own are q and dout, other are k and v)
+//   dk_j = sum_i ds_ij q_i,  dv_j = sum_i p_ij dout_i    (`keys`: own are k and v, other are q and dout)
+// Seen from its own side each is the same work: two products give s = own_a other_a^T and dp = own_b other_b^T, which
+// become ds and p; then first_gradient = ds other_a and, for keys, second_gradient = p other_b.
+// A workgroup of 8 lanes owns 16 rows of one head and takes the other side 32 rows at a time. Lane l computes s and dp
+// of the other rows 4 l .. 4 l + 3 with all 16 own rows, whose features the lanes hold in turn and broadcast; of the
+// gradients it owns the features 4 l .. 4 l + 3 (and 32, 64, 96 further) and takes ds and p by broadcast. Why this
+// shape: on a CPU adapter bringing an element costs tens of multiply-adds from any memory, a broadcast about one; what
+// is brought serves 16 or 32 rows here, and s, p, ds and the sums stay in named registers, as a dynamic index costs as
+// much as a load. Dispatch (ceil(own length / 16), heads, batch).
+
+struct Params {
+  heads: u32,
+  lq: u32,
+  lk: u32,
+  scale: f32,
+}
+
+const HEAD_SIZE: u32 = 64u;  // 1 to 128
+const CAUSAL: bool = false;  // query i sees the keys 0 to i
+const HAS_KEY_MASK: bool = false;
+const VECTOR: bool = false;  // HEAD_SIZE is a multiple of 4
+const FOURS: u32 = (HEAD_SIZE + 3u) / 4u;    // groups of four features; the last may be partly beyond the head
+const PANELS: u32 = (HEAD_SIZE + 31u) / 32u; // of 32 features, 4 a lane
+
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read> own_a: array<vec4f>;   // q, or k
+@group(0) @binding(2) var<storage, read> own_b: array<vec4f>;   // dout, or v
+@group(0) @binding(3) var<storage, read> other_a: array<vec4f>; // k, or q
+@group(0) @binding(4) var<storage, read> other_b: array<vec4f>; // v, or dout
+@group(0) @binding(5) var<storage, read> lse: array<f32>;
+@group(0) @binding(6) var<storage, read> dots: array<f32>;
+@group(0) @binding(7) var<storage, read> key_mask: array<u32>;
+@group(0) @binding(8) var<storage, read_write> first_gradient: array<f32>;  // dq, or dk
+@group(0) @binding(9) var<storage, read_write> second_gradient: array<f32>; // dv
+
+/** Four values for each of the 16 own rows. */
+struct Rows {
+  r00: vec4f, r01: vec4f, r02: vec4f, r03: vec4f, r04: vec4f, r05: vec4f, r06: vec4f, r07: vec4f,
+  r08: vec4f, r09: vec4f, r10: vec4f, r11: vec4f, r12: vec4f, r13: vec4f, r14: vec4f, r15: vec4f,
+}
+
+/** What a lane knows of its four other rows. */
+struct Others {
+  index: vec4u,
+  seen: vec4<bool>, // they exist and, if they are keys, are not masked
+  lse: vec4f,       // of queries only, as the next
+  dots: vec4f,
+}
+
+struct Weights {
+  p: vec4f,
+  ds: vec4f,
+}
+
+/** First element of a token's row of one head. */
+fn row_start(group: vec3u, length: u32, token: u32) -> u32 {
+  return ((group.z * length + min(token, length - 1u)) * params.heads + group.y) * HEAD_SIZE;
+}
+
+/** First elements of the rows token .. token + 3. */
+fn row_starts(group: vec3u, length: u32, token: u32) -> vec4u {
+  return vec4u(
+    row_start(group, length, token), row_start(group, length, token + 1u),
+    row_start(group, length, token + 2u), row_start(group, length, token + 3u),
+  );
+}
+
+/** Zeroes the features beyond the head that the last group of four may hold. */
+fn within(d: u32, x: vec4f) -> vec4f {
+  return select(vec4f(), x, vec4u(d, d + 1u, d + 2u, d + 3u) < vec4u(HEAD_SIZE));
+}
+
+/** Features d .. d + 3 of the row that starts at element `start` of own_a, or own_b. */
+fn own_four(b: bool, start: u32, d: u32) -> vec4f {
+  let i = start + d;
+  if VECTOR && b { return own_b[i >> 2u]; }
+  if VECTOR { return own_a[i >> 2u]; }
+  if b {
+    return within(d, vec4f(own_b[i >> 2u][i & 3u], own_b[(i + 1u) >> 2u][(i + 1u) & 3u],
+                           own_b[(i + 2u) >> 2u][(i + 2u) & 3u], own_b[(i + 3u) >> 2u][(i + 3u) & 3u]));
+  }
+  return within(d, vec4f(own_a[i >> 2u][i & 3u], own_a[(i + 1u) >> 2u][(i + 1u) & 3u],
+                         own_a[(i + 2u) >> 2u][(i + 2u) & 3u], own_a[(i + 3u) >> 2u][(i + 3u) & 3u]));
+}
+
+fn other_four(b: bool, start: u32, d: u32) -> vec4f {
+  let i = start + d;
+  if VECTOR && b { return other_b[i >> 2u]; }
+  if VECTOR { return other_a[i >> 2u]; }
+  if b {
+    return within(d, vec4f(other_b[i >> 2u][i & 3u], other_b[(i + 1u) >> 2u][(i + 1u) & 3u],
+                           other_b[(i + 2u) >> 2u][(i + 2u) & 3u], other_b[(i + 3u) >> 2u][(i + 3u) & 3u]));
+  }
+  return within(d, vec4f(other_a[i >> 2u][i & 3u], other_a[(i + 1u) >> 2u][(i + 1u) & 3u],
+                         other_a[(i + 2u) >> 2u][(i + 2u) & 3u], other_a[(i + 3u) >> 2u][(i + 3u) & 3u]));
+}
+
+/** Features d .. d + 3 of four other rows, a column for each row. */
+fn other_block(b: bool, starts: vec4u, d: u32) -> mat4x4f {
+  return mat4x4f(
+    other_four(b, starts.x, d), other_four(b, starts.y, d), other_four(b, starts.z, d), other_four(b, starts.w, d),
+  );
+}
+
+/** own_a other_a^T (own_b other_b^T) for the 16 own rows, two brought by each lane, and a lane's four other rows. */
+fn product(b: bool, own0: u32, own1: u32, starts: vec4u, fours: u32) -> Rows {
+  var s = Rows();
+  for (var f = 0u; f < fours; f++) {
+    let block = transpose(other_block(b, starts, 4u * f));
+    let low = own_four(b, own0, 4u * f);
+    let high = own_four(b, own1, 4u * f);
+    s.r00 += block * subgroupBroadcast(low, 0u);
+    s.r01 += block * subgroupBroadcast(low, 1u);
+    s.r02 += block * subgroupBroadcast(low, 2u);
+    s.r03 += block * subgroupBroadcast(low, 3u);
+    s.r04 += block * subgroupBroadcast(low, 4u);
+    s.r05 += block * subgroupBroadcast(low, 5u);
+    s.r06 += block * subgroupBroadcast(low, 6u);
+    s.r07 += block * subgroupBroadcast(low, 7u);
+    s.r08 += block * subgroupBroadcast(high, 0u);
+    s.r09 += block * subgroupBroadcast(high, 1u);
+    s.r10 += block * subgroupBroadcast(high, 2u);
+    s.r11 += block * subgroupBroadcast(high, 3u);
+    s.r12 += block * subgroupBroadcast(high, 4u);
+    s.r13 += block * subgroupBroadcast(high, 5u);
+    s.r14 += block * subgroupBroadcast(high, 6u);
+    s.r15 += block * subgroupBroadcast(high, 7u);
+  }
+  return s;
+}
+
+/** What there is to know of the rows index .. index + 3 of the other side. */
+fn see(of_keys: bool, group: vec3u, index: u32) -> Others {
+  let length = select(params.lk, params.lq, of_keys);
+  let i = vec4u(index, index + 1u, index + 2u, index + 3u);
+  let safe = min(i, vec4u(length - 1u));
+  var others = Others(i, i < vec4u(length), vec4f(), vec4f());
+  if of_keys {
+    let at = safe + (group.z * params.heads + group.y) * params.lq;
+    others.lse = vec4f(lse[at.x], lse[at.y], lse[at.z], lse[at.w]);
+    others.dots = vec4f(dots[at.x], dots[at.y], dots[at.z], dots[at.w]);
+  } else if HAS_KEY_MASK {
+    let at = safe + group.z * params.lk;
+    others.seen = others.seen
+      & (vec4u(key_mask[at.x], key_mask[at.y], key_mask[at.z], key_mask[at.w]) != vec4u());
+  }
+  return others;
+}
+
+/** Of an own query its (lse, dot); of an own key (1 if not masked, 0). */
+fn about(of_keys: bool, group: vec3u, index: u32) -> vec2f {
+  if of_keys {
+    if HAS_KEY_MASK {
+      return vec2f(select(0.0, 1.0, key_mask[group.z * params.lk + min(index, params.lk - 1u)] != 0u), 0.0);
+    }
+    return vec2f(1.0, 0.0);
+  }
+  let at = (group.z * params.heads + group.y) * params.lq + min(index, params.lq - 1u);
+  return vec2f(lse[at], dots[at]);
+}
+
+/** p and ds of own row `own`, of which `known` is what `about` says, with a lane's four other rows. */
+fn weigh(of_keys: bool, others: Others, own: u32, known: vec2f, s: vec4f, dp: vec4f) -> Weights {
+  var seen = others.seen;
+  if of_keys && HAS_KEY_MASK { seen = seen & vec4<bool>(known.x != 0.0); }
+  if of_keys && CAUSAL { seen = seen & (vec4u(own) <= others.index); }
+  if !of_keys && CAUSAL { seen = seen & (others.index <= vec4u(own)); }
+  let p = exp(params.scale * s - select(vec4f(known.x), others.lse, of_keys));
+  let ds = params.scale * p * (dp - select(vec4f(known.y), others.dots, of_keys));
+  return Weights(select(vec4f(), p, seen), select(vec4f(), ds, seen));
+}
+
+/** x + the block of four other rows times the weights that lane `source` has for them. */
+fn accumulate(x: Rows, block: mat4x4f, w: Rows, source: u32) -> Rows {
+  var y: Rows;
+  y.r00 = x.r00 + block * subgroupShuffle(w.r00, source);
+  y.r01 = x.r01 + block * subgroupShuffle(w.r01, source);
+  y.r02 = x.r02 + block * subgroupShuffle(w.r02, source);
+  y.r03 = x.r03 + block * subgroupShuffle(w.r03, source);
+  y.r04 = x.r04 + block * subgroupShuffle(w.r04, source);
+  y.r05 = x.r05 + block * subgroupShuffle(w.r05, source);
+  y.r06 = x.r06 + block * subgroupShuffle(w.r06, source);
+  y.r07 = x.r07 + block * subgroupShuffle(w.r07, source);
+  y.r08 = x.r08 + block * subgroupShuffle(w.r08, source);
+  y.r09 = x.r09 + block * subgroupShuffle(w.r09, source);
+  y.r10 = x.r10 + block * subgroupShuffle(w.r10, source);
+  y.r11 = x.r11 + block * subgroupShuffle(w.r11, source);
+  y.r12 = x.r12 + block * subgroupShuffle(w.r12, source);
+  y.r13 = x.r13 + block * subgroupShuffle(w.r13, source);
+  y.r14 = x.r14 + block * subgroupShuffle(w.r14, source);
+  y.r15 = x.r15 + block * subgroupShuffle(w.r15, source);
+  return y;
+}
+
+/** Writes a lane's features d .. d + 3 of the own rows. */
+fn store(second: bool, group: vec3u, length: u32, rows: u32, d: u32, sums: Rows) {
+  if d >= HEAD_SIZE { return; }
+  var all = array<vec4f, 16>(
+    sums.r00, sums.r01, sums.r02, sums.r03, sums.r04, sums.r05, sums.r06, sums.r07,
+    sums.r08, sums.r09, sums.r10, sums.r11, sums.r12, sums.r13, sums.r14, sums.r15,
+  );
+  // Bounds unknown to the compiler, here and for `fours`: unrolled, such loops would be most of the compile time.
+  let features = min(4u, HEAD_SIZE - d);
+  for (var r = 0u; r < rows; r++) {
+    let at = row_start(group, length, group.x * 16u + r) + d;
+    for (var c = 0u; c < features; c++) {
+      if second { second_gradient[at + c] = all[r][c]; } else { first_gradient[at + c] = all[r][c]; }
+    }
+  }
+}
+
+fn gradients(of_keys: bool, group: vec3u, lane: u32) {
+  let own_length = select(params.lq, params.lk, of_keys);
+  let other_length = select(params.lk, params.lq, of_keys);
+  let own = group.x * 16u;
+  let own0 = row_start(group, own_length, own + lane);
+  let own1 = row_start(group, own_length, own + 8u + lane);
+  let low = about(of_keys, group, own + lane);
+  let high = about(of_keys, group, own + 8u + lane);
+  let fours = select(FOURS, 0u, params.heads == 0u);
+  // The sums of the panels: 0 to 3 of the first gradient, 4 to 7 of the second.
+  var sums0 = Rows(); var sums1 = Rows(); var sums2 = Rows(); var sums3 = Rows();
+  var sums4 = Rows(); var sums5 = Rows(); var sums6 = Rows(); var sums7 = Rows();
+
+  var begin = 0u;
+  var end = other_length;
+  if CAUSAL && of_keys { begin = own / 32u * 32u; }
+  if CAUSAL && !of_keys { end = min(end, own + 16u); }
+  for (var first = begin; first < end; first += 32u) {
+    let starts = row_starts(group, other_length, first + 4u * lane);
+    let s = product(false, own0, own1, starts, fours);
+    let dp = product(true, own0, own1, starts, fours);
+    let others = see(of_keys, group, first + 4u * lane);
+    var p: Rows;
+    var ds: Rows;
+    var w: Weights;
+    w = weigh(of_keys, others, own + 0u, subgroupBroadcast(low, 0u), s.r00, dp.r00);
+    p.r00 = w.p;
+    ds.r00 = w.ds;
+    w = weigh(of_keys, others, own + 1u, subgroupBroadcast(low, 1u), s.r01, dp.r01);
+    p.r01 = w.p;
+    ds.r01 = w.ds;
+    w = weigh(of_keys, others, own + 2u, subgroupBroadcast(low, 2u), s.r02, dp.r02);
+    p.r02 = w.p;
+    ds.r02 = w.ds;
+    w = weigh(of_keys, others, own + 3u, subgroupBroadcast(low, 3u), s.r03, dp.r03);
+    p.r03 = w.p;
+    ds.r03 = w.ds;
+    w = weigh(of_keys, others, own + 4u, subgroupBroadcast(low, 4u), s.r04, dp.r04);
+    p.r04 = w.p;
+    ds.r04 = w.ds;
+    w = weigh(of_keys, others, own + 5u, subgroupBroadcast(low, 5u), s.r05, dp.r05);
+    p.r05 = w.p;
+    ds.r05 = w.ds;
+    w = weigh(of_keys, others, own + 6u, subgroupBroadcast(low, 6u), s.r06, dp.r06);
+    p.r06 = w.p;
+    ds.r06 = w.ds;
+    w = weigh(of_keys, others, own + 7u, subgroupBroadcast(low, 7u), s.r07, dp.r07);
+    p.r07 = w.p;
+    ds.r07 = w.ds;
+    w = weigh(of_keys, others, own + 8u, subgroupBroadcast(high, 0u), s.r08, dp.r08);
+    p.r08 = w.p;
+    ds.r08 = w.ds;
+    w = weigh(of_keys, others, own + 9u, subgroupBroadcast(high, 1u), s.r09, dp.r09);
+    p.r09 = w.p;
+    ds.r09 = w.ds;
+    w = weigh(of_keys, others, own + 10u, subgroupBroadcast(high, 2u), s.r10, dp.r10);
+    p.r10 = w.p;
+    ds.r10 = w.ds;
+    w = weigh(of_keys, others, own + 11u, subgroupBroadcast(high, 3u), s.r11, dp.r11);
+    p.r11 = w.p;
+    ds.r11 = w.ds;
+    w = weigh(of_keys, others, own + 12u, subgroupBroadcast(high, 4u), s.r12, dp.r12);
+    p.r12 = w.p;
+    ds.r12 = w.ds;
+    w = weigh(of_keys, others, own + 13u, subgroupBroadcast(high, 5u), s.r13, dp.r13);
+    p.r13 = w.p;
+    ds.r13 = w.ds;
+    w = weigh(of_keys, others, own + 14u, subgroupBroadcast(high, 6u), s.r14, dp.r14);
+    p.r14 = w.p;
+    ds.r14 = w.ds;
+    w = weigh(of_keys, others, own + 15u, subgroupBroadcast(high, 7u), s.r15, dp.r15);
+    p.r15 = w.p;
+    ds.r15 = w.ds;
+    for (var source = 0u; source < 8u && first + 4u * source < end; source++) {
+      let sources = row_starts(group, other_length, first + 4u * source);
+      // A lane beyond the last features repeats them and stores nothing.
+      let d = 4u * lane;
+      let last = 4u * FOURS - 4u;
+      sums0 = accumulate(sums0, other_block(false, sources, min(d, last)), ds, source);
+      if PANELS > 1u { sums1 = accumulate(sums1, other_block(false, sources, min(d + 32u, last)), ds, source); }
+      if PANELS > 2u { sums2 = accumulate(sums2, other_block(false, sources, min(d + 64u, last)), ds, source); }
+      if PANELS > 3u { sums3 = accumulate(sums3, other_block(false, sources, min(d + 96u, last)), ds, source); }
+      if !of_keys { continue; }
+      sums4 = accumulate(sums4, other_block(true, sources, min(d, last)), p, source);
+      if PANELS > 1u { sums5 = accumulate(sums5, other_block(true, sources, min(d + 32u, last)), p, source); }
+      if PANELS > 2u { sums6 = accumulate(sums6, other_block(true, sources, min(d + 64u, last)), p, source); }
+      if PANELS > 3u { sums7 = accumulate(sums7, other_block(true, sources, min(d + 96u, last)), p, source); }
+    }
+  }
+
+  let rows = min(16u, own_length - own);
+  store(false, group, own_length, rows, 4u * lane, sums0);
+  if PANELS > 1u { store(false, group, own_length, rows, 4u * lane + 32u, sums1); }
+  if PANELS > 2u { store(false, group, own_length, rows, 4u * lane + 64u, sums2); }
+  if PANELS > 3u { store(false, group, own_length, rows, 4u * lane + 96u, sums3); }
+  if !of_keys { return; }
+  store(true, group, own_length, rows, 4u * lane, sums4);
+  if PANELS > 1u { store(true, group, own_length, rows, 4u * lane + 32u, sums5); }
+  if PANELS > 2u { store(true, group, own_length, rows, 4u * lane + 64u, sums6); }
+  if PANELS > 3u { store(true, group, own_length, rows, 4u * lane + 96u, sums7); }
+}
+
+@compute @workgroup_size(8)
+fn queries(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
+  gradients(false, group, lane);
+}
+
+@compute @workgroup_size(8)
+fn keys(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
+  gradients(true, group, lane);
+}

@@ -1,0 +1,97 @@
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+import { backward, noGrad } from '../../engine/autograd.ts';
+import { ShapeError } from '../../engine/errors.ts';
+import { add, exp, mul, scale, sub } from '../../engine/ops/elementwise.ts';
+import { linear } from '../../engine/ops/linear.ts';
+import { sum } from '../../engine/ops/reduce.ts';
+import { reshape } from '../../engine/ops/shape.ts';
+import { device } from '../support/device.ts';
+import { checkGradients } from '../support/gradient.ts';
+import { normal } from '../support/random.ts';
+
+test('a tensor used several times receives the sum of its gradients', async () => {
+  await checkGradients({
+    op: (x) => add(mul(x, x), add(x, x)),
+    reference: (x) => x.map((v) => v * v + 2 * v),
+    shapes: [[7]],
+  });
+  await checkGradients({ op: (x) => sub(x, x), reference: (x) => x.map(() => 0), shapes: [[5]] });
+  await checkGradients({
+    op: (x) => {
+      const y = reshape(x, [3, 2]);
+      return add(add(y, y), mul(y, reshape(x, [3, 2])));
+    },
+    reference: (x) => x.map((v) => 2 * v + v * v),
+    shapes: [[6]],
+  });
+});
+
+test('a diamond of shared intermediate results', async () => {
+  await checkGradients({
+    op: (x) => {
+      const a = exp(x);
+      const b = scale(a, 2);
+      return mul(add(a, b), add(b, a));
+    },
+    reference: (x) => x.map((v) => 9 * Math.exp(2 * v)),
+    shapes: [[11]],
+  });
+});
+
+test('frozen leaves and noGrad receive nothing', async () => {
+  const w = device.parameter([2], [1, 2], 'w');
+  const frozen = device.tensor([2], [3, 4]);
+  const gradients = device.scope(() => backward(sum(mul(w, frozen))));
+  assert.equal([...gradients.keys()], [w]);
+  assert.equal([...(await gradients.get(w)!.read())], [3, 4]);
+  const cut = device.scope(() =>
+    backward(
+      sum(
+        mul(
+          w,
+          noGrad(() => exp(w)),
+        ),
+      ),
+    ),
+  );
+  assert.equal([...(await cut.get(w)!.read())], [2.7182819843292236, 7.38905668258667]);
+  assert.is(device.scope(() => backward(sum(frozen))).size, 0);
+});
+
+test('a frozen weight costs no weight gradient', () => {
+  const x = device.parameter([4, 8], normal(32, 1), 'x');
+  const frozen = device.tensor([8, 8], normal(64, 2));
+  const trained = device.parameter([8, 8], normal(64, 2), 'weight');
+  const cost = (weight: typeof frozen) => {
+    const before = device.counters.dispatches;
+    device.scope(() => void backward(sum(linear(x, weight, null))));
+    return device.counters.dispatches - before;
+  };
+  assert.is(cost(trained) - cost(frozen), 1);
+});
+
+test('intermediate gradients go as soon as they are used', () => {
+  const x = device.parameter([1000], normal(1000, 1), 'x');
+  const peakOf = (depth: number) =>
+    device.scope(() => {
+      let y = x;
+      for (let i = 0; i < depth; i++) y = scale(y, 1.01);
+      const loss = sum(y);
+      const before = device.counters.liveBytes;
+      device.resetPeak();
+      backward(loss);
+      return device.counters.peakBytes - before;
+    });
+  assert.is(peakOf(40), peakOf(4));
+});
+
+test('only scalars are differentiated', () => {
+  const x = device.parameter([2], [1, 2], 'x');
+  assert.throws(
+    () => backward(exp(x)),
+    (e: Error) => e instanceof ShapeError && /exp \[2\] f32/.test(e.message),
+  );
+});
+
+test.run();
