@@ -248,8 +248,10 @@ export class Device {
 
   /**
    * Runs `body` and then releases every tensor made in it, except those in what it returns (a tensor, or
-   * arrays, maps and plain objects of them), which pass to the enclosing scope. `body` must make its
-   * tensors synchronously; returning the promise of a read is fine.
+   * arrays, maps and plain objects of them), which pass to the enclosing scope. Where a result was recorded
+   * for gradients, everything that was made passes on with it, since its backward may need it: so a scope
+   * around a layer frees its activations exactly when the layer is frozen. `body` must make its tensors
+   * synchronously; returning the promise of a read is fine.
    */
   scope<T>(body: () => T): T {
     const made = new Set<Tensor>();
@@ -261,8 +263,9 @@ export class Device {
     } finally {
       this.#scopes.pop();
       const kept = tensorsIn(result);
+      const recorded = [...kept].some((tensor) => tensor.node);
       for (const tensor of made) {
-        if (!kept.has(tensor)) tensor.release();
+        if (!recorded && !kept.has(tensor)) tensor.release();
         else this.#own(tensor);
       }
     }

@@ -143,7 +143,9 @@ function runBlocks(
       const tokens = i === 0 ? y : slice(y, 1, r, T);
       y = concat([broadcastTo(prompt, [B, r, config.width]), tokens], 1); // [B, r + T, d]
     }
-    y = block(p.under(`${i}`), config, y, mask);
+    const input = y;
+    // A frozen block's activations go at once; a trained one's stay for backward.
+    y = x.device.scope(() => block(p.under(`${i}`), config, input, mask));
   }
   return y;
 }

@@ -24,10 +24,13 @@ export const kernelNames = [
   'pooling',
   'top-k',
   'cast',
+  'ceiling-copy',
+  'ceiling-fma',
   'attention-register',
   'attention-subgroup',
   'attention-tiled',
   'attention-backward',
+  'mean-attention',
   'attention-backward-subgroup',
 ] as const;
 

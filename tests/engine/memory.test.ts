@@ -1,5 +1,6 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
+import { backward } from '../../engine/autograd.ts';
 import { openDevice } from '../../engine/device.ts';
 import {
   DeviceMismatchError,
@@ -17,6 +18,7 @@ import type { Tensor } from '../../engine/tensor.ts';
 import { device } from '../support/device.ts';
 
 type ErrorType = new (message: string) => EngineError;
+device.dummy(); // made once, before any bytes are counted
 const throws = (run: () => unknown, type: ErrorType, text: RegExp) =>
   assert.throws(run, (error: Error) => error instanceof type && text.test(error.message));
 
@@ -41,6 +43,17 @@ test('a nested result passes to the enclosing scope and ends with it', () => {
   });
   assert.ok(inner[0]!.released);
   assert.is(device.counters.liveBytes, before);
+});
+
+test('a scope whose result awaits gradients keeps what backward needs, a frozen one keeps nothing', async () => {
+  const layer = (x: Tensor) => device.scope(() => exp(exp(x)));
+  const trained = device.parameter([1], [0], 'x');
+  const gradient = device.scope(() => backward(layer(trained)).get(trained)!.item());
+  assert.ok(Math.abs((await gradient) - Math.E) < 1e-5);
+  const before = device.counters.liveBytes;
+  const y = layer(device.dummy());
+  assert.is(device.counters.liveBytes - before, y.storage.capacity);
+  y.release();
 });
 
 test('a view keeps its buffer when the tensor it came from goes', async () => {

@@ -159,7 +159,7 @@ test('a step in a steady state allocates and compiles nothing, and its memory is
   await step();
   const before = { ...device.counters };
   assert.is(await step(), first, 'the same loss, bit for bit');
-  for (const counter of ['allocations', 'pipelines', 'liveBytes'] as const) {
+  for (const counter of ['allocations', 'pipelines', 'bindGroups', 'liveBytes'] as const) {
     assert.is(device.counters[counter], before[counter], counter);
   }
 });
