@@ -102,12 +102,13 @@ export class Device {
     this.bindingAlignment = limits.minStorageBufferOffsetAlignment;
     this.#profiler = options.profile && gpu.features.has('timestamp-query') ? new Profiler(gpu) : null;
     this.#recorder = new Recorder(gpu, this.counters, this.#profiler);
-    this.#kernels = new Kernels(gpu, this.counters, sources, this.#recorder.uniforms, this.maxBindingBytes);
+    this.#kernels = new Kernels(gpu, this.counters, sources, this.#recorder, this.maxBindingBytes);
     const budget = {
       limitBytes: limits.maxBufferSize,
       budgetBytes: options.memoryBudgetBytes ?? Number.POSITIVE_INFINITY,
     };
     this.#pool = new BufferPool(gpu, this.counters, budget, {
+      create: (name, make) => this.#recorder.guard('out-of-memory', name, make),
       beforeDestroy: () => this.#recorder.submit(),
       afterDestroy: () => this.#kernels.forgetBindGroups(),
     });
@@ -280,15 +281,17 @@ export class Device {
     const staging = this.#stagingBuffer(size);
     this.#recorder.copy(storage.buffer, offset, staging, 0, size);
     this.#recorder.submit();
+    let bytes: ArrayBuffer;
     try {
       await staging.mapAsync(GPUMapMode.READ, 0, size);
       await this.#recorder.settle();
+      this.#check();
+      bytes = staging.getMappedRange(0, size).slice(0);
+      staging.unmap();
     } catch (error) {
       staging.destroy();
       throw await this.#reason(error);
     }
-    const bytes = staging.getMappedRange(0, size).slice(0);
-    staging.unmap();
     this.#readBuffers.get(staging.size)!.push(staging);
     await this.tuner.settle();
     return viewAs(dtype, bytes, elements) as HostArrays[D];

@@ -6,6 +6,7 @@ import type { Counters } from './counters.ts';
 import { KernelError, LimitError } from './errors.ts';
 import { readText } from './platform.ts';
 import type { Storage } from './pool.ts';
+import type { Recorder } from './recorder.ts';
 import { type KernelSource, parseKernel, type Specialisation, specialise } from './wgsl.ts';
 
 /** A range of a storage, bound to a kernel's variable. Offset and size in bytes. */
@@ -39,7 +40,7 @@ export class Kernels {
   #gpu: GPUDevice;
   #counters: Counters;
   #sources: Map<KernelName, KernelSource>;
-  #uniforms: GPUBuffer;
+  #recorder: Recorder;
   #maxBindingBytes: number;
   #compiled = new Map<string, CompiledKernel>();
   #bindGroups = new Map<string, GPUBindGroup>();
@@ -48,13 +49,13 @@ export class Kernels {
     gpu: GPUDevice,
     counters: Counters,
     sources: Map<KernelName, KernelSource>,
-    uniforms: GPUBuffer,
+    recorder: Recorder,
     maxBindingBytes: number,
   ) {
     this.#gpu = gpu;
     this.#counters = counters;
     this.#sources = sources;
-    this.#uniforms = uniforms;
+    this.#recorder = recorder;
     this.#maxBindingBytes = maxBindingBytes;
   }
 
@@ -102,7 +103,7 @@ export class Kernels {
       return { binding, resource: { buffer: storage.buffer, offset, size } };
     });
     if (kernel.paramBytes > 0) {
-      entries.push({ binding: 0, resource: { buffer: this.#uniforms, size: kernel.paramBytes } });
+      entries.push({ binding: 0, resource: { buffer: this.#recorder.uniforms, size: kernel.paramBytes } });
     }
     this.#counters.bindGroups++;
     return this.#gpu.createBindGroup({ label: kernel.label, layout: kernel.layout, entries });
@@ -118,14 +119,16 @@ export class Kernels {
     const source = this.#sources.get(name)!;
     const paramBytes = Math.ceil((4 * source.params.length) / 16) * 16;
     const layout = this.#layout(source, variables, paramBytes);
-    const pipeline = this.#gpu.createComputePipeline({
-      label: key,
-      layout: this.#gpu.createPipelineLayout({ bindGroupLayouts: [layout] }),
-      compute: {
-        module: this.#gpu.createShaderModule({ label: key, code: specialise(source, constants) }),
-        entryPoint: entry,
-      },
-    });
+    const pipeline = this.#recorder.guard('validation', key, () =>
+      this.#gpu.createComputePipeline({
+        label: key,
+        layout: this.#gpu.createPipelineLayout({ bindGroupLayouts: [layout] }),
+        compute: {
+          module: this.#gpu.createShaderModule({ label: key, code: specialise(source, constants) }),
+          entryPoint: entry,
+        },
+      }),
+    );
     this.#counters.pipelines++;
     return { pipeline, layout, source, label: `${name}/${entry}`, id: this.#compiled.size, paramBytes };
   }

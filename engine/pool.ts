@@ -40,8 +40,10 @@ export class Storage {
   }
 }
 
-/** What must happen around the destruction of buffers. */
+/** What must happen around the making and the destruction of buffers. */
 export interface PoolHooks {
+  /** Calls `make`; a failure is reported under the tensor's name. */
+  create: (name: string, make: () => GPUBuffer) => GPUBuffer;
   /** Submits recorded commands, which may use the buffers. */
   beforeDestroy: () => void;
   /** Forgets what was cached for the buffers. */
@@ -122,11 +124,10 @@ export class BufferPool {
       );
     }
     const { STORAGE, COPY_SRC, COPY_DST } = GPUBufferUsage;
-    const buffer = this.#gpu.createBuffer({
-      label: name,
-      size: capacity,
-      usage: STORAGE | COPY_SRC | COPY_DST,
-    });
+    const usage = STORAGE | COPY_SRC | COPY_DST;
+    const buffer = this.#hooks.create(name, () =>
+      this.#gpu.createBuffer({ label: name, size: capacity, usage }),
+    );
     this.#counters.allocations++;
     this.#counters.reservedBytes += capacity;
     return new Storage(this, buffer, nextId++, capacity);

@@ -108,6 +108,19 @@ export class Recorder {
     this.#openErrorScopes();
   }
 
+  /** Runs `body`; what WebGPU has against it is reported under `name`, for drivers that leave labels out. */
+  guard<T>(filter: GPUErrorFilter, name: string, body: () => T): T {
+    this.#gpu.pushErrorScope(filter);
+    const result = body();
+    this.#reports.push(
+      this.#gpu.popErrorScope().then(
+        (error) => typedError(error, `${name}: `),
+        () => null,
+      ),
+    );
+    return result;
+  }
+
   /** Submits, waits for WebGPU's verdict on everything so far and throws the first error. */
   async settle(): Promise<void> {
     this.submit();
@@ -144,7 +157,12 @@ export class Recorder {
   #closeErrorScopes(): void {
     for (let i = 0; i < 3; i++) {
       // A lost device has no scopes left to report on; the loss itself is reported by the device.
-      this.#reports.push(this.#gpu.popErrorScope().then(typedError, () => null));
+      this.#reports.push(
+        this.#gpu.popErrorScope().then(
+          (error) => typedError(error),
+          () => null,
+        ),
+      );
     }
     // Verdicts on healthy batches need not be kept until somebody waits.
     if (this.#reports.length > 300) this.#reports = [firstError(this.#reports)];
@@ -156,10 +174,11 @@ async function firstError(reports: Promise<EngineError | null>[]): Promise<Engin
   return null;
 }
 
-/** Turns WebGPU's error into ours. Kernels and tensors are named by their labels in the message. */
-export function typedError(error: GPUError | null): EngineError | null {
+/** Turns WebGPU's error into ours. Kernels and tensors are named by `prefix` or by their labels in the message. */
+export function typedError(error: GPUError | null, prefix = ''): EngineError | null {
   if (!error) return null;
-  if (error instanceof GPUOutOfMemoryError) return new OutOfMemoryError(error.message);
-  if (/device.*\blost\b/i.test(error.message)) return new DeviceLostError(error.message);
-  return new KernelError(error.message);
+  const message = prefix + error.message;
+  if (error instanceof GPUOutOfMemoryError) return new OutOfMemoryError(message);
+  if (/device.*\blost\b/i.test(message)) return new DeviceLostError(message);
+  return new KernelError(message);
 }

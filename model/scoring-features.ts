@@ -47,7 +47,10 @@ export function scoredImage(p: Parameters, h: number, image: Features): ScoredIm
   };
 }
 
-function checkFeatures(of: string, { embeds, tokens }: { embeds: { shape: Shape }; tokens: { shape: Shape } }) {
+function checkFeatures(
+  of: string,
+  { embeds, tokens }: { embeds: { shape: Shape }; tokens: { shape: Shape } },
+) {
   if (embeds.shape.length !== 2 || tokens.shape.length !== 3 || embeds.shape[0] !== tokens.shape[0]) {
     throw new ShapeError(
       `${of} features: embeds [${embeds.shape}] and tokens [${tokens.shape}] must be [B, d_z] and [B, tokens, width]`,

@@ -11,7 +11,7 @@ enable subgroups;
 // of the other rows 4 l .. 4 l + 3 with all 16 own rows, whose features the lanes hold in turn and broadcast; of the
 // gradients it owns the features 4 l .. 4 l + 3 (and 32, 64, 96 further) and takes ds and p by broadcast. Why this
 // shape: on a CPU adapter bringing an element costs tens of multiply-adds from any memory, a broadcast about one; what
-// is brought serves 16 or 32 rows here, and s, p, ds and the sums stay in named registers, as a dynamic index costs as
+// is brought serves 16 or 32 rows here, and s, p and ds stay in named registers, as a dynamic index costs as
 // much as a load. Dispatch (ceil(own length / 16), heads, batch).
 
 struct Params {
@@ -52,6 +52,9 @@ struct Others {
   lse: vec4f,       // of queries only, as the next
   dots: vec4f,
 }
+
+/** Sums of a gradient: [panel, own row]. In memory: as named values they would take the compiler many seconds. */
+alias Sums = array<vec4f, 16u * PANELS>;
 
 struct Weights {
   p: vec4f,
@@ -176,41 +179,67 @@ fn weigh(of_keys: bool, others: Others, own: u32, known: vec2f, s: vec4f, dp: ve
   return Weights(select(vec4f(), p, seen), select(vec4f(), ds, seen));
 }
 
-/** x + the block of four other rows times the weights that lane `source` has for them. */
-fn accumulate(x: Rows, block: mat4x4f, w: Rows, source: u32) -> Rows {
-  var y: Rows;
-  y.r00 = x.r00 + block * subgroupShuffle(w.r00, source);
-  y.r01 = x.r01 + block * subgroupShuffle(w.r01, source);
-  y.r02 = x.r02 + block * subgroupShuffle(w.r02, source);
-  y.r03 = x.r03 + block * subgroupShuffle(w.r03, source);
-  y.r04 = x.r04 + block * subgroupShuffle(w.r04, source);
-  y.r05 = x.r05 + block * subgroupShuffle(w.r05, source);
-  y.r06 = x.r06 + block * subgroupShuffle(w.r06, source);
-  y.r07 = x.r07 + block * subgroupShuffle(w.r07, source);
-  y.r08 = x.r08 + block * subgroupShuffle(w.r08, source);
-  y.r09 = x.r09 + block * subgroupShuffle(w.r09, source);
-  y.r10 = x.r10 + block * subgroupShuffle(w.r10, source);
-  y.r11 = x.r11 + block * subgroupShuffle(w.r11, source);
-  y.r12 = x.r12 + block * subgroupShuffle(w.r12, source);
-  y.r13 = x.r13 + block * subgroupShuffle(w.r13, source);
-  y.r14 = x.r14 + block * subgroupShuffle(w.r14, source);
-  y.r15 = x.r15 + block * subgroupShuffle(w.r15, source);
-  return y;
+/** Adds w^T other_a (w^T other_b) over the 32 other rows from `first` to the sums. */
+fn accumulate(b: bool, sums: ptr<function, Sums>, w: Rows, group: vec3u, length: u32, first: u32, lane: u32) {
+  for (var panel = 0u; panel < PANELS; panel++) {
+    // A lane beyond the last features repeats them and stores nothing.
+    let d = min(32u * panel + 4u * lane, 4u * FOURS - 4u);
+    let at = 16u * panel;
+    var y = Rows(
+      (*sums)[at + 0u], (*sums)[at + 1u], (*sums)[at + 2u], (*sums)[at + 3u],
+      (*sums)[at + 4u], (*sums)[at + 5u], (*sums)[at + 6u], (*sums)[at + 7u],
+      (*sums)[at + 8u], (*sums)[at + 9u], (*sums)[at + 10u], (*sums)[at + 11u],
+      (*sums)[at + 12u], (*sums)[at + 13u], (*sums)[at + 14u], (*sums)[at + 15u],
+    );
+    for (var source = 0u; source < 8u && first + 4u * source < length; source++) {
+      let block = other_block(b, row_starts(group, length, first + 4u * source), d);
+      y.r00 += block * subgroupShuffle(w.r00, source);
+      y.r01 += block * subgroupShuffle(w.r01, source);
+      y.r02 += block * subgroupShuffle(w.r02, source);
+      y.r03 += block * subgroupShuffle(w.r03, source);
+      y.r04 += block * subgroupShuffle(w.r04, source);
+      y.r05 += block * subgroupShuffle(w.r05, source);
+      y.r06 += block * subgroupShuffle(w.r06, source);
+      y.r07 += block * subgroupShuffle(w.r07, source);
+      y.r08 += block * subgroupShuffle(w.r08, source);
+      y.r09 += block * subgroupShuffle(w.r09, source);
+      y.r10 += block * subgroupShuffle(w.r10, source);
+      y.r11 += block * subgroupShuffle(w.r11, source);
+      y.r12 += block * subgroupShuffle(w.r12, source);
+      y.r13 += block * subgroupShuffle(w.r13, source);
+      y.r14 += block * subgroupShuffle(w.r14, source);
+      y.r15 += block * subgroupShuffle(w.r15, source);
+    }
+    (*sums)[at + 0u] = y.r00;
+    (*sums)[at + 1u] = y.r01;
+    (*sums)[at + 2u] = y.r02;
+    (*sums)[at + 3u] = y.r03;
+    (*sums)[at + 4u] = y.r04;
+    (*sums)[at + 5u] = y.r05;
+    (*sums)[at + 6u] = y.r06;
+    (*sums)[at + 7u] = y.r07;
+    (*sums)[at + 8u] = y.r08;
+    (*sums)[at + 9u] = y.r09;
+    (*sums)[at + 10u] = y.r10;
+    (*sums)[at + 11u] = y.r11;
+    (*sums)[at + 12u] = y.r12;
+    (*sums)[at + 13u] = y.r13;
+    (*sums)[at + 14u] = y.r14;
+    (*sums)[at + 15u] = y.r15;
+  }
 }
 
-/** Writes a lane's features d .. d + 3 of the own rows. */
-fn store(second: bool, group: vec3u, length: u32, rows: u32, d: u32, sums: Rows) {
-  if d >= HEAD_SIZE { return; }
-  var all = array<vec4f, 16>(
-    sums.r00, sums.r01, sums.r02, sums.r03, sums.r04, sums.r05, sums.r06, sums.r07,
-    sums.r08, sums.r09, sums.r10, sums.r11, sums.r12, sums.r13, sums.r14, sums.r15,
-  );
+/** Writes the sums of the own rows. */
+fn store(second: bool, sums: ptr<function, Sums>, group: vec3u, length: u32, rows: u32, lane: u32) {
   // Bounds unknown to the compiler, here and for `fours`: unrolled, such loops would be most of the compile time.
-  let features = min(4u, HEAD_SIZE - d);
   for (var r = 0u; r < rows; r++) {
-    let at = row_start(group, length, group.x * 16u + r) + d;
-    for (var c = 0u; c < features; c++) {
-      if second { second_gradient[at + c] = all[r][c]; } else { first_gradient[at + c] = all[r][c]; }
+    let at = row_start(group, length, group.x * 16u + r);
+    for (var panel = 0u; panel < PANELS; panel++) {
+      let x = (*sums)[16u * panel + r];
+      let d = 32u * panel + 4u * lane;
+      for (var c = 0u; c < min(4u, max(d, HEAD_SIZE) - d); c++) {
+        if second { second_gradient[at + d + c] = x[c]; } else { first_gradient[at + d + c] = x[c]; }
+      }
     }
   }
 }
@@ -224,9 +253,8 @@ fn gradients(of_keys: bool, group: vec3u, lane: u32) {
   let low = about(of_keys, group, own + lane);
   let high = about(of_keys, group, own + 8u + lane);
   let fours = select(FOURS, 0u, params.heads == 0u);
-  // The sums of the panels: 0 to 3 of the first gradient, 4 to 7 of the second.
-  var sums0 = Rows(); var sums1 = Rows(); var sums2 = Rows(); var sums3 = Rows();
-  var sums4 = Rows(); var sums5 = Rows(); var sums6 = Rows(); var sums7 = Rows();
+  var first_sums: Sums;
+  var second_sums: Sums;
 
   var begin = 0u;
   var end = other_length;
@@ -288,33 +316,13 @@ fn gradients(of_keys: bool, group: vec3u, lane: u32) {
     w = weigh(of_keys, others, own + 15u, subgroupBroadcast(high, 7u), s.r15, dp.r15);
     p.r15 = w.p;
     ds.r15 = w.ds;
-    for (var source = 0u; source < 8u && first + 4u * source < end; source++) {
-      let sources = row_starts(group, other_length, first + 4u * source);
-      // A lane beyond the last features repeats them and stores nothing.
-      let d = 4u * lane;
-      let last = 4u * FOURS - 4u;
-      sums0 = accumulate(sums0, other_block(false, sources, min(d, last)), ds, source);
-      if PANELS > 1u { sums1 = accumulate(sums1, other_block(false, sources, min(d + 32u, last)), ds, source); }
-      if PANELS > 2u { sums2 = accumulate(sums2, other_block(false, sources, min(d + 64u, last)), ds, source); }
-      if PANELS > 3u { sums3 = accumulate(sums3, other_block(false, sources, min(d + 96u, last)), ds, source); }
-      if !of_keys { continue; }
-      sums4 = accumulate(sums4, other_block(true, sources, min(d, last)), p, source);
-      if PANELS > 1u { sums5 = accumulate(sums5, other_block(true, sources, min(d + 32u, last)), p, source); }
-      if PANELS > 2u { sums6 = accumulate(sums6, other_block(true, sources, min(d + 64u, last)), p, source); }
-      if PANELS > 3u { sums7 = accumulate(sums7, other_block(true, sources, min(d + 96u, last)), p, source); }
-    }
+    accumulate(false, &first_sums, ds, group, other_length, first, lane);
+    if of_keys { accumulate(true, &second_sums, p, group, other_length, first, lane); }
   }
 
   let rows = min(16u, own_length - own);
-  store(false, group, own_length, rows, 4u * lane, sums0);
-  if PANELS > 1u { store(false, group, own_length, rows, 4u * lane + 32u, sums1); }
-  if PANELS > 2u { store(false, group, own_length, rows, 4u * lane + 64u, sums2); }
-  if PANELS > 3u { store(false, group, own_length, rows, 4u * lane + 96u, sums3); }
-  if !of_keys { return; }
-  store(true, group, own_length, rows, 4u * lane, sums4);
-  if PANELS > 1u { store(true, group, own_length, rows, 4u * lane + 32u, sums5); }
-  if PANELS > 2u { store(true, group, own_length, rows, 4u * lane + 64u, sums6); }
-  if PANELS > 3u { store(true, group, own_length, rows, 4u * lane + 96u, sums7); }
+  store(false, &first_sums, group, own_length, rows, lane);
+  if of_keys { store(true, &second_sums, group, own_length, rows, lane); }
 }
 
 @compute @workgroup_size(8)

@@ -27,3 +27,26 @@ function halfTable(): Float32Array<ArrayBuffer> {
   });
   return table;
 }
+
+/** float32 to IEEE half precision (as bits), rounded to nearest, ties to even; too large becomes infinite. */
+export function f32ToF16(values: Float32Array): Uint16Array<ArrayBuffer> {
+  const words = new Uint32Array(Float32Array.from(values).buffer);
+  return Uint16Array.from(words, (word) => {
+    const sign = (word >>> 16) & 0x8000;
+    const magnitude = word & 0x7fffffff;
+    if (magnitude > 0x7f800000) return sign | 0x7e00; // NaN
+    if (magnitude >= 0x477ff000) return sign | 0x7c00; // 65520 and more round to infinity
+    // Below the smallest normal half the fraction is counted in units of 2^-24.
+    const exponent = (magnitude >>> 23) - 112;
+    const shift = exponent > 0 ? 13 : Math.min(14 - exponent, 25);
+    const significand =
+      exponent > 0
+        ? magnitude - (112 << 23)
+        : (magnitude & 0x7fffff) | (magnitude >= 0x800000 ? 0x800000 : 0);
+    const half = significand >>> shift;
+    const rest = significand - half * 2 ** shift;
+    const middle = 2 ** (shift - 1);
+    // A carry out of the fraction goes into the exponent, as it should.
+    return sign | (half + (rest > middle || (rest === middle && (half & 1) === 1) ? 1 : 0));
+  });
+}

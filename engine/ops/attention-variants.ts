@@ -19,7 +19,10 @@ export interface AttentionBackwardVariant {
   /** Queries, or keys, that one workgroup owns. */
   rows: number;
   /** The operands by the names that the kernel has for them. */
-  operands(entry: 'queries' | 'keys', operands: Record<'q' | 'k' | 'v' | 'dout', Tensor>): Record<string, Tensor>;
+  operands(
+    entry: 'queries' | 'keys',
+    operands: Record<'q' | 'k' | 'v' | 'dout', Tensor>,
+  ): Record<string, Tensor>;
   /** How to run `row_dots` of attention-backward. */
   dots: { constants: Readonly<Record<string, number | boolean>>; rows: number };
 }

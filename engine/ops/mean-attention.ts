@@ -129,9 +129,14 @@ function checkShapes(q: Tensor, k: Tensor, queryMask: Tensor, keyMask: Tensor): 
   checkOperands('meanAttention', { q, k });
   checkOperands('meanAttention', { queryMask, keyMask }, 'i32');
   if (q.rank !== 3 || k.rank !== 3 || q.shape[2] !== k.shape[2]) {
-    throw new ShapeError(`meanAttention: q (${describe(q)}) and k (${describe(k)}) must be [., ., h] with the same h`);
+    throw new ShapeError(
+      `meanAttention: q (${describe(q)}) and k (${describe(k)}) must be [., ., h] with the same h`,
+    );
   }
-  for (const [mask, tokens] of [[queryMask, q], [keyMask, k]] as const) {
+  for (const [mask, tokens] of [
+    [queryMask, q],
+    [keyMask, k],
+  ] as const) {
     if (`${mask.shape}` !== `${tokens.shape.slice(0, 2)}`) {
       throw new ShapeError(`meanAttention: mask (${describe(mask)}) must be [${tokens.shape.slice(0, 2)}]`);
     }

@@ -63,13 +63,19 @@ export function parameter(device: Device, ...shape: number[]): Tensor {
 /** i32 numbers from 0 to `below` - 1 that a seed determines. */
 export function integers(device: Device, below: number, shape: Shape, seed = 1): Tensor {
   const words = new Random(seed).words(shape.reduce((product, n) => product * n, 1));
-  return device.tensor(shape, Int32Array.from(words, (word) => word % below));
+  return device.tensor(
+    shape,
+    Int32Array.from(words, (word) => word % below),
+  );
 }
 
 /** Records only the backward of the op that made `y`, for the gradient `dy`. */
 export function backwardOf(y: Tensor, dy: Tensor): void {
   const node = y.node!;
-  node.backward(dy, node.inputs.map((input) => input.requiresGrad));
+  node.backward(
+    dy,
+    node.inputs.map((input) => input.requiresGrad),
+  );
 }
 
 /** Releases whatever in an object, array or map can be. */

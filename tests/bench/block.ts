@@ -11,7 +11,15 @@ import { linear } from '../../engine/ops/linear.ts';
 import { mean } from '../../engine/ops/reduce.ts';
 import type { Tensor } from '../../engine/tensor.ts';
 import { benchmark } from './benchmark.ts';
-import { type BlockWeight, block, blockFlops, blockInput, blockShapes, blockValues, blockWeights } from './sizes.ts';
+import {
+  type BlockWeight,
+  block,
+  blockFlops,
+  blockInput,
+  blockShapes,
+  blockValues,
+  blockWeights,
+} from './sizes.ts';
 
 type Weights = Record<BlockWeight, Tensor>;
 
@@ -25,23 +33,30 @@ export function blockOperands(device: Device): { x: Tensor; weights: Weights } {
 
 /** x -> the loss, a scalar. */
 export function blockLoss(x: Tensor, weights: Weights): Tensor {
-  const pair = (name: 'norm1' | 'q' | 'k' | 'v' | 'o' | 'norm2' | 'fc1' | 'fc2') =>
-    ({ weight: weights[`${name}.weight`], bias: weights[`${name}.bias`] });
+  const pair = (name: 'norm1' | 'q' | 'k' | 'v' | 'o' | 'norm2' | 'fc1' | 'fc2') => ({
+    weight: weights[`${name}.weight`],
+    bias: weights[`${name}.bias`],
+  });
   const norm = (x: Tensor, { weight, bias }: { weight: Tensor; bias: Tensor }) => layerNorm(x, weight, bias);
   const dense = (x: Tensor, { weight, bias }: { weight: Tensor; bias: Tensor }, residual?: Tensor) =>
     linear(x, weight, bias, residual ? { residual } : {});
   const y = norm(x, pair('norm1'));
-  const mixed = attention(dense(y, pair('q')), dense(y, pair('k')), dense(y, pair('v')), { heads: block.heads });
+  const mixed = attention(dense(y, pair('q')), dense(y, pair('k')), dense(y, pair('v')), {
+    heads: block.heads,
+  });
   const middle = dense(mixed, pair('o'), x);
   const out = feedForward(norm(middle, pair('norm2')), pair('fc1'), pair('fc2'), middle);
   return mean(mul(out, out));
 }
 
+const weightCount = Object.values(blockShapes).reduce((sum, [rows, columns = 1]) => sum + rows * columns, 0);
+
 export const blockBenchmark = benchmark({
   name: 'block-train',
   bound: 'fma',
   flops: blockFlops(),
-  bytes: 0,
+  // Weights and input read, gradients written.
+  bytes: 4 * (2 * weightCount + block.batch * block.length * block.width),
   operands: blockOperands,
   run: ({ x, weights }) => backward(blockLoss(x, weights)),
 });

@@ -86,7 +86,9 @@ export const denseBenchmarks: Benchmark[] = [
     name: 'patch-embedding',
     bound: 'fma',
     flops: 2 * patches.batch * patchCount * patchWeights,
-    bytes: 4 * (patches.batch * (patches.channels * patches.size ** 2 + patchCount * patches.width) + patchWeights),
+    bytes:
+      4 *
+      (patches.batch * (patches.channels * patches.size ** 2 + patchCount * patches.width) + patchWeights),
     operands: (device) => ({
       pixels: random(device, patches.batch, patches.channels, patches.size, patches.size),
       weight: random(device, patches.width, patches.channels, patches.patch, patches.patch),

@@ -1,7 +1,16 @@
 // The benchmarks as a user of jax-js writes them: compiled with jit, gradients by valueAndGrad, weights [in, out]
 // as in JAX. An array is consumed by whatever it is passed to, unless passed as `.ref`.
 
-import { blockUntilReady, defaultDevice, getWebGPUDevice, init, jit, nn, numpy as np, valueAndGrad } from '@jax-js/jax';
+import {
+  blockUntilReady,
+  defaultDevice,
+  getWebGPUDevice,
+  init,
+  jit,
+  nn,
+  numpy as np,
+  valueAndGrad,
+} from '@jax-js/jax';
 import { normal } from '../support/random.ts';
 import type { PeerJob, PeerJobs } from './peer.ts';
 import {
@@ -107,7 +116,11 @@ function blockLoss(weights: Weights, x: np.Array): np.Array {
     layerNorm(x, weights[`${name}.weight`], weights[`${name}.bias`]);
   const split = (x: np.Array) => x.reshape([block.batch, block.length, heads, width / heads]);
   const y = norm(x.ref, 'norm1');
-  const mixed = nn.dotProductAttention(split(dense(y.ref, 'q')), split(dense(y.ref, 'k')), split(dense(y, 'v')));
+  const mixed = nn.dotProductAttention(
+    split(dense(y.ref, 'q')),
+    split(dense(y.ref, 'k')),
+    split(dense(y, 'v')),
+  );
   const middle = x.add(dense(mixed.reshape([block.batch, block.length, width]), 'o'));
   const hidden = dense(norm(middle.ref, 'norm2'), 'fc1');
   const active = hidden.ref.mul(nn.sigmoid(hidden.mul(1.702)));
@@ -126,5 +139,12 @@ function blockWeight(name: BlockWeight): np.Array {
 }
 
 function values(...shape: number[]): np.Array {
-  return np.array(normal(shape.reduce((product, n) => product * n, 1), 1)).reshape(shape);
+  return np
+    .array(
+      normal(
+        shape.reduce((product, n) => product * n, 1),
+        1,
+      ),
+    )
+    .reshape(shape);
 }

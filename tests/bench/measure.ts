@@ -34,7 +34,8 @@ export async function measure(
   // A job as long as the budget has had its first repetition already.
   const times = runs === 1 ? [single] : [];
   const start = performance.now();
-  while (times.length < fewestRepetitions || performance.now() - start < budgetMs) times.push(await time(runs));
+  while (times.length < fewestRepetitions || performance.now() - start < budgetMs)
+    times.push(await time(runs));
   times.sort((a, b) => a - b);
   return { best: times[0]!, median: times[times.length >> 1]!, repetitions: times.length };
 }

@@ -58,7 +58,8 @@ export function runPeer(peer: PeerName, name: string, adapter: string): Promise<
       };
       const line = stdout.trim().split('\n').at(-1) ?? '';
       if (error?.killed) return fail(`it took more than ${timeLimitMs / 1000} s`);
-      if (error || !line.startsWith('{')) return fail(firstError(stderr) || String(error ?? 'it printed none'));
+      if (error || !line.startsWith('{'))
+        return fail(firstError(stderr) || String(error ?? 'it printed none'));
       const { adapter: theirs, ...result } = JSON.parse(line) as PeerResult & { adapter: string };
       if (theirs !== adapter) return fail(`it ran on another adapter, ${theirs}`);
       // Peers report GPU errors on the console and go on with wrong results.

@@ -64,7 +64,13 @@ export const rowBenchmarks: Benchmark[] = [
       const x = parameter(device, states.rows, states.columns);
       const weight = parameter(device, states.columns);
       const bias = parameter(device, states.columns);
-      return { x, weight, bias, y: layerNorm(x, weight, bias), dy: random(device, states.rows, states.columns) };
+      return {
+        x,
+        weight,
+        bias,
+        y: layerNorm(x, weight, bias),
+        dy: random(device, states.rows, states.columns),
+      };
     },
     run: ({ y, dy }) => backwardOf(y, dy),
   }),

