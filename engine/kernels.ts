@@ -30,9 +30,19 @@ export interface CompiledKernel {
 
 const cachedBindGroups = 16_384;
 
-/** Loads the text of every kernel. */
+/** Loads the text of every kernel, with the shared parts that it names in `// needs PART.wgsl` lines. */
 export async function loadKernelSources(): Promise<Map<KernelName, KernelSource>> {
-  const texts = await Promise.all(kernelNames.map((name) => readText(kernelUrl(name))));
+  const parts = new Map<string, Promise<string>>();
+  const load = async (name: string): Promise<string> => {
+    const text = await readText(kernelUrl(name));
+    const needed = [...text.matchAll(/^\/\/ needs ([\w-]+)\.wgsl$/gm)].map(([, part]) => {
+      if (!parts.has(part!)) parts.set(part!, readText(kernelUrl(part!)));
+      return parts.get(part!)!;
+    });
+    // WGSL takes declarations in any order; `enable` must stay first.
+    return [text, ...(await Promise.all(needed))].join('\n');
+  };
+  const texts = await Promise.all(kernelNames.map(load));
   return new Map(kernelNames.map((name, i) => [name, parseKernel(name, texts[i]!)]));
 }
 

@@ -48,6 +48,14 @@ fn attended(batch: u32, query: u32, key: u32) -> bool {
   return yes;
 }
 
+/**
+ * FOURS, but unknown to the compiler when nothing is staged: the compilers of CPU adapters spend many seconds on the
+ * unrolled loops. Known on GPUs, where unrolling keeps the arrays in registers.
+ */
+fn four_count() -> u32 {
+  return select(FOURS, 0u, !STAGED && params.heads == 0u);
+}
+
 /** First element of a token's row of one head. */
 fn row_start(batch: u32, head: u32, length: u32, token: u32) -> u32 {
   return ((batch * length + min(token, length - 1u)) * params.heads + head) * HEAD_SIZE;
@@ -92,13 +100,15 @@ fn row_dots(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index
   let query = group.x * ROWS + lane;
   if query >= params.lq { return; }
   let start = row_start(group.z, group.y, params.lq, query);
+  let fours = four_count();
   var total = 0.0;
-  for (var f = 0u; f < FOURS; f++) { total += dot(q_four(start, f), dout_four(start, f)); }
+  for (var f = 0u; f < fours; f++) { total += dot(q_four(start, f), dout_four(start, f)); }
   first_gradient[(group.z * params.heads + group.y) * params.lq + query] = total;
 }
 
 @compute @workgroup_size(ROWS)
 fn queries(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
+  let fours = four_count();
   let head = group.y;
   let batch = group.z;
   let query = group.x * ROWS + lane;
@@ -109,7 +119,7 @@ fn queries(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index)
   var own_q: array<vec4f, FOURS>;
   var own_dout: array<vec4f, FOURS>;
   var sums: array<vec4f, FOURS>;
-  for (var f = 0u; f < FOURS; f++) {
+  for (var f = 0u; f < fours; f++) {
     own_q[f] = q_four(start, f);
     own_dout[f] = dout_four(start, f);
   }
@@ -129,7 +139,7 @@ fn queries(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index)
       var key: array<vec4f, FOURS>;
       var score = vec4f();
       var dp = vec4f();
-      for (var f = 0u; f < FOURS; f++) {
+      for (var f = 0u; f < fours; f++) {
         if STAGED {
           key[f] = tile_a[j * FOURS + f];
           dp = fma(own_dout[f], tile_b[j * FOURS + f], dp);
@@ -141,12 +151,12 @@ fn queries(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index)
       }
       let p = exp(params.scale * dot(score, vec4f(1.0)) - own_lse);
       let ds = select(0.0, params.scale * p * (dot(dp, vec4f(1.0)) - own_dot), attended(batch, query, first + j));
-      for (var f = 0u; f < FOURS; f++) { sums[f] = fma(vec4f(ds), key[f], sums[f]); }
+      for (var f = 0u; f < fours; f++) { sums[f] = fma(vec4f(ds), key[f], sums[f]); }
     }
     if STAGED { workgroupBarrier(); }
   }
   if query >= params.lq { return; }
-  for (var f = 0u; f < FOURS; f++) {
+  for (var f = 0u; f < fours; f++) {
     for (var c = 0u; c < 4u; c++) {
       if 4u * f + c < HEAD_SIZE { first_gradient[start + 4u * f + c] = sums[f][c]; }
     }
@@ -155,6 +165,7 @@ fn queries(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index)
 
 @compute @workgroup_size(ROWS)
 fn keys(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
+  let fours = four_count();
   let head = group.y;
   let batch = group.z;
   let key = group.x * ROWS + lane;
@@ -164,7 +175,7 @@ fn keys(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
   var own_v: array<vec4f, FOURS>;
   var k_sums: array<vec4f, FOURS>;
   var v_sums: array<vec4f, FOURS>;
-  for (var f = 0u; f < FOURS; f++) {
+  for (var f = 0u; f < fours; f++) {
     own_k[f] = k_four(start, f);
     own_v[f] = v_four(start, f);
   }
@@ -186,7 +197,7 @@ fn keys(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
       var dout_row: array<vec4f, FOURS>;
       var score = vec4f();
       var dp = vec4f();
-      for (var f = 0u; f < FOURS; f++) {
+      for (var f = 0u; f < fours; f++) {
         if STAGED {
           q_row[f] = tile_a[j * FOURS + f];
           dout_row[f] = tile_b[j * FOURS + f];
@@ -200,7 +211,7 @@ fn keys(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
       let seen = attended(batch, query, key);
       let p = select(0.0, exp(params.scale * dot(score, vec4f(1.0)) - lse[rows + query]), seen);
       let ds = select(0.0, params.scale * p * (dot(dp, vec4f(1.0)) - dots[rows + query]), seen);
-      for (var f = 0u; f < FOURS; f++) {
+      for (var f = 0u; f < fours; f++) {
         k_sums[f] = fma(vec4f(ds), q_row[f], k_sums[f]);
         v_sums[f] = fma(vec4f(p), dout_row[f], v_sums[f]);
       }
@@ -208,7 +219,7 @@ fn keys(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
     if STAGED { workgroupBarrier(); }
   }
   if key >= params.lk { return; }
-  for (var f = 0u; f < FOURS; f++) {
+  for (var f = 0u; f < fours; f++) {
     for (var c = 0u; c < 4u; c++) {
       if 4u * f + c < HEAD_SIZE {
         first_gradient[start + 4u * f + c] = k_sums[f][c];

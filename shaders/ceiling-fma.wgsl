@@ -3,6 +3,8 @@
 // their own latency; with more, llvmpipe's masked loop (old and new value of each chain live) spills at a third of
 // the speed. Dispatch (groups, 1, 1) with x of at least max(16, 8 * groups) elements.
 
+const LANES: u32 = 8u; // invocations a workgroup: a CPU adapter's vector; a GPU wants more
+
 struct Params {
   steps: u32,
 }
@@ -10,7 +12,7 @@ struct Params {
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read_write> x: array<f32>;
 
-@compute @workgroup_size(8)
+@compute @workgroup_size(LANES)
 fn multiply_add(@builtin(global_invocation_id) id: vec3u) {
   // Read, not written out: constants would be folded.
   let a = x[id.x & 7u];

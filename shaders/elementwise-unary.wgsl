@@ -17,16 +17,21 @@ struct Params {
 @group(0) @binding(3) var<storage, read> dy: array<f32>;
 @group(0) @binding(4) var<storage, read_write> dx: array<f32>;
 
+/** exp, whose NaN some drivers turn into a number. */
+fn exp_of(v: f32) -> f32 {
+  return select(exp(v), v, (bitcast<u32>(v) & 0x7fffffffu) > 0x7f800000u);
+}
+
 fn sigmoid(v: f32) -> f32 {
-  return 1.0 / (1.0 + exp(-v));
+  return 1.0 / (1.0 + exp_of(-v));
 }
 
 fn apply(v: f32) -> f32 {
   switch OP {
-    case 1u: { return exp(v); }
+    case 1u: { return exp_of(v); }
     case 2u: { return log(v); }
     // tanh of some drivers overflows for large arguments; this form does not, and keeps NaN.
-    case 3u: { return 1.0 - 2.0 / (exp(2.0 * v) + 1.0); }
+    case 3u: { return 1.0 - 2.0 / (exp_of(2.0 * v) + 1.0); }
     case 4u: { return sigmoid(v); }
     case 5u: { return v * sigmoid(1.702 * v); }
     case 6u: { return select(v, params.alpha * v, v < 0.0); }
@@ -37,7 +42,7 @@ fn apply(v: f32) -> f32 {
 
 fn derivative(v: f32) -> f32 {
   switch OP {
-    case 1u: { return exp(v); }
+    case 1u: { return exp_of(v); }
     case 2u: { return 1.0 / v; }
     case 3u: { let t = apply(v); return 1.0 - t * t; }
     case 4u: { let s = sigmoid(v); return s * (1.0 - s); }

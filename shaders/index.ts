@@ -1,4 +1,5 @@
 // The list of kernel files. A kernel is one .wgsl file beside this one; adding a kernel means adding its name.
+// What several kernels share lies in files of its own, which they name in a line `// needs PART.wgsl`.
 
 /** Names of all kernels, without `.wgsl`. */
 // biome-ignore format: one kernel a line
@@ -36,7 +37,7 @@ export const kernelNames = [
 
 export type KernelName = (typeof kernelNames)[number];
 
-/** Where a kernel's text is. */
-export function kernelUrl(name: KernelName): URL {
+/** Where the text of a kernel, or of a part that kernels share, is. */
+export function kernelUrl(name: string): URL {
   return new URL(`./${name}.wgsl`, import.meta.url);
 }

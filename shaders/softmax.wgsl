@@ -43,6 +43,12 @@ fn largest(e: Element) -> f32 {
   return max(max(v.x, v.y), max(v.z, v.w));
 }
 
+// exp, whose NaN some drivers turn into a number. One NaN gives its element back as it is: the row is lost anyway.
+fn exponential(e: Element) -> Element {
+  let bits = bitcast<vec4u>(vec4f(e)) & vec4u(0x7fffffffu);
+  return select(exp(e), e, any(bits > vec4u(0x7f800000u)));
+}
+
 // The sum, or the maximum, over the lanes of a row, in every one of them.
 fn across(v: f32, thread: u32, maximum: bool) -> f32 {
   if LANES == 1u { return v; }
@@ -96,12 +102,12 @@ fn forward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups:
   // max may drop a NaN; the exponentials bring it back.
   var own_sum = Element();
   for (var i = thread % LANES; i < n; i += LANES) {
-    own_sum += select(Element(), exp(x[base + i] - top), takes_part(parts, i));
+    own_sum += select(Element(), exponential(x[base + i] - top), takes_part(parts, i));
   }
   let scale = 1.0 / across(total(own_sum), thread, false);
 
   for (var i = thread % LANES; i < n; i += LANES) {
-    y[base + i] = select(Element(), exp(x[base + i] - top) * scale, takes_part(parts, i));
+    y[base + i] = select(Element(), exponential(x[base + i] - top) * scale, takes_part(parts, i));
   }
 }
 

@@ -37,6 +37,9 @@ fn nan() -> f32 {
 // Drivers may do as they like with the logarithm of what is not positive; here it is IEEE's.
 fn logarithm(v: f32) -> f32 {
   if is_nan(v) || v < 0.0 { return nan(); }
+  if !is_finite(v) { return v; }
+  var minus_infinity = 0xff800000u; // a variable, as in nan()
+  if v == 0.0 { return bitcast<f32>(minus_infinity); }
   return log(v);
 }
 

@@ -51,7 +51,7 @@ export function attentionBackwardVariant(device: Device, headSize: number): Atte
     constants: { ROWS: rows, STEP: headSize > 64 ? 8 : 16, STAGED: !device.isCpu },
     rows,
     operands: (_, operands) => operands,
-    dots: { constants: { ROWS: rows }, rows },
+    dots: { constants: { ROWS: rows, STAGED: !device.isCpu }, rows },
   };
   return device.isCpu && device.subgroupSize >= 8 ? { ...direct, ...subgroupBackward } : direct;
 }

@@ -38,15 +38,17 @@ export function meanAttention(q: Tensor, k: Tensor, queryMask: Tensor, keyMask: 
     kernel: 'mean-attention',
     entry: 'weigh',
     buffers: { query_mask: queryMask, weights },
-    params: { entities: E, queries: Lq, keys: Lk, count: 0, first: 0, scale: 0 },
+    params: { entities: E, queries: Lq, keys: Lk, count: 0, first: 0, scale: 0, nan: 0 },
     grid: linearGrid(Math.ceil((E * Lq) / 64)),
   });
   const operands = { q, k, queryMask, keyMask, weights };
   const average = device.empty([M, E, Lk], 'f32', 'meanAttention');
   for (const chunk of chunksOf(operands)) {
     device.scope(() => {
-      const { s, stats, run } = scores(operands, chunk, null);
-      run('average', { s, stats, average_weights: average }, chunk.count * E * Lk);
+      const { s, run } = scores(operands, chunk);
+      const lse = device.empty([E * Lq, chunk.count], 'f32', 'log-sum-exp of a chunk');
+      run('row_sums', { s, lse }, lse.size);
+      run('average', { s, lse, average_weights: average }, chunk.count * E * Lk);
     });
   }
   return record(average, [q, k], (dAverage, needs) => backward(operands, dAverage, needs));
@@ -63,8 +65,8 @@ function backward(operands: Operands, dAverage: Tensor, needs: readonly boolean[
     const { first, count } = chunk;
     const before: Tensor | null = dq;
     dq = device.scope(() => {
-      const { s, stats, keys, run } = scores(operands, chunk, dAverage);
-      run('gradient', { s, stats, d_average: dAverage }, s.size);
+      const { s, keys, run } = scores(operands, chunk);
+      run('gradient', { s, d_average: dAverage }, E * Lq * count);
       if (dk) {
         const part = device.empty(keys.shape, 'f32', 'd key');
         gemm({ a: s, b: q, c: part, m: count * Lk, n: h, k: E * Lq, transposeA: true });
@@ -81,11 +83,10 @@ function backward(operands: Operands, dAverage: Tensor, needs: readonly boolean[
 }
 
 /**
- * The products of all queries with a chunk's keys, s [E Lq, count Lk], and their row sums; `run` dispatches a
- * kernel of mean-attention.wgsl on so many elements of the chunk. With `dAverage` the sums are the backward's.
+ * The products of all queries with a chunk's keys, s [E Lq, count Lk]; `run` dispatches an entry of
+ * mean-attention.wgsl with so many invocations on the chunk.
  */
-function scores(operands: Operands, { first, count }: Chunk, dAverage: Tensor | null) {
-  const { q, k, keyMask, weights } = operands;
+function scores({ q, k, keyMask, weights }: Operands, { first, count }: Chunk) {
   const { device } = q;
   const [E, Lq, h] = q.shape as [number, number, number];
   const Lk = k.shape[1]!;
@@ -93,26 +94,22 @@ function scores(operands: Operands, { first, count }: Chunk, dAverage: Tensor | 
   device.copy(k, keys, keys.size, first * Lk * h, 0);
   const s = device.empty([E * Lq, count * Lk], 'f32', 'scores of a chunk');
   gemm({ a: q, b: keys, c: s, m: E * Lq, n: count * Lk, k: h, transposeB: true });
-  const stats = device.empty([E * Lq, count, 2], 'f32', 'row sums of a chunk');
-  const run = (entry: string, buffers: Record<string, Tensor>, n: number, constants = {}) =>
+  const run = (entry: string, buffers: Record<string, Tensor>, invocations: number) =>
     device.run({
       kernel: 'mean-attention',
       entry,
-      constants,
       buffers: { key_mask: keyMask, weights, ...buffers },
-      params: { entities: E, queries: Lq, keys: Lk, count, first, scale: h ** -0.5 },
-      grid: linearGrid(Math.ceil(n / 64)),
+      params: { entities: E, queries: Lq, keys: Lk, count, first, scale: h ** -0.5, nan: Number.NaN },
+      grid: linearGrid(Math.ceil(invocations / 64)),
       flops: 5 * s.size,
       bytes: 8 * s.size,
     });
-  const constants = { BACKWARD: dAverage !== null };
-  run('row_sums', { s, stats, d_average: dAverage ?? device.dummy() }, E * Lq * count, constants);
-  return { s, stats, keys, run };
+  return { s, keys, run };
 }
 
 /** Scores of a chunk: a CPU's cache holds so many, a GPU is busy with so many. */
 function chunkBytes(device: Device): number {
-  return Math.min(device.isCpu ? 2 ** 22 : 2 ** 26, device.maxBindingBytes);
+  return Math.min(device.isCpu ? 2 ** 24 : 2 ** 26, device.maxBindingBytes);
 }
 
 function chunksOf({ q, k }: Operands): Chunk[] {

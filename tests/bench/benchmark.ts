@@ -26,20 +26,33 @@ export function benchmark<Operands>(definition: Benchmark<Operands>): Benchmark 
   return definition as Benchmark;
 }
 
-/** Warms up (compiles, lets the tuner settle) and times a benchmark, then releases its operands. */
-export async function time(device: Device, { operands, run }: Benchmark): Promise<Timing> {
+/**
+ * Warms up (compiles, lets the tuner settle), calls `whenWarm` and times a benchmark, then releases its
+ * operands.
+ */
+export async function time(
+  device: Device,
+  { operands, run }: Benchmark,
+  whenWarm: () => void,
+): Promise<Timing> {
   const made = operands(device);
   const queue = (runs: number) => {
-    for (let i = 0; i < runs; i++) device.scope(() => run(made, device));
+    for (let i = 0; i < runs; i++) {
+      // Nothing is returned: a scope would keep it.
+      device.scope(() => {
+        run(made, device);
+      });
+    }
   };
   await warmUp(device, () => queue(1));
+  whenWarm();
   const timing = await measure(queue, () => device.finish());
   releaseAll(made);
   return timing;
 }
 
 /** Runs a job until nothing is left to compile or to tune: variants met for the first time are measured by a read. */
-export async function warmUp(device: Device, job: () => void): Promise<void> {
+async function warmUp(device: Device, job: () => void): Promise<void> {
   for (let i = 0; i < 2; i++) {
     job();
     await device.scope(() => device.zeros([1]).read());

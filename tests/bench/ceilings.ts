@@ -23,19 +23,19 @@ export function higher(a: Ceilings, b: Ceilings): Ceilings {
   return { fmaGflops: Math.max(a.fmaGflops, b.fmaGflops), copyGBs: Math.max(a.copyGBs, b.copyGBs) };
 }
 
-/** Multiply-adds per step and lane, and lanes per workgroup, of shaders/ceiling-fma.wgsl. */
+/** Multiply-adds per step and lane of shaders/ceiling-fma.wgsl. */
 const multiplyAdds = 32 * 11;
-const fmaLanes = 8;
 
 async function fma(device: Device): Promise<number> {
   // A GPU needs far more workgroups than a processor has cores.
-  const [groups, steps] = device.isCpu ? [256, 256] : [65_535, 64];
-  const x = device.zeros([groups * fmaLanes], 'f32', 'x');
+  const [groups, steps, lanes] = device.isCpu ? [256, 256, 8] : [32_768, 64, 64];
+  const x = device.zeros([groups * lanes], 'f32', 'x');
   const queue = (runs: number) => {
     for (let i = 0; i < runs; i++) {
       device.run({
         kernel: 'ceiling-fma',
         entry: 'multiply_add',
+        constants: { LANES: lanes },
         buffers: { x },
         params: { steps },
         grid: [groups, 1, 1],
@@ -45,7 +45,7 @@ async function fma(device: Device): Promise<number> {
   queue(1);
   const { best } = await measure(queue, () => device.finish());
   x.release();
-  return (groups * fmaLanes * steps * multiplyAdds * 2) / best / 1e6;
+  return (groups * lanes * steps * multiplyAdds * 2) / best / 1e6;
 }
 
 async function copy(device: Device, bytes: number): Promise<number> {

@@ -6,7 +6,9 @@ import { scale } from '../../engine/ops/elementwise.ts';
 import { linear } from '../../engine/ops/linear.ts';
 import { type MatmulOptions, matmul } from '../../engine/ops/matmul.ts';
 import { patchEmbedding } from '../../engine/ops/patch-embedding.ts';
+import { reshape, transpose } from '../../engine/ops/shape.ts';
 import { softmax } from '../../engine/ops/softmax.ts';
+import type { Tensor } from '../../engine/tensor.ts';
 import { type Benchmark, backwardOf, benchmark, parameter, random } from './benchmark.ts';
 import { attentionSizes, clipMlp, squareMatmul } from './sizes.ts';
 
@@ -47,9 +49,24 @@ export const denseBenchmarks: Benchmark[] = [
     operands: (device) => Array.from({ length: 3 }, () => random(device, batch, length, width)),
     run: ([q, k, v]) => attention(q!, k!, v!, { heads }),
   }),
-  // What attention-forward is held against. Its operands have their heads in order already.
+  // What attention-forward is held against: the same operands and result, by separate ops.
   benchmark({
     name: 'attention-unfused',
+    bound: 'fma',
+    flops: 4 * attentionWork,
+    bytes: 4 * 4 * tokens,
+    operands: (device) => Array.from({ length: 3 }, () => random(device, batch, length, width)),
+    run: (operands) => {
+      const split = (x: Tensor) => transpose(reshape(x, [batch, length, heads, headSize]), [0, 2, 1, 3]);
+      const [q, k, v] = operands.map((x) => reshape(split(x), [batch * heads, length, headSize]));
+      const scores = scale(matmul(q!, k!, { transposeB: true }), 1 / Math.sqrt(headSize));
+      const mixed = reshape(matmul(softmax(scores), v!), [batch, heads, length, headSize]);
+      reshape(transpose(mixed, [0, 2, 1, 3]), [batch, length, width]);
+    },
+  }),
+  // Its products and softmax alone, on operands that have their heads in order already.
+  benchmark({
+    name: 'attention-unfused-products',
     bound: 'fma',
     flops: 4 * attentionWork,
     bytes: 4 * 4 * tokens,

@@ -1,8 +1,7 @@
 // The benchmarks as a user of TensorFlow.js writes them on its WebGPU backend: eager ops in tidy, gradients by
 // variableGrads, weights [in, out] as in its layers.
 
-import * as tf from '@tensorflow/tfjs-core';
-import '@tensorflow/tfjs-backend-webgpu';
+import type { Scalar, Tensor, Variable } from '@tensorflow/tfjs-core';
 import { normal } from '../support/random.ts';
 import type { PeerJob, PeerJobs } from './peer.ts';
 import {
@@ -18,12 +17,14 @@ import {
   softmaxRows,
   squareMatmul,
 } from './sizes.ts';
+import { loadTfjs } from './tfjs-bundle.ts';
 
+const tf = await loadTfjs();
 if (!(await tf.setBackend('webgpu'))) throw new Error('tfjs finds no WebGPU');
 await tf.ready();
 
 const { batch, heads, length, headSize } = attentionSizes;
-type Weights = Record<BlockWeight, tf.Variable>;
+type Weights = Record<BlockWeight, Variable>;
 
 export const tfjsJobs: PeerJobs = {
   'matmul-1024': () => {
@@ -59,8 +60,8 @@ export const tfjsJobs: PeerJobs = {
 };
 
 /** Work is done in the order it was recorded: reading one element of the last result waits for all. */
-function job(run: () => tf.Tensor): PeerJob {
-  let last: tf.Tensor | null = null;
+function job(run: () => Tensor): PeerJob {
+  let last: Tensor | null = null;
   const queue = (runs: number) => {
     for (let i = 0; i < runs; i++) {
       last?.dispose();
@@ -76,24 +77,24 @@ function job(run: () => tf.Tensor): PeerJob {
   return { queue, finish };
 }
 
-function layerNorm(x: tf.Tensor, weight: tf.Tensor, bias: tf.Tensor): tf.Tensor {
+function layerNorm(x: Tensor, weight: Tensor, bias: Tensor): Tensor {
   const { mean, variance } = tf.moments(x, -1, true);
   return tf.add(tf.mul(tf.mul(tf.sub(x, mean), tf.rsqrt(tf.add(variance, 1e-5))), weight), bias);
 }
 
 /** q, k, v [batch, heads, length, head size]. */
-function attention(q: tf.Tensor, k: tf.Tensor, v: tf.Tensor): tf.Tensor {
+function attention(q: Tensor, k: Tensor, v: Tensor): Tensor {
   const scores = tf.mul(tf.matMul(q, k, false, true), 1 / Math.sqrt(headSize));
   return tf.matMul(tf.softmax(scores), v);
 }
 
-function blockLoss(x: tf.Tensor, weights: Weights): tf.Scalar {
+function blockLoss(x: Tensor, weights: Weights): Scalar {
   const { batch, length, width, heads } = block;
-  const dense = (x: tf.Tensor, name: 'q' | 'k' | 'v' | 'o' | 'fc1' | 'fc2') =>
+  const dense = (x: Tensor, name: 'q' | 'k' | 'v' | 'o' | 'fc1' | 'fc2') =>
     tf.add(tf.matMul(x, weights[`${name}.weight`]), weights[`${name}.bias`]);
-  const norm = (x: tf.Tensor, name: 'norm1' | 'norm2') =>
+  const norm = (x: Tensor, name: 'norm1' | 'norm2') =>
     layerNorm(x, weights[`${name}.weight`], weights[`${name}.bias`]);
-  const split = (x: tf.Tensor) =>
+  const split = (x: Tensor) =>
     tf.transpose(tf.reshape(x, [batch, length, heads, width / heads]), [0, 2, 1, 3]);
   const y = norm(x, 'norm1');
   const mixed = attention(split(dense(y, 'q')), split(dense(y, 'k')), split(dense(y, 'v')));
@@ -104,13 +105,13 @@ function blockLoss(x: tf.Tensor, weights: Weights): tf.Scalar {
   return tf.mean(tf.square(tf.add(middle, dense(active, 'fc2'))));
 }
 
-function blockWeight(name: BlockWeight): tf.Variable {
+function blockWeight(name: BlockWeight): Variable {
   const shape = blockShapes[name] as readonly number[];
   const stored = tf.tensor(blockValues(name), [...shape]);
   return tf.variable(shape.length === 2 ? tf.transpose(stored) : stored);
 }
 
-function values(...shape: number[]): tf.Tensor {
+function values(...shape: number[]): Tensor {
   return tf.tensor(
     normal(
       shape.reduce((product, n) => product * n, 1),

@@ -7,7 +7,7 @@ import { linear } from '../../engine/ops/linear.ts';
 import { sum } from '../../engine/ops/reduce.ts';
 import { reshape } from '../../engine/ops/shape.ts';
 import { device } from '../support/device.ts';
-import { checkGradients } from '../support/gradient.ts';
+import { assertClose, checkGradients } from '../support/gradient.ts';
 import { normal } from '../support/random.ts';
 
 test('a tensor used several times receives the sum of its gradients', async () => {
@@ -55,7 +55,12 @@ test('frozen leaves and noGrad receive nothing', async () => {
       ),
     ),
   );
-  assert.equal([...(await cut.get(w)!.read())], [2.7182819843292236, 7.38905668258667]);
+  assertClose(
+    await cut.get(w)!.read(),
+    [Math.E, Math.E ** 2],
+    1e-6,
+    'gradient through the factor that is not cut',
+  );
   assert.is(device.scope(() => backward(sum(frozen))).size, 0);
 });
 

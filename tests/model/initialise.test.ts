@@ -1,0 +1,91 @@
+import { fileURLToPath } from 'node:url';
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+import { Random } from '../../engine/random.ts';
+import { sizeOf } from '../../engine/tensor.ts';
+import type { ClipConfig } from '../../model/clip.ts';
+import { type ExpertConfig, type ExpertKind, expertKinds } from '../../model/experts.ts';
+import { countParameters, expertSpecs, gateSpecs, initialise, scoringSpecs } from '../../model/initialise.ts';
+import { clipTensors } from '../../model/initialise-clip.ts';
+import { device } from '../support/device.ts';
+import { readCase } from '../verify/case.ts';
+import { expertConfig } from '../verify/expert.ts';
+
+/** CLIP ViT-B/32. */
+const clip: ClipConfig = {
+  text: { width: 512, hidden: 2048, heads: 8, layers: 12, vocabulary: 49_408, maxLength: 77 },
+  vision: { width: 768, hidden: 3072, heads: 12, layers: 12, imageSize: 224, patchSize: 32 },
+  projection: 512,
+};
+const paper: ExpertConfig = { clip, prompts: { length: 2, depth: 9 }, hidden: 96 };
+
+test('at paper size the multimodal expert trains 7,548,515 parameters, 438,371 of them for scoring', () => {
+  assert.is(countParameters(expertSpecs('multimodal', paper)), 7_548_515);
+  assert.is(countParameters(scoringSpecs('multimodal', paper)), 438_371);
+  const withoutPrompts = { ...paper, prompts: { length: 0, depth: 0 } };
+  assert.is(countParameters(expertSpecs('multimodal', withoutPrompts)), 438_371);
+});
+
+test('CLIP ViT-B/32 has 151,277,313 parameters', () => {
+  assert.is(
+    clipTensors(clip).reduce((total, { shape }) => total + sizeOf(shape), 0),
+    151_277_313,
+  );
+});
+
+// The reference cases hold exactly what their networks need, so that a name or a shape too many shows as well.
+const folder = (name: string) => fileURLToPath(new URL(`../cases/${name}`, import.meta.url));
+const shapesOf = (specs: Iterable<readonly [string, { shape: readonly number[] }]>) =>
+  [...specs].map(([name, { shape }]) => `${name} [${shape}]`).sort();
+
+for (const kind of expertKinds) {
+  test(`names and shapes of the ${kind} expert are the reference's`, async () => {
+    const { config, parameters, expected } = await readCase(folder(`expert-${kind}`));
+    const trained = [...parameters].filter(([name]) => expected.has(`grad/${name}`));
+    assert.equal(shapesOf(expertSpecs(kind, expertConfig(config))), shapesOf(trained));
+  });
+}
+
+test("names and shapes of the gate and of CLIP are the reference's", async () => {
+  const gate = await readCase(folder('gate'));
+  const width = gate.parameters.get('gate.mention.0.weight')!.shape[1]!;
+  assert.equal(shapesOf(gateSpecs({ hidden: 20, experts: 3 }, width)), shapesOf(gate.parameters));
+  const { config, parameters } = await readCase(folder('clip'));
+  const named = clipTensors(expertConfig(config).clip).map(({ name, ...spec }) => [name, spec] as const);
+  assert.equal(shapesOf(named.filter(([name]) => name !== 'logit_scale')), shapesOf(parameters));
+});
+
+test('a seed gives the same trainable parameters again, another seed others', async () => {
+  const small = { ...paper, clip: { ...clip, text: { ...clip.text, width: 8 } }, hidden: 4 };
+  const draw = async (kind: ExpertKind, seed: number) => {
+    const tensors = initialise(device, expertSpecs(kind, small), new Random(seed));
+    assert.ok(
+      [...tensors].every(([name, tensor]) => tensor.name === name && tensor.requiresGrad && !tensor.node),
+    );
+    return Promise.all(
+      [...tensors].map(async ([name, tensor]) => [name, ...(await tensor.read())].join(' ')),
+    );
+  };
+  assert.equal(await draw('text', 5), await draw('text', 5));
+  assert.not.equal(await draw('text', 5), await draw('text', 6));
+});
+
+test('linear layers start uniform within 1 / sqrt(inputs), norms at 1 and 0, the gate at bias 1', async () => {
+  const specs = new Map([...scoringSpecs('text', paper), ...gateSpecs({ hidden: 64, experts: 3 }, 128)]);
+  const tensors = initialise(device, specs, new Random(1));
+  const read = async (name: string) => [...(await tensors.get(name)!.read())];
+  const query = await read('text_unit.query.weight');
+  const bound = 512 ** -0.5;
+  const [low, high] = query.reduce(([low, high], v) => [Math.min(low, v), Math.max(high, v)], [0, 0]) as [
+    number,
+    number,
+  ];
+  assert.ok(low >= -bound && low < -0.99 * bound && high <= bound && high > 0.99 * bound, `${low} ${high}`);
+  const square = query.reduce((sum, v) => sum + v * v, 0) / query.length;
+  assert.ok(Math.abs(square / (bound ** 2 / 3) - 1) < 0.02, 'variance');
+  assert.ok((await read('text_cls_norm.weight')).every((v) => v === 1));
+  assert.ok((await read('text_cls_norm.bias')).every((v) => v === 0));
+  assert.equal(await read('gate.out.bias'), [1, 1, 1]);
+});
+
+test.run();
