@@ -1,5 +1,5 @@
-// Random views of an image: scaled, shifted, turned, and other colours. No mirroring: flags would become others.
-// Works on normalised pixels on the host.
+// Random views of an image: scaled, shifted, turned, and other colours. No mirroring: flags would become
+// others. Works on normalised pixels on the host.
 
 import type { Draws } from './draws.ts';
 
@@ -11,12 +11,16 @@ export interface Augmentation {
   shift: number;
   /** Largest turn in degrees. */
   rotation: number;
-  /** Largest change of brightness (in standard deviations), of contrast and of a colour's strength (as parts). */
+  /**
+   * Largest change of brightness (in standard deviations), of contrast and of a colour's strength (as
+   * parts).
+   */
   colour: number;
 }
 
 /**
- * Writes a random view of `image` into `view`; both [3, size, size]. Beyond its edges the image goes on as they are.
+ * Writes a random view of `image` into `view`; both [3, size, size]. Beyond its edges the image goes on as
+ * they are.
  */
 export function randomView(
   image: Float32Array,

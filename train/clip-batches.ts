@@ -1,5 +1,5 @@
-// The batches that the tiny CLIP is pretrained on: pairs of texts and of images that should come out alike. Made of
-// the knowledge base's entities and of WordNet, never of a mention. Knows nothing of networks.
+// The batches that the tiny CLIP is pretrained on: pairs of texts and of images that should come out alike.
+// Made of the knowledge base's entities and of WordNet, never of a mention. Knows nothing of networks.
 
 import { type Entity, entityText } from '../data/dataset.ts';
 import type { WordNet } from '../data/openconcepts-builder/wordnet.ts';

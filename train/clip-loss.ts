@@ -1,5 +1,5 @@
-// The objective of CLIP's pretraining on several kinds of pairs: symmetric cross-entropy of each kind's similarities
-// (Radford et al. 2021, figure 3), all with one learned logit scale.
+// The objective of CLIP's pretraining on several kinds of pairs: symmetric cross-entropy of each kind's
+// similarities (Radford et al. 2021, figure 3), all with one learned logit scale.
 
 import { crossEntropy } from '../engine/ops/cross-entropy.ts';
 import { add, affine, exp, mul, relu, scale } from '../engine/ops/elementwise.ts';
@@ -10,6 +10,7 @@ import type { Tensor } from '../engine/tensor.ts';
 import { type ClipConfig, encodeImage, encodeText, type TextBatch } from '../model/clip.ts';
 import { Parameters } from '../model/parameters.ts';
 import type { ClipBatch, Pairing } from './clip-batches.ts';
+import { UsageError } from './flags.ts';
 
 /** Ids and mask [n, length] of texts cut to so many tokens, padded to the longest. */
 export type Tokenize = (
@@ -74,11 +75,14 @@ export function clipLoss(
     const weighted = scale(part, weights[name as keyof PairWeights]);
     loss = loss === null ? weighted : add(loss, weighted);
   }
-  if (loss === null) throw new Error('a batch without pairs has no loss');
+  if (loss === null) throw new UsageError('a step has no two pairs of one kind: nothing to learn from');
   return { loss, parts };
 }
 
-/** Mean of both directions' cross-entropy; a, b [n, d] of length 1, row i of one belongs to row i of the other. */
+/**
+ * Mean of both directions' cross-entropy; a, b [n, d] of length 1, row i of one belongs to row i of the
+ * other.
+ */
 function contrastive(a: Tensor, b: Tensor, factor: Tensor): Tensor {
   const n = a.shape[0]!;
   const targets = a.device.tensor(

@@ -1,14 +1,10 @@
-// Pretrains the tiny CLIP of the embedded default on a knowledge base's texts and images and on WordNet's senses
-// outside of it, and writes it in Hugging Face's layout:  node train/clip.ts [--out weights/tiny-clip] [--help]
+// Pretrains the tiny CLIP of the embedded default on a knowledge base's texts and images and on WordNet's
+// senses outside of it, and writes it in Hugging Face's layout:
+//   node train/clip.ts [--out weights/tiny-clip] [--help]
 // Of the data set it takes the entities only: no mention of any split is looked at.
 
 import { mkdir } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
-import { trainBpe } from '../data/bpe-trainer.ts';
-import { type Dataset, entityText, readDataset } from '../data/dataset.ts';
-import { loadPixels, problemLines } from '../data/image-loader.ts';
-import { readWordNet } from '../data/openconcepts-builder/wordnet.ts';
-import { clipPreprocessing } from '../data/preprocess.ts';
 import { createTokenizer } from '../data/tokenizer.ts';
 import { Adam } from '../engine/adam.ts';
 import { backward, noGrad } from '../engine/autograd.ts';
@@ -22,12 +18,12 @@ import type { ClipConfig } from '../model/clip.ts';
 import { initialiseClip } from '../model/initialise-clip.ts';
 import { saveClip, type Vocabulary } from '../weights/clip.ts';
 import { WeightsError } from '../weights/errors.ts';
-import { ClipBatches, type ClipData, type Picture } from './clip-batches.ts';
+import { ClipBatches } from './clip-batches.ts';
+import { readClipData, trainVocabulary } from './clip-data.ts';
 import { clipLoss, type LossOptions } from './clip-loss.ts';
 import { Draws } from './draws.ts';
 import { complain, count, on, parseFlags, real, text, UsageError } from './flags.ts';
 import { Progress } from './progress.ts';
-import { homonymsOutside, textPairs } from './wordnet-pairs.ts';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 
@@ -80,10 +76,10 @@ type Options = NonNullable<ReturnType<typeof parseFlags<typeof flags>>>;
 
 async function main(options: Options): Promise<void> {
   checkOptions(options);
+  const data = await readClipData(options.data, options.wordnet, options['image-size'], console.error);
   // Refused now rather than after the training.
   await mkdir(options.out, { recursive: true });
   const progress = new Progress(options.steps, options.metrics === '' ? null : options.metrics);
-  const data = await readData(options);
   const draws = new Draws(options.seed);
   const vocabulary = trainVocabulary(data, options.vocabulary);
   const config = configOf(options, Object.keys(vocabulary.vocab).length);
@@ -170,52 +166,6 @@ function clampLogitScale(
 async function readAll(scalars: Readonly<Record<string, Tensor>>): Promise<Record<string, number>> {
   const reads = Object.entries(scalars).map(async ([name, scalar]) => [name, await scalar.item()] as const);
   return Object.fromEntries(await Promise.all(reads));
-}
-
-async function readData(options: Options): Promise<ClipData> {
-  const { entities } = await readDataset(options.data);
-  const wordNet = readWordNet(options.wordnet);
-  const homonyms = homonymsOutside(
-    wordNet,
-    entities.map(({ qid }) => qid),
-  );
-  return {
-    entities,
-    pictures: await readPictures(entities, options),
-    imageSize: options['image-size'],
-    wordNet,
-    homonyms,
-  };
-}
-
-/** Every image of the knowledge base that can be read. */
-async function readPictures(entities: Dataset['entities'], options: Options): Promise<Picture[]> {
-  const wanted = entities.flatMap((entity) => entity.images.map((file) => ({ entity, file })));
-  const size = options['image-size'];
-  const values = 3 * size * size;
-  const pictures: Picture[] = [];
-  const files = wanted.map(({ file }) => file);
-  for await (const { first, count, pixels, problems } of loadPixels(files, clipPreprocessing(size))) {
-    for (const line of problemLines(problems, options.data)) console.error(line);
-    for (let i = 0; i < count; i++) {
-      const image = pixels.subarray(i * values, (i + 1) * values);
-      // An unreadable image is zeros, and teaches nothing.
-      if (image.some((value) => value !== 0))
-        pictures.push({ entity: wanted[first + i]!.entity, pixels: image });
-    }
-  }
-  return pictures;
-}
-
-/** A vocabulary for the texts that will be seen, each once. */
-function trainVocabulary({ entities, wordNet, homonyms }: ClipData, vocabularySize: number): Vocabulary {
-  const draws = new Draws(0);
-  const pairs = homonyms.flatMap((word) => textPairs(wordNet, word, draws));
-  const texts = [...entities.map(entityText), ...pairs.flatMap(({ entity, mention }) => [entity, mention])];
-  const files = trainBpe(texts, { vocabularySize });
-  const { bosId, eosId, free } = createTokenizer(files.vocab, files.merges);
-  free();
-  return { ...files, bosId, eosId };
 }
 
 function configOf(options: Options, vocabulary: number): ClipConfig {

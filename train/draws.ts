@@ -66,8 +66,8 @@ export class Cycle<T> {
   }
 
   /**
-   * Items until they weigh `count`, or all have had a turn; what would not fit waits for the next time. All of one
-   * call are different when the items are.
+   * Items until they weigh `count`, or all have had a turn; what would not fit waits for the next time. All
+   * of one call are different when the items are.
    */
   fill(count: number, weight: (item: T) => number): T[] {
     const taken = new Set<T>();

@@ -1,5 +1,5 @@
-// Command-line flags of the training scripts: each has a default, and its kind is the default's. Wrong input is
-// one clear line.
+// Command-line flags of the training scripts: each has a default, and its kind is the default's. Wrong
+// input is one clear line.
 
 import { parseArgs } from 'node:util';
 
@@ -8,12 +8,16 @@ export class UsageError extends Error {
   override name = 'UsageError';
 }
 
-/** A flag: its default, what it means, and for numbers the least value and whether it counts things. */
+/**
+ * A flag: its default, what it means; for numbers the least value and whether it counts things, for texts
+ * the choices.
+ */
 export interface Flag<T extends string | number | boolean> {
   value: T;
   help: string;
   least?: number;
   integer?: boolean;
+  choices?: readonly string[];
 }
 
 type Flags = Readonly<Record<string, Flag<string> | Flag<number> | Flag<boolean>>>;
@@ -35,13 +39,18 @@ export function text(value: string, help: string): Flag<string> {
   return { value, help };
 }
 
+/** One of a few words. */
+export function oneOf<T extends string>(choices: readonly T[], value: T, help: string): Flag<T> {
+  return { value, help: `${choices.join(' | ')}: ${help}`, choices };
+}
+
 export function on(help: string): Flag<boolean> {
   return { value: false, help };
 }
 
 /**
- * The flags' values from the arguments; null when they ask for --help, which is printed. Throws UsageError for an unknown
- * flag, a missing or surplus value, and a number out of range.
+ * The flags' values from the arguments; null when they ask for --help, which is printed. Throws UsageError
+ * for an unknown flag, a missing or surplus value, and a number out of range.
  */
 export function parseFlags<F extends Flags>(usage: string, flags: F, args: string[]): Values<F> | null {
   const found = parse(flags, args);
@@ -53,7 +62,10 @@ export function parseFlags<F extends Flags>(usage: string, flags: F, args: strin
   return Object.fromEntries(entries) as Values<F>;
 }
 
-/** Prints what the user did wrong as one line and sets the exit code 1; anything else is a bug and goes on up. */
+/**
+ * Prints what the user did wrong as one line and sets the exit code 1; anything else is a bug and goes on
+ * up.
+ */
 export function complain(error: unknown, isBadInput: (error: Error) => boolean): void {
   if (!(error instanceof Error) || !(error instanceof UsageError || isBadInput(error))) throw error;
   console.error(error.message);
@@ -75,7 +87,11 @@ function parse(flags: Flags, args: string[]): Record<string, string | boolean | 
 }
 
 function chosen(name: string, flag: Flags[string], found: string | boolean | undefined) {
-  if (found === undefined || typeof flag.value !== 'number') return found ?? flag.value;
+  if (found === undefined) return flag.value;
+  if (flag.choices && !flag.choices.includes(`${found}`)) {
+    throw new UsageError(`--${name} ${found}: expected one of ${flag.choices.join(', ')}`);
+  }
+  if (typeof flag.value !== 'number') return found;
   const { least = 0, integer = false } = flag as Flag<number>;
   const number = Number(found);
   const fits =

@@ -1,5 +1,5 @@
-// How far a training is: one line that redraws itself on a terminal, plain lines now and then elsewhere, and the
-// metrics of every step as JSON lines where a file is given.
+// How far a training is: one line that redraws itself on a terminal, plain lines now and then elsewhere,
+// and the metrics of every step as JSON lines where a file is given.
 
 import { appendFileSync, writeFileSync } from 'node:fs';
 
@@ -13,7 +13,9 @@ export class Progress {
   #examples = 0;
   #shown = Number.NEGATIVE_INFINITY;
 
-  /** `metrics`: a file for one JSON line a step, or null. It is emptied now, so that a bad path shows early. */
+  /**
+   * `metrics`: a file for one JSON line a step, or null. It is emptied now, so that a bad path shows early.
+   */
   constructor(total: number, metrics: string | null) {
     this.#total = total;
     this.#metrics = metrics;

@@ -1,6 +1,6 @@
-// Text pairs from WordNet for pretraining: what a knowledge base would say of a sense of a word, and the word with the
-// sense's gloss, as a mention would have it. Only senses outside the knowledge base, and none that shares a
-// sentence with one inside: mentions of any split are made of those.
+// Text pairs from WordNet for pretraining: what a knowledge base would say of a sense of a word, and the
+// word with the sense's gloss, as a mention would have it. Only senses outside the knowledge base, and none
+// that shares a sentence with one inside: mentions of any split are made of those.
 
 import { kindsOf, related, type Synset, type WordNet } from '../data/openconcepts-builder/wordnet.ts';
 import type { Draws } from './draws.ts';
@@ -21,8 +21,9 @@ const mostSenses = 6;
 const mostAliases = 3;
 
 /**
- * Words with at least two senses outside the knowledge base, given by its qids `wn31-OFFSET-n`, and those senses.
- * Words of one sense would teach little: in a batch, the word itself tells the pair from all others.
+ * Words with at least two senses outside the knowledge base, given by its qids `wn31-OFFSET-n`, and those
+ * senses. Words of one sense would teach little: in a batch, the word itself tells the pair from all
+ * others.
  */
 export function homonymsOutside(wordNet: WordNet, qids: readonly string[]): Homonyms[] {
   const inside = new Set(qids.map((qid) => qid.slice('wn31-'.length, -'-n'.length)));

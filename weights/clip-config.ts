@@ -8,8 +8,8 @@ import { WeightsError } from './errors.ts';
 export interface ClipDescription {
   config: ClipConfig;
   /**
-   * The token at whose first place a text's embedding is taken. Configurations of 2022 say 2 there and mean the
-   * highest id (Hugging Face's CLIPTextTransformer has the same rule).
+   * The token at whose first place a text's embedding is taken. Configurations of 2022 say 2 there and mean
+   * the highest id (Hugging Face's CLIPTextTransformer has the same rule).
    */
   eosId: number;
 }

@@ -43,8 +43,9 @@ export interface Vocabulary {
 }
 
 /**
- * Loads the CLIP in `folder`; call it outside of any scope. F32, F16 and BF16 weights are read; tensors that CLIP does
- * not know are left alone. Throws WeightsError, one line with the file, for what is missing or has another shape.
+ * Loads the CLIP in `folder`; call it outside of any scope. F32, F16 and BF16 weights are read; tensors
+ * that CLIP does not know are left alone. Throws WeightsError, one line with the file, for what is missing
+ * or has another shape.
  */
 export async function loadClip(
   device: Device,
@@ -74,8 +75,9 @@ export async function loadClip(
 }
 
 /**
- * Writes a CLIP in float16 with its vocabulary into `folder`, which is made where it is missing. All files are complete
- * in a folder beside it before the first takes its name. Throws WeightsError when they cannot be written.
+ * Writes a CLIP in float16 with its vocabulary into `folder`, which is made where it is missing. All files
+ * are complete in a folder beside it before the first takes its name. Throws WeightsError when they cannot
+ * be written.
  */
 export async function saveClip(
   folder: string,

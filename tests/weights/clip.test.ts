@@ -1,0 +1,141 @@
+// CLIP folders: loading from one file or from shards, saving in float16, and one line for each kind of
+// damage.
+
+import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+import { Random } from '../../engine/random.ts';
+import { clipTensors, initialiseClip } from '../../model/initialise-clip.ts';
+import { loadClip, saveClip } from '../../weights/clip.ts';
+import { f16ToF32, f32ToF16 } from '../../weights/half.ts';
+import { writeSafetensors } from '../../weights/write-safetensors.ts';
+import { device } from '../support/device.ts';
+
+const config = {
+  text: { width: 8, hidden: 32, heads: 2, layers: 1, vocabulary: 20, maxLength: 6 },
+  vision: { width: 12, hidden: 48, heads: 3, layers: 2, imageSize: 8, patchSize: 4 },
+  projection: 4,
+};
+const vocabulary = { vocab: { a: 0 }, merges: '#version: 0.2\n', bosId: 18, eosId: 19 };
+const folder = mkdtempSync(join(tmpdir(), 'dsmip-weights-'));
+const fresh = initialiseClip(device, config, new Random(3));
+
+test('a saved CLIP loads with the values that float16 keeps, frozen or trainable', async () => {
+  const out = join(folder, 'saved');
+  await saveClip(out, config, fresh, vocabulary);
+  assert.equal(readdirSync(out).sort(), ['config.json', 'merges.txt', 'model.safetensors', 'vocab.json']);
+  for (const trainable of [false, true]) {
+    const loaded = await loadClip(device, out, { trainable });
+    assert.equal(loaded.config, config);
+    assert.is(loaded.eosId, 19);
+    assert.is(loaded.tensors.size, clipTensors(config).length);
+    for (const [name, tensor] of loaded.tensors) {
+      const expected = f16ToF32(f32ToF16(await device.read<'f32'>(fresh.get(name)!)));
+      assert.equal(await tensor.read(), expected, name);
+      assert.is(tensor.requiresGrad, trainable);
+      tensor.release();
+    }
+  }
+});
+
+test('shards are found by their index', async () => {
+  const out = join(folder, 'sharded');
+  await saveClip(out, config, fresh, vocabulary);
+  rmSync(join(out, 'model.safetensors'));
+  const weight_map: Record<string, string> = {};
+  const shards: Record<string, Parameters<typeof writeSafetensors>[1]> = {
+    'one.safetensors': {},
+    'two.safetensors': {},
+  };
+  for (const [i, { name, shape }] of clipTensors(config).entries()) {
+    const shard = Object.keys(shards)[i % 2]!;
+    weight_map[name] = shard;
+    const data = await device.read<'f32'>(fresh.get(name)!);
+    shards[shard] = { ...shards[shard], [name]: { dtype: 'F32', shape, data } };
+  }
+  for (const [shard, tensors] of Object.entries(shards)) await writeSafetensors(join(out, shard), tensors);
+  const index = join(out, 'model.safetensors.index.json');
+  writeFileSync(index, JSON.stringify({ weight_map }));
+  const { tensors } = await loadClip(device, out);
+  for (const [name, tensor] of tensors) {
+    assert.equal(await tensor.read(), await fresh.get(name)!.read(), name);
+    tensor.release();
+  }
+  writeFileSync(index, JSON.stringify({ weight_map: { ...weight_map, logit_scale: '../one.safetensors' } }));
+  await refuses(out, `${index}: weight_map: 'logit_scale': expected a file name, found "../one.safetensors"`);
+  writeFileSync(index, JSON.stringify({ weight_map: { ...weight_map, logit_scale: undefined } }));
+  await refuses(out, `${index}: weight_map: tensor 'logit_scale' is missing`);
+  writeFileSync(index, '{}');
+  await refuses(out, `${index}: weight_map: expected an object of file names by tensor`);
+});
+
+test('missing files and tensors of another shape are named, and nothing stays on the device', async () => {
+  const out = join(folder, 'damaged');
+  await refuses(out, `${join(out, 'config.json')}: no such file`);
+  await saveClip(out, { ...config, projection: 4 }, fresh, vocabulary);
+  const before = device.counters.liveBytes;
+  const wider = JSON.stringify({
+    ...JSON.parse(await import('node:fs').then((fs) => fs.readFileSync(join(out, 'config.json'), 'utf8'))),
+    projection_dim: 5,
+  });
+  writeFileSync(join(out, 'config.json'), wider);
+  await refuses(
+    out,
+    `${out}: tensor 'text_projection.weight': expected shape [5,8] by config.json, found [4,8]`,
+  );
+  assert.is(device.counters.liveBytes, before);
+  rmSync(join(out, 'model.safetensors'));
+  await refuses(out, `${join(out, 'model.safetensors')}: no such file`);
+});
+
+test('float16: nearest, ties to even, subnormal, too large, and what is no number', () => {
+  const cases: [number, number][] = [
+    [0, 0x0000],
+    [-0, 0x8000],
+    [1, 0x3c00],
+    [1 + 2 ** -11, 0x3c00],
+    [1 + 3 * 2 ** -11, 0x3c02],
+    [1 + 2 ** -11 + 2 ** -20, 0x3c01],
+    [2 - 2 ** -12, 0x4000],
+    [65504, 0x7bff],
+    [65519.996, 0x7bff],
+    [65520, 0x7c00],
+    [-1e30, 0xfc00],
+    [Number.POSITIVE_INFINITY, 0x7c00],
+    [2 ** -14, 0x0400],
+    [2 ** -14 - 2 ** -25, 0x0400],
+    [2 ** -24, 0x0001],
+    [2 ** -25, 0x0000],
+    [1.5 * 2 ** -25, 0x0001],
+    [3 * 2 ** -25, 0x0002],
+    [1e-30, 0x0000],
+  ];
+  assert.equal(
+    [...f32ToF16(Float32Array.from(cases, ([value]) => value))],
+    cases.map(([, half]) => half),
+  );
+  assert.ok(Number.isNaN(f16ToF32(f32ToF16(Float32Array.of(Number.NaN)))[0]));
+  const halves = Uint16Array.from({ length: 65_536 }, (_, i) => i).filter(
+    (half) => (half & 0x7fff) <= 0x7c00,
+  );
+  assert.equal(f32ToF16(f16ToF32(halves)), halves);
+});
+
+test.after(() => {
+  for (const tensor of fresh.values()) tensor.release();
+  rmSync(folder, { recursive: true });
+});
+
+test.run();
+
+async function refuses(path: string, message: string): Promise<void> {
+  try {
+    await loadClip(device, path);
+  } catch (error) {
+    assert.is((error as Error).message, message);
+    return;
+  }
+  assert.unreachable('expected an error');
+}
