@@ -1,7 +1,7 @@
 // Runs tests of row ops in both shapes of work (engine/ops/rows.ts), whatever the adapter is.
 
 import { type Device, openDevice } from '../../engine/device.ts';
-import { device } from './device.ts';
+import { pretend } from './adapter.ts';
 
 /** Wraps a test's body so that it runs in one of the shapes. */
 export type Within = (body: () => Promise<void>) => () => Promise<void>;
@@ -10,18 +10,6 @@ export type Within = (body: () => Promise<void>) => () => Promise<void>;
 export function forBothRowShapes(define: (name: string, within: Within) => void): void {
   define('a lane a row', (body) => () => pretend(true, body));
   define('lanes share a row', (body) => () => pretend(false, body));
-}
-
-/** Runs `body` while the device passes for a CPU adapter, or for none. */
-async function pretend(isCpu: boolean, body: () => Promise<void>): Promise<void> {
-  const before = device.isCpu;
-  const switchable = device as { isCpu: boolean };
-  switchable.isCpu = isCpu;
-  try {
-    await body();
-  } finally {
-    switchable.isCpu = before;
-  }
 }
 
 /** Runs `body` with a device that binds little at once, so that tensors go in parts. */

@@ -1,7 +1,10 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
+import type { Device } from '../../../engine/device.ts';
 import { DtypeError, ShapeError } from '../../../engine/errors.ts';
 import { attention } from '../../../engine/ops/attention.ts';
+import { attentionVariants } from '../../../engine/ops/attention-variants.ts';
+import { pretend } from '../../support/adapter.ts';
 import { device } from '../../support/device.ts';
 import { assertClose, checkGradients } from '../../support/gradient.ts';
 import { normal } from '../../support/random.ts';
@@ -52,23 +55,69 @@ const cases: Case[] = [
   { batch: 2, lq: 5, lk: 65, heads: 1, size: 32, mask: lengths(65, [33, 64]) },
 ];
 
-for (const c of cases) {
+async function check(c: Case): Promise<void> {
   const { batch, lq, lk, heads, size, causal = false, mask } = c;
-  test(`attention ${JSON.stringify({ batch, lq, lk, heads, size, causal, mask: !!mask })}: values and gradients`, async () => {
-    const keyMask = mask ? { keyMask: device.tensor([batch, lk], Int32Array.from(mask)) } : {};
-    await checkGradients({
-      op: (q, k, v) => attention(q, k, v, { heads, causal, ...keyMask }),
-      reference: (q, k, v) => reference(q, k, v, c),
-      shapes: [
-        [batch, lq, heads * size],
-        [batch, lk, heads * size],
-        [batch, lk, heads * size],
-      ],
-      probes: 6,
-      tolerance: 4e-5,
-    });
+  const keyMask = mask ? { keyMask: device.tensor([batch, lk], Int32Array.from(mask)) } : {};
+  await checkGradients({
+    op: (q, k, v) => attention(q, k, v, { heads, causal, ...keyMask }),
+    reference: (q, k, v) => reference(q, k, v, c),
+    shapes: [
+      [batch, lq, heads * size],
+      [batch, lk, heads * size],
+      [batch, lk, heads * size],
+    ],
+    probes: 6,
+    tolerance: 4e-5,
   });
 }
+
+for (const c of cases) {
+  const { batch, lq, lk, heads, size, causal = false, mask } = c;
+  const name = JSON.stringify({ batch, lq, lk, heads, size, causal, mask: !!mask });
+  test(`attention ${name}: values and gradients`, () => check(c));
+}
+
+test('the kernels for GPUs, with workgroup memory, are right on this adapter too', () =>
+  pretend(false, async () => {
+    for (const c of cases.filter(({ size }) => size === 13 || size === 32)) await check(c);
+  }));
+
+test('every variant that tuning may pick on a GPU gives the same bits', async () => {
+  const [lq, size] = [67, 32];
+  const operands = Object.fromEntries(
+    ['q', 'k', 'v'].map((name, i) => [name, device.tensor([1, lq, size], normal(lq * size, i))]),
+  );
+  const results = await Promise.all(
+    Object.values(attentionVariants({ isCpu: false } as Device, size)).map(
+      ({ kernel, constants, queries }) => {
+        const out = device.empty([1, lq, size], 'f32', 'out');
+        device.run({
+          kernel,
+          entry: 'attention',
+          constants: { ...constants, HEAD_SIZE: size, CAUSAL: true },
+          buffers: { ...operands, out, lse: device.empty([lq], 'f32', 'lse'), key_mask: device.dummy() },
+          params: {
+            heads: 1,
+            lq,
+            lk: lq,
+            scale: 0.2,
+            q_stride: size,
+            k_stride: size,
+            v_stride: size,
+            o_stride: size,
+            q_offset: 0,
+            k_offset: 0,
+            v_offset: 0,
+          },
+          grid: [Math.ceil(lq / queries), 1, 1],
+        });
+        return out.read();
+      },
+    ),
+  );
+  assert.ok(results.length > 1);
+  for (const result of results) assert.equal(result, results[0]);
+});
 
 test('a sequence whose keys are all masked gives zeros and no gradient', async () => {
   const c: Case = { batch: 2, lq: 3, lk: 4, heads: 1, size: 8, mask: [0, 0, 0, 0, 1, 0, 1, 1] };

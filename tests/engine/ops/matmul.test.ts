@@ -1,11 +1,12 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { openDevice } from '../../../engine/device.ts';
+import { type Device, openDevice } from '../../../engine/device.ts';
 import { DtypeError, ShapeError } from '../../../engine/errors.ts';
 import { feedForward } from '../../../engine/ops/feed-forward.ts';
 import { gemmVariants } from '../../../engine/ops/gemm-variants.ts';
 import { linear } from '../../../engine/ops/linear.ts';
 import { matmul } from '../../../engine/ops/matmul.ts';
+import { pretend } from '../../support/adapter.ts';
 import { device } from '../../support/device.ts';
 import { assertClose, checkGradients } from '../../support/gradient.ts';
 import { normal } from '../../support/random.ts';
@@ -102,7 +103,9 @@ test('linear with bias and residual: values and gradients', async () => {
   }
 });
 
-test('feedForward: values and gradients of all weights', async () => {
+test('feedForward: values and gradients of all weights', checkFeedForward);
+
+async function checkFeedForward(): Promise<void> {
   const [rows, d, hidden] = [13, 11, 37];
   await checkGradients({
     op: (x, w1, b1, w2, b2, r) => feedForward(x, { weight: w1, bias: b1 }, { weight: w2, bias: b2 }, r),
@@ -113,65 +116,50 @@ test('feedForward: values and gradients of all weights', async () => {
     shapes: [[rows, d], [hidden, d], [hidden], [d, hidden], [d], [rows, d]],
     tolerance: 5e-5,
   });
-});
+}
 
-test('every variant that tuning may pick gives the same bits', async () => {
-  const variants = Object.entries(gemmVariants(device));
-  const [m, n, k] = [67, 45, 131];
-  const [a, b] = [device.tensor([m, k], normal(m * k, 1)), device.tensor([n, k], normal(n * k, 2))];
-  const results = await Promise.all(
-    variants.map(([, { kernel, constants, tileM, tileN }]) => {
-      const c = device.empty([m, n], 'f32', 'product');
-      device.run({
-        kernel,
-        entry: 'matmul',
-        constants: { ...constants, TRANS_B: true },
-        buffers: { a, b, c, bias: device.dummy(0), residual: device.dummy(1), pre: device.dummy(2) },
-        params: { m, n, k, lda: k, ldb: k, ldc: n, a_batch: 0, b_batch: 0, c_batch: 0, epilogue: 0 },
-        grid: [Math.ceil(n / tileN), Math.ceil(m / tileM), 1],
-      });
-      return c.read();
-    }),
-  );
-  for (const [i, result] of results.entries()) {
-    assert.equal(result, results[0], `${variants[i]![0]} against ${variants[0]![0]}`);
-  }
-});
-
-test('the tiled kernel for GPUs is right on this adapter too', async () => {
-  const shapes = [
-    [1, 1, 1],
-    [65, 33, 17],
-    [64, 128, 40],
-  ] as const;
-  for (const [TILE_M, TILE_N, TILE_K, ROWS, COLS] of [
-    [64, 64, 16, 4, 4],
-    [32, 32, 16, 2, 2],
-    [128, 64, 16, 8, 4],
-  ] as const) {
-    for (const [m, n, k] of shapes) {
-      const [av, bv] = [normal(m * k, 1), normal(n * k, 2)];
-      const c = device.empty([m, n], 'f32', 'product');
-      device.run({
-        kernel: 'matmul-tiled',
-        entry: 'matmul',
-        constants: { TILE_M, TILE_N, TILE_K, ROWS, COLS },
-        buffers: {
-          a: device.tensor([m, k], av),
-          b: device.tensor([k, n], bv),
-          c,
-          bias: device.dummy(0),
-          residual: device.dummy(1),
-          pre: device.dummy(2),
-        },
-        params: { m, n, k, lda: k, ldb: n, ldc: n, a_batch: 0, b_batch: 0, c_batch: 0, epilogue: 0 },
-        grid: [Math.ceil(n / TILE_N), Math.ceil(m / TILE_M), 1],
-      });
-      const expected = product(Float64Array.from(av), Float64Array.from(bv), m, n, k, false, false);
-      assertClose(await c.read(), expected, 1e-5, `${m}x${n}x${k}`);
+for (const [adapter, variantsOf] of [
+  ['this adapter', device],
+  ['a GPU', { isCpu: false } as Device],
+] as const)
+  test(`every variant that tuning may pick on ${adapter} gives the same bits`, async () => {
+    const variants = Object.entries(gemmVariants(variantsOf));
+    const [m, n, k] = [67, 45, 131];
+    const [a, b] = [device.tensor([m, k], normal(m * k, 1)), device.tensor([n, k], normal(n * k, 2))];
+    const results = await Promise.all(
+      variants.map(([, { kernel, constants, tileM, tileN }]) => {
+        const c = device.empty([m, n], 'f32', 'product');
+        device.run({
+          kernel,
+          entry: 'matmul',
+          constants: { ...constants, TRANS_B: true },
+          buffers: { a, b, c, bias: device.dummy(0), residual: device.dummy(1), pre: device.dummy(2) },
+          params: { m, n, k, lda: k, ldb: k, ldc: n, a_batch: 0, b_batch: 0, c_batch: 0, epilogue: 0 },
+          grid: [Math.ceil(n / tileN), Math.ceil(m / tileM), 1],
+        });
+        return c.read();
+      }),
+    );
+    for (const [i, result] of results.entries()) {
+      assert.equal(result, results[0], `${variants[i]![0]} against ${variants[0]![0]}`);
     }
-  }
-});
+  });
+
+test('the kernels for GPUs, with workgroup memory, are right on this adapter too', () =>
+  pretend(false, async () => {
+    for (const [m, n, k] of sizes) {
+      await checkGradients({
+        op: (a, b) => matmul(a, b),
+        reference: (a, b) => product(a, b, m, n, k, false, false),
+        shapes: [
+          [m, k],
+          [k, n],
+        ],
+        probes: 5,
+      });
+    }
+    await checkFeedForward();
+  }));
 
 test('operands larger than a binding are bound in parts', async () => {
   const small = await openDevice({ maxBindingBytes: 100_000 });
