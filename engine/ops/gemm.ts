@@ -62,21 +62,36 @@ const trialFlops = 2e8;
 const trialBytes = 2 ** 26;
 
 function pickVariant(product: Gemm): GemmVariant {
-  const { a, b, m, n, k, transposeA = false, transposeB = false, batch = 1 } = product;
+  const { a, b, c, m, n, k, transposeA = false, transposeB = false, batch = 1 } = product;
   const { device } = a;
   const variants = gemmVariants(device);
-  if (Math.max(a.bytes, b.bytes, product.c.bytes) > trialBytes) return Object.values(variants)[0]!;
+  const largest = Math.max(a.bytes, b.bytes, c.bytes);
+  if (largest > Math.min(trialBytes, device.maxBindingBytes)) return Object.values(variants)[0]!;
   const bucket = (x: number) => Math.ceil(Math.log2(x));
   const transposes = `${transposeA ? 'T' : 'N'}${transposeB ? 'T' : 'N'}`;
   const shapeClass = `matmul ${transposes} ${b.dtype} ${bucket(m)} ${bucket(n)} ${bucket(k)} ${bucket(batch)}`;
   const label = device.tuner.choose(shapeClass, Object.keys(variants), (candidate) => {
-    const like = (tensor: Tensor) => device.empty(tensor.shape, tensor.dtype, 'tuning');
-    const trial = { ...product, a: like(a), b: like(b), c: like(product.c), epilogue: {} };
-    const part = partsOf(trial)[0]!;
-    const rows = Math.max(1, Math.min(part.m, Math.floor(trialFlops / (2 * part.n * part.k))));
-    runPart(trial, { ...part, m: rows }, variants[candidate]!);
+    const { dtype } = b;
+    runTrial(device, { m, n, k, transposeA, transposeB, batch, dtype }, variants[candidate]!);
   });
   return variants[label]!;
+}
+
+type TrialSizes = Pick<Gemm, 'm' | 'n' | 'k'> &
+  Required<Pick<Gemm, 'transposeA' | 'transposeB' | 'batch'>> & { dtype: Tensor['dtype'] };
+
+/**
+ * Runs a variant on a product like the one met. Sizes are rounded up to fours: all classes of one transpose
+ * then share a compiled kernel, and compiling is what a trial costs most.
+ */
+function runTrial(device: Device, { dtype, batch, ...like }: TrialSizes, variant: GemmVariant): void {
+  const fours = (x: number) => 4 * Math.ceil(x / 4);
+  const [n, k] = [fours(like.n), fours(like.k)];
+  const m = fours(Math.max(1, Math.min(like.m, Math.floor(trialFlops / (2 * n * k * batch)))));
+  const a = device.empty([batch, m, k], 'f32', 'tuning');
+  const b = device.empty([batch, k, n], dtype, 'tuning');
+  const c = device.empty([batch, m, n], 'f32', 'tuning');
+  runPart({ ...like, a, b, c, m, n, k, batch }, { m0: 0, m, n0: 0, n, k0: 0, k }, variant);
 }
 
 /** The whole product, or parts of it whose operands each fit into one binding. */
