@@ -2,7 +2,7 @@
 // training and evaluation scripts on them. Made by a process of its own: a test process that opens a device and starts
 // children that do too would hold two.
 
-import { type SpawnSyncReturns, spawnSync } from 'node:child_process';
+import { type SpawnSyncReturns, spawn, spawnSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -84,6 +84,23 @@ export function removeToy({ folder }: Toy): void {
 /** Runs a script of the repository to its end. */
 export function script(file: string, flags: readonly string[]): SpawnSyncReturns<string> {
   return spawnSync(process.execPath, [...runtimeFlags, join(root, file), ...flags], { encoding: 'utf8' });
+}
+
+/**
+ * Starts a training script three times and kills it each time, at a random moment after its first output; from the second
+ * time on it resumes. Says how long after, in milliseconds; null for a training that was done before.
+ */
+export async function killThrice(file: string, flags: readonly string[]): Promise<(number | null)[]> {
+  const delays: (number | null)[] = [];
+  for (let i = 0; i < 3; i++) {
+    const resume = i === 0 ? [] : ['--resume'];
+    const child = spawn(process.execPath, [...runtimeFlags, join(root, file), ...flags, ...resume]);
+    const delay = Math.round(Math.random() * 500);
+    const ended = new Promise<string | null>((resolve) => child.on('close', (_, signal) => resolve(signal)));
+    child.stdout.once('data', () => setTimeout(() => child.kill('SIGKILL'), delay));
+    delays.push((await ended) === 'SIGKILL' ? delay : null);
+  }
+  return delays;
 }
 
 /** What a script wrote to stderr, without the driver's own warnings. */

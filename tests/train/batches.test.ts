@@ -1,0 +1,89 @@
+// An epoch's batches: every mention once with its own entity, the same for a seed, images from the sample's own.
+
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+import { batchesPerEpoch, checkFraction, epochBatches, fractionOf, holdOut } from '../../train/batches.ts';
+import { Draws } from '../../train/draws.ts';
+import type { Samples } from '../../train/samples.ts';
+
+const none = new Int32Array(0);
+const samples = (images: number[][]): Samples => ({
+  tokens: { ids: none, mask: none, lengths: none, count: images.length, length: 1 },
+  images,
+});
+const entities = samples([[5, 6, 7], [], [8]]);
+const n = 17;
+const rows = Array.from({ length: n }, (_, i) => i);
+const mentions = samples(rows.map((row) => (row % 2 === 0 ? [] : [100 + row])));
+const answers = Int32Array.from(rows, (row) => row % 3);
+const epoch = (draws: Draws, size = 4) => epochBatches(rows, mentions, answers, entities, { size }, draws);
+
+test('every mention once, with its answer and images of its own; a last single mention is left out', () => {
+  const batches = epoch(new Draws(1));
+  assert.equal(
+    batches.map((batch) => batch.mentions.length),
+    [4, 4, 4, 4],
+  );
+  assert.is(batches.length, batchesPerEpoch(n, 4));
+  assert.is(new Set(batches.flatMap((batch) => batch.mentions)).size, 16);
+  const drawn = new Set<number>();
+  for (const batch of batches) {
+    batch.mentions.forEach((row, i) => {
+      assert.is(batch.entities[i], row % 3);
+      assert.is(batch.mentionImages[i], row % 2 === 0 ? 0 : 100 + row);
+      const own = entities.images[row % 3]!;
+      assert.ok(own.length === 0 ? batch.entityImages[i] === 0 : own.includes(batch.entityImages[i]!));
+      drawn.add(batch.entityImages[i]!);
+    });
+  }
+  assert.ok(drawn.has(0) && drawn.has(8) && drawn.size > 3, `${[...drawn]}`);
+});
+
+test('the same seed gives the same epochs, another seed another order, the next epoch too', () => {
+  const [a, b] = [new Draws(7), new Draws(7)];
+  const first = epoch(a);
+  assert.equal(first, epoch(b));
+  assert.not.equal(first, epoch(a));
+  assert.not.equal(first, epoch(new Draws(8)));
+});
+
+test("hard negatives follow the batch's own entities", () => {
+  const hard = { candidates: rows.map((row) => [(row + 1) % 3, (row + 2) % 3]), count: 1 };
+  for (const batch of epochBatches(rows, mentions, answers, entities, { size: 4, hard }, new Draws(1))) {
+    const M = batch.mentions.length;
+    assert.is(batch.entities.length, 2 * M);
+    assert.is(batch.entityImages.length, 2 * M);
+    batch.mentions.forEach((row, i) => {
+      assert.is(batch.entities[i], row % 3);
+      assert.is.not(batch.entities[M + i], row % 3);
+    });
+  }
+});
+
+test('a fraction of the mentions: sorted, distinct, at least one, all for 1', () => {
+  const tenth = fractionOf(100, 0.1, new Draws(3));
+  assert.is(new Set(tenth).size, 10);
+  assert.equal(
+    tenth,
+    [...tenth].sort((a, b) => a - b),
+  );
+  assert.equal(tenth, fractionOf(100, 0.1, new Draws(3)));
+  assert.is(fractionOf(5, 0.01, new Draws(3)).length, 1);
+  assert.equal(fractionOf(3, 1, new Draws(3)), [0, 1, 2]);
+  for (const bad of [0, -1, 1.5, Number.NaN]) assert.throws(() => checkFraction(bad), /--train-fraction/);
+  assert.throws(() => batchesPerEpoch(1, 32), /expected at least 2/);
+});
+
+test('what is held out is not kept, the same whenever asked; nothing for 0', () => {
+  const { kept, held } = holdOut(rows, 0.3);
+  assert.equal([kept.length, held.length], [12, 5]);
+  assert.equal(
+    [...kept, ...held].sort((a, b) => a - b),
+    rows,
+  );
+  assert.equal(holdOut(rows, 0.3), { kept, held });
+  assert.equal(holdOut(rows, 0), { kept: rows, held: [] });
+  for (const bad of [1, -0.1, Number.NaN]) assert.throws(() => holdOut(rows, bad), /--hold-out/);
+});
+
+test.run();

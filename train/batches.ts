@@ -1,0 +1,88 @@
+// One epoch's batches: the mentions in a random order, each with its entity, and of each entity one of its images.
+
+import { Draws } from './draws.ts';
+import { UsageError } from './flags.ts';
+import type { Samples } from './samples.ts';
+
+/** Rows of a batch and the image drawn for each; entities beyond the mentions are further negatives. */
+export interface Batch {
+  mentions: number[];
+  mentionImages: number[];
+  entities: number[];
+  entityImages: number[];
+}
+
+export interface BatchOptions {
+  /** Mentions a batch. */
+  size: number;
+  /** For each row of the mentions entities that are easily taken for its answer, and how many of them to add. */
+  hard?: { candidates: readonly (readonly number[])[]; count: number };
+}
+
+/** The batches of an epoch; a last one of a single mention, which has nothing to be told from, is left out. */
+export function epochBatches(
+  rows: readonly number[],
+  mentions: Samples,
+  answers: Int32Array,
+  entities: Samples,
+  { size, hard }: BatchOptions,
+  draws: Draws,
+): Batch[] {
+  const order = draws.shuffled(rows);
+  const batches: Batch[] = [];
+  for (let i = 0; i < order.length; i += size) {
+    const part = order.slice(i, i + size);
+    if (part.length < 2) continue;
+    const gold = part.map((row) => answers[row]!);
+    const harder = hard
+      ? part.flatMap((row) => draws.shuffled(hard.candidates[row]!).slice(0, hard.count))
+      : [];
+    const columns = [...gold, ...harder];
+    batches.push({
+      mentions: part,
+      mentionImages: part.map((row) => drawImage(mentions, row, draws)),
+      entities: columns,
+      entityImages: columns.map((row) => drawImage(entities, row, draws)),
+    });
+  }
+  return batches;
+}
+
+/** How many batches `epochBatches` makes of n mentions. Throws UsageError for none. */
+export function batchesPerEpoch(n: number, size: number): number {
+  const batches = Math.ceil(n / size) - (n % size === 1 ? 1 : 0);
+  if (batches === 0) throw new UsageError(`${n} training mentions: expected at least 2`);
+  return batches;
+}
+
+/**
+ * Takes a part of the rows away for stage 2, which learns nothing from mentions that the experts know by heart:
+ * `--hold-out`. Both stages get the same halves for the same rows. Throws UsageError for a part that is not below 1.
+ */
+export function holdOut(rows: readonly number[], part: number): { kept: number[]; held: number[] } {
+  if (!(part >= 0 && part < 1)) throw new UsageError(`--hold-out ${part}: expected at least 0, less than 1`);
+  const held = new Set(new Draws(0).shuffled(rows).slice(0, Math.round(part * rows.length)));
+  return { kept: rows.filter((row) => !held.has(row)), held: [...held].sort((a, b) => a - b) };
+}
+
+/** Throws UsageError for what is no --train-fraction. */
+export function checkFraction(fraction: number): void {
+  if (fraction > 0 && fraction <= 1) return;
+  throw new UsageError(`--train-fraction ${fraction}: expected more than 0, at most 1`);
+}
+
+/** A part of 0 .. n - 1, at least one, always the same for a seed: `--train-fraction`. */
+export function fractionOf(n: number, fraction: number, draws: Draws): number[] {
+  const all = Array.from({ length: n }, (_, i) => i);
+  if (fraction >= 1) return all;
+  return draws
+    .shuffled(all)
+    .slice(0, Math.max(1, Math.round(fraction * n)))
+    .sort((a, b) => a - b);
+}
+
+function drawImage({ images }: Samples, row: number, draws: Draws): number {
+  const own = images[row]!;
+  if (own.length < 2) return own[0] ?? 0;
+  return draws.pick(own);
+}

@@ -1,0 +1,157 @@
+// Stage 2: trains the gate and fine-tunes the scoring units of its experts, encoders and prompts frozen; keeps the best
+// epoch by validation MRR.   node train/gate.ts [--preset openconcepts] [--run runs/default] [--help]
+// Reads RUN/EXPERT/best.safetensors of each expert; writes RUN/gate/best.safetensors, last.safetensors, metrics.jsonl.
+
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { Adam } from '../engine/adam.ts';
+import { backward } from '../engine/autograd.ts';
+import { openDevice } from '../engine/device.ts';
+import { gumbelNoise } from '../engine/ops/gumbel.ts';
+import { profileTable } from '../engine/profiler.ts';
+import { Random } from '../engine/random.ts';
+import { dsmipTables, evaluateDsmip } from '../eval/dsmip-split.ts';
+import { drawExperts, selectedScores } from '../model/dsmip.ts';
+import { contrastiveLoss } from '../model/loss.ts';
+import { isBadInput } from './bad-input.ts';
+import { batchesPerEpoch, checkFraction, epochBatches, fractionOf, holdOut } from './batches.ts';
+import {
+  openFolder,
+  type Position,
+  restoreCheckpoint,
+  saveCheckpoint,
+  saveParameters,
+} from './checkpoint.ts';
+import { Draws } from './draws.ts';
+import { Dsmip, pretrained } from './dsmip-model.ts';
+import { hashOf } from './feature-cache.ts';
+import { complain, parseFlags, UsageError } from './flags.ts';
+import { MetricsLog } from './metrics-log.ts';
+import { presetOf } from './presets.ts';
+import { Progress } from './progress.ts';
+import { openRun, type Run } from './run.ts';
+import { type GateOptions, gateFlags, settingsOf } from './run-flags.ts';
+
+/** Added to pi before its logarithm. */
+const eps = 1e-6;
+
+try {
+  const args = process.argv.slice(2);
+  const { name, preset } = presetOf(args);
+  const options = parseFlags('usage: node train/gate.ts [flags]', gateFlags(name, preset), args);
+  if (options) await main(options);
+} catch (error) {
+  complain(error, isBadInput);
+}
+
+async function main(options: GateOptions): Promise<void> {
+  checkFraction(options['train-fraction']);
+  if (!(options.tau > 0)) throw new UsageError(`--tau ${options.tau}: expected more than 0`);
+  if (options.dropout >= 1) throw new UsageError(`--dropout ${options.dropout}: expected less than 1`);
+  const device = await openDevice({ profile: options.profile });
+  const run = await openRun(device, options);
+  const random = new Random(options.seed);
+  const experts = await pretrained(run, options.run, options.experts.split(','));
+  const dsmip = await Dsmip.create(run, experts, options, random);
+  const folder = join(options.run, 'gate');
+  console.log(`${device.description}\n${run.description}\nexperts: ${options.experts}`);
+  await train(run, dsmip, options, random, folder);
+  if (options.profile) console.log(profileTable(await device.profile()));
+  device.destroy();
+}
+
+async function train(
+  run: Run,
+  dsmip: Dsmip,
+  options: GateOptions,
+  seeded: Random,
+  folder: string,
+): Promise<void> {
+  const { device, corpus } = run;
+  const some = fractionOf(corpus.answers.train.length, options['train-fraction'], new Draws(options.seed));
+  const { held } = holdOut(some, options['hold-out']);
+  const rows = options['hold-out'] > 0 ? held : some;
+  const steps = options.epochs * batchesPerEpoch(rows.length, options.batch);
+
+  const { best, last, log, isResumed } = await openFolder(folder, options.resume);
+  const adams = {
+    units: new Adam([...dsmip.units.values()], { lr: options['unit-lr'] }),
+    gate: new Adam([...dsmip.gate.values()], { lr: options.lr }),
+  };
+  const parameters = new Map([...dsmip.units, ...dsmip.gate]);
+  const settings = { ...settingsOf(options), inputs: run.inputs, 'expert files': await expertsHash(options) };
+  const training = { settings, parameters, adams };
+  let random = seeded;
+  let position: Position = { epoch: 0, step: 0, bestEpoch: 0, bestMrr: -1 };
+  if (isResumed) {
+    const found = await restoreCheckpoint(last, training);
+    position = found.position;
+    random = Random.restore(found.random);
+    console.log(`resumed after epoch ${position.epoch}`);
+  }
+
+  const [tables, devTables] = [await dsmip.trainingTables(), await dsmipTables(run, dsmip, 'dev')];
+  const progress = new Progress(steps - position.step, null);
+  const metrics = new MetricsLog(log, position.step);
+  const kinds = dsmip.experts.length;
+  let done = 0;
+
+  for (let epoch = position.epoch + 1; epoch <= options.epochs; epoch++) {
+    const draws = new Draws(random.words(1)[0]!);
+    const batches = epochBatches(
+      rows,
+      corpus.mentions.train,
+      corpus.answers.train,
+      corpus.entities,
+      { size: options.batch },
+      draws,
+    );
+    let { step } = position;
+    for (const batch of batches) {
+      const factor = options.schedule === 'cosine' ? (1 + Math.cos((Math.PI * step) / steps)) / 2 : 1;
+      const loss = await device.scope(() => {
+        const scores = dsmip.expertScores(tables, batch);
+        const drop = options.dropout > 0 ? { rate: options.dropout, random } : undefined;
+        const pi = dsmip.choice(
+          { rows: batch.mentions, images: batch.mentionImages },
+          { rows: batch.entities, images: batch.entityImages },
+          'train',
+          drop,
+        );
+        const [M, E] = [batch.mentions.length, batch.entities.length];
+        const noise = gumbelNoise(device, dsmip.by === 'pair' ? [M, E, kinds] : [M, 1, kinds], random);
+        const z = dsmip.spread(drawExperts(pi, noise, { tau: options.tau, eps }), E);
+        const scalar = contrastiveLoss(selectedScores(z, scores), Int32Array.from(batch.entities));
+        const gradients = backward(scalar);
+        adams.units.step(gradients, { lr: factor * options['unit-lr'] });
+        adams.gate.step(gradients, { lr: factor * options.lr });
+        return scalar.item();
+      });
+      if (!Number.isFinite(loss))
+        throw new UsageError(`the loss of step ${step + 1} is ${loss}; try a lower --lr`);
+      step++;
+      metrics.add({ step, epoch, loss });
+      progress.step(++done, batch.mentions.length, { loss });
+    }
+    const { metrics: dev, picked } = await evaluateDsmip(run, dsmip, 'dev', devTables);
+    for (const line of run.features.source.takeProblems(options.data)) console.error(line);
+    metrics.add({ step, epoch, dev, picked });
+    console.log(
+      `epoch ${epoch}/${options.epochs}  dev H@1 ${dev['hits@1'].toFixed(2)}  MRR ${dev.mrr.toFixed(2)}  ` +
+        `chosen ${dsmip.experts.map(({ kind }) => `${kind} ${(picked.overall[kind] ?? 0).toFixed(1)} %`).join(', ')}`,
+    );
+    position = { ...position, epoch, step };
+    if (dev.mrr > position.bestMrr) {
+      position = { ...position, bestEpoch: epoch, bestMrr: dev.mrr };
+      await saveParameters(best, parameters, training.settings, { epoch, dev });
+    }
+    await saveCheckpoint(last, training, position, random);
+  }
+  console.log(`best epoch ${position.bestEpoch} with dev MRR ${position.bestMrr.toFixed(2)}: ${best}`);
+}
+
+/** Hash of what stage 1 left: a gate belongs to these experts only. */
+async function expertsHash({ run, experts }: GateOptions): Promise<string> {
+  const files = experts.split(',').map((kind) => readFile(join(run, kind, 'best.safetensors')));
+  return hashOf(await Promise.all(files));
+}
