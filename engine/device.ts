@@ -5,6 +5,7 @@ import type { KernelName } from '../shaders/index.ts';
 import { describeAdapter, isCpuAdapter, openAdapter, subgroupSize } from './adapter.ts';
 import { type Counters, newCounters } from './counters.ts';
 import { DeviceLostError, DeviceMismatchError, DtypeError, LimitError, ShapeError } from './errors.ts';
+import { dtypeOf, hostArray, viewAs, wholeWords, wordBytes } from './host-data.ts';
 import { type BufferRange, Kernels, loadKernelSources, packParams } from './kernels.ts';
 import { BufferPool, type Storage } from './pool.ts';
 import { type ProfileRow, Profiler } from './profiler.ts';
@@ -21,6 +22,7 @@ import {
   sizeOf,
   Tensor,
 } from './tensor.ts';
+import { tensorsIn } from './tensors-in.ts';
 import { Tuner } from './tuner.ts';
 import type { Specialisation } from './wgsl.ts';
 
@@ -384,58 +386,8 @@ export class Device {
   }
 }
 
-/** Copies move whole 32-bit words: an odd count of float16 is padded. */
-function wordBytes(bytes: number): number {
-  return Math.ceil(bytes / 4) * 4;
-}
-
 /** Splits a count of workgroups over x and y, where one dimension would be too long. */
 export function linearGrid(workgroups: number): [number, number, number] {
   const x = Math.min(workgroups, 32_768);
   return [x, Math.ceil(workgroups / x), 1];
-}
-
-function dtypeOf(data: HostArray | readonly number[]): Dtype {
-  if (data instanceof Uint32Array) return 'u32';
-  if (data instanceof Int32Array) return 'i32';
-  if (data instanceof Uint16Array) return 'f16';
-  return 'f32';
-}
-
-function hostArray(dtype: Dtype, data: readonly number[]): HostArray {
-  if (dtype === 'i32') return Int32Array.from(data);
-  if (dtype === 'u32') return Uint32Array.from(data);
-  if (dtype === 'f32') return Float32Array.from(data);
-  throw new DtypeError('float16 data must be given as the bits, in a Uint16Array');
-}
-
-/** Writes go in 32-bit words: an odd count of float16 is padded. */
-function wholeWords(data: HostArray): HostArray {
-  if (data.byteLength % 4 === 0) return data;
-  const padded = new Uint16Array(data.length + 1);
-  padded.set(data);
-  return padded;
-}
-
-function viewAs(dtype: Dtype, bytes: ArrayBuffer, elements: number): HostArray {
-  if (dtype === 'f16') return new Uint16Array(bytes, 0, elements);
-  if (dtype === 'i32') return new Int32Array(bytes, 0, elements);
-  if (dtype === 'u32') return new Uint32Array(bytes, 0, elements);
-  return new Float32Array(bytes, 0, elements);
-}
-
-/** The tensors in a scope's result. */
-function tensorsIn(value: unknown, found = new Set<Tensor>()): Set<Tensor> {
-  if (value instanceof Tensor) {
-    found.add(value);
-  } else if (value instanceof Map) {
-    for (const [key, item] of value) tensorsIn(key, tensorsIn(item, found) && found);
-  } else if (Array.isArray(value) || isPlainObject(value)) {
-    for (const item of Object.values(value)) tensorsIn(item, found);
-  }
-  return found;
-}
-
-function isPlainObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && Object.getPrototypeOf(value) === Object.prototype;
 }
