@@ -236,7 +236,8 @@ test('an error in one case does not keep the next from running', async () => {
 test('nothing is left on the device after a case', async () => {
   const before = device.counters.liveBytes;
   await verify([path.join(ownCases, 'prompts')]);
-  assert.is(device.counters.liveBytes, before);
+  // Less is possible: the garbage collector may give back what earlier tests left.
+  assert.ok(device.counters.liveBytes <= before, `${device.counters.liveBytes} bytes, ${before} before`);
 });
 
 function run(...folders: string[]) {

@@ -85,7 +85,8 @@ test('missing files and tensors of another shape are named, and nothing stays on
     out,
     `${out}: tensor 'text_projection.weight': expected shape [5,8] by config.json, found [4,8]`,
   );
-  assert.is(device.counters.liveBytes, before);
+  // Less is possible: the garbage collector may give back what earlier tests left.
+  assert.ok(device.counters.liveBytes <= before, `${device.counters.liveBytes} bytes, ${before} before`);
   rmSync(join(out, 'model.safetensors'));
   await refuses(out, `${join(out, 'model.safetensors')}: no such file`);
 });
