@@ -6,12 +6,11 @@
 // infinitely unlikely. Targets are clamped into the row, so that no index leaves it.
 // LANES invocations share a row, a workgroup owns ROWS rows: 1 x 8 on CPU adapters, up to 256 x 1 on GPUs.
 
-const LANES: u32 = 1u;
-const ROWS: u32 = 8u;
 const EXCLUDING: bool = false;
 
-const THREADS: u32 = LANES * ROWS;
 const LOWEST: f32 = -3.4028234e38;
+
+// needs row-lanes.wgsl
 
 struct Params {
   rows: u32,
@@ -28,26 +27,6 @@ struct Params {
 @group(0) @binding(5) var<storage, read_write> stats: array<f32>; // [rows, 2]: max, sum exp(x - max)
 @group(0) @binding(6) var<storage, read> dloss: array<f32>; // [1]
 @group(0) @binding(7) var<storage, read_write> dx: array<f32>;
-
-var<workgroup> shared_values: array<f32, THREADS>;
-
-// The sum, or the maximum, over the lanes of a row, in every one of them.
-fn across(v: f32, thread: u32, maximum: bool) -> f32 {
-  if LANES == 1u { return v; }
-  shared_values[thread] = v;
-  workgroupBarrier();
-  for (var half = LANES / 2u; half > 0u; half /= 2u) {
-    if thread % LANES < half {
-      let a = shared_values[thread];
-      let b = shared_values[thread + half];
-      shared_values[thread] = select(a + b, max(a, b), maximum);
-    }
-    workgroupBarrier();
-  }
-  let result = shared_values[thread - thread % LANES];
-  workgroupBarrier();
-  return result;
-}
 
 fn is_candidate(at: u32) -> bool {
   if !EXCLUDING { return true; }

@@ -6,11 +6,9 @@
 
 alias Element = f32;
 const SHARE: f32 = 0.25; // 1 for vec4f, 1/4 for f32: what each of vec4f(element)'s components counts for
-const LANES: u32 = 1u;
-const ROWS: u32 = 8u;
 const KEEP: bool = true; // whether backward will want lengths
 
-const THREADS: u32 = LANES * ROWS;
+// needs row-lanes.wgsl
 
 struct Params {
   rows: u32,
@@ -25,24 +23,8 @@ struct Params {
 @group(0) @binding(4) var<storage, read> dy: array<Element>;
 @group(0) @binding(5) var<storage, read_write> dx: array<Element>;
 
-var<workgroup> shared_values: array<f32, THREADS>;
-
 fn total(e: Element) -> f32 {
   return dot(vec4f(e), vec4f(SHARE));
-}
-
-// The sum over the lanes of a row, in every one of them.
-fn across(v: f32, thread: u32) -> f32 {
-  if LANES == 1u { return v; }
-  shared_values[thread] = v;
-  workgroupBarrier();
-  for (var half = LANES / 2u; half > 0u; half /= 2u) {
-    if thread % LANES < half { shared_values[thread] += shared_values[thread + half]; }
-    workgroupBarrier();
-  }
-  let sum = shared_values[thread - thread % LANES];
-  workgroupBarrier();
-  return sum;
 }
 
 @compute @workgroup_size(THREADS)
@@ -57,7 +39,7 @@ fn forward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups:
     let v = x[base + i];
     own += v * v;
   }
-  let length = sqrt(across(total(own), thread));
+  let length = sqrt(across(total(own), thread, false));
   // max would replace a NaN by the floor.
   let divisor = select(length, params.least, length < params.least);
   for (var i = thread % LANES; i < n; i += LANES) { y[base + i] = x[base + i] / divisor; }
@@ -72,7 +54,7 @@ fn backward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups
   let base = row * params.n;
   var own = Element();
   for (var i = thread % LANES; i < n; i += LANES) { own += dy[base + i] * y[base + i]; }
-  let along = across(total(own), thread);
+  let along = across(total(own), thread, false);
   let length = lengths[min(row, params.rows - 1u)];
   let short = length < params.least;
   let removed = select(along, 0.0, short);

@@ -12,11 +12,9 @@
 
 alias Element = f32;
 const SHARE: f32 = 0.25; // 1 for vec4f, 1/4 for f32: what each of vec4f(element)'s components counts for
-const LANES: u32 = 1u;
-const ROWS: u32 = 8u;
 const KEEP: bool = true; // whether backward will want stats
 
-const THREADS: u32 = LANES * ROWS;
+// needs row-lanes.wgsl
 
 struct Params {
   rows: u32,
@@ -40,24 +38,8 @@ struct Params {
 @group(0) @binding(9) var<storage, read_write> d_weight: array<Element>;
 @group(0) @binding(10) var<storage, read_write> d_bias: array<Element>;
 
-var<workgroup> shared_values: array<f32, THREADS>;
-
 fn total(e: Element) -> f32 {
   return dot(vec4f(e), vec4f(SHARE));
-}
-
-// The sum over the lanes of a row, in every one of them.
-fn across(v: f32, thread: u32) -> f32 {
-  if LANES == 1u { return v; }
-  shared_values[thread] = v;
-  workgroupBarrier();
-  for (var half = LANES / 2u; half > 0u; half /= 2u) {
-    if thread % LANES < half { shared_values[thread] += shared_values[thread + half]; }
-    workgroupBarrier();
-  }
-  let sum = shared_values[thread - thread % LANES];
-  workgroupBarrier();
-  return sum;
 }
 
 @compute @workgroup_size(THREADS)
@@ -78,9 +60,9 @@ fn forward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups:
     own_mean += delta / count;
     own_squares += delta * (v - own_mean);
   }
-  let mean = across(count * total(own_mean), thread) / params.scalars;
+  let mean = across(count * total(own_mean), thread, false) / params.scalars;
   let off = own_mean - mean;
-  let variance = across(total(own_squares + count * off * off), thread) / params.scalars;
+  let variance = across(total(own_squares + count * off * off), thread, false) / params.scalars;
   let rstd = 1.0 / sqrt(variance + params.eps);
 
   for (var i = thread % LANES; i < n; i += LANES) {
@@ -109,8 +91,8 @@ fn backward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups
     own_g += g;
     own_gh += g * (x[base + i] - mean);
   }
-  let mean_g = across(total(own_g), thread) / params.scalars;
-  let mean_gh = across(total(own_gh), thread) / params.scalars * rstd;
+  let mean_g = across(total(own_g), thread, false) / params.scalars;
+  let mean_gh = across(total(own_gh), thread, false) / params.scalars * rstd;
 
   for (var i = thread % LANES; i < n; i += LANES) {
     let h = (x[base + i] - mean) * rstd;

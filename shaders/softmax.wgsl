@@ -9,12 +9,11 @@
 
 alias Element = f32;
 const SHARE: f32 = 0.25; // 1 for vec4f, 1/4 for f32: what each of vec4f(element)'s components counts for
-const LANES: u32 = 1u;
-const ROWS: u32 = 8u;
 const MASKED: bool = false; // with Element = f32 only
 
-const THREADS: u32 = LANES * ROWS;
 const LOWEST: f32 = -3.4028234e38;
+
+// needs row-lanes.wgsl
 
 struct Params {
   rows: u32,
@@ -32,8 +31,6 @@ struct Params {
 @group(0) @binding(4) var<storage, read> dy: array<Element>;
 @group(0) @binding(5) var<storage, read_write> dx: array<Element>;
 
-var<workgroup> shared_values: array<f32, THREADS>;
-
 fn total(e: Element) -> f32 {
   return dot(vec4f(e), vec4f(SHARE));
 }
@@ -47,24 +44,6 @@ fn largest(e: Element) -> f32 {
 fn exponential(e: Element) -> Element {
   let bits = bitcast<vec4u>(vec4f(e)) & vec4u(0x7fffffffu);
   return select(exp(e), e, any(bits > vec4u(0x7f800000u)));
-}
-
-// The sum, or the maximum, over the lanes of a row, in every one of them.
-fn across(v: f32, thread: u32, maximum: bool) -> f32 {
-  if LANES == 1u { return v; }
-  shared_values[thread] = v;
-  workgroupBarrier();
-  for (var half = LANES / 2u; half > 0u; half /= 2u) {
-    if thread % LANES < half {
-      let a = shared_values[thread];
-      let b = shared_values[thread + half];
-      shared_values[thread] = select(a + b, max(a, b), maximum);
-    }
-    workgroupBarrier();
-  }
-  let result = shared_values[thread - thread % LANES];
-  workgroupBarrier();
-  return result;
 }
 
 // Where a row's mask begins.

@@ -31,6 +31,7 @@ import { presetOf } from './presets.ts';
 import { Progress } from './progress.ts';
 import { openRun, type Run } from './run.ts';
 import { type ExpertOptions, expertFlags, settingsOf } from './run-flags.ts';
+import { scheduleFactor } from './schedule.ts';
 
 try {
   const args = process.argv.slice(2);
@@ -105,8 +106,7 @@ async function train(
     );
     let { step } = position;
     for await (const { batch, loss: makeLoss } of losses(run, expert, frozen, batches)) {
-      const lr =
-        options.lr * (options.schedule === 'cosine' ? (1 + Math.cos((Math.PI * step) / steps)) / 2 : 1);
+      const lr = options.lr * scheduleFactor(options.schedule, step, steps);
       const loss = await device.scope(() => {
         const scalar = makeLoss();
         adam.step(backward(scalar), { lr });

@@ -31,6 +31,7 @@ import { presetOf } from './presets.ts';
 import { Progress } from './progress.ts';
 import { openRun, type Run } from './run.ts';
 import { type GateOptions, gateFlags, settingsOf } from './run-flags.ts';
+import { scheduleFactor } from './schedule.ts';
 
 /** Added to pi before its logarithm. */
 const eps = 1e-6;
@@ -108,7 +109,7 @@ async function train(
     );
     let { step } = position;
     for (const batch of batches) {
-      const factor = options.schedule === 'cosine' ? (1 + Math.cos((Math.PI * step) / steps)) / 2 : 1;
+      const factor = scheduleFactor(options.schedule, step, steps);
       const loss = await device.scope(() => {
         const scores = dsmip.expertScores(tables, batch);
         const drop = options.dropout > 0 ? { rate: options.dropout, random } : undefined;

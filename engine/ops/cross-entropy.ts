@@ -3,8 +3,9 @@
 import { record } from '../autograd.ts';
 import { ShapeError } from '../errors.ts';
 import { checkOperands, describe, type Tensor } from '../tensor.ts';
+import { rowParts } from './parts.ts';
 import { mean } from './reduce.ts';
-import { rowParts, rowShape } from './rows.ts';
+import { rowShape } from './rows.ts';
 
 /**
  * The mean over rows of -log softmax(logits)[target], a scalar `[]`. logits [M, N] f32; targets [M] i32,
@@ -21,7 +22,7 @@ export function crossEntropy(logits: Tensor, targets: Tensor, excluded?: Tensor)
   const rowLoss = device.empty([rows], 'f32', 'crossEntropy of rows');
   const stats = device.empty([rows, 2], 'f32', 'crossEntropy statistics');
   const run = (entry: 'forward' | 'backward', outputs: (first: number, count: number) => object) => {
-    for (const { first, count } of rowParts(device, rows, n)) {
+    for (const { first, count } of rowParts(device, rows, [4 * n, 4])) {
       device.run({
         kernel: 'cross-entropy',
         entry,

@@ -6,6 +6,7 @@ import { LimitError } from '../errors.ts';
 import { checkOperands, type Tensor } from '../tensor.ts';
 import { broadcastShape, collapse } from './broadcast.ts';
 import { perGroup } from './grid.ts';
+import { rowParts } from './parts.ts';
 import { sumTo } from './reduce.ts';
 
 const unaryCodes = {
@@ -102,9 +103,7 @@ function inParts(
   x: Tensor,
   dispatch: (first: number, count: number) => Parameters<Tensor['device']['run']>[0],
 ): void {
-  const most = Math.floor(x.device.maxBindingBytes / 4 / 64) * 64;
-  for (let first = 0; first < x.size; first += most)
-    x.device.run(dispatch(first, Math.min(most, x.size - first)));
+  for (const { first, count } of rowParts(x.device, x.size, [4])) x.device.run(dispatch(first, count));
 }
 
 function binary(op: keyof typeof binaryCodes, a: Tensor, b: Tensor): Tensor {

@@ -2,7 +2,8 @@
 
 import { record, willRecord } from '../autograd.ts';
 import { checkOperands, type Tensor } from '../tensor.ts';
-import { rowParts, rowShape, rowsOf } from './rows.ts';
+import { rowParts } from './parts.ts';
+import { rowShape, rowsOf } from './rows.ts';
 
 /** Shorter vectors are divided by this instead of their length. */
 const floor = 1e-12;
@@ -20,7 +21,7 @@ export function l2Normalize(x: Tensor): Tensor {
   const y = device.empty(x.shape, 'f32', 'l2Normalize');
   const lengths = keep ? device.empty([rows], 'f32', 'l2Normalize lengths') : device.dummy();
   const run = (entry: 'forward' | 'backward', buffers: Record<string, Tensor>) => {
-    for (const { first, count } of rowParts(device, rows, n)) {
+    for (const { first, count } of rowParts(device, rows, [4 * n, 4])) {
       const parts = Object.entries(buffers).map(([name, tensor]) => [
         name,
         tensor.range(first * n, count * n),

@@ -4,7 +4,8 @@ import { record, willRecord } from '../autograd.ts';
 import { linearGrid } from '../device.ts';
 import { ShapeError } from '../errors.ts';
 import { checkOperands, describe, type Tensor } from '../tensor.ts';
-import { type RowShape, rowParts, rowShape, rowsOf } from './rows.ts';
+import { rowParts } from './parts.ts';
+import { type RowShape, rowShape, rowsOf } from './rows.ts';
 
 /**
  * (x - mean) / sqrt(var + eps) * weight + bias over the last axis of x [..., n], with the variance over n;
@@ -23,7 +24,7 @@ export function layerNorm(x: Tensor, weight: Tensor, bias: Tensor, eps = 1e-5): 
   const keep = willRecord(x, weight, bias);
   const y = device.empty(x.shape, 'f32', 'layerNorm');
   const stats = keep ? device.empty([rows, 2], 'f32', 'layerNorm statistics') : device.dummy();
-  for (const { first, count } of rowParts(device, rows, n)) {
+  for (const { first, count } of rowParts(device, rows, [4 * n, 4])) {
     device.run({
       kernel: 'layer-norm',
       entry: 'forward',
@@ -53,7 +54,7 @@ function inputGradient(x: Tensor, weight: Tensor, stats: Tensor, dy: Tensor, sha
   const { device } = x;
   const { rows, n } = rowsOf('layerNorm', x);
   const dx = device.empty(x.shape, 'f32', 'd layerNorm');
-  for (const { first, count } of rowParts(device, rows, n)) {
+  for (const { first, count } of rowParts(device, rows, [4 * n, 4])) {
     device.run({
       kernel: 'layer-norm',
       entry: 'backward',
@@ -84,7 +85,10 @@ function columnGradients(x: Tensor, stats: Tensor, dy: Tensor, shape: RowShape):
   const { rows, n } = rowsOf('layerNorm', x);
   const { length } = shape;
   const chunk = Math.max(rowsPerChunk, Math.ceil(rows / mostChunks));
-  const parts = rowParts(device, rows, n).map((part) => ({ ...part, chunks: Math.ceil(part.count / chunk) }));
+  const parts = rowParts(device, rows, [4 * n, 4]).map((part) => ({
+    ...part,
+    chunks: Math.ceil(part.count / chunk),
+  }));
   const allChunks = parts.reduce((sum, { chunks }) => sum + chunks, 0);
   const partial = device.empty([allChunks, 2, n], 'f32', 'layerNorm partial sums');
   let firstChunk = 0;

@@ -4,6 +4,7 @@ import { record } from '../autograd.ts';
 import { linearGrid } from '../device.ts';
 import { ShapeError } from '../errors.ts';
 import { checkOperands, describe, type Shape, sizeOf, type Tensor } from '../tensor.ts';
+import { scale } from './elementwise.ts';
 import { broadcastTo, reshape } from './shape.ts';
 
 /** Sum over one axis (negative counts from the end), or over all elements to a scalar `[]`. f32. */
@@ -50,20 +51,7 @@ function reduce(op: string, x: Tensor, axis: number | undefined, factor: number)
 
 /** The gradient of a scaled sum: the output's gradient, repeated and scaled. */
 function spread(dy: Tensor, shape: Shape, factor: number): Tensor {
-  return broadcastTo(factor === 1 ? dy : scaled(dy, factor), shape);
-}
-
-function scaled(x: Tensor, factor: number): Tensor {
-  const y = x.device.empty(x.shape, 'f32', x.name);
-  const params = { outer: x.size, n: 1, inner: 1, chunk: 1, chunks: 1, scale: factor };
-  x.device.run({
-    kernel: 'reduce',
-    entry: 'columns',
-    buffers: { x, y },
-    params,
-    grid: linearGrid(Math.ceil(x.size / 64)),
-  });
-  return y;
+  return broadcastTo(factor === 1 ? dy : scale(dy, factor), shape);
 }
 
 function keepAxis(y: Tensor, rank: number, axis: number, shape: Shape): Tensor {

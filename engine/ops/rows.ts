@@ -38,15 +38,3 @@ export function rowShape(device: Device, n: number, allowVectors = true): RowSha
     grid: (count) => linearGrid(Math.ceil(count / rows)),
   };
 }
-
-/**
- * Splits rows of `n` scalars into parts that each fit into a binding. Every part starts where both the rows
- * and arrays of one word a row may be bound.
- */
-export function rowParts(device: Device, rows: number, n: number): { first: number; count: number }[] {
-  const aligned = device.bindingAlignment / 4;
-  const most = Math.max(1, Math.floor(device.maxBindingBytes / (4 * n * aligned))) * aligned;
-  const parts: { first: number; count: number }[] = [];
-  for (let first = 0; first < rows; first += most) parts.push({ first, count: Math.min(most, rows - first) });
-  return parts;
-}

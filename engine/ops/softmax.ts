@@ -4,7 +4,8 @@ import { record } from '../autograd.ts';
 import { ShapeError } from '../errors.ts';
 import { checkOperands, describe, type Tensor } from '../tensor.ts';
 import { contiguousStrides, mergeDimensions } from './broadcast.ts';
-import { rowParts, rowShape, rowsOf } from './rows.ts';
+import { rowParts } from './parts.ts';
+import { rowShape, rowsOf } from './rows.ts';
 
 /**
  * exp(x) / sum exp(x) over the last axis of x [..., n]. f32.
@@ -19,7 +20,7 @@ export function softmax(x: Tensor, mask?: Tensor): Tensor {
   const shape = rowShape(device, n, !mask);
   const walk = mask ? maskWalk(x, mask) : noMask;
   const y = device.empty(x.shape, 'f32', 'softmax');
-  for (const { first, count } of rowParts(device, rows, n)) {
+  for (const { first, count } of rowParts(device, rows, [4 * n, 4])) {
     device.run({
       kernel: 'softmax',
       entry: 'forward',
@@ -38,7 +39,7 @@ export function softmax(x: Tensor, mask?: Tensor): Tensor {
   return record(y, [x], (dy) => {
     const dx = device.empty(x.shape, 'f32', 'd softmax');
     const shape = rowShape(device, n);
-    for (const { first, count } of rowParts(device, rows, n)) {
+    for (const { first, count } of rowParts(device, rows, [4 * n, 4])) {
       device.run({
         kernel: 'softmax',
         entry: 'backward',
