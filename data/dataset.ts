@@ -1,10 +1,11 @@
 // Reads a data set in the layout of MIMIC's users (WikiMEL, RichpediaMEL, WikiDiverse and OpenConcepts-MEL) and checks
 // it: kb_entity.json, qid2id.json, {name}_train.json, {name}_dev.json, {name}_test.json, kb_image/ and
-// mention_image(s)/. Images are named here, not opened. Knows nothing of tokens or models.
+// mention_image(s)/. It reads as MIMIC's codes/utils/dataset.py does; what it has to be lenient with it remarks on.
+// Images are named here, not opened. Knows nothing of tokens or models.
 
 import { readdir } from 'node:fs/promises';
 import { basename, join } from 'node:path';
-import { readText } from './read-text.ts';
+import { fieldsOf, kindOf, readArray, readObject } from './json-fields.ts';
 
 /** An entity of the knowledge base. `images` are paths of files, which may be missing. */
 export type Entity = {
@@ -21,12 +22,16 @@ export type Mention = { id: string; word: string; sentence: string; entity: numb
 
 export type Split = 'train' | 'dev' | 'test';
 
-/** A whole data set. `skippedNil` counts mentions whose answer is "nil": they have none in the knowledge base. */
+/**
+ * A whole data set. `skippedNil` counts mentions whose answer is "nil": they have none in the knowledge base.
+ * `remarks` are lines on what is odd in the files and was read all the same; none for a clean data set.
+ */
 export type Dataset = {
   name: string;
   entities: Entity[];
   splits: Record<Split, Mention[]>;
   skippedNil: number;
+  remarks: string[];
 };
 
 /** The text by which an entity is known to the encoder. */
@@ -35,7 +40,7 @@ export function entityText(entity: Entity): string {
 }
 
 /** The text by which a mention is known to the encoder. */
-export function mentionText(mention: Mention): string {
+export function mentionText(mention: Pick<Mention, 'word' | 'sentence'>): string {
   return `${mention.word} : ${mention.sentence}`;
 }
 
@@ -45,21 +50,40 @@ export function mentionText(mention: Mention): string {
  */
 export async function readDataset(folder: string): Promise<Dataset> {
   const files = await listFolder(folder);
-  const entities = await readEntities(folder);
-  const rows = new Map(entities.map((entity, row) => [entity.qid, row]));
-  await checkQids(join(folder, 'qid2id.json'), entities);
+  const remarks = new Remarks();
+  const entities = await readEntities(folder, remarks);
+  const rows = await rowsByQid(join(folder, 'qid2id.json'), entities);
 
   const imageFolder = join(folder, files.includes('mention_images') ? 'mention_images' : 'mention_image');
   const names = splitFiles(folder, files);
-  const [train, dev, test] = await Promise.all(
-    [names.train, names.dev, names.test].map((file) => readMentions(join(folder, file), rows, imageFolder)),
-  );
+  const splits: Partial<Record<Split, Mention[]>> = {};
+  let skippedNil = 0;
+  for (const split of ['train', 'dev', 'test'] as const) {
+    const { mentions, nil } = await readMentions(join(folder, names[split]), rows, imageFolder, remarks);
+    splits[split] = mentions;
+    skippedNil += nil;
+  }
   return {
     name: datasetName(names.train, folder),
     entities,
-    splits: { train: train!.mentions, dev: dev!.mentions, test: test!.mentions },
-    skippedNil: train!.nil + dev!.nil + test!.nil,
+    splits: splits as Record<Split, Mention[]>,
+    skippedNil,
+    remarks: remarks.lines(),
   };
+}
+
+/** A name of the files as it is meant: 'Caf%C3%A9' -> 'Café', as Python's urllib.parse.unquote has it. */
+export function decodeName(name: string): string {
+  return name.replace(/(?:%[0-9a-f]{2})+/gi, (run) =>
+    new TextDecoder('utf-8', { ignoreBOM: true }).decode(
+      Uint8Array.from(run.slice(1).split('%'), (digits) => Number.parseInt(digits, 16)),
+    ),
+  );
+}
+
+/** The spelling that `decodeName` turns into `name`: '50% off' -> '50%25 off'. */
+export function encodeName(name: string): string {
+  return name.replaceAll('%', '%25');
 }
 
 async function listFolder(folder: string): Promise<string[]> {
@@ -95,70 +119,86 @@ function datasetName(trainFile: string, folder: string): string {
   return trainFile === 'train.json' ? basename(folder) : trainFile.replace(/_train\.json$/, '');
 }
 
-async function readEntities(folder: string): Promise<Entity[]> {
+/** The entities by id. The file need not be in that order: MIMIC sorts it too. */
+async function readEntities(folder: string, remarks: Remarks): Promise<Entity[]> {
   const file = join(folder, 'kb_entity.json');
   const entries = await readArray(file);
   if (entries.length === 0) throw new Error(`${file}: expected at least one entity, found none`);
   const qids = new Map<string, number>();
-  let before: Entity | undefined;
-  return entries.map((entry, i) => {
+  const ids = new Map<number, number>();
+  let before = -1;
+  const entities = entries.map((entry, i) => {
     const fields = fieldsOf(file, i, entry);
     const entity: Entity = {
       id: fields.integer('id'),
-      qid: fields.text('qid'),
+      qid: fields.filled('qid'),
       name: decodeName(fields.text('entity_name')),
       attributes: fields.textOr('attr', ''),
       type: fields.textOr('type', 'entity'),
       images: fields.names('image_list').map((name) => join(folder, 'kb_image', basename(name))),
     };
-    if (before !== undefined && entity.id === before.id) fields.fail('id', `${entity.id} occurs twice`);
-    if (before !== undefined && entity.id < before.id) {
-      fields.fail('id', `expected entries sorted by id, found ${entity.id} after ${before.id}`);
-    }
-    if (qids.has(entity.qid))
-      fields.fail('qid', `${entity.qid} occurs twice, first in entry ${qids.get(entity.qid)}`);
-    qids.set(entity.qid, i);
-    before = entity;
+    const { id, qid, name } = entity;
+    if (ids.has(id)) fields.fail('id', `${id} occurs twice, first in entry ${ids.get(id)}`);
+    if (qids.has(qid)) fields.fail('qid', `${qid} occurs twice, first in entry ${qids.get(qid)}`);
+    if (name.trim() === '') remarks.add(file, 'with an empty entity_name', i);
+    if (id < before) remarks.add(file, 'out of the order of the ids, sorted', i);
+    ids.set(id, i);
+    qids.set(qid, i);
+    before = id;
     return entity;
   });
+  return entities.sort((a, b) => a.id - b.id);
 }
 
-/** Every entity must be where qid2id.json says; other qids there may be. */
-async function checkQids(file: string, entities: Entity[]): Promise<void> {
-  const ids = parseJson(file, await readText(file));
-  if (typeof ids !== 'object' || ids === null || Array.isArray(ids)) {
-    throw new Error(`${file}: expected an object of ids by qid, found ${kindOf(ids)}`);
-  }
+/**
+ * The row of each qid that an answer may name: those of kb_entity.json, which qid2id.json must give the same ids, and
+ * others that qid2id.json gives an entity's id (MIMIC looks answers up there). Ids outside the knowledge base (some
+ * files list "nil") count for nothing.
+ */
+async function rowsByQid(file: string, entities: Entity[]): Promise<Map<string, number>> {
+  const ids = await readObject(file, ' of ids by qid');
   for (const { qid, id } of entities) {
-    const listed = (ids as Record<string, unknown>)[qid];
+    const listed = ids[qid];
     if (listed !== id)
       throw new Error(`${file}: ${qid}: expected id ${id} as in kb_entity.json, found ${kindOf(listed)}`);
   }
+  const rowOfId = new Map(entities.map(({ id }, row) => [id, row]));
+  const rows = new Map<string, number>();
+  for (const [qid, id] of Object.entries(ids)) {
+    const row = rowOfId.get(id as number);
+    if (row !== undefined) rows.set(qid, row);
+  }
+  return rows;
 }
 
 async function readMentions(
   file: string,
   rows: Map<string, number>,
   imageFolder: string,
+  remarks: Remarks,
 ): Promise<{ mentions: Mention[]; nil: number }> {
   const entries = await readArray(file);
   let nil = 0;
-  const mentions = entries.flatMap((entry, i) => {
+  const mentions = entries.flatMap((entry, i): Mention[] => {
     const fields = fieldsOf(file, i, entry);
-    const answer = fields.text('answer');
-    if (answer === 'nil') {
+    const answer = fields.filled('answer');
+    if (answer.toLowerCase() === 'nil') {
       nil += 1;
       return [];
     }
     const entity = rows.get(answer);
     if (entity === undefined)
       return fields.fail('answer', `expected a qid of kb_entity.json, found ${answer}`);
+    const word = decodeName(fields.text('mentions'));
+    const sentence = fields.text('sentence');
+    if (word.trim() === '') remarks.add(file, 'with an empty mention', i);
+    if (sentence.trim() === '') remarks.add(file, 'with an empty sentence', i);
     const image = imageFile(fields.textOr('imgPath', ''));
     return [
       {
         id: fields.id('id', i),
-        word: decodeName(fields.text('mentions')),
-        sentence: fields.text('sentence'),
+        word,
+        sentence,
         entity,
         image: image === '' ? null : join(imageFolder, image),
       },
@@ -169,95 +209,27 @@ async function readMentions(
   return { mentions, nil };
 }
 
-/** The published data's rule: the basename up to its first dot, as JPEG; '' stays ''. */
+/** MIMIC's rule: the basename up to its first dot, as JPEG; '' stays ''. */
 function imageFile(path: string): string {
   const stem = path.slice(path.lastIndexOf('/') + 1).split('.')[0]!;
   return stem === '' ? '' : `${stem}.jpg`;
 }
 
-/** 'Caf%C3%A9' -> 'Café'; a name that is not percent-encoded ('100% pure') stays as it is. */
-function decodeName(name: string): string {
-  if (!name.includes('%')) return name;
-  try {
-    return decodeURIComponent(name);
-  } catch {
-    return name;
+/** Counts what is odd, and where it was first. */
+class Remarks {
+  readonly #found = new Map<string, { file: string; what: string; count: number; first: number }>();
+
+  add(file: string, what: string, entry: number): void {
+    const key = `${file}: ${what}`;
+    const known = this.#found.get(key);
+    if (known) known.count += 1;
+    else this.#found.set(key, { file, what, count: 1, first: entry });
   }
-}
 
-async function readArray(file: string): Promise<unknown[]> {
-  const value = parseJson(file, await readText(file));
-  if (!Array.isArray(value)) throw new Error(`${file}: expected an array, found ${kindOf(value)}`);
-  return value;
-}
-
-function parseJson(file: string, text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch (error) {
-    throw new Error(
-      `${file}: not valid JSON (cut off or damaged): ${(error as Error).message.split('\n')[0]}`,
+  lines(): string[] {
+    return [...this.#found.values()].map(
+      ({ file, what, count, first }) =>
+        `${file}: ${count} ${count === 1 ? 'entry' : 'entries'} ${what} (${count === 1 ? '' : 'first '}entry ${first})`,
     );
   }
-}
-
-type Fields = {
-  integer(name: string): number;
-  text(name: string): string;
-  textOr(name: string, absent: string): string;
-  id(name: string, absent: number): string;
-  names(name: string): string[];
-  fail(name: string, problem: string): never;
-};
-
-/** Typed access to one entry of a file; every complaint names file, entry and field. */
-function fieldsOf(file: string, index: number, entry: unknown): Fields {
-  if (typeof entry !== 'object' || entry === null || Array.isArray(entry)) {
-    throw new Error(`${file}: entry ${index}: expected an object, found ${kindOf(entry)}`);
-  }
-  const record = entry as Record<string, unknown>;
-  const fail = (name: string, problem: string): never => {
-    throw new Error(`${file}: entry ${index}: ${name}: ${problem}`);
-  };
-  const expected = (name: string, what: string): never =>
-    fail(name, `expected ${what}, found ${kindOf(record[name])}`);
-  const text = (name: string): string => {
-    const value = record[name];
-    return typeof value === 'string' && value !== '' ? value : expected(name, 'a non-empty string');
-  };
-  return {
-    fail,
-    text,
-    textOr(name, absent) {
-      const value = record[name] ?? absent;
-      return typeof value === 'string' ? value : expected(name, 'a string');
-    },
-    integer(name) {
-      const value = record[name];
-      return Number.isSafeInteger(value) && (value as number) >= 0
-        ? (value as number)
-        : expected(name, 'an integer >= 0');
-    },
-    id(name, absent) {
-      const value = record[name] ?? absent;
-      return typeof value === 'string' || typeof value === 'number'
-        ? String(value)
-        : expected(name, 'a string');
-    },
-    names(name) {
-      const value = record[name] ?? [];
-      if (typeof value === 'string') return value === '' ? [] : [value];
-      const isNames = Array.isArray(value) && value.every((item) => typeof item === 'string');
-      return isNames
-        ? (value as string[]).filter((item) => item !== '')
-        : expected(name, 'a list of file names');
-    },
-  };
-}
-
-function kindOf(value: unknown): string {
-  if (value === undefined) return 'nothing';
-  if (Array.isArray(value)) return 'an array';
-  if (typeof value === 'object' && value !== null) return 'an object';
-  return JSON.stringify(value);
 }

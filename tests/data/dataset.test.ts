@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { entityText, mentionText, readDataset } from '../../data/dataset.ts';
+import { decodeName, encodeName, entityText, mentionText, readDataset } from '../../data/dataset.ts';
 
 type Files = Record<string, unknown>;
 
@@ -110,6 +110,113 @@ test('RichpediaMEL, WikiDiverse and bare names are found, and mention_images/', 
   }
 });
 
+test('entities in any order are sorted by id, and that is remarked on', () =>
+  withFolder(files({ 'kb_entity.json': [kb[1], kb[0], kb[2]] }), async (folder) => {
+    const data = await readDataset(folder);
+    assert.equal(
+      data.entities.map(({ id }) => id),
+      [0, 3, 7],
+    );
+    assert.is(data.splits.dev[0]!.entity, 1);
+    const file = join(folder, 'kb_entity.json');
+    assert.equal(data.remarks, [`${file}: 1 entry out of the order of the ids, sorted (entry 1)`]);
+  }));
+
+test('empty names, mentions and sentences are read and remarked on', () => {
+  const empty = { ...mention, mentions: '', sentence: ' ' };
+  const changes = {
+    'kb_entity.json': [{ ...kb[0], entity_name: '' }, kb[1], kb[2]],
+    'WIKIMEL_dev.json': [mention, empty, { ...empty, answer: 'nil' }, empty],
+  };
+  return withFolder(files(changes), async (folder) => {
+    const { splits, remarks, skippedNil } = await readDataset(folder);
+    assert.is(splits.dev.length, 3);
+    assert.is(skippedNil, 2);
+    assert.equal(
+      remarks.map((line) => line.slice(folder.length + 1)),
+      [
+        'kb_entity.json: 1 entry with an empty entity_name (entry 0)',
+        'WIKIMEL_dev.json: 2 entries with an empty mention (first entry 1)',
+        'WIKIMEL_dev.json: 2 entries with an empty sentence (first entry 1)',
+      ],
+    );
+  });
+});
+
+test('a clean data set has no remarks', () =>
+  withFolder(files(), async (folder) => assert.equal((await readDataset(folder)).remarks, [])));
+
+test('answers are looked up in qid2id.json, as MIMIC does', () => {
+  const changes = {
+    'qid2id.json': { Q1: 0, Q2: 3, Q3: 7, Q30: 7, nil: -1, Q0: '7' },
+    'WIKIMEL_dev.json': [
+      { ...mention, answer: 'Q30' },
+      { ...mention, answer: 'NIL' },
+    ],
+  };
+  return withFolder(files(changes), async (folder) => {
+    const { splits, skippedNil } = await readDataset(folder);
+    assert.equal(
+      splits.dev.map(({ entity }) => entity),
+      [2],
+    );
+    assert.is(skippedNil, 2);
+  });
+});
+
+test('images of mentions: the basename up to its first dot; of entities: the basename', () => {
+  const paths = [
+    'KVQAimgs/123.png',
+    'a-b_c (1).tar.jpeg',
+    'https://x.org/y/St._Paul%27s.JPG',
+    'noending',
+    '.jpg',
+  ];
+  const changes = {
+    'kb_entity.json': [{ ...kb[0], image_list: ['kb/Q1_0.png', '', '../Q1.x.jpg'] }, kb[1], kb[2]],
+    'WIKIMEL_dev.json': paths.map((imgPath) => ({ ...mention, imgPath })),
+  };
+  return withFolder(files(changes), async (folder) => {
+    const { splits, entities } = await readDataset(folder);
+    assert.equal(
+      splits.dev.map(({ image }) => image?.slice(join(folder, 'mention_image').length + 1) ?? null),
+      ['123.jpg', 'a-b_c (1).jpg', 'St.jpg', 'noending.jpg', null],
+    );
+    assert.equal(
+      entities[0]!.images,
+      ['Q1_0.png', 'Q1.x.jpg'].map((name) => join(folder, 'kb_image', name)),
+    );
+  });
+});
+
+test('a byte order mark and null fields are no damage', () => {
+  const changes = {
+    'kb_entity.json': `\ufeff${JSON.stringify([{ ...kb[0], attr: null, image_list: null, type: null }, kb[1], kb[2]])}`,
+    'WIKIMEL_dev.json': [{ ...mention, imgPath: null, id: null }],
+  };
+  return withFolder(files(changes), async (folder) => {
+    const { entities, splits } = await readDataset(folder);
+    assert.is(entityText(entities[0]!), 'Café : ');
+    assert.equal([splits.dev[0]!.image, splits.dev[0]!.id], [null, '0']);
+  });
+});
+
+test("names are decoded as Python's unquote does", () => {
+  // Left: names; right: what urllib.parse.unquote makes of them.
+  const cases: [string, string][] = [
+    ['Caf%C3%A9 100%', 'Café 100%'],
+    ['100% pure', '100% pure'],
+    ['a%2Fb%zz', 'a/b%zz'],
+    ['%E9t%c3%a9', '\ufffdté'],
+    ['%F0%9F%98%80%EF%BB%BFx', '😀\ufeffx'],
+    ['%25C3%25A9', '%C3%A9'],
+    ['50%25', '50%'],
+    ['%E2%82x', '\ufffdx'],
+  ];
+  for (const [name, expected] of cases) assert.is(decodeName(name), expected, name);
+  for (const name of ['100%25', 'Café', '%', 'a%C3%A9b']) assert.is(decodeName(encodeName(name)), name);
+});
+
 const damages: [string, Files, RegExp][] = [
   ['a missing knowledge base', { 'kb_entity.json': undefined }, /kb_entity\.json: no such file$/],
   ['a missing qid2id', { 'qid2id.json': undefined }, /qid2id\.json: no such file$/],
@@ -141,22 +248,22 @@ const damages: [string, Files, RegExp][] = [
   [
     'a sentence of another type',
     { 'WIKIMEL_test.json': [{ ...mention, sentence: 4 }] },
-    /WIKIMEL_test\.json: entry 0: sentence: expected a non-empty string, found 4$/,
+    /WIKIMEL_test\.json: entry 0: sentence: expected a string, found 4$/,
   ],
   [
     'no word',
     { 'WIKIMEL_test.json': [{ ...mention, mentions: undefined }] },
-    /entry 0: mentions: expected a non-empty string, found nothing$/,
+    /entry 0: mentions: expected a string, found nothing$/,
   ],
   [
     'an image list of numbers',
     { 'kb_entity.json': [{ ...kb[0], image_list: [4] }] },
-    /kb_entity\.json: entry 0: image_list: expected a list of file names, found an array$/,
+    /kb_entity\.json: entry 0: image_list: expected a list of strings, found an array$/,
   ],
   [
     'a duplicate id',
     { 'kb_entity.json': [kb[0], { ...kb[1], id: 0 }, kb[2]] },
-    /entry 1: id: 0 occurs twice$/,
+    /entry 1: id: 0 occurs twice, first in entry 0$/,
   ],
   [
     'a duplicate qid',
@@ -164,14 +271,24 @@ const damages: [string, Files, RegExp][] = [
     /entry 1: qid: Q1 occurs twice, first in entry 0$/,
   ],
   [
-    'unsorted ids',
-    { 'kb_entity.json': [kb[1], kb[0], kb[2]] },
-    /entry 1: id: expected entries sorted by id, found 0 after 3$/,
-  ],
-  [
     'a text for an id',
     { 'kb_entity.json': [{ ...kb[0], id: '0' }] },
     /entry 0: id: expected an integer >= 0, found "0"$/,
+  ],
+  [
+    'an empty qid',
+    { 'kb_entity.json': [{ ...kb[0], qid: '' }] },
+    /entry 0: qid: expected a non-empty string, found ""$/,
+  ],
+  [
+    'an answer that qid2id.json places outside the knowledge base',
+    { 'qid2id.json': { Q1: 0, Q2: 3, Q3: 7, Q8: 4 }, 'WIKIMEL_dev.json': [{ ...mention, answer: 'Q8' }] },
+    /WIKIMEL_dev\.json: entry 0: answer: expected a qid of kb_entity\.json, found Q8$/,
+  ],
+  [
+    'an array for qid2id',
+    { 'qid2id.json': [] },
+    /qid2id\.json: expected an object of ids by qid, found an array$/,
   ],
   [
     'a qid2id that disagrees',
