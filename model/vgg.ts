@@ -6,7 +6,7 @@ import { relu } from '../engine/ops/elementwise.ts';
 import { linear } from '../engine/ops/linear.ts';
 import { adaptiveAveragePool, maxPool2x2 } from '../engine/ops/pooling.ts';
 import { reshape } from '../engine/ops/shape.ts';
-import type { Tensor } from '../engine/tensor.ts';
+import type { Shape, Tensor } from '../engine/tensor.ts';
 import type { Parameters } from './parameters.ts';
 
 export interface VggConfig {
@@ -24,6 +24,30 @@ export const vgg16: VggConfig = {
   pool: 7,
   hidden: 4096,
 };
+
+/** The parameters that `vggFeatures` needs, by torchvision's names. */
+export function vggShapes({ layers, pool, hidden }: VggConfig): Map<string, Shape> {
+  const shapes = new Map<string, Shape>();
+  let channels = 3;
+  let index = 0;
+  for (const layer of layers) {
+    if (layer !== 'M') {
+      shapes.set(`features.${index}.weight`, [layer, channels, 3, 3]);
+      shapes.set(`features.${index}.bias`, [layer]);
+      channels = layer;
+    }
+    index += layer === 'M' ? 1 : 2; // every convolution is followed by a ReLU
+  }
+  const inputs = channels * pool ** 2;
+  for (const [name, width] of [
+    ['classifier.0', inputs],
+    ['classifier.3', hidden],
+  ] as const) {
+    shapes.set(`${name}.weight`, [hidden, width]);
+    shapes.set(`${name}.bias`, [hidden]);
+  }
+  return shapes;
+}
 
 /**
  * pixels [B, 3, S, S], normalised as torchvision does -> fc7 after its ReLU, [B, hidden]. Throws

@@ -10,6 +10,6 @@ export function isBadInput(error: Error): boolean {
   return (
     kinds.some((kind) => error instanceof kind) ||
     'code' in error ||
-    /^[^\s:]*[/\\.][^\s:]*: /.test(error.message)
+    (error.constructor === Error && /^[^:\n]*[/\\.][^:\n]*: /.test(error.message))
   );
 }

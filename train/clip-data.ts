@@ -10,7 +10,7 @@ import { readWordNet } from '../data/openconcepts-builder/wordnet.ts';
 import { clipPreprocessing } from '../data/preprocess.ts';
 import type { ImageProblems } from '../data/read-pixels.ts';
 import { createTokenizer } from '../data/tokenizer.ts';
-import type { Vocabulary } from '../weights/clip.ts';
+import type { Vocabulary } from '../weights/save-clip.ts';
 import type { ClipData, Picture } from './clip-batches.ts';
 import { Draws } from './draws.ts';
 import { homonymsOutside, textPairs } from './wordnet-pairs.ts';

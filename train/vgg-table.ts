@@ -2,49 +2,62 @@
 
 import { existsSync } from 'node:fs';
 import { vggPreprocessing } from '../data/preprocess.ts';
-import type { Tensor } from '../engine/tensor.ts';
-import { Parameters } from '../model/parameters.ts';
+import type { Device } from '../engine/device.ts';
 import { vgg16, vggFeatures } from '../model/vgg.ts';
-import { openSafetensors } from '../weights/safetensors.ts';
+import { loadVgg } from '../weights/vgg.ts';
+import { cachedTable, hashOf } from './feature-cache.ts';
+import type { FeatureTable } from './features.ts';
 import { UsageError } from './flags.ts';
 import { PixelSource } from './pixels.ts';
 import type { Run } from './run.ts';
+import { fileStamp } from './samples.ts';
 
 const batch = 16;
 
-/** Features [images, 4096] by the weights in `file`, a safetensors file with torchvision's names. */
+/**
+ * Features [images, 4096] by the weights in `file`, a safetensors file with torchvision's or timm's names. They are kept
+ * in the run's cache of features.
+ */
 export async function vggTable(
-  { device, corpus }: Run,
+  { device, corpus, features }: Run,
   file: string,
 ): Promise<{ data: Float32Array<ArrayBuffer>; width: number }> {
   if (!existsSync(file)) {
-    throw new UsageError(`--vgg ${file}: no such file; --gate-image clip needs none`);
+    throw new UsageError(
+      `--vgg ${file}: no such file; weights/download.ts vgg16 fetches it, --gate-image clip needs none`,
+    );
   }
-  const tensors = new Map<string, Tensor>();
-  const weights = await openSafetensors(file);
-  try {
-    for (const name of weights.names.filter((name) => /^(features|classifier\.[03])\b/.test(name))) {
-      tensors.set(name, device.tensor(weights.info(name).shape, await weights.readFloats(name), { name }));
-    }
-  } finally {
-    await weights.close();
-  }
-  const source = new PixelSource(corpus.files, vggPreprocessing);
-  const images = [...corpus.files.keys()];
+  const stamps = await Promise.all([file, ...corpus.files].map(fileStamp));
+  const key = hashOf(['vgg', JSON.stringify([vgg16, vggPreprocessing]), ...stamps]);
+  const { tokens, width } = await cachedTable(features.cache, key, () => build(device, file, corpus.files));
+  return { data: tokens, width };
+}
+
+/** A table of one token an image, its fc7; embeds are zeros, since VGG has no common space. */
+async function build(device: Device, file: string, files: readonly (string | null)[]): Promise<FeatureTable> {
+  const { parameters, tensors } = await loadVgg(device, file);
+  const source = new PixelSource(files, vggPreprocessing);
+  const images = [...files.keys()];
   const groups = Array.from({ length: Math.ceil(images.length / batch) }, (_, i) =>
     images.slice(i * batch, (i + 1) * batch),
   );
-  const data = new Float32Array(images.length * vgg16.hidden);
+  const tokens = new Float32Array(images.length * vgg16.hidden);
   let first = 0;
   for await (const pixels of source.groups(groups)) {
     const n = pixels.length / (3 * source.size ** 2);
     const read = device.scope(() => {
       const input = device.tensor([n, 3, source.size, source.size], pixels, { name: 'pixels' });
-      return device.read<'f32'>(vggFeatures(new Parameters(tensors), vgg16, input));
+      return device.read<'f32'>(vggFeatures(parameters, vgg16, input));
     });
-    data.set(await read, first * vgg16.hidden);
+    tokens.set(await read, first * vgg16.hidden);
     first += n;
   }
   for (const tensor of tensors.values()) tensor.release();
-  return { data, width: vgg16.hidden };
+  return {
+    tokens,
+    width: vgg16.hidden,
+    embeds: new Float32Array(images.length),
+    projection: 1,
+    first: Int32Array.from({ length: images.length + 1 }, (_, row) => row),
+  };
 }

@@ -42,7 +42,7 @@ export async function writeFileAtomically(
 }
 
 /** Makes the renaming last through a power cut, where the system lets a folder be synced. */
-async function syncFolderOf(path: string): Promise<void> {
+export async function syncFolderOf(path: string): Promise<void> {
   const { open } = await import('node:fs/promises');
   const { dirname } = await import('node:path');
   try {

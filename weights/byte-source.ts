@@ -1,10 +1,11 @@
-// Bytes that are read in ranges: a file on disk, or a buffer in memory. Knows nothing of what they mean.
+// Bytes that are read in ranges: a file on disk or a buffer in memory (http-source.ts: a file on a server). Knows
+// nothing of what they mean.
 
-import { WeightsError } from './errors.ts';
+import { MissingFileError, oneLine, WeightsError } from './errors.ts';
 
 /** Something of known length that can be read in ranges. */
 export interface ByteSource {
-  /** What it is called in errors: a path. */
+  /** What it is called in errors: a path or an address. */
   readonly name: string;
   /** Length in bytes. */
   readonly size: number;
@@ -22,9 +23,11 @@ const mostBytesPerRead = 2 ** 28;
 /** Opens a file for reading in ranges (Node and Deno). Throws WeightsError when it cannot be opened. */
 export async function openFile(path: string): Promise<ByteSource> {
   const { open } = await import('node:fs/promises');
-  const file = await open(path, 'r').catch((error: Error & { code?: string }) => {
-    throw new WeightsError(`${path}: ${error.code === 'ENOENT' ? 'no such file' : error.message}`);
-  });
+  const refused = (error: Error & { code?: string }): never => {
+    if (error.code === 'ENOENT') throw new MissingFileError(`${path}: no such file`);
+    throw new WeightsError(`${path}: cannot be read: ${oneLine(error.message)}`);
+  };
+  const file = await open(path, 'r').catch(refused);
   const stats = await file.stat();
   if (!stats.isFile()) {
     await file.close();
@@ -34,10 +37,10 @@ export async function openFile(path: string): Promise<ByteSource> {
     name: path,
     size: stats.size,
     async read(offset, length) {
-      const bytes = new Uint8Array(length);
+      const bytes = allocate(path, length);
       for (let done = 0; done < length; ) {
         const part = bytes.subarray(done, Math.min(length, done + mostBytesPerRead));
-        const { bytesRead } = await file.read(part, 0, part.length, offset + done);
+        const { bytesRead } = await file.read(part, 0, part.length, offset + done).catch(refused);
         if (bytesRead === 0)
           throw new WeightsError(`${path}: ended at byte ${offset + done} while being read`);
         done += bytesRead;
@@ -56,4 +59,16 @@ export function bytesInMemory(name: string, bytes: Uint8Array<ArrayBuffer>): Byt
     read: async (offset, length) => bytes.slice(offset, offset + length),
     close: async () => {},
   };
+}
+
+/**
+ * A buffer for what is read from `name`. Throws WeightsError when there is no such memory: a sparse file or a
+ * server may truly claim more than any machine has.
+ */
+export function allocate(name: string, bytes: number): Uint8Array<ArrayBuffer> {
+  try {
+    return new Uint8Array(bytes);
+  } catch {
+    throw new WeightsError(`${name}: ${bytes} bytes at once do not fit into memory`);
+  }
 }

@@ -1,8 +1,8 @@
 // Hugging Face's config.json of a CLIP: read, checked field by field, and written. Knows nothing of weights.
 
-import { readFile } from 'node:fs/promises';
 import type { ClipConfig, TransformerConfig } from '../model/clip.ts';
 import { WeightsError } from './errors.ts';
+import { parseJsonObject, readSmallText } from './locate.ts';
 
 /** What config.json says, as far as the encoders need it. */
 export interface ClipDescription {
@@ -45,17 +45,17 @@ const defaults = {
 
 const legacyEos = 2;
 
-/** Reads the file at `path`. Throws WeightsError, one line with the file and the field. */
-export async function readClipConfig(path: string): Promise<ClipDescription> {
-  const text = await readFile(path, 'utf8').catch((error: Error & { code?: string }) => {
-    throw new WeightsError(`${path}: ${error.code === 'ENOENT' ? 'no such file' : error.message}`);
-  });
-  return parseClipConfig(path, text);
+/** Honest files have a few thousand bytes. */
+const mostBytes = 2 ** 20;
+
+/** Reads the file at a path or an http(s) address. Throws WeightsError, one line with the file and the field. */
+export async function readClipConfig(where: string): Promise<ClipDescription> {
+  return parseClipConfig(where, await readSmallText(where, mostBytes));
 }
 
 /** Parses the text of a config.json; `file` is its name in errors. Throws WeightsError. */
 export function parseClipConfig(file: string, text: string): ClipDescription {
-  const root = parseObject(file, text);
+  const root = parseJsonObject(file, text);
   if (root.model_type !== undefined && root.model_type !== 'clip') {
     throw new WeightsError(`${file}: model_type: expected "clip", found ${shown(root.model_type)}`);
   }
@@ -128,17 +128,6 @@ export function clipConfigJson(config: ClipConfig, bosId: number, eosId: number)
     },
   };
   return `${JSON.stringify(fields, null, 2)}\n`;
-}
-
-function parseObject(file: string, text: string): Fields {
-  let value: unknown;
-  try {
-    value = JSON.parse(text);
-  } catch (error) {
-    throw new WeightsError(`${file}: not JSON (${(error as Error).message.split('\n')[0]})`);
-  }
-  if (!isObject(value)) throw new WeightsError(`${file}: expected a JSON object`);
-  return value;
 }
 
 /** A section with defaults filled in. Older files repeat it as `SECTION_dict`, whose values then count. */

@@ -1,22 +1,16 @@
-// A CLIP as a folder in Hugging Face's layout: config.json, model.safetensors (or sharded, with
-// model.safetensors.index.json), vocab.json, merges.txt. Tensors go to the device one by one. The tokenizer's
-// files are only written here; data/tokenizer-files.ts reads them.
+// A CLIP in Hugging Face's layout, from a folder or from the address that one is served under: config.json and
+// model.safetensors (or shards, with model.safetensors.index.json). The tokenizer's files lie beside them;
+// data/tokenizer-files.ts reads those. save-clip.ts writes such folders.
 
-import { existsSync } from 'node:fs';
-import { mkdir, readFile, rename, rmdir } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
 import type { Device } from '../engine/device.ts';
 import { cast } from '../engine/ops/cast.ts';
 import type { Tensor } from '../engine/tensor.ts';
-import type { ClipConfig } from '../model/clip.ts';
 import { type ClipTensor, clipTensors } from '../model/initialise-clip.ts';
 import { Parameters } from '../model/parameters.ts';
-import { writeFileAtomically } from './atomic-file.ts';
-import { type ClipDescription, clipConfigJson, readClipConfig } from './clip-config.ts';
-import { WeightsError } from './errors.ts';
-import { f32ToF16 } from './half.ts';
-import { openSafetensors, type Safetensors } from './safetensors.ts';
-import { type TensorToWrite, writeSafetensors } from './write-safetensors.ts';
+import { type ClipDescription, readClipConfig } from './clip-config.ts';
+import { MissingFileError, WeightsError } from './errors.ts';
+import { loadTensors } from './load-tensors.ts';
+import { locate, openSource, parseJsonObject, readSmallText } from './locate.ts';
 
 export interface LoadOptions {
   /** Whether the weights get gradients. Default false. */
@@ -34,18 +28,13 @@ export interface LoadedClip extends ClipDescription {
   folder: string;
 }
 
-/** A vocabulary in Hugging Face's form, and the ids of its marks. */
-export interface Vocabulary {
-  vocab: Readonly<Record<string, number>>;
-  merges: string;
-  bosId: number;
-  eosId: number;
-}
+/** Most bytes of an index of shards. */
+const mostIndexBytes = 2 ** 24;
 
 /**
- * Loads the CLIP in `folder`; call it outside of any scope. F32, F16 and BF16 weights are read; tensors
- * that CLIP does not know are left alone. Throws WeightsError, one line with the file, for what is missing
- * or has another shape.
+ * Loads the CLIP in `folder`, a path or an http(s) address; call it outside of any scope. F32, F16 and BF16 weights are
+ * read; tensors that CLIP does not know are left alone. Throws WeightsError, one line with the file, for what is
+ * missing, has another shape than config.json says, or is not finite.
  */
 export async function loadClip(
   device: Device,
@@ -53,120 +42,61 @@ export async function loadClip(
   { trainable = false, dtype = 'f32' }: LoadOptions = {},
 ): Promise<LoadedClip> {
   if (trainable && dtype === 'f16') throw new WeightsError(`${folder}: weights that are trained must be f32`);
-  const description = await readClipConfig(join(folder, 'config.json'));
-  const tensors = new Map<string, Tensor>();
-  try {
-    await readTensors(folder, clipTensors(description.config), async (file, wanted) => {
-      const { shape } = file.info(wanted.name);
-      if (`${shape}` !== `${wanted.shape}`) {
-        throw new WeightsError(
-          `${folder}: tensor '${wanted.name}': expected shape [${wanted.shape}] by config.json, found [${shape}]`,
-        );
-      }
-      const tensor = device.tensor(wanted.shape, await file.readFloats(wanted.name), { name: wanted.name });
-      tensors.set(wanted.name, dtype === 'f16' && isMatrix(wanted) ? halved(tensor) : tensor);
-    });
-  } catch (error) {
-    for (const tensor of tensors.values()) tensor.release();
-    throw error;
-  }
+  const description = await readClipConfig(locate(folder, 'config.json'));
+  const files = await filesOf(folder, clipTensors(description.config));
+  const tensors = await loadTensors(device, files, (tensor, wanted) =>
+    dtype === 'f16' && isMatrix(wanted) ? halved(tensor) : tensor,
+  );
   for (const tensor of tensors.values()) tensor.requiresGrad = trainable;
   return { ...description, parameters: new Parameters(tensors), tensors, folder };
 }
 
-/**
- * Writes a CLIP in float16 with its vocabulary into `folder`, which is made where it is missing. All files
- * are complete in a folder beside it before the first takes its name. Throws WeightsError when they cannot
- * be written.
- */
-export async function saveClip(
-  folder: string,
-  config: ClipConfig,
-  tensors: ReadonlyMap<string, Tensor>,
-  { vocab, merges, bosId, eosId }: Vocabulary,
-): Promise<void> {
-  const stage = `${folder}.part`;
-  const refused = (error: Error) => {
-    throw new WeightsError(`${folder}: cannot be written: ${error.message}`);
-  };
-  await Promise.all([mkdir(folder, { recursive: true }), mkdir(stage, { recursive: true })]).catch(refused);
-  const texts = {
-    'vocab.json': `${JSON.stringify(vocab)}\n`,
-    'merges.txt': merges,
-    'config.json': clipConfigJson(config, bosId, eosId),
-  };
-  for (const [name, text] of Object.entries(texts)) {
-    await writeFileAtomically(join(stage, name), (append) => append(new TextEncoder().encode(text)));
-  }
-  const weights: Record<string, TensorToWrite> = {};
-  for (const { name, shape } of clipTensors(config)) {
-    const tensor = tensors.get(name);
-    if (!tensor) throw new WeightsError(`${folder}: no tensor '${name}' to write`);
-    const data = async () => f32ToF16(await tensor.device.read<'f32'>(tensor));
-    weights[name] = { dtype: 'F16', shape, data };
-  }
-  // Hugging Face's loader wants to know which framework's layout this is.
-  await writeSafetensors(join(stage, 'model.safetensors'), weights, { format: 'pt' });
-  for (const name of [...Object.keys(texts), 'model.safetensors']) {
-    await rename(join(stage, name), join(folder, name)).catch(refused);
-  }
-  await rmdir(stage).catch(refused);
-}
-
-/** Calls `use` for each tensor with the open file that holds it, one file after the other. */
-async function readTensors(
-  folder: string,
-  wanted: readonly ClipTensor[],
-  use: (file: Safetensors, tensor: ClipTensor) => Promise<void>,
-): Promise<void> {
-  for (const [path, tensors] of await filesOf(folder, wanted)) {
-    const file = await openSafetensors(path);
-    try {
-      for (const tensor of tensors) await use(file, tensor);
-    } finally {
-      await file.close();
-    }
-  }
-}
-
 /** The tensors by the file that holds them: one file, or the shards that the index names. */
 async function filesOf(folder: string, wanted: readonly ClipTensor[]): Promise<Map<string, ClipTensor[]>> {
-  const single = join(folder, 'model.safetensors');
-  const index = join(folder, 'model.safetensors.index.json');
-  if (existsSync(single) || !existsSync(index)) return new Map([[single, [...wanted]]]);
-  const map = parseIndex(index, await readFile(index, 'utf8'));
+  const single = locate(folder, 'model.safetensors');
+  const index = locate(folder, 'model.safetensors.index.json');
+  const missing = await missingFile(single);
+  if (!missing) return new Map([[single, [...wanted]]]);
+  const text = await readSmallText(index, mostIndexBytes).catch((error) => {
+    throw error instanceof MissingFileError ? missing : error;
+  });
+  const map = parseIndex(index, text);
   const files = new Map<string, ClipTensor[]>();
   for (const tensor of wanted) {
-    const shard = map[tensor.name];
+    const shard = map.get(tensor.name);
     if (shard === undefined)
       throw new WeightsError(`${index}: weight_map: tensor '${tensor.name}' is missing`);
     // A shard lies beside its index: no path from a file leads out of the folder.
-    if (typeof shard !== 'string' || dirname(shard) !== '.') {
+    if (typeof shard !== 'string' || !/^[^/\\:]+$/.test(shard) || /^\.+$/.test(shard)) {
       throw new WeightsError(
-        `${index}: weight_map: '${tensor.name}': expected a file name, found ${JSON.stringify(shard)}`,
+        `${index}: weight_map: '${tensor.name}': expected a file name, found ${JSON.stringify(shard).slice(0, 100)}`,
       );
     }
-    const path = join(folder, shard);
+    const path = locate(folder, shard);
     files.set(path, [...(files.get(path) ?? []), tensor]);
   }
   return files;
 }
 
-function parseIndex(file: string, text: string): Record<string, unknown> {
-  let value: unknown;
+/** The error of a file that is not there; null when it is. */
+async function missingFile(where: string): Promise<MissingFileError | null> {
   try {
-    value = (JSON.parse(text) as { weight_map?: unknown } | null)?.weight_map;
+    await (await openSource(where)).close();
+    return null;
   } catch (error) {
-    throw new WeightsError(`${file}: not JSON (${(error as Error).message.split('\n')[0]})`);
+    if (error instanceof MissingFileError) return error;
+    throw error;
   }
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
-    throw new WeightsError(`${file}: weight_map: expected an object of file names by tensor`);
-  }
-  return value as Record<string, unknown>;
+}
+
+function parseIndex(file: string, text: string): Map<string, unknown> {
+  const { weight_map: map } = parseJsonObject(file, text);
+  if (typeof map === 'object' && map !== null && !Array.isArray(map)) return new Map(Object.entries(map));
+  throw new WeightsError(`${file}: weight_map: expected an object of file names by tensor`);
 }
 
 /** What linear layers multiply by and what rows are picked from: the kernels take these in half. */
-function isMatrix({ name, shape }: ClipTensor): boolean {
+function isMatrix({ name, shape }: { name: string; shape: readonly number[] }): boolean {
   return shape.length === 2 && !name.includes('position_embedding');
 }
 

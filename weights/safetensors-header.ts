@@ -1,8 +1,8 @@
 // The JSON header of a safetensors file, checked completely: every tensor's dtype, shape and place agree
 // with each other and with the file's length, and the tensors fill the file without gaps or overlaps.
 
-import { WeightsError } from './errors.ts';
-import { duplicateKey } from './json-keys.ts';
+import { oneLine, WeightsError } from './errors.ts';
+import { JsonError, jsonEntries } from './json-entries.ts';
 
 /** Bytes of one element. */
 export const bytesOf = {
@@ -36,37 +36,40 @@ export interface Header {
   metadata: Readonly<Record<string, string>>;
 }
 
+const metadataName = '__metadata__';
+/** A tensor's entry is an object with two lists of numbers, some 100 characters in honest files; notes may be long. */
+const entryLimits = {
+  depth: 3,
+  length: (name: string) => (name === metadataName ? Number.POSITIVE_INFINITY : 10_000),
+};
+
 /** Parses a header whose tensors share `dataBytes` bytes of the file `file`. Throws WeightsError. */
 export function parseHeader(file: string, header: Uint8Array<ArrayBuffer>, dataBytes: number): Header {
-  const object = parseObject(file, header);
-  const metadata = checkMetadata(file, object.get('__metadata__'));
-  object.delete('__metadata__');
-  const entries = [...object].map(
-    ([name, entry]) => [name, checkEntry(file, name, entry, dataBytes)] as const,
-  );
+  const entries: [string, TensorInfo][] = [];
+  let metadata: Record<string, string> = {};
+  try {
+    for (const [name, value] of jsonEntries(decode(header), entryLimits)) {
+      if (name === metadataName) metadata = checkMetadata(file, value);
+      else entries.push([name, checkEntry(file, name, value, dataBytes)]);
+    }
+  } catch (error) {
+    if (error instanceof JsonError) throw new WeightsError(`${file}: bad header: ${oneLine(error.message)}`);
+    throw error;
+  }
   entries.sort(([, a], [, b]) => a.offset - b.offset || a.bytes - b.bytes);
   checkLayout(file, entries, dataBytes);
   return { tensors: new Map(entries), metadata };
 }
 
-function parseObject(file: string, header: Uint8Array<ArrayBuffer>): Map<string, unknown> {
-  const bad = (what: string) => new WeightsError(`${file}: bad header: ${what}`);
-  let text: string;
-  let value: unknown;
+function decode(header: Uint8Array<ArrayBuffer>): string {
   try {
-    text = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(header);
-    value = JSON.parse(text);
-  } catch (error) {
-    throw bad(`not JSON (${oneLine((error as Error).message)})`);
+    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(header);
+  } catch {
+    throw new JsonError('not JSON (the bytes are not UTF-8)');
   }
-  if (!isObject(value)) throw bad('expected a JSON object');
-  const twice = duplicateKey(text);
-  if (twice !== null) throw bad(`${quoted(twice)} stands twice in one object`);
-  return new Map(Object.entries(value));
 }
 
 function checkMetadata(file: string, value: unknown): Record<string, string> {
-  if (value === undefined) return {};
   if (!isObject(value)) throw new WeightsError(`${file}: bad header: __metadata__ must be an object`);
   for (const [key, item] of Object.entries(value)) {
     if (typeof item !== 'string') {
@@ -139,17 +142,9 @@ function isObject(value: unknown): value is Record<string, unknown> {
 
 /** A value from the file, short and on one line. */
 function shown(value: unknown): string {
-  return shortened(JSON.stringify(value) ?? 'that is missing');
+  return oneLine(JSON.stringify(value) ?? 'that is missing');
 }
 
 function quoted(name: string): string {
-  return shortened(`'${oneLine(name)}'`);
-}
-
-function shortened(text: string): string {
-  return text.length > 120 ? `${text.slice(0, 117)}...` : text;
-}
-
-function oneLine(text: string): string {
-  return shortened(text.replaceAll(/\p{Cc}+/gu, ' '));
+  return oneLine(`'${name}'`);
 }

@@ -1,11 +1,12 @@
-// Reads and writes safetensors files: eight bytes of header length, a JSON header, then the tensors'
-// bytes in little-endian order (https://huggingface.co/docs/safetensors, "Format"). Tensors are read one by
-// one from disk; nothing is held twice. Knows nothing of devices and of networks.
+// Reads safetensors files: eight bytes of header length, a JSON header, then the tensors'
+// bytes in little-endian order (the documentation of safetensors, "Format"). Tensors are read one by
+// one or in parts from where they lie; nothing is held twice. Knows nothing of devices and of networks.
 
-import { type ByteSource, openFile } from './byte-source.ts';
+import type { ByteSource } from './byte-source.ts';
 import { WeightsError } from './errors.ts';
 import { bf16ToF32, f16ToF32 } from './half.ts';
-import { parseHeader, type SafetensorsDtype, type TensorInfo } from './safetensors-header.ts';
+import { openSource } from './locate.ts';
+import { bytesOf, parseHeader, type SafetensorsDtype, type TensorInfo } from './safetensors-header.ts';
 
 export type { SafetensorsDtype, TensorInfo } from './safetensors-header.ts';
 
@@ -41,9 +42,9 @@ const storedAs = {
   BOOL: Uint8Array,
 } as const satisfies Record<SafetensorsDtype, unknown>;
 
-/** Opens the file at `path`; see `readSafetensors`. */
-export async function openSafetensors(path: string): Promise<Safetensors> {
-  const source = await openFile(path);
+/** Opens the file at a path or an http(s) address; see `readSafetensors`. */
+export async function openSafetensors(where: string): Promise<Safetensors> {
+  const source = await openSource(where);
   try {
     return await readSafetensors(source);
   } catch (error) {
@@ -77,6 +78,8 @@ export class Safetensors {
   /** Names of the tensors, in the order of their bytes in the file. */
   readonly names: readonly string[];
   readonly metadata: Readonly<Record<string, string>>;
+  /** What the file is called in errors. */
+  readonly file: string;
   #source: ByteSource;
   #start: number;
   #tensors: ReadonlyMap<string, TensorInfo>;
@@ -90,9 +93,14 @@ export class Safetensors {
   ) {
     this.names = [...tensors.keys()];
     this.metadata = metadata;
+    this.file = source.name;
     this.#source = source;
     this.#start = start;
     this.#tensors = tensors;
+  }
+
+  has(name: string): boolean {
+    return this.#tensors.has(name);
   }
 
   /** What the file says of a tensor. Throws WeightsError when it has none of that name. */
@@ -102,21 +110,23 @@ export class Safetensors {
     return info;
   }
 
-  /** The elements as they are stored, F16 and BF16 as bits. */
-  async read(name: string): Promise<StoredArray> {
-    const { dtype, offset, bytes } = this.info(name);
-    const data = await this.#source.read(this.#start + offset, bytes);
+  /** The elements as they are stored, F16 and BF16 as bits: all, or `count` of them from number `first` on. */
+  async read(name: string, first = 0, count = this.#elements(name) - first): Promise<StoredArray> {
+    const { dtype, offset } = this.info(name);
+    const elementBytes = bytesOf[dtype];
+    const start = this.#start + offset + first * elementBytes;
+    const data = await this.#source.read(start, count * elementBytes);
     // The buffer is the tensor's own, so this is a view and no copy. Every platform of WebGPU is little-endian.
     return new storedAs[dtype](data.buffer);
   }
 
-  /** The elements of an F32, F16 or BF16 tensor as float32. Throws WeightsError for other dtypes. */
-  async readFloats(name: string): Promise<Float32Array<ArrayBuffer>> {
+  /** The elements of an F32, F16 or BF16 tensor, or a part, as float32. Throws WeightsError for other dtypes. */
+  async readFloats(name: string, first?: number, count?: number): Promise<Float32Array<ArrayBuffer>> {
     const { dtype } = this.info(name);
     if (dtype !== 'F32' && dtype !== 'F16' && dtype !== 'BF16') {
       throw new WeightsError(`${this.#source.name}: tensor '${name}' is ${dtype}, expected F32, F16 or BF16`);
     }
-    const data = await this.read(name);
+    const data = await this.read(name, first, count);
     if (dtype === 'F32') return data as Float32Array<ArrayBuffer>;
     return (dtype === 'F16' ? f16ToF32 : bf16ToF32)(data as Uint16Array<ArrayBuffer>);
   }
@@ -143,5 +153,10 @@ export class Safetensors {
 
   close(): Promise<void> {
     return this.#source.close();
+  }
+
+  #elements(name: string): number {
+    const { dtype, bytes } = this.info(name);
+    return bytes / bytesOf[dtype];
   }
 }

@@ -11,7 +11,7 @@ import jpeg from 'jpeg-js';
 import { openDevice } from '../../engine/device.ts';
 import { Random } from '../../engine/random.ts';
 import { initialiseClip } from '../../model/initialise-clip.ts';
-import { saveClip } from '../../weights/clip.ts';
+import { saveClip } from '../../weights/save-clip.ts';
 import { tinyMerges, tinyVocabulary } from '../data/tiny-vocabulary.ts';
 
 export const root = fileURLToPath(new URL('../..', import.meta.url));

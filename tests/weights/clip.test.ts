@@ -1,17 +1,19 @@
-// CLIP folders: loading from one file or from shards, saving in float16, and one line for each kind of
-// damage.
+// CLIP folders: loading from one file or from shards, on disk or over HTTP, saving in float16, and one line for each
+// kind of damage.
 
-import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { Random } from '../../engine/random.ts';
 import { clipTensors, initialiseClip } from '../../model/initialise-clip.ts';
-import { loadClip, saveClip } from '../../weights/clip.ts';
+import { loadClip } from '../../weights/clip.ts';
 import { f16ToF32, f32ToF16 } from '../../weights/half.ts';
-import { writeSafetensors } from '../../weights/write-safetensors.ts';
+import { saveClip } from '../../weights/save-clip.ts';
+import { type TensorToWrite, writeSafetensors } from '../../weights/write-safetensors.ts';
 import { device } from '../support/device.ts';
+import { startFakeHub } from './fake-hub.ts';
 
 const config = {
   text: { width: 8, hidden: 32, heads: 2, layers: 1, vocabulary: 20, maxLength: 6 },
@@ -69,6 +71,68 @@ test('shards are found by their index', async () => {
   await refuses(out, `${index}: weight_map: tensor 'logit_scale' is missing`);
   writeFileSync(index, '{}');
   await refuses(out, `${index}: weight_map: expected an object of file names by tensor`);
+  writeFileSync(index, JSON.stringify({ weight_map }));
+});
+
+test('a folder behind an address loads as from disk, in one file or in shards', async () => {
+  const server = await startFakeHub();
+  const serve = (from: string) => {
+    server.files.clear();
+    for (const name of readdirSync(from))
+      server.files.set(`/models/clip/${name}`, new Uint8Array(readFileSync(join(from, name))));
+  };
+  for (const name of ['saved', 'sharded']) {
+    serve(join(folder, name));
+    const here = await loadClip(device, join(folder, name));
+    const there = await loadClip(device, `${server.url}/models/clip`);
+    assert.equal(there.config, here.config);
+    assert.equal([...there.tensors.keys()].sort(), [...here.tensors.keys()].sort());
+    for (const name of ['logit_scale', 'text_projection.weight', 'visual_projection.weight'])
+      assert.equal(await there.tensors.get(name)!.read(), await here.tensors.get(name)!.read(), name);
+    for (const tensor of [...there.tensors.values(), ...here.tensors.values()]) tensor.release();
+  }
+  server.files.delete('/models/clip/config.json');
+  await refuses(
+    `${server.url}/models/clip`,
+    `${server.url}/models/clip/config.json: no such file (status 404)`,
+  );
+  await server.close();
+});
+
+test('weights that are not finite are refused by name and place', async () => {
+  const out = join(folder, 'not-finite');
+  await saveClip(out, config, fresh, vocabulary);
+  const path = join(out, 'model.safetensors');
+  const tensors: Record<string, TensorToWrite> = {};
+  for (const { name, shape } of clipTensors(config))
+    tensors[name] = { dtype: 'F32', shape, data: await device.read<'f32'>(fresh.get(name)!) };
+  for (const [dtype, bad, shown] of [
+    ['F32', Float32Array.of(0, Number.NaN, 0, 0), 'NaN'],
+    ['F16', f32ToF16(Float32Array.of(0, 1e6, 0, 0)), 'Infinity'],
+    ['BF16', Uint16Array.of(0, 0xff80, 0, 0), '-Infinity'],
+  ] as const) {
+    const name = 'text_projection.weight';
+    const data = new (bad.constructor as Uint16ArrayConstructor)(32);
+    data.set(bad);
+    await writeSafetensors(path, { ...tensors, [name]: { dtype, shape: [4, 8], data } });
+    await refuses(out, `${path}: tensor '${name}': element 1 is ${shown}`);
+  }
+});
+
+test('the token that ends a text: configurations of 2022 say 2 and mean the last id', async () => {
+  const out = join(folder, 'eos');
+  await saveClip(out, config, fresh, vocabulary);
+  const fields = JSON.parse(readFileSync(join(out, 'config.json'), 'utf8'));
+  for (const [said, meant] of [
+    [2, 19],
+    [18, 18],
+  ]) {
+    fields.text_config.eos_token_id = said;
+    writeFileSync(join(out, 'config.json'), JSON.stringify(fields));
+    const loaded = await loadClip(device, out);
+    assert.is(loaded.eosId, meant);
+    for (const tensor of loaded.tensors.values()) tensor.release();
+  }
 });
 
 test('missing files and tensors of another shape are named, and nothing stays on the device', async () => {
@@ -77,13 +141,13 @@ test('missing files and tensors of another shape are named, and nothing stays on
   await saveClip(out, { ...config, projection: 4 }, fresh, vocabulary);
   const before = device.counters.liveBytes;
   const wider = JSON.stringify({
-    ...JSON.parse(await import('node:fs').then((fs) => fs.readFileSync(join(out, 'config.json'), 'utf8'))),
+    ...JSON.parse(readFileSync(join(out, 'config.json'), 'utf8')),
     projection_dim: 5,
   });
   writeFileSync(join(out, 'config.json'), wider);
   await refuses(
     out,
-    `${out}: tensor 'text_projection.weight': expected shape [5,8] by config.json, found [4,8]`,
+    `${join(out, 'model.safetensors')}: tensor 'text_projection.weight': expected shape [5,8], found [4,8]`,
   );
   // Less is possible: the garbage collector may give back what earlier tests left.
   assert.ok(device.counters.liveBytes <= before, `${device.counters.liveBytes} bytes, ${before} before`);

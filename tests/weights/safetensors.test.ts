@@ -132,7 +132,11 @@ const headers: [what: string, source: ByteSource, message: RegExp][] = [
   ['an array', file('[]'), /expected a JSON object/],
   ['null', file('null'), /expected a JSON object/],
   ['bytes that are no UTF-8', bytesInMemory('f', Uint8Array.of(1, 0, 0, 0, 0, 0, 0, 0, 0xff)), /not JSON/],
-  ['a name that stands twice', file('{"a":{},"\\u0061":{}}'), /'a' stands twice/],
+  [
+    'a name that stands twice',
+    file(`{"a":${JSON.stringify(f32([1], 0, 4))},"\\u0061":${JSON.stringify(f32([1], 4, 8))}}`, 8),
+    /'a' stands twice/,
+  ],
   ['a field that stands twice', file('{"a":{"dtype":"F32","dtype" : "F16"}}'), /'dtype' stands twice/],
   ['metadata that is no object', file({ __metadata__: [] }), /__metadata__ must be an object/],
   ['metadata that is no string', file({ __metadata__: { a: 1 } }), /__metadata__ 'a' must be a string/],

@@ -1,0 +1,78 @@
+// Model files by where they are: a path in the file system or an http(s) address. What loads models asks here and
+// does not know which of the two it reads.
+
+import { type ByteSource, openFile } from './byte-source.ts';
+import { oneLine, WeightsError } from './errors.ts';
+import { chunksOf, request } from './http.ts';
+import { openUrl } from './http-source.ts';
+import { withRetries } from './retry.ts';
+
+/** Whether `where` is an address and no path. */
+export function isUrl(where: string): boolean {
+  return /^https?:\/\//i.test(where);
+}
+
+/** Where the file `name` of a folder lies. An address keeps its query. */
+export function locate(folder: string, name: string): string {
+  if (!isUrl(folder)) return folder === '' || folder.endsWith('/') ? folder + name : `${folder}/${name}`;
+  const url = new URL(folder);
+  url.pathname = `${url.pathname.replace(/\/$/, '')}/${encodeURIComponent(name)}`;
+  return url.href;
+}
+
+/** Opens a file for reading in ranges. Throws WeightsError. */
+export function openSource(where: string): Promise<ByteSource> {
+  return isUrl(where) ? openUrl(where) : openFile(where);
+}
+
+/** The text of a file of at most `mostBytes` bytes. Throws WeightsError, MissingFileError where there is none. */
+export async function readSmallText(where: string, mostBytes: number): Promise<string> {
+  const bytes = isUrl(where)
+    ? await withRetries(() => fetchWhole(where, mostBytes))
+    : await readWhole(where, mostBytes);
+  try {
+    return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
+  } catch {
+    throw new WeightsError(`${where}: not text (UTF-8)`);
+  }
+}
+
+/** Parses the JSON text of `file`; the value must be an object. Throws WeightsError. */
+export function parseJsonObject(file: string, text: string): Record<string, unknown> {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch (error) {
+    throw new WeightsError(`${file}: not JSON (${oneLine((error as Error).message)})`);
+  }
+  if (typeof value === 'object' && value !== null && !Array.isArray(value)) {
+    return value as Record<string, unknown>;
+  }
+  throw new WeightsError(`${file}: expected a JSON object`);
+}
+
+async function readWhole(path: string, mostBytes: number): Promise<Uint8Array<ArrayBuffer>> {
+  const source = await openFile(path);
+  try {
+    if (source.size > mostBytes) throw tooLong(path, mostBytes);
+    return await source.read(0, source.size);
+  } finally {
+    await source.close();
+  }
+}
+
+async function fetchWhole(url: string, mostBytes: number): Promise<Uint8Array<ArrayBuffer>> {
+  const response = await request(url, {});
+  const chunks: Uint8Array<ArrayBuffer>[] = [];
+  let size = 0;
+  for await (const chunk of chunksOf(url, response.body)) {
+    size += chunk.length;
+    if (size > mostBytes) throw tooLong(url, mostBytes);
+    chunks.push(chunk);
+  }
+  return new Uint8Array(await new Blob(chunks).arrayBuffer());
+}
+
+function tooLong(where: string, mostBytes: number): WeightsError {
+  return new WeightsError(`${where}: longer than ${mostBytes} bytes, which no such file is`);
+}
