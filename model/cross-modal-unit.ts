@@ -19,11 +19,21 @@ export interface ScoredPair {
 /** Scores [M, E]. */
 export function crossModalUnit(p: Parameters, h: number, mention: ScoredPair, entity: ScoredPair): Tensor {
   const unit = p.under('cross_modal_unit');
-  return matmul(context(unit, h, mention), context(unit, h, entity), { transposeB: true });
+  const [m, e] = [mention, entity].map(({ text, image }) => context(unit, h, text.cls, image.tokens));
+  return matmul(m!, e!, { transposeB: true });
+}
+
+/** What the score needs of samples, their dot product being the score: cls [B, d_z] of the texts -> [B, h]. */
+export function crossModalVectors(
+  p: Parameters,
+  h: number,
+  { cls, image }: { cls: Tensor; image: ScoredImage },
+): Tensor {
+  return context(p.under('cross_modal_unit'), h, cls, image.tokens);
 }
 
 /** A sample's text and what of its image the text attends to: [B, h]. */
-function context(p: Parameters, h: number, { text: { cls }, image: { tokens } }: ScoredPair): Tensor {
+function context(p: Parameters, h: number, cls: Tensor, tokens: Tensor): Tensor {
   const B = cls.shape[0]!;
   const text = linear(p, 'text', cls, h); // [B, h]
   const image = linear(p, 'image', tokens, h); // [B, N, h]

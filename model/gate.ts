@@ -73,16 +73,27 @@ export function gateProbabilities(
     if (side.rank !== 2) throw new ShapeError(`gate: features (${describe(side)}) must be [samples, width]`);
   }
   const [M, E] = [mention.shape[0]!, entity.shape[0]!];
-  const gate = p.under('gate');
-  // FC over [h_m, h_e] is the sum of its two halves, so that a pair costs B additions.
-  const weight = gate.get('out.weight', [B, 2 * g]);
-  const ofMention = linearOp(side(gate, 'mention', g, mention, drop), slice(weight, 1, 0, g), null); // [M, B]
-  const ofEntity = linearOp(
-    side(gate, 'entity', g, entity, drop),
-    slice(weight, 1, g, g),
-    gate.get('out.bias', [B]),
-  ); // [E, B]
+  const config = { hidden: g, experts: B };
+  const ofMention = gateHalf(p, config, 'mention', mention, drop);
+  const ofEntity = gateHalf(p, config, 'entity', entity, drop);
   return relu(add(reshape(ofMention, [M, 1, B]), reshape(ofEntity, [1, E, B])));
+}
+
+/**
+ * One side's share of pi = relu(u_m + v_e): u or v [n, B] of features [n, f], since FC over [h_m, h_e] is the sum of its
+ * two halves. The bias is the entity's.
+ */
+export function gateHalf(
+  p: Parameters,
+  { hidden: g, experts: B }: GateConfig,
+  of: 'mention' | 'entity',
+  f: Tensor,
+  drop?: GateDropout,
+): Tensor {
+  const gate = p.under('gate');
+  const weight = slice(gate.get('out.weight', [B, 2 * g]), 1, of === 'mention' ? 0 : g, g);
+  const bias = of === 'mention' ? null : gate.get('out.bias', [B]);
+  return linearOp(side(gate, of, g, f, drop), weight, bias);
 }
 
 /** h_m or h_e: two layers of FC, LeakyReLU and dropout, [., f] -> [., g]. */

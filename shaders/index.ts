@@ -32,7 +32,14 @@ export const kernelNames = [
   'attention-tiled',
   'attention-backward',
   'mean-attention',
+  'ragged-mean-attention',
+  'ragged-mean-attention-subgroup',
   'attention-backward-subgroup',
+  'context-score',
+  'dual-unit',
+  'expert-choice',
+  'rank',
+  'half',
 ] as const;
 
 export type KernelName = (typeof kernelNames)[number];

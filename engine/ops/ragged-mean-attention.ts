@@ -1,0 +1,145 @@
+// Mean attention for scoring: each entity's token rows over each mention's keys, without gradients and
+// without ever writing a score. The op with gradients is in mean-attention.ts.
+
+import { type Device, linearGrid } from '../device.ts';
+import { ShapeError } from '../errors.ts';
+import { checkOperands, describe, type Tensor } from '../tensor.ts';
+import { mostKeys, raggedMeanAttentionVariant } from './ragged-mean-attention-variants.ts';
+
+/**
+ * a[m, e, j] = mean over the rows i of entity e of softmax_j(q_i . k_mj / sqrt(h)), over the real keys j of
+ * mention m: what meanAttention computes, for entities stored without padding. q [R, h] f32 holds the rows of
+ * all entities one after the other; entity e has first[e] to first[e + 1] - 1. k [M, Lk, h] f32; keyMask [M,
+ * Lk] i32, not 0 on real keys. Result [M, E, Lk]: 0 on padded keys, for an entity without rows and for a
+ * mention without keys.
+ *
+ * `first` on the host is checked to rise from 0 or more to at most R; a tensor (i32 [E + 1]) is not, and
+ * positions beyond q count as its end. Sort mentions by length into batches: a key costs the same padded or
+ * not. Throws ShapeError, DtypeError.
+ */
+export function raggedMeanAttention(
+  q: Tensor,
+  first: Int32Array<ArrayBuffer> | Tensor,
+  k: Tensor,
+  keyMask: Tensor,
+): Tensor {
+  checkShapes(q, k, keyMask);
+  const { device } = q;
+  const [M, Lk] = k.shape as [number, number, number];
+  const E = entitiesOf(q, first);
+  const average = device.empty([M, E, Lk], 'f32', 'raggedMeanAttention');
+  device.scope(() => {
+    const starts = first instanceof Int32Array ? device.tensor([E + 1], first) : first;
+    const most = mentionsPerPart(average);
+    for (let before = 0; before < M; before += most) {
+      attend({ q, first: starts, k, keyMask, average }, before, Math.min(M, before + most));
+    }
+  });
+  return average;
+}
+
+/** Runs the kernel for the mentions `before` to `end` - 1. */
+function attend(
+  { q, first, k, keyMask, average }: Record<'q' | 'first' | 'k' | 'keyMask' | 'average', Tensor>,
+  before: number,
+  end: number,
+): void {
+  const { device } = q;
+  const [R, h] = q.shape as [number, number];
+  const [, E, Lk] = average.shape as [number, number, number];
+  const variant = raggedMeanAttentionVariant(device, Lk, h);
+  const groups = Math.ceil((end - before) / variant.mentions);
+  const run = entitiesPerWorkgroup(device, E, R);
+  // A binding begins at an aligned byte, perhaps a little before the weights of these mentions.
+  const skip = (before * E * Lk) % (device.bindingAlignment / 4);
+  const weights = (end - before) * E * Lk;
+  device.run({
+    kernel: variant.kernel,
+    entry: 'ragged_mean_attention',
+    constants: { ...variant.constants, VECTOR: h % 4 === 0 },
+    buffers: {
+      q,
+      first,
+      k,
+      key_mask: keyMask,
+      average_weights: average.range(before * E * Lk - skip, skip + weights),
+    },
+    params: {
+      rows: R,
+      entities: E,
+      mentions: end,
+      before,
+      skip,
+      keys: Lk,
+      width: h,
+      run,
+      scale: h ** -0.5,
+      nan: Number.NaN,
+    },
+    grid: linearGrid(groups * Math.ceil(E / run)),
+    flops: (end - before) * R * Lk * (2 * h + 5),
+    bytes: 4 * (q.size + (end - before) * Lk * h + weights),
+  });
+}
+
+/**
+ * Mentions whose average weights can be bound at once. A single one's that cannot are the dispatcher's to
+ * refuse.
+ */
+function mentionsPerPart(average: Tensor): number {
+  const { device, shape, bytes } = average;
+  if (bytes <= device.maxBindingBytes) return shape[0]!;
+  const fitting = Math.floor((device.maxBindingBytes - device.bindingAlignment) / (bytes / shape[0]!));
+  // Whole pairs: some kernels take two at a time.
+  return fitting < 2 ? 1 : fitting - (fitting % 2);
+}
+
+/**
+ * How many consecutive entities one workgroup takes: so many that the keys, which it loads once, and its last
+ * tile of rows hardly count. Whatever the mentions are: the bits of one's weights do not depend on the
+ * others.
+ */
+function entitiesPerWorkgroup(device: Device, E: number, R: number): number {
+  const rows = device.isCpu ? 512 : 256;
+  return Math.min(E, Math.ceil((rows * E) / R));
+}
+
+/** Number of entities. Throws unless `first` says where the rows of each begin. */
+function entitiesOf(q: Tensor, first: Int32Array | Tensor): number {
+  if (!(first instanceof Int32Array)) {
+    checkOperands('raggedMeanAttention', { first }, 'i32');
+    if (first.rank !== 1 || first.size < 2) {
+      throw new ShapeError(`raggedMeanAttention: first (${describe(first)}) must be [entities + 1]`);
+    }
+    return first.size - 1;
+  }
+  if (first.length < 2) {
+    throw new ShapeError(`raggedMeanAttention: first holds ${first.length} positions, expected entities + 1`);
+  }
+  const wrong = first.findIndex((row, e) => row < (e === 0 ? 0 : first[e - 1]!) || row > q.shape[0]!);
+  if (wrong >= 0) {
+    throw new ShapeError(
+      `raggedMeanAttention: first[${wrong}] is ${first[wrong]}; positions must rise from 0 to the rows of ` +
+        `q (${describe(q)})`,
+    );
+  }
+  return first.length - 1;
+}
+
+function checkShapes(q: Tensor, k: Tensor, keyMask: Tensor): void {
+  checkOperands('raggedMeanAttention', { q, k });
+  checkOperands('raggedMeanAttention', { keyMask }, 'i32');
+  if (q.rank !== 2 || k.rank !== 3 || q.shape[1] !== k.shape[2]) {
+    throw new ShapeError(
+      `raggedMeanAttention: q (${describe(q)}) must be [rows, h] and k (${describe(k)}) [mentions, keys, h]`,
+    );
+  }
+  if (k.shape[1]! > mostKeys) {
+    throw new ShapeError(`raggedMeanAttention: k (${describe(k)}) has more than ${mostKeys} keys a mention`);
+  }
+  if (`${keyMask.shape}` !== `${k.shape.slice(0, 2)}`) {
+    throw new ShapeError(
+      `raggedMeanAttention: keyMask (${describe(keyMask)}) must be [${k.shape.slice(0, 2)}]`,
+    );
+  }
+}
