@@ -1,23 +1,32 @@
-// DSMIP on one split: every mention against the whole knowledge base, and how often the gate picked which expert.
+// DSMIP on one split: every mention against the whole knowledge base, and how often the gate picks which expert.
 
 import type { Split } from '../data/dataset.ts';
-import { argmax } from '../engine/ops/top-k.ts';
-import { bestExperts, selectedScores } from '../model/dsmip.ts';
 import type { Dsmip } from '../train/dsmip-model.ts';
 import type { Run } from '../train/run.ts';
-import { byLength } from '../train/samples.ts';
-import { forScoredMentions, type Metrics, metricsOf, rankOf } from './rank.ts';
-import { lastingFeatures, type SplitTables, splitTables, tableScores } from './split.ts';
+import { firstImage } from '../train/samples.ts';
+import type { GateShares } from './gate-shares.ts';
+import { type Metrics, metricsOf } from './rank.ts';
+import { type PassResult, rankMentions } from './scoring-pass.ts';
+import { lastingFeatures, type SplitTables, splitSources, splitTables, withoutImage } from './split.ts';
 
 /** Percent of pairs by the expert that the gate picked for them; no field for no pairs. */
 export type Picked = Record<string, number>;
 
+/** Of all pairs, of those whose mention has no image, of those whose entity has none. */
+export interface PickedBy {
+  overall: Picked;
+  mentionWithoutImage: Picked;
+  entityWithoutImage: Picked;
+}
+
 export interface DsmipResult {
   metrics: Metrics;
   ranks: number[];
-  /** Of all pairs, of those whose mention has no image, of those whose entity has none. */
-  picked: { overall: Picked; mentionWithoutImage: Picked; entityWithoutImage: Picked };
+  picked: PickedBy;
 }
+
+/** Rows of the gate's features that are on the device at once. */
+const shareChunk = 512;
 
 /** The experts' features of a split and of all entities: the same for every epoch of stage 2. */
 export async function dsmipTables(run: Run, dsmip: Dsmip, split: Split): Promise<SplitTables[]> {
@@ -35,76 +44,78 @@ export async function evaluateDsmip(
   split: Split,
   tables: readonly SplitTables[],
 ): Promise<DsmipResult> {
-  const { device, corpus } = run;
-  const answers = corpus.answers[split];
-  const E = corpus.entities.tokens.count;
-  const first = (rows: readonly number[], side: 'mention' | 'entity') => {
-    const { images } = side === 'mention' ? corpus.mentions[split] : corpus.entities;
-    return { rows, images: rows.map((row) => images[row]![0] ?? 0) };
+  const shares = {
+    mention: await gateShares(run, dsmip, split, 'mention'),
+    entity: await gateShares(run, dsmip, split, 'entity'),
   };
-  const pi = (mentions: readonly number[], entities: readonly number[]) =>
-    dsmip.choice(first(mentions, 'mention'), first(entities, 'entity'), split);
-
-  const ranks: number[] = [];
-  await forScoredMentions(
-    device,
-    byLength(corpus.mentions[split].tokens),
-    byLength(corpus.entities.tokens),
-    (mentions, entities) => {
-      const scores = dsmip.experts.map((expert, i) => tableScores(expert, tables[i]!, mentions, entities));
-      const z = dsmip.spread(bestExperts(pi(mentions, entities)), entities.length);
-      return selectedScores(z, dsmip.calibrated(scores));
-    },
-    (mention, scores) => {
-      ranks[mention] = rankOf(scores, answers[mention]!);
-    },
-  );
-
   const kinds = dsmip.experts.map(({ kind }) => kind);
-  const counts = {
-    overall: tally(kinds),
-    mentionWithoutImage: tally(kinds),
-    entityWithoutImage: tally(kinds),
-  };
-  const [mentionImages, entityImages] = [corpus.mentions[split].images, corpus.entities.images];
-  await forScoredMentions(
-    device,
-    byLength(corpus.mentions[split].tokens),
-    byLength(corpus.entities.tokens),
-    (mentions, entities) => argmax(dsmip.spread(pi(mentions, entities), entities.length)),
-    (mention, choices) => {
-      for (let entity = 0; entity < E; entity++) {
-        const choice = choices[entity]!;
-        counts.overall.add(choice);
-        if (mentionImages[mention]!.length === 0) counts.mentionWithoutImage.add(choice);
-        if (entityImages[entity]!.length === 0) counts.entityWithoutImage.add(choice);
+  const result = await rankMentions({
+    device: run.device,
+    kinds,
+    ...splitSources(run, dsmip.experts, split, tables, shares),
+    systems: [{ name: 'dsmip', calibration: await dsmip.calibration() }],
+    golds: run.corpus.answers[split],
+  });
+  const { ranks } = result.systems['dsmip']!;
+  return { metrics: metricsOf(ranks), ranks, picked: pickedBy(run.corpus, split, kinds, result) };
+}
+
+/** Each mention's or entity's share of the gate's choice. */
+export async function gateShares(
+  { device, corpus }: Run,
+  dsmip: Dsmip,
+  split: Split,
+  side: 'mention' | 'entity',
+): Promise<GateShares> {
+  const samples = side === 'mention' ? corpus.mentions[split] : corpus.entities;
+  const experts = dsmip.experts.length;
+  const isShared = side === 'entity' && dsmip.by === 'mention';
+  const n = isShared ? 1 : samples.images.length;
+  const values = new Float32Array(n * experts);
+  for (let first = 0; first < n; first += shareChunk) {
+    const rows = Array.from({ length: Math.min(shareChunk, n - first) }, (_, i) => first + i);
+    const images = rows.map((row) => firstImage(samples, row));
+    const read = device.scope(() => device.read<'f32'>(dsmip.share(side, { rows, images }, split)));
+    values.set(await read, first * experts);
+  }
+  return { experts, values, isShared };
+}
+
+/** What a pass counted, in percent. */
+export function pickedBy(
+  corpus: Run['corpus'],
+  split: Split,
+  kinds: readonly string[],
+  { picked }: PassResult,
+): PickedBy {
+  const isImageless = withoutImage(corpus.mentions[split].images);
+  const each = 2 * kinds.length;
+  const sum = (part: 0 | 1, counts: (mention: number) => boolean) =>
+    kinds.map((_, expert) => {
+      let total = 0;
+      for (let mention = 0; mention < isImageless.length; mention++) {
+        if (counts(mention)) total += picked[mention * each + part * kinds.length + expert]!;
       }
-    },
-  );
-  const { overall, mentionWithoutImage, entityWithoutImage } = counts;
+      return total;
+    });
   return {
-    metrics: metricsOf(ranks),
-    ranks,
-    picked: {
-      overall: overall.percent(),
-      mentionWithoutImage: mentionWithoutImage.percent(),
-      entityWithoutImage: entityWithoutImage.percent(),
-    },
+    overall: percents(
+      kinds,
+      sum(0, () => true),
+    ),
+    mentionWithoutImage: percents(
+      kinds,
+      sum(0, (mention) => isImageless[mention] === 1),
+    ),
+    entityWithoutImage: percents(
+      kinds,
+      sum(1, () => true),
+    ),
   };
 }
 
-/** Counts choices by their expert's name. */
-function tally(kinds: readonly string[]) {
-  const counts = kinds.map(() => 0);
-  return {
-    add(choice: number) {
-      counts[choice]!++;
-    },
-    percent(): Picked {
-      const total = counts.reduce((sum, n) => sum + n, 0);
-      return total === 0
-        ? {}
-        : Object.fromEntries(kinds.map((kind, i) => [kind, (100 * counts[i]!) / total]));
-    },
-  };
+/** Counts by name as percent; no field for no counts. */
+export function percents(kinds: readonly string[], counts: readonly number[]): Picked {
+  const total = counts.reduce((sum, n) => sum + n, 0);
+  return total === 0 ? {} : Object.fromEntries(kinds.map((kind, i) => [kind, (100 * counts[i]!) / total]));
 }

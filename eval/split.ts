@@ -1,15 +1,25 @@
-// One expert on one split: every mention of it against the whole knowledge base.
+// Experts on one split: every mention of it against the whole knowledge base, each by its first image.
 
 import type { Split } from '../data/dataset.ts';
-import { type Expert, type FeatureOptions, firstImages, type SideTables } from '../train/expert-model.ts';
+import { type Expert, type FeatureOptions, firstImages } from '../train/expert-model.ts';
 import type { Run } from '../train/run.ts';
-import { byLength } from '../train/samples.ts';
-import { forScoredMentions, rankOf } from './rank.ts';
+import type { Samples } from '../train/samples.ts';
+import type { GateShares } from './gate-shares.ts';
+import { rankMentions } from './scoring-pass.ts';
+import {
+  type EntitySource,
+  type MentionSource,
+  type RowTables,
+  streamedEntities,
+  tableEntities,
+  tableMentions,
+} from './sources.ts';
+import { expertAlone } from './systems.ts';
 
-/** Features of a split's mentions and of all entities, each with its first image. */
+/** Features of a split's mentions and of all entities. */
 export interface SplitTables {
-  mention: SideTables & { images: readonly number[] };
-  entity: SideTables & { images: readonly number[] };
+  mention: RowTables;
+  entity: RowTables;
 }
 
 /** Encodes a split and the knowledge base with the expert's weights of now. */
@@ -19,28 +29,54 @@ export async function splitTables(
   split: Split,
   features: FeatureOptions,
 ): Promise<SplitTables> {
-  const of = async (side: 'mention' | 'entity') => {
-    const samples = side === 'mention' ? run.corpus.mentions[split] : run.corpus.entities;
-    const { each, distinct } = firstImages(samples);
-    return { ...(await expert.tables(side, samples, distinct, features)), images: each };
+  return {
+    mention: await mentionTables(run, expert, split, features),
+    entity: await entityTables(run, expert, features),
   };
-  return { mention: await of('mention'), entity: await of('entity') };
 }
 
-/** Scores [m, e] of some mentions and entities of the tables; call it in a scope. */
-export function tableScores(
+/** Encodes a split's mentions. */
+export function mentionTables(run: Run, expert: Expert, split: Split, features: FeatureOptions) {
+  return rowTables(expert, 'mention', run.corpus.mentions[split], features);
+}
+
+/** Encodes the knowledge base. */
+export function entityTables(run: Run, expert: Expert, features: FeatureOptions) {
+  return rowTables(expert, 'entity', run.corpus.entities, features);
+}
+
+/** Encodes samples, each with its first image. */
+export async function rowTables(
   expert: Expert,
-  { mention, entity }: SplitTables,
-  mentions: readonly number[],
-  entities: readonly number[],
-) {
-  const rows = (side: SplitTables['mention'], numbers: readonly number[]) =>
-    expert.featuresOf(
-      side,
-      numbers,
-      numbers.map((number) => side.images[number]!),
-    );
-  return expert.scores(rows(mention, mentions), rows(entity, entities));
+  side: 'mention' | 'entity',
+  samples: Samples,
+  features: FeatureOptions,
+): Promise<RowTables> {
+  const { each, distinct } = firstImages(samples);
+  return { ...(await expert.tables(side, samples, distinct, features)), images: each };
+}
+
+/** The tables of several experts as sources of a scoring pass; `shares` where a gate chooses. */
+export function splitSources(
+  run: Run,
+  experts: readonly Expert[],
+  split: Split,
+  tables: readonly SplitTables[],
+  shares?: { mention: GateShares; entity: GateShares },
+): { mentions: MentionSource; entities: EntitySource } {
+  const { mentions, entities } = run.corpus;
+  const [ofMentions, ofEntities] = (['mention', 'entity'] as const).map((side) =>
+    tables.map((table) => table[side]),
+  );
+  return {
+    mentions: tableMentions(experts, ofMentions!, mentions[split].tokens.lengths, shares?.mention),
+    entities: tableEntities(experts, ofEntities!, withoutImage(entities.images), shares?.entity),
+  };
+}
+
+/** 1 for samples without an image. */
+export function withoutImage(images: readonly (readonly number[])[]): Uint8Array {
+  return Uint8Array.from(images, (own) => (own.length === 0 ? 1 : 0));
 }
 
 /** Where an expert that is no longer trained has its features from: those of a CLIP of its own are not kept. */
@@ -48,24 +84,34 @@ export function lastingFeatures(run: Run, expert: Expert): FeatureOptions {
   return expert.isTrainedClip ? { ...run.features, cache: '' } : run.features;
 }
 
-/** Ranks of the answers of a split's mentions, by the expert alone. */
+/** Features of a whole knowledge base that are held in memory, in bytes, where no cache keeps them in a file. */
+const mostInMemory = 2 ** 30;
+
+/**
+ * Ranks of the answers of a split's mentions, by the expert alone. Without a cache a knowledge base whose features take
+ * more than `most` bytes is encoded chunk by chunk and never held.
+ */
 export async function rankSplit(
   run: Run,
   expert: Expert,
   split: Split,
   features: FeatureOptions,
+  most = mostInMemory,
 ): Promise<number[]> {
-  const tables = await splitTables(run, expert, split, features);
-  const answers = run.corpus.answers[split];
-  const ranks: number[] = [];
-  await forScoredMentions(
-    run.device,
-    byLength(run.corpus.mentions[split].tokens),
-    byLength(run.corpus.entities.tokens),
-    (mentions, entities) => tableScores(expert, tables, mentions, entities),
-    (mention, scores) => {
-      ranks[mention] = rankOf(scores, answers[mention]!);
-    },
-  );
-  return ranks;
+  const { entities, mentions } = run.corpus;
+  const imageless = withoutImage(entities.images);
+  const isStreamed = features.cache === '' && expert.tableBytes(entities) > most;
+  const source = isStreamed
+    ? streamedEntities([expert], entities, features, imageless)
+    : tableEntities([expert], [await entityTables(run, expert, features)], imageless);
+  const tables = await mentionTables(run, expert, split, features);
+  const { systems } = await rankMentions({
+    device: run.device,
+    kinds: [expert.kind],
+    mentions: tableMentions([expert], [tables], mentions[split].tokens.lengths),
+    entities: source,
+    systems: [expertAlone(expert.kind, 0, 1)],
+    golds: run.corpus.answers[split],
+  });
+  return systems[expert.kind]!.ranks;
 }

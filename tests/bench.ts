@@ -27,6 +27,7 @@ import { higher, measureCeilings } from './bench/ceilings.ts';
 import { denseBenchmarks } from './bench/dense.ts';
 import { elementBenchmarks } from './bench/elements.ts';
 import { countGpuMemory, type GpuMemory } from './bench/gpu-memory.ts';
+import { meanAttentionBenchmarks } from './bench/mean-attention.ts';
 import {
   type PeerName,
   type PeerResult,
@@ -37,13 +38,16 @@ import {
 } from './bench/peer.ts';
 import { type Measured, report, table } from './bench/report.ts';
 import { rowBenchmarks } from './bench/rows.ts';
+import { scoringBenchmarks } from './bench/scoring.ts';
 
 const benchmarks: readonly Benchmark[] = [
   // First, while no other benchmark's tensors wait to be collected: they would count as its memory.
   blockBenchmark,
   ...denseBenchmarks,
   ...rowBenchmarks,
+  ...meanAttentionBenchmarks,
   ...elementBenchmarks,
+  ...scoringBenchmarks,
 ];
 
 /** Relative difference between losses that rounding explains. */

@@ -9,18 +9,33 @@ import type { Random } from '../engine/random.ts';
 import type { Tensor } from '../engine/tensor.ts';
 import type { Features } from '../model/clip.ts';
 import {
+  type EntityVectors,
+  entityVectors,
+  globalVectors,
+  type MentionVectors,
+  mentionVectors,
+} from '../model/expert-vectors.ts';
+import {
   type ExpertConfig,
   type ExpertFeatures,
   type ExpertKind,
   encodeFor,
   expertScores,
 } from '../model/experts.ts';
-import { expertSpecs, initialise } from '../model/initialise.ts';
+import { expertSpecs, initialise, type PromptStart } from '../model/initialise.ts';
 import { Parameters } from '../model/parameters.ts';
 import { interactivePrompts } from '../model/prompts.ts';
 import type { LoadedClip } from '../weights/clip.ts';
-import { cachedTable, hashOf } from './feature-cache.ts';
-import { encodeImages, encodeTexts, type FeatureTable, imageRows, textRows } from './features.ts';
+import { hashOf, keptTable } from './feature-cache.ts';
+import {
+  embedsOf,
+  encodeImages,
+  encodeTexts,
+  type FeatureTable,
+  imageRows,
+  raggedTextRows,
+  textRows,
+} from './features.ts';
 import type { PixelSource } from './pixels.ts';
 import { fileStamp, firstImage, pickTexts, type Samples } from './samples.ts';
 
@@ -63,11 +78,12 @@ export class Expert {
     clip: LoadedClip,
     shape: Omit<ExpertConfig, 'clip'>,
     random: Random,
+    promptStart: PromptStart = 'random',
   ) {
     this.device = device;
     this.kind = kind;
     this.config = { ...shape, clip: clip.config };
-    const own = initialise(device, expertSpecs(kind, this.config), random);
+    const own = initialise(device, expertSpecs(kind, this.config, promptStart), random);
     const finetuned = [...clip.tensors].filter(([, tensor]) => tensor.requiresGrad);
     this.trained = new Map([...finetuned, ...own]);
     this.parameters = new Parameters(new Map([...clip.tensors, ...own]));
@@ -92,19 +108,28 @@ export class Expert {
     if (kind !== 'visual') {
       const { ids, mask } = samples.tokens;
       const key = hashOf(['text', clipHash, ids, mask, ...(await hashes(prompts.text))]);
-      tables.text = await cachedTable(cache, key, () =>
-        encodeTexts({ device, parameters, config: clip, prompts: prompts.text }, samples.tokens),
-      );
+      const encoder = { device, parameters, config: clip, prompts: prompts.text };
+      tables.text = await keptTable(cache, key, encodeTexts(encoder, samples.tokens));
     }
     if (kind !== 'text') {
       const stamps = await Promise.all(images.map((image) => fileStamp(files[image]!)));
       const how = JSON.stringify(source.how);
       const key = hashOf(['image', clipHash, how, ...stamps, ...(await hashes(prompts.vision))]);
-      tables.image = await cachedTable(cache, key, () =>
-        encodeImages({ device, parameters, config: clip, prompts: prompts.vision }, source, images),
-      );
+      const encoder = { device, parameters, config: clip, prompts: prompts.vision };
+      tables.image = await keptTable(cache, key, encodeImages(encoder, source, images));
     }
     return tables;
+  }
+
+  /** Bytes of the tokens in the tables of samples, each with its first image. */
+  tableBytes(samples: Samples): number {
+    const { clip, prompts } = this.config;
+    const r = this.kind === 'multimodal' && prompts.depth > 0 ? prompts.length : 0;
+    const { text, vision } = clip;
+    const texts = samples.tokens.lengths.reduce((sum, length) => sum + r + length, 0) * text.width;
+    const patches = Math.floor(vision.imageSize / vision.patchSize) ** 2;
+    const images = firstImages(samples).distinct.length * (r + 1 + patches) * vision.width;
+    return 4 * ((this.kind !== 'visual' ? texts : 0) + (this.kind !== 'text' ? images : 0));
   }
 
   /** Rows of the tables and their images, on the device. */
@@ -123,6 +148,38 @@ export class Expert {
       );
     }
     return features;
+  }
+
+  /** What scores need of mentions: rows of the tables and their images. No gradients. */
+  mentionVectors(tables: SideTables, rows: readonly number[], images: readonly number[]): MentionVectors {
+    const { kind, parameters, config } = this;
+    return noGrad(() =>
+      mentionVectors(kind, parameters, config.hidden, this.featuresOf(tables, rows, images)),
+    );
+  }
+
+  /** What scores need of entities; `rounded` is what storing a tensor makes of it. No gradients. */
+  entityVectors(
+    { text, image, imageRow }: SideTables,
+    rows: readonly number[],
+    images: readonly number[],
+    rounded?: (x: Tensor) => Tensor,
+  ): EntityVectors {
+    const { device, kind, parameters, config } = this;
+    const imageAt = images.map((number) => imageRow.get(number)!);
+    return noGrad(() => {
+      const features = {
+        ...(text ? { text: raggedTextRows(device, text, rows) } : {}),
+        ...(image ? { image: imageRows(device, image, imageAt) } : {}),
+      };
+      return entityVectors(kind, parameters, config.hidden, features, rounded);
+    });
+  }
+
+  /** What dense retrieval compares rows of text tables by, [rows, d_z]. */
+  globalVectors(table: FeatureTable, rows: readonly number[]): Tensor {
+    const embeds = this.device.tensor([rows.length, table.projection], embedsOf(table, rows));
+    return noGrad(() => globalVectors(this.parameters, embeds));
   }
 
   /**

@@ -1,24 +1,43 @@
-// Features of frozen encoders: computed once for all texts and images, kept on the host, and handed to the device a
-// batch at a time. Padding is not stored. Where they are kept between runs is feature-cache.ts.
+// Features of frozen encoders: computed once for all texts and images, kept on the host or in a file, and handed to the
+// device a batch at a time. Padding is not stored. Where they are kept between runs is feature-cache.ts.
 
 import { noGrad } from '../engine/autograd.ts';
 import type { Device } from '../engine/device.ts';
 import type { Tensor } from '../engine/tensor.ts';
 import { type ClipConfig, encodeImage, encodeText, type Features, type TextFeatures } from '../model/clip.ts';
 import type { Parameters } from '../model/parameters.ts';
+import type { RaggedText } from '../model/text-vectors.ts';
 import type { PixelSource } from './pixels.ts';
 import { pickTexts, type Tokens } from './samples.ts';
 
 /** What an encoder made of n texts or images; of row i the tokens first[i] .. first[i + 1] - 1. */
 export interface FeatureTable {
-  /** [tokens of all rows, width] */
-  tokens: Float32Array<ArrayBuffer>;
+  /** [tokens of all rows, width]; of a table that is too large for memory, in its file. */
+  tokens: Float32Array<ArrayBuffer> | TokenFile;
   /** [n, projection] */
   embeds: Float32Array<ArrayBuffer>;
   /** [n + 1] */
   first: Int32Array<ArrayBuffer>;
   width: number;
   projection: number;
+}
+
+export interface MemoryTable extends FeatureTable {
+  tokens: Float32Array<ArrayBuffer>;
+}
+
+/** Numbers in a file. */
+export interface TokenFile {
+  /** Fills `into` with the numbers from number `first` on. */
+  read(first: number, into: Float32Array): void;
+}
+
+/** A table to be made: its sizes, and its rows' features in order, some at a time. */
+export interface TableToMake {
+  first: Int32Array<ArrayBuffer>;
+  width: number;
+  projection: number;
+  rows(): AsyncIterable<{ tokens: Float32Array<ArrayBuffer>; embeds: Float32Array<ArrayBuffer> }>;
 }
 
 /** An encoder with its weights, and the prompts of one side. */
@@ -30,57 +49,75 @@ export interface Encoder {
 }
 
 const encodeBatch = 64;
+/** Rows that are on the host at once while a table is made: texts of similar length among them are encoded together. */
+const rowsAtOnce = 2048;
 const lengthStep = 4;
 
-/** Encodes all texts, those of similar length together. */
-export async function encodeTexts(encoder: Encoder, tokens: Tokens): Promise<FeatureTable> {
+/** All texts, those of similar length together. */
+export function encodeTexts(encoder: Encoder, tokens: Tokens): TableToMake {
   const { device, parameters, config, prompts } = encoder;
   const r = prompts[0]?.shape[0] ?? 0;
-  const table = newTable(
-    Array.from(tokens.lengths, (length) => r + length),
-    config.text.width,
-    config.projection,
-  );
-  const rows = Array.from(tokens.lengths.keys()).sort(
-    (a, b) => tokens.lengths[a]! - tokens.lengths[b]! || a - b,
-  );
-  for (let i = 0; i < rows.length; i += encodeBatch) {
-    const part = rows.slice(i, i + encodeBatch);
-    const batch = pickTexts(tokens, part);
-    const pending = device.scope(() =>
-      readFeatures(noGrad(() => encodeText(parameters, config, batch, prompts))),
-    );
-    fillRows(table, part, r + batch.length, await pending);
+  const sizes = { width: config.text.width, projection: config.projection };
+  const first = startsOf(Array.from(tokens.lengths, (length) => r + length));
+  async function* rows() {
+    for (let from = 0; from < tokens.count; from += rowsAtOnce) {
+      const part = partOf(first, from, Math.min(rowsAtOnce, tokens.count - from), sizes);
+      const order = [...part.first.keys()].slice(0, -1).map((i) => from + i);
+      order.sort((a, b) => tokens.lengths[a]! - tokens.lengths[b]! || a - b);
+      for (let i = 0; i < order.length; i += encodeBatch) {
+        const some = order.slice(i, i + encodeBatch);
+        const batch = pickTexts(tokens, some);
+        const pending = device.scope(() =>
+          readFeatures(noGrad(() => encodeText(parameters, config, batch, prompts))),
+        );
+        const places = some.map((row) => row - from);
+        fillRows(part, places, r + batch.length, await pending);
+      }
+      yield part;
+    }
   }
-  return table;
+  return { ...sizes, first, rows };
 }
 
-/** Encodes the images of these numbers, one a row of the table. */
-export async function encodeImages(
-  encoder: Encoder,
-  source: PixelSource,
-  images: readonly number[],
-): Promise<FeatureTable> {
+/** The images of these numbers, one a row. */
+export function encodeImages(encoder: Encoder, source: PixelSource, images: readonly number[]): TableToMake {
   const { device, parameters, config, prompts } = encoder;
-  const { width, imageSize, patchSize } = config.vision;
+  const { imageSize, patchSize } = config.vision;
+  const sizes = { width: config.vision.width, projection: config.projection };
   const T = (prompts[0]?.shape[0] ?? 0) + 1 + Math.floor(imageSize / patchSize) ** 2;
-  const table = newTable(
-    images.map(() => T),
+  const first = startsOf(images.map(() => T));
+  async function* rows() {
+    const groups: number[][] = [];
+    for (let i = 0; i < images.length; i += encodeBatch) groups.push(images.slice(i, i + encodeBatch));
+    let from = 0;
+    for await (const pixels of source.groups(groups)) {
+      const count = Math.min(encodeBatch, images.length - from);
+      const pending = device.scope(() => {
+        const input = device.tensor([count, 3, imageSize, imageSize], pixels, { name: 'pixels' });
+        return readFeatures(noGrad(() => encodeImage(parameters, config, input, prompts)));
+      });
+      yield await pending;
+      from += count;
+    }
+  }
+  return { ...sizes, first, rows };
+}
+
+/** Makes a table in memory. */
+export async function inMemory({ first, width, projection, rows }: TableToMake): Promise<MemoryTable> {
+  const table = {
+    tokens: new Float32Array(first.at(-1)! * width),
+    embeds: new Float32Array((first.length - 1) * projection),
+    first,
     width,
-    config.projection,
-  );
-  const groups: number[][] = [];
-  for (let i = 0; i < images.length; i += encodeBatch) groups.push(images.slice(i, i + encodeBatch));
-  let next = 0;
-  for await (const pixels of source.groups(groups)) {
-    const group = groups[next]!;
-    const rows = group.map((_, i) => next * encodeBatch + i);
-    next++;
-    const pending = device.scope(() => {
-      const input = device.tensor([group.length, 3, imageSize, imageSize], pixels, { name: 'pixels' });
-      return readFeatures(noGrad(() => encodeImage(parameters, config, input, prompts)));
-    });
-    fillRows(table, rows, T, await pending);
+    projection,
+  };
+  let [token, embed] = [0, 0];
+  for await (const { tokens, embeds } of rows()) {
+    table.tokens.set(tokens, token);
+    table.embeds.set(embeds, embed);
+    token += tokens.length;
+    embed += embeds.length;
   }
   return table;
 }
@@ -99,21 +136,51 @@ export function textRows(device: Device, table: FeatureTable, rows: readonly num
   };
 }
 
+/** The rows as text features on the device, without padding. */
+export function raggedTextRows(device: Device, table: FeatureTable, rows: readonly number[]): RaggedText {
+  const { width, projection } = table;
+  const first = new Int32Array(rows.length + 1);
+  rows.forEach((row, i) => {
+    first[i + 1] = first[i]! + lengthOf(table, row);
+  });
+  const tokens = new Float32Array(first.at(-1)! * width);
+  rows.forEach((row, i) => {
+    copyTokens(table, row, tokens, first[i]! * width);
+  });
+  return {
+    tokens: device.tensor([first.at(-1)!, width], tokens, { name: 'token features' }),
+    first,
+    embeds: device.tensor([rows.length, projection], embedsOf(table, rows), { name: 'embeds' }),
+  };
+}
+
+/** The rows' embeds on the host: [rows, projection]. */
+export function embedsOf({ embeds, projection }: FeatureTable, rows: readonly number[]) {
+  const picked = new Float32Array(rows.length * projection);
+  rows.forEach((row, i) => {
+    picked.set(embeds.subarray(row * projection, (row + 1) * projection), i * projection);
+  });
+  return picked;
+}
+
 /** The rows as image features on the device: tokens [B, T, width], embeds [B, projection]. */
 export function imageRows(device: Device, table: FeatureTable, rows: readonly number[]): Features {
   return pickRows(device, table, rows, lengthOf(table, 0));
 }
 
 /** Each row's mean token, [n, width]. */
-export function meanTokens({ tokens, first, width }: FeatureTable): Float32Array<ArrayBuffer> {
+export function meanTokens(table: FeatureTable): Float32Array<ArrayBuffer> {
+  const { first, width } = table;
   const n = first.length - 1;
   const means = new Float32Array(n * width);
   for (let row = 0; row < n; row++) {
-    const [start, end] = [first[row]!, first[row + 1]!];
+    const length = lengthOf(table, row);
+    const own = new Float32Array(length * width);
+    copyTokens(table, row, own, 0);
     for (let column = 0; column < width; column++) {
       let sum = 0;
-      for (let token = start; token < end; token++) sum += tokens[token * width + column]!;
-      means[row * width + column] = sum / (end - start);
+      for (let token = 0; token < length; token++) sum += own[token * width + column]!;
+      means[row * width + column] = sum / length;
     }
   }
   return means;
@@ -122,15 +189,12 @@ export function meanTokens({ tokens, first, width }: FeatureTable): Float32Array
 function pickRows(device: Device, table: FeatureTable, rows: readonly number[], L: number): Features {
   const { width, projection } = table;
   const tokens = new Float32Array(rows.length * L * width);
-  const embeds = new Float32Array(rows.length * projection);
   rows.forEach((row, b) => {
-    const [start, end] = [table.first[row]!, table.first[row + 1]!];
-    tokens.set(table.tokens.subarray(start * width, end * width), b * L * width);
-    embeds.set(table.embeds.subarray(row * projection, (row + 1) * projection), b * projection);
+    copyTokens(table, row, tokens, b * L * width);
   });
   return {
     tokens: device.tensor([rows.length, L, width], tokens, { name: 'token features' }),
-    embeds: device.tensor([rows.length, projection], embeds, { name: 'embeds' }),
+    embeds: device.tensor([rows.length, projection], embedsOf(table, rows), { name: 'embeds' }),
   };
 }
 
@@ -138,15 +202,38 @@ function lengthOf({ first }: FeatureTable, row: number): number {
   return first[row + 1]! - first[row]!;
 }
 
-function newTable(lengths: readonly number[], width: number, projection: number): FeatureTable {
+/** Copies a row's tokens to place `at`. */
+function copyTokens(
+  { tokens, first, width }: FeatureTable,
+  row: number,
+  into: Float32Array,
+  at: number,
+): void {
+  const [start, end] = [first[row]! * width, first[row + 1]! * width];
+  if (tokens instanceof Float32Array) into.set(tokens.subarray(start, end), at);
+  else tokens.read(start, into.subarray(at, at + end - start));
+}
+
+function startsOf(lengths: readonly number[]): Int32Array<ArrayBuffer> {
   const first = new Int32Array(lengths.length + 1);
   lengths.forEach((length, i) => {
     first[i + 1] = first[i]! + length;
   });
+  return first;
+}
+
+/** An empty table for some of the rows. */
+function partOf(
+  first: Int32Array,
+  from: number,
+  count: number,
+  { width, projection }: { width: number; projection: number },
+): MemoryTable {
+  const own = Int32Array.from(first.subarray(from, from + count + 1), (start) => start - first[from]!);
   return {
-    tokens: new Float32Array(first.at(-1)! * width),
-    embeds: new Float32Array(lengths.length * projection),
-    first,
+    tokens: new Float32Array(own.at(-1)! * width),
+    embeds: new Float32Array(count * projection),
+    first: own,
     width,
     projection,
   };
@@ -162,7 +249,7 @@ async function readFeatures({ tokens, embeds }: Features) {
 
 /** Puts a batch's features, padded to L tokens, in their rows of the table. */
 function fillRows(
-  table: FeatureTable,
+  table: MemoryTable,
   rows: readonly number[],
   L: number,
   { tokens, embeds }: { tokens: Float32Array; embeds: Float32Array },

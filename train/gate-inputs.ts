@@ -5,7 +5,7 @@ import type { Split } from '../data/dataset.ts';
 import { Random } from '../engine/random.ts';
 import type { Tensor } from '../engine/tensor.ts';
 import { gateFeatures } from '../model/gate.ts';
-import { Expert } from './expert-model.ts';
+import { Expert, type FeatureOptions } from './expert-model.ts';
 import { meanTokens } from './features.ts';
 import type { Run } from './run.ts';
 import { firstImage, pickTexts, type Samples } from './samples.ts';
@@ -19,6 +19,8 @@ export interface GateFeatures {
   width: number;
   /** Standardised features [rows, f] on the device. */
   rows(side: GateSide, of: { rows: readonly number[]; images: readonly number[] }): Tensor;
+  /** The same of mentions that are in no split; images are numbers into `from.files`. [samples, f] on the host. */
+  others(samples: Samples, from: FeatureOptions): Promise<Float32Array<ArrayBuffer>>;
 }
 
 /** A matrix on the host. */
@@ -29,51 +31,97 @@ interface Matrix {
 
 const chunk = 256;
 
-/** Computes the features of all texts and images of a run. */
+/** Image features by the images' numbers. */
+interface ImageFeatures extends Matrix {
+  rowOf: ReadonlyMap<number, number>;
+}
+
+type ImageKind = { 'gate-image': 'clip' | 'vgg'; vgg: string };
+
+/**
+ * Computes the features of all texts and images of a run; without those of the entities if `sees` says so, for a gate
+ * that does not look at them or whose shares of them are known.
+ */
 export async function gateInputs(
   run: Run,
-  { 'gate-image': of, vgg }: { 'gate-image': 'clip' | 'vgg'; vgg: string },
+  kind: ImageKind,
+  sees: 'all' | 'mentions' = 'all',
 ): Promise<GateFeatures> {
   const { device, corpus } = run;
-  const image = of === 'vgg' ? await vggTable(run, vgg) : await clipTable(run);
-  const samples: Record<GateSide, Samples> = { ...corpus.mentions, entity: corpus.entities };
-  const texts = {} as Record<GateSide, Matrix>;
-  for (const side of Object.keys(samples) as GateSide[])
-    texts[side] = await meanEmbeddings(run, samples[side]);
-  const width = texts.entity.width + image.width;
-  const gather = (side: GateSide, rows: readonly number[], images: readonly number[]) => {
-    const text = texts[side];
-    const data = new Float32Array(rows.length * width);
-    rows.forEach((row, i) => {
-      data.set(text.data.subarray(row * text.width, (row + 1) * text.width), i * width);
-      const number = images[i]!;
-      const from = number * image.width;
-      data.set(image.data.subarray(from, from + image.width), i * width + text.width);
-    });
-    return data;
+  const { entities, mentions } = corpus;
+  const samples: Partial<Record<GateSide, Samples>> = {
+    ...mentions,
+    ...(sees === 'all' ? { entity: entities } : {}),
   };
+  const used = Object.values(samples).flatMap((of) => of.images.map((_, row) => firstImage(of, row)));
+  // All images where training may draw any of them.
+  const wanted = sees === 'all' ? [...corpus.files.keys()] : [...new Set([0, ...used])];
+  const images = await imageFeatures(run, kind, wanted, run.features);
+  const texts: Partial<Record<GateSide, Matrix>> = {};
+  for (const side of Object.keys(samples) as GateSide[])
+    texts[side] = await meanEmbeddings(run, samples[side]!);
+  const width = texts.train!.width + images.width;
   const statistics = (side: GateSide) => {
-    const rows = [...samples[side].images.keys()];
-    const images = rows.map((row) => firstImage(samples[side], row));
-    return columnStatistics(gather(side, rows, images), width);
+    const of = samples[side];
+    if (!of) return null;
+    const rows = [...of.images.keys()];
+    const taken = rows.map((row) => firstImage(of, row));
+    return columnStatistics(joined(texts[side]!, rows, images, taken), width);
   };
   const [mention, entity] = [statistics('train'), statistics('entity')];
+  const standard = (data: Float32Array<ArrayBuffer>, by: typeof mention) =>
+    data.map((x, i) => (x - by!.mean[i % width]!) / by!.deviation[i % width]!);
   return {
     width,
-    rows(side, { rows, images }) {
-      const { mean, deviation } = side === 'entity' ? entity : mention;
-      const data = gather(side, rows, images).map((x, i) => (x - mean[i % width]!) / deviation[i % width]!);
-      return device.tensor([rows.length, width], data, { name: 'gate features' });
+    rows(side, { rows, images: taken }) {
+      const data = joined(texts[side]!, rows, images, taken);
+      const by = side === 'entity' ? entity : mention;
+      return device.tensor([rows.length, width], standard(data, by), { name: 'gate features' });
+    },
+    async others(of, from) {
+      const rows = [...of.images.keys()];
+      const taken = rows.map((row) => firstImage(of, row));
+      const own = await imageFeatures(run, kind, [...new Set(taken)], from);
+      return standard(joined(await meanEmbeddings(run, of), rows, own, taken), mention);
     },
   };
 }
 
-/** CLIP's mean image token of every image, without prompts: --gate-image clip. */
-async function clipTable(run: Run): Promise<Matrix> {
+/** Rows of the texts' features beside their images': [rows, d_t + d_i]. */
+function joined(
+  text: Matrix,
+  rows: readonly number[],
+  image: ImageFeatures,
+  images: readonly number[],
+): Float32Array<ArrayBuffer> {
+  const width = text.width + image.width;
+  const data = new Float32Array(rows.length * width);
+  rows.forEach((row, i) => {
+    data.set(text.data.subarray(row * text.width, (row + 1) * text.width), i * width);
+    const from = image.rowOf.get(images[i]!)! * image.width;
+    data.set(image.data.subarray(from, from + image.width), i * width + text.width);
+  });
+  return data;
+}
+
+async function imageFeatures(
+  run: Run,
+  { 'gate-image': kind, vgg }: ImageKind,
+  images: readonly number[],
+  from: FeatureOptions,
+): Promise<ImageFeatures> {
+  const rowOf = new Map(images.map((image, row) => [image, row]));
+  if (kind === 'clip') return { ...(await clipTable(run, images, from)), rowOf };
+  const files = images.map((image) => from.files[image]!);
+  const corpus = { ...run.corpus, files };
+  return { ...(await vggTable({ ...run, corpus, features: from }, vgg)), rowOf };
+}
+
+/** CLIP's mean image token of each image, without prompts: --gate-image clip. */
+async function clipTable(run: Run, images: readonly number[], from: FeatureOptions): Promise<Matrix> {
   const shape = { hidden: 1, prompts: { length: 1, depth: 0 } };
   const visual = new Expert(run.device, 'visual', run.clip, shape, new Random(0));
-  const images = [...run.corpus.files.keys()];
-  const { image } = await visual.tables('entity', run.corpus.entities, images, run.features);
+  const { image } = await visual.tables('entity', run.corpus.entities, images, from);
   return { data: meanTokens(image!), width: image!.width };
 }
 

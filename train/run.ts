@@ -4,7 +4,7 @@ import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { readDataset } from '../data/dataset.ts';
+import { type Dataset, readDataset } from '../data/dataset.ts';
 import { clipPreprocessing } from '../data/preprocess.ts';
 import { loadTokenizer } from '../data/tokenizer-files.ts';
 import type { Device } from '../engine/device.ts';
@@ -18,6 +18,7 @@ import { type Corpus, prepareCorpus } from './samples.ts';
 export interface Run {
   device: Device;
   clip: LoadedClip;
+  dataset: Dataset;
   corpus: Corpus;
   features: FeatureOptions;
   /** The data set in one line. */
@@ -45,6 +46,7 @@ export async function openRun(device: Device, options: CommonOptions, trainClip 
   return {
     device,
     clip,
+    dataset,
     corpus,
     // What CLIP becomes in training is no use to another run.
     features: { source, files: corpus.files, cache: trainClip ? '' : options.cache, clipHash },

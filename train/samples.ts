@@ -41,7 +41,7 @@ export function prepareCorpus(dataset: Dataset, tokenizer: Tokenizer, maxLength:
     numbers.set(file, known);
     return known;
   };
-  const tokenize = (texts: string[]) => padded(tokenizer.encodeBatch(texts, maxLength), texts.length);
+  const tokenize = (texts: string[]) => tokenizeTexts(tokenizer, texts, maxLength);
   const { splits } = dataset;
   const samples = (split: Split): Samples => ({
     tokens: tokenize(splits[split].map(mentionText)),
@@ -59,6 +59,11 @@ export function prepareCorpus(dataset: Dataset, tokenizer: Tokenizer, maxLength:
   };
 }
 
+/** Texts as tokens, each cut to `maxLength`. */
+export function tokenizeTexts(tokenizer: Tokenizer, texts: string[], maxLength: number): Tokens {
+  return padded(tokenizer.encodeBatch(texts, maxLength), texts.length);
+}
+
 /** The texts in `rows`, padded as little as may be. */
 export function pickTexts(tokens: Tokens, rows: readonly number[]): TextBatch {
   const longest = Math.max(...rows.map((row) => tokens.lengths[row]!));
@@ -73,9 +78,10 @@ export function pickTexts(tokens: Tokens, rows: readonly number[]): TextBatch {
   return { ids, mask, count: rows.length, length };
 }
 
-/** The numbers of all texts, from short to long. */
-export function byLength({ lengths }: Tokens): number[] {
-  return [...lengths.keys()].sort((a, b) => lengths[a]! - lengths[b]! || a - b);
+/** Some of the samples, as samples of their own. */
+export function pickSamples({ tokens, images }: Samples, rows: readonly number[]): Samples {
+  const lengths = Int32Array.from(rows, (row) => tokens.lengths[row]!);
+  return { tokens: { ...pickTexts(tokens, rows), lengths }, images: rows.map((row) => images[row]!) };
 }
 
 /** The image that evaluation takes of a sample: the first, or number 0 where there is none. */

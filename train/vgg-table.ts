@@ -6,7 +6,7 @@ import type { Device } from '../engine/device.ts';
 import { vgg16, vggFeatures } from '../model/vgg.ts';
 import { loadVgg } from '../weights/vgg.ts';
 import { cachedTable, hashOf } from './feature-cache.ts';
-import type { FeatureTable } from './features.ts';
+import type { MemoryTable } from './features.ts';
 import { UsageError } from './flags.ts';
 import { PixelSource } from './pixels.ts';
 import type { Run } from './run.ts';
@@ -34,7 +34,7 @@ export async function vggTable(
 }
 
 /** A table of one token an image, its fc7; embeds are zeros, since VGG has no common space. */
-async function build(device: Device, file: string, files: readonly (string | null)[]): Promise<FeatureTable> {
+async function build(device: Device, file: string, files: readonly (string | null)[]): Promise<MemoryTable> {
   const { parameters, tensors } = await loadVgg(device, file);
   const source = new PixelSource(files, vggPreprocessing);
   const images = [...files.keys()];

@@ -5,11 +5,14 @@ import { WeightsError } from './errors.ts';
 import type { StoredArray } from './safetensors.ts';
 import { bytesOf, type SafetensorsDtype } from './safetensors-header.ts';
 
-/** A tensor to write. `data` may be a function, so that only one tensor at a time need be in memory. */
+/**
+ * A tensor to write. `data` may be a function, so that only one tensor at a time need be in memory, or one that gives
+ * the elements in parts.
+ */
 export interface TensorToWrite {
   dtype: SafetensorsDtype;
   shape: readonly number[];
-  data: StoredArray | (() => Promise<StoredArray>);
+  data: StoredArray | (() => Promise<StoredArray> | AsyncIterable<StoredArray>);
 }
 
 /**
@@ -37,15 +40,26 @@ async function appendTensor(
   tensor: TensorToWrite,
   append: Append,
 ): Promise<void> {
-  const data = typeof tensor.data === 'function' ? await tensor.data() : tensor.data;
   const bytes = sizeInBytes(tensor);
-  if (data.byteLength !== bytes || data.BYTES_PER_ELEMENT !== bytesOf[tensor.dtype]) {
-    throw new WeightsError(
-      `${path}: tensor '${name}': ${tensor.dtype} [${tensor.shape}] takes ${bytes} bytes, ` +
-        `${data.constructor.name} of ${data.length} has ${data.byteLength}`,
+  const misfit = (found: string) =>
+    new WeightsError(
+      `${path}: tensor '${name}': ${tensor.dtype} [${tensor.shape}] takes ${bytes} bytes, ${found}`,
     );
+  let written = 0;
+  for await (const data of partsOf(tensor.data)) {
+    written += data.byteLength;
+    if (data.BYTES_PER_ELEMENT !== bytesOf[tensor.dtype] || written > bytes) {
+      throw misfit(`${data.constructor.name} of ${data.length} has ${data.byteLength}`);
+    }
+    await append(new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
   }
-  await append(new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
+  if (written < bytes) throw misfit(`its data have ${written}`);
+}
+
+async function* partsOf(data: TensorToWrite['data']): AsyncGenerator<StoredArray> {
+  const found = typeof data === 'function' ? await data() : data;
+  if (Symbol.asyncIterator in found) yield* found;
+  else yield found;
 }
 
 function header(

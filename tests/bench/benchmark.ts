@@ -13,6 +13,8 @@ export interface Benchmark<Operands = unknown> {
   flops: number;
   /** Bytes that one run must read and write at the least. */
   bytes: number;
+  /** Pairs of mentions and entities that one run scores, where it does. */
+  pairs?: number;
   /** Whether this device can run it; every device if left out. */
   runsOn?(device: Device): boolean;
   /** Makes what the runs work on. */

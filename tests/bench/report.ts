@@ -27,6 +27,8 @@ interface Result {
   gflops: number;
   gbs: number;
   share: number;
+  /** Pairs of mentions and entities a second. */
+  pairRate?: number;
   peakBytes?: number;
   peers: Partial<Record<PeerName, { ms: number | null; peakBytes?: number }>>;
 }
@@ -51,6 +53,7 @@ function result({ benchmark, timing, peakBytes, peers }: Measured, ceilings: Cei
   return {
     name,
     ...rounded({ ms, gflops, gbs, share }),
+    ...(benchmark.pairs === undefined ? {} : rounded({ pairRate: (1000 * benchmark.pairs) / ms })),
     ...(peakBytes === undefined ? {} : { peakBytes }),
     peers: Object.fromEntries(theirs),
   };
@@ -89,7 +92,7 @@ function ratio(peer: { ms: number | null } | undefined, ours: number): string {
 }
 
 function remarks({ results }: Report): string[] {
-  const lines = [];
+  const lines = results.flatMap(pairRemark(results));
   const [fused, unfused, block] = ['attention-forward', 'attention-unfused', 'block-train'].map((name) =>
     results.find((result) => result.name === name),
   );
@@ -106,6 +109,18 @@ function remarks({ results }: Report): string[] {
     lines.push(`block-train: peak GPU memory ${[megabytes(block.peakBytes), ...theirs].join(', ')}`);
   }
   return lines;
+}
+
+/** How many pairs a second, and against the training units if those were timed too. */
+function pairRemark(results: readonly Result[]) {
+  return ({ name, ms, pairRate }: Result): string[] => {
+    if (pairRate === undefined) return [];
+    const units = results.find(
+      (other) => other.name === name.replace(/^pairs-/, 'units-') && other.name !== name,
+    );
+    const times = units ? `, ${(units.ms / ms).toFixed(1)}x as fast as ${units.name}` : '';
+    return [`${name}: ${(pairRate / 1e6).toFixed(2)} million pairs a second${times}`];
+  };
 }
 
 function megabytes(bytes: number): string {

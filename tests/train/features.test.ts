@@ -1,12 +1,24 @@
 // Tables of frozen features: what comes out of them is what the encoder makes of the same rows, however they were batched.
 
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { Random } from '../../engine/random.ts';
 import { encodeImage, encodeText, type Features } from '../../model/clip.ts';
 import { initialiseClip } from '../../model/initialise-clip.ts';
 import { Parameters } from '../../model/parameters.ts';
-import { encodeImages, encodeTexts, imageRows, meanTokens, textRows } from '../../train/features.ts';
+import { keptTable } from '../../train/feature-cache.ts';
+import {
+  encodeImages,
+  encodeTexts,
+  imageRows,
+  inMemory,
+  meanTokens,
+  raggedTextRows,
+  textRows,
+} from '../../train/features.ts';
 import { PixelSource } from '../../train/pixels.ts';
 import { pickTexts, type Tokens } from '../../train/samples.ts';
 import { device } from '../support/device.ts';
@@ -49,7 +61,7 @@ for (const how of ['without', 'with'] as const) {
   test(`texts ${how} prompts`, async () => {
     const texts = tokens();
     const own = how === 'with' ? prompts(8) : [];
-    const table = await encodeTexts({ device, parameters, config, prompts: own }, texts);
+    const table = await inMemory(encodeTexts({ device, parameters, config, prompts: own }, texts));
     const rows = [68, 3, 3, 0];
     const found = textRows(device, table, rows);
     // The table pads to a multiple of four tokens with prompts counted, the encoder without.
@@ -84,13 +96,42 @@ for (const how of ['without', 'with'] as const) {
       std: [1, 1, 1],
     } as const;
     const source = new PixelSource([null, '/nowhere/a.jpg'], { ...how8, mean: [0, 0, 0], std: [1, 1, 1] });
-    const table = await encodeImages({ device, parameters, config, prompts: own }, source, [0, 1]);
+    const table = await inMemory(encodeImages({ device, parameters, config, prompts: own }, source, [0, 1]));
     const direct = encodeImage(parameters, config, device.zeros([2, 3, 8, 8]), own);
     await close(imageRows(device, table, [1, 0]), direct);
     assert.equal(source.takeProblems('toy'), ['toy: 1 image file missing, zeros in its place']);
     assert.equal(source.takeProblems('toy'), []);
   });
 }
+
+test('a table that stays in its file gives the same rows as one in memory', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'dsmip-table-'));
+  const encoder = { device, parameters, config, prompts: prompts(8) };
+  let encoded = 0;
+  const make = () => {
+    const table = encodeTexts(encoder, tokens());
+    const rows = () => {
+      encoded++;
+      return table.rows();
+    };
+    return { ...table, rows };
+  };
+  const memory = await inMemory(make());
+  for (const when of ['made', 'found', 'damaged']) {
+    const file = join(folder, 'key.safetensors');
+    if (when === 'damaged') writeFileSync(file, readFileSync(file).subarray(0, 3000));
+    const table = await keptTable(folder, 'key', make(), 100);
+    assert.not.instance(table.tokens, Float32Array);
+    for (const pick of [textRows, raggedTextRows]) {
+      const [a, b] = [pick(device, table, [68, 3, 0]), pick(device, memory, [68, 3, 0])];
+      assert.equal([...(await a.tokens.read())], [...(await b.tokens.read())], when);
+      assert.equal([...(await a.embeds.read())], [...(await b.embeds.read())], when);
+    }
+    assert.equal(meanTokens(table), meanTokens(memory));
+  }
+  assert.is(encoded, 3);
+  rmSync(folder, { recursive: true });
+});
 
 test('the mean token of each row', () => {
   const table = {

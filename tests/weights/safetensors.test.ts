@@ -5,7 +5,7 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { type ByteSource, bytesInMemory } from '../../weights/byte-source.ts';
 import { WeightsError } from '../../weights/errors.ts';
-import { openSafetensors, readSafetensors } from '../../weights/safetensors.ts';
+import { openSafetensors, readSafetensors, type StoredArray } from '../../weights/safetensors.ts';
 import { type TensorToWrite, writeSafetensors } from '../../weights/write-safetensors.ts';
 
 const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'safetensors-'));
@@ -64,7 +64,7 @@ test('what is written is read back, every dtype, with shapes and metadata', asyn
   assert.equal(read.metadata, { format: 'pt', note: 'ä "quoted"' });
   assert.equal([...read.names].sort(), Object.keys(tensors).sort());
   for (const [name, { dtype, shape, data }] of Object.entries(tensors)) {
-    const expected = typeof data === 'function' ? await data() : data;
+    const expected = (typeof data === 'function' ? await data() : data) as StoredArray;
     assert.is(read.info(name).dtype, dtype);
     assert.equal(read.info(name).shape, shape);
     const found = await read.read(name);
@@ -76,6 +76,27 @@ test('what is written is read back, every dtype, with shapes and metadata', asyn
   assert.equal([...(await read.readIntegers('ids'))], [-1, 2 ** 31 - 1]);
   assert.equal([...(await read.readIntegers('flags'))], [0, 1]);
   await read.close();
+});
+
+test('a tensor in parts gives the bytes of one whole; too few or too many elements are refused', async () => {
+  const [whole, parts] = [path.join(folder, 'whole'), path.join(folder, 'parts')];
+  const tensor = (data: TensorToWrite['data']): TensorToWrite => ({ dtype: 'F32', shape: [3], data });
+  async function* some(...sizes: number[]) {
+    let next = 0;
+    for (const size of sizes) yield Float32Array.from({ length: size }, () => next++);
+  }
+  await writeSafetensors(whole, { a: tensor(Float32Array.of(0, 1, 2)) });
+  await writeSafetensors(parts, { a: tensor(() => some(1, 0, 2)) });
+  assert.equal(fs.readFileSync(parts), fs.readFileSync(whole));
+  for (const [sizes, message] of [
+    [[1, 1], /'a': F32 \[3\] takes 12 bytes, its data have 8/],
+    [[2, 2], /'a': F32 \[3\] takes 12 bytes, Float32Array of 2 has 8/],
+  ] as const) {
+    const error = await writeSafetensors(parts, { a: tensor(() => some(...sizes)) }).catch((e: Error) => e);
+    assert.instance(error, WeightsError);
+    assert.match((error as Error).message, message);
+    assert.equal(fs.readFileSync(parts), fs.readFileSync(whole));
+  }
 });
 
 test('the same tensors give the same bytes, with data on a multiple of eight', async () => {

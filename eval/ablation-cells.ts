@@ -1,0 +1,80 @@
+// The cells of the ablations, row by seed, and the commands that fill each. Knows nothing of running them.
+
+import { join } from 'node:path';
+import type { ExpertKind } from '../model/experts.ts';
+import { expertKinds } from '../model/experts.ts';
+import { trainingStages } from './pipeline.ts';
+import type { Stage } from './stages.ts';
+
+/** What can be left out or changed; the first is DSMIP itself with its single experts. */
+export const ablationRows = ['full', 'no-prompts', 'finetune', 'low-resource'] as const;
+export type AblationRow = (typeof ablationRows)[number];
+
+export interface AblationOptions {
+  /** Folder of all cells. */
+  run: string;
+  rows: readonly AblationRow[];
+  seeds: readonly number[];
+  split: string;
+  /** The gate's. */
+  experts: readonly ExpertKind[];
+  /** Part of the training mentions that the row 'low-resource' has. */
+  fraction: number;
+  /** Flags of the commands, as in eval/pipeline.ts. */
+  all: readonly string[];
+  compute: readonly string[];
+  training: readonly string[];
+  gate: readonly string[];
+}
+
+export interface Cell {
+  /** 'full/seed-1': its folder below the run's, and its name. */
+  name: string;
+  stages: Stage[];
+  /** Experts that another cell has trained just as this one would. */
+  shared: { from: string; experts: readonly ExpertKind[] } | null;
+}
+
+/** The cells in the order to run them. `isFinished` tells of cells that earlier runs filled. */
+export function cellsOf(options: AblationOptions, isFinished: (name: string) => boolean): Cell[] {
+  const { rows, seeds } = options;
+  const ordered = ablationRows.filter((row) => rows.includes(row));
+  return ordered.flatMap((row) =>
+    seeds.map((seed) => {
+      const full = cellName('full', seed);
+      return cellOf(options, row, seed, rows.includes('full') || isFinished(full) ? full : null);
+    }),
+  );
+}
+
+export function cellName(row: AblationRow, seed: number): string {
+  return `${row}/seed-${seed}`;
+}
+
+/** `full`: the cell whose experts can be had, or null. */
+function cellOf(options: AblationOptions, row: AblationRow, seed: number, full: string | null): Cell {
+  const { split, all, compute, gate, training, fraction } = options;
+  const name = cellName(row, seed);
+  const trained = { full: expertKinds, 'low-resource': options.experts, finetune: ['multimodal'] as const };
+  const unchanged = options.experts.filter((kind) => kind !== 'multimodal');
+  const isShared = row === 'no-prompts' && full !== null;
+  const own = isShared ? (['multimodal'] as const) : options.experts;
+  const multimodal = { 'no-prompts': ['--no-prompts'], finetune: ['--finetune-encoder'] };
+  const stages = trainingStages({
+    run: join(options.run, name),
+    experts: row === 'no-prompts' ? own : trained[row],
+    hasGate: row !== 'finetune',
+    split,
+    all,
+    compute,
+    training: [
+      '--seed',
+      `${seed}`,
+      ...training,
+      ...(row === 'low-resource' ? ['--train-fraction', `${fraction}`] : []),
+    ],
+    expert: row === 'no-prompts' || row === 'finetune' ? { multimodal: multimodal[row] } : {},
+    gate,
+  });
+  return { name, stages, shared: isShared ? { from: full, experts: unchanged } : null };
+}

@@ -1,0 +1,42 @@
+// What of a run answers when one answer is wanted, and its entities.
+
+import type { Dsmip } from '../train/dsmip-model.ts';
+import type { Expert } from '../train/expert-model.ts';
+import type { Run } from '../train/run.ts';
+import { gateShares } from './dsmip-split.ts';
+import { type EntitySource, type RowTables, tableEntities } from './sources.ts';
+import { entityTables, lastingFeatures, withoutImage } from './split.ts';
+import { expertAlone, type System } from './systems.ts';
+import { loadTrained } from './trained.ts';
+
+/** DSMIP with its experts, or one expert. */
+export interface Answering {
+  experts: readonly Expert[];
+  dsmip: Dsmip | null;
+  system: System;
+}
+
+/** Loads DSMIP where the run has a gate, else its multimodal, text or visual expert, the first that there is. */
+export async function answering(
+  run: Run,
+  folder: string,
+  sees: 'all' | 'mentions' = 'all',
+): Promise<Answering> {
+  const { experts, dsmip } = await loadTrained(run, folder, sees);
+  if (dsmip) {
+    const system = { name: 'dsmip', calibration: await dsmip.calibration() };
+    return { experts: dsmip.experts, dsmip, system };
+  }
+  const [best] = (['multimodal', 'text', 'visual'] as const).flatMap(
+    (kind) => experts.find((expert) => expert.kind === kind) ?? [],
+  );
+  return { experts: [best!], dsmip: null, system: expertAlone(best!.kind, 0, 1) };
+}
+
+/** All entities, encoded or from the cache of features. */
+export async function encodedEntities(run: Run, { experts, dsmip }: Answering): Promise<EntitySource> {
+  const tables: RowTables[] = [];
+  for (const expert of experts) tables.push(await entityTables(run, expert, lastingFeatures(run, expert)));
+  const gate = dsmip && (await gateShares(run, dsmip, 'test', 'entity'));
+  return tableEntities(experts, tables, withoutImage(run.corpus.entities.images), gate);
+}

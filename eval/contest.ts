@@ -1,0 +1,115 @@
+// A contest: systems that score with the same experts, so that one pass through the knowledge base serves them all. The
+// experts as stage 1 left them make one, DSMIP, whose scoring units stage 2 trained on, another.
+
+import type { Split } from '../data/dataset.ts';
+import type { ExpertKind } from '../model/experts.ts';
+import type { Dsmip } from '../train/dsmip-model.ts';
+import type { Expert } from '../train/expert-model.ts';
+import type { Run } from '../train/run.ts';
+import type { Answering } from './answering.ts';
+import { gateShares } from './dsmip-split.ts';
+import type { ScoringPass } from './scoring-pass.ts';
+import { type EntitySource, type RowTables, tableMentions } from './sources.ts';
+import { lastingFeatures, mentionTables, type SplitTables, splitSources, splitTables } from './split.ts';
+import { expertAlone, meanOf } from './systems.ts';
+
+export interface Contest {
+  name: 'experts' | 'dsmip';
+  pass: ScoringPass;
+  dsmip: Dsmip | null;
+}
+
+/** A split's features by expert: stage 2 leaves encoders and prompts as they are, so both contests share them. */
+export async function splitFeatures(
+  run: Run,
+  experts: readonly Expert[],
+  split: Split,
+): Promise<Map<ExpertKind, SplitTables>> {
+  const tables = new Map<ExpertKind, SplitTables>();
+  for (const expert of experts) {
+    tables.set(expert.kind, await splitTables(run, expert, split, lastingFeatures(run, expert)));
+  }
+  return tables;
+}
+
+/** Each expert alone and, if `averaged` names some, their plain mean. */
+export function expertContest(
+  run: Run,
+  experts: readonly Expert[],
+  split: Split,
+  tables: ReadonlyMap<ExpertKind, SplitTables>,
+  averaged: readonly ExpertKind[],
+): Contest {
+  const kinds = experts.map(({ kind }) => kind);
+  const alone = kinds.map((kind, i) => expertAlone(kind, i, kinds.length));
+  const mean =
+    averaged.length > 0
+      ? [
+          meanOf(
+            'mean',
+            kinds.map((kind) => averaged.includes(kind)),
+          ),
+        ]
+      : [];
+  const sources = splitSources(run, experts, split, tablesOf(experts, tables));
+  const golds = run.corpus.answers[split];
+  return {
+    name: 'experts',
+    pass: { device: run.device, kinds, ...sources, systems: [...alone, ...mean], golds },
+    dsmip: null,
+  };
+}
+
+export async function dsmipContest(
+  run: Run,
+  dsmip: Dsmip,
+  split: Split,
+  tables: ReadonlyMap<ExpertKind, SplitTables>,
+): Promise<Contest> {
+  const { experts } = dsmip;
+  const shares = {
+    mention: await gateShares(run, dsmip, split, 'mention'),
+    entity: await gateShares(run, dsmip, split, 'entity'),
+  };
+  return {
+    name: 'dsmip',
+    pass: {
+      device: run.device,
+      kinds: experts.map(({ kind }) => kind),
+      ...splitSources(run, experts, split, tablesOf(experts, tables), shares),
+      systems: [{ name: 'dsmip', calibration: await dsmip.calibration() }],
+      golds: run.corpus.answers[split],
+    },
+    dsmip,
+  };
+}
+
+/** What answers alone, on entities from the run's index. */
+export async function indexContest(
+  run: Run,
+  { experts, dsmip, system }: Answering,
+  split: Split,
+  entities: EntitySource,
+): Promise<Contest> {
+  const { tokens } = run.corpus.mentions[split];
+  const tables: RowTables[] = [];
+  for (const expert of experts)
+    tables.push(await mentionTables(run, expert, split, lastingFeatures(run, expert)));
+  const gate = dsmip && (await gateShares(run, dsmip, split, 'mention'));
+  return {
+    name: dsmip ? 'dsmip' : 'experts',
+    pass: {
+      device: run.device,
+      kinds: experts.map(({ kind }) => kind),
+      mentions: tableMentions(experts, tables, tokens.lengths, gate),
+      entities,
+      systems: [system],
+      golds: run.corpus.answers[split],
+    },
+    dsmip,
+  };
+}
+
+function tablesOf(experts: readonly Expert[], tables: ReadonlyMap<ExpertKind, SplitTables>) {
+  return experts.map(({ kind }) => tables.get(kind)!);
+}

@@ -1,0 +1,265 @@
+// Entities of a scoring pass from a run's index: parts of shards are read where they lie, as they are needed.
+
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { readText } from '../data/read-text.ts';
+import type { Device } from '../engine/device.ts';
+import { unpackHalves } from '../engine/ops/half.ts';
+import type { Tensor } from '../engine/tensor.ts';
+import { entityOperands } from '../model/expert-vectors.ts';
+import type { ExpertKind } from '../model/experts.ts';
+import type { Run } from '../train/run.ts';
+import { WeightsError } from '../weights/errors.ts';
+import { openSafetensors, type Safetensors } from '../weights/safetensors.ts';
+import type { Answering } from './answering.ts';
+import type { GateShares } from './gate-shares.ts';
+import { belongsTo, indexFolder } from './index-belongs.ts';
+import { columnsOf, type IndexHead, indexVersion, restored, type StoredVectors } from './index-format.ts';
+import { type EntitySource, globalExpert } from './sources.ts';
+import { withoutImage } from './split.ts';
+
+export interface IndexSource extends EntitySource {
+  head: IndexHead;
+  close(): Promise<void>;
+}
+
+export function hasIndex(run: string): boolean {
+  return existsSync(join(indexFolder(run), 'index.json'));
+}
+
+/** Opens RUN/index. Throws WeightsError, one line, for an index that is missing, damaged or made of something else. */
+export async function openIndex(run: Run, folder: string, chosen: Answering): Promise<IndexSource> {
+  const path = join(indexFolder(folder), 'index.json');
+  if (!existsSync(path)) throw new WeightsError(`${path}: no such file; node eval/index.ts makes an index`);
+  const head = parseHead(path, await readText(path));
+  if (head.belongs !== (await belongsTo(run, folder, chosen))) {
+    throw new WeightsError(
+      `${path}: belongs to other weights, settings or data than the run has now; build it again: node eval/index.ts`,
+    );
+  }
+  const shards: Shard[] = [];
+  try {
+    for (const shard of head.shards)
+      shards.push(await openShard(join(indexFolder(folder), shard.file), head, shard, chosen));
+    const gate = await gateOf(head, shards);
+    return sourceOf(run, head, shards, chosen, gate);
+  } catch (error) {
+    for (const { file } of shards) await file.close();
+    throw error;
+  }
+}
+
+interface Shard {
+  file: Safetensors;
+  first: number;
+  count: number;
+  /** By expert where each entity's queries begin. */
+  starts: Map<ExpertKind, Int32Array<ArrayBuffer>>;
+}
+
+function parseHead(path: string, text: string): IndexHead {
+  let head: Partial<IndexHead> | null = null;
+  try {
+    head = JSON.parse(text) as Partial<IndexHead>;
+  } catch {
+    // Said below.
+  }
+  const isHead =
+    head?.version === indexVersion &&
+    typeof head.belongs === 'string' &&
+    Number.isSafeInteger(head.entities) &&
+    (head.dtype === 'float16' || head.dtype === 'float32') &&
+    Array.isArray(head.experts) &&
+    Array.isArray(head.shards) &&
+    coversAll(head.shards, head.entities!);
+  if (!isHead) throw new WeightsError(`${path}: expected the head of an index of version ${indexVersion}`);
+  return head as IndexHead;
+}
+
+/** Whether the shards follow each other, all but the last of one size, up to the last entity. */
+function coversAll(shards: IndexHead['shards'], entities: number): boolean {
+  const size = shards[0]?.count ?? 0;
+  return (
+    shards.length === Math.ceil(entities / size) &&
+    shards.every(({ first, count }, i) => first === i * size && count === Math.min(size, entities - first))
+  );
+}
+
+/** Opens a shard and holds its tensors' shapes against what the head says. */
+async function openShard(
+  path: string,
+  { belongs, dtype }: IndexHead,
+  { first, count }: IndexHead['shards'][number],
+  { experts, dsmip }: Answering,
+): Promise<Shard> {
+  const file = await openSafetensors(path);
+  try {
+    const { metadata } = file;
+    if (
+      metadata['belongs'] !== belongs ||
+      metadata['first'] !== `${first}` ||
+      metadata['count'] !== `${count}`
+    )
+      throw new WeightsError(`${path}: is not the shard that index.json means`);
+    const expect = (name: string, type: string, shape: readonly (number | null)[]) => {
+      const found = file.info(name);
+      const fits =
+        found.dtype === type &&
+        found.shape.length === shape.length &&
+        shape.every((n, i) => n === null || n === found.shape[i]);
+      if (fits) return;
+      const wanted = `${type} [${shape.map((n) => n ?? '.')}]`;
+      throw new WeightsError(
+        `${path}: tensor '${name}': expected ${wanted}, found ${found.dtype} [${found.shape}]`,
+      );
+    };
+    const starts: Shard['starts'] = new Map();
+    const stored = dtype === 'float16' ? 'F16' : 'F32';
+    for (const { kind, config } of experts) {
+      const { hidden: h, clip } = config;
+      const { cls, vision, crossModal, bias, visionScalars } = columnsOf(kind, h);
+      expect(`${kind}.rows`, stored, [count, cls + vision + crossModal]);
+      expect(`${kind}.scalars`, 'F32', [count, bias + visionScalars]);
+      if (cls === 0) continue;
+      expect(`${kind}.global`, stored, [count, clip.projection]);
+      expect(`${kind}.queries`, stored, [null, h]);
+      expect(`${kind}.first`, 'I32', [count + 1]);
+      starts.set(kind, checkedStarts(path, kind, await file.readIntegers(`${kind}.first`), file));
+    }
+    if (dsmip?.by === 'pair') expect('gate', 'F32', [count, experts.length]);
+    return { file, first, count, starts };
+  } catch (error) {
+    await file.close();
+    throw error;
+  }
+}
+
+function checkedStarts(path: string, kind: ExpertKind, starts: Int32Array<ArrayBuffer>, file: Safetensors) {
+  const [rows] = file.info(`${kind}.queries`).shape;
+  const isRising = starts.every((start, i) => start > (i === 0 ? -1 : starts[i - 1]!));
+  if (starts[0] !== 0 || starts.at(-1) !== rows || !isRising) {
+    throw new WeightsError(`${path}: tensor '${kind}.first': expected rising numbers from 0 to ${rows}`);
+  }
+  return starts;
+}
+
+async function gateOf({ entities, gate }: IndexHead, shards: readonly Shard[]): Promise<GateShares | null> {
+  if (!gate) return null;
+  const { experts, shared } = gate;
+  if (shared) return { experts, values: Float32Array.from(shared), isShared: true };
+  const values = new Float32Array(entities * experts);
+  for (const { file, first } of shards) values.set(await file.readFloats('gate'), first * experts);
+  return { experts, values, isShared: false };
+}
+
+function sourceOf(
+  { device, corpus }: Run,
+  head: IndexHead,
+  shards: readonly Shard[],
+  { experts }: Answering,
+  gate: GateShares | null,
+): IndexSource {
+  const isHalf = head.dtype === 'float16';
+  return {
+    head,
+    count: head.entities,
+    gate,
+    imageless: withoutImage(corpus.entities.images),
+    async load(rows, asked) {
+      const spans = spansOf(shards, rows);
+      const made = await Promise.all(
+        experts.map(({ kind, config }, i) =>
+          asked[i] ? readExpert(kind, config.hidden, spans, isHalf) : null,
+        ),
+      );
+      return () => made.map((make) => make && entityOperands(make(device)));
+    },
+    async loadGlobals(rows) {
+      const { kind } = experts[globalExpert(experts.map(({ kind }) => kind))]!;
+      const read = await readRows(`${kind}.global`, spansOf(shards, rows), isHalf);
+      return () => read(device);
+    },
+    async close() {
+      for (const { file } of shards) await file.close();
+    },
+  };
+}
+
+/** Consecutive entities of a shard, counted in it. */
+interface Span {
+  shard: Shard;
+  first: number;
+  count: number;
+}
+
+function spansOf(shards: readonly Shard[], rows: readonly number[]): Span[] {
+  const spans: Span[] = [];
+  const size = shards[0]!.count;
+  for (const row of rows) {
+    const shard = shards[Math.floor(row / size)]!;
+    const last = spans.at(-1);
+    const place = row - shard.first;
+    if (last?.shard === shard && last.first + last.count === place) last.count++;
+    else spans.push({ shard, first: place, count: 1 });
+  }
+  return spans;
+}
+
+type Make<T> = (device: Device) => T;
+
+async function readExpert(kind: ExpertKind, h: number, spans: readonly Span[], isHalf: boolean) {
+  const hasText = kind !== 'visual';
+  const [rows, scalars, global, queries] = await Promise.all([
+    readRows(`${kind}.rows`, spans, isHalf),
+    readRows(`${kind}.scalars`, spans, false),
+    hasText ? readRows(`${kind}.global`, spans, isHalf) : null,
+    hasText
+      ? readRows(
+          `${kind}.queries`,
+          spans.map(({ shard, first, count }) => {
+            const starts = shard.starts.get(kind)!;
+            return { shard, first: starts[first]!, count: starts[first + count]! - starts[first]! };
+          }),
+          isHalf,
+        )
+      : null,
+  ]);
+  const first = hasText ? startsOf(kind, spans) : new Int32Array(0);
+  return (device: Device) => {
+    const form: StoredVectors = {
+      rows: rows(device),
+      scalars: scalars(device),
+      ...(global && queries ? { global: global(device), queries: queries(device) } : {}),
+    };
+    return restored(kind, h, form, first);
+  };
+}
+
+function startsOf(kind: ExpertKind, spans: readonly Span[]): Int32Array<ArrayBuffer> {
+  const first = [0];
+  for (const { shard, first: from, count } of spans) {
+    const starts = shard.starts.get(kind)!;
+    for (let i = from; i < from + count; i++) first.push(first.at(-1)! + starts[i + 1]! - starts[i]!);
+  }
+  return Int32Array.from(first);
+}
+
+/** Reads rows of a matrix of the shards; what comes back puts them on a device: [rows, width] f32. */
+async function readRows(name: string, spans: readonly Span[], isHalf: boolean): Promise<Make<Tensor>> {
+  const [, width] = spans[0]!.shard.file.info(name).shape as [number, number];
+  const n = spans.reduce((sum, { count }) => sum + count, 0);
+  // Halves go to the device two a word.
+  const data = isHalf ? new Uint16Array(2 * Math.ceil((n * width) / 2)) : new Float32Array(n * width);
+  let at = 0;
+  await Promise.all(
+    spans.map(async ({ shard, first, count }) => {
+      const to = at;
+      at += count * width;
+      data.set((await shard.file.read(name, first * width, count * width)) as typeof data, to);
+    }),
+  );
+  return (device) =>
+    data instanceof Uint16Array
+      ? unpackHalves(device.tensor([data.length / 2], new Uint32Array(data.buffer), { name }), [n, width])
+      : device.tensor([n, width], data, { name });
+}

@@ -1,0 +1,53 @@
+// Builds the entity index of a run, RUN/index: what scoring needs of each entity, so that linking and evaluation need not
+// encode the knowledge base again.   node eval/index.ts --run runs/default [--dtype float32] [--help]
+// A build that was interrupted goes on where it was.
+
+import { openDevice } from '../engine/device.ts';
+import { profileTable } from '../engine/profiler.ts';
+import { isBadInput } from '../train/bad-input.ts';
+import { complain, count, oneOf, parseFlags } from '../train/flags.ts';
+import { presetOf } from '../train/presets.ts';
+import { openRun } from '../train/run.ts';
+import { type CommonOptions, commonFlags } from '../train/run-flags.ts';
+import { answering } from './answering.ts';
+import { indexFolder } from './index-belongs.ts';
+import { buildIndex } from './index-builder.ts';
+import type { IndexDtype } from './index-format.ts';
+import { partProgress } from './part-progress.ts';
+
+try {
+  const args = process.argv.slice(2);
+  const { name, preset } = presetOf(args);
+  const flags = {
+    ...commonFlags(name, preset),
+    dtype: oneOf(['float16', 'float32'], 'float16' as IndexDtype, 'how vectors are stored'),
+    shard: count(4096, 'entities a file', 1),
+  };
+  const options = parseFlags('usage: node eval/index.ts [flags]', flags, args);
+  if (options) await main(options);
+} catch (error) {
+  complain(error, isBadInput);
+}
+
+async function main(options: CommonOptions & { dtype: IndexDtype; shard: number }): Promise<void> {
+  const device = await openDevice({ profile: options.profile });
+  const run = await openRun(device, options);
+  console.log(`${device.description}\n${run.description}`);
+  const chosen = await answering(run, options.run);
+  const start = performance.now();
+  const { dtype, shard } = options;
+  const { head, kept } = await buildIndex(run, options.run, chosen, {
+    dtype,
+    shard,
+    progress: partProgress('indexing'),
+  });
+  for (const line of run.features.source.takeProblems(options.data)) console.error(line);
+  if (options.profile) console.log(profileTable(await device.profile()));
+  const seconds = ((performance.now() - start) / 1000).toFixed(1);
+  console.log(
+    `wrote ${indexFolder(options.run)}: ${head.entities} entities, experts ${head.experts.join(', ')}, ${dtype}, ` +
+      `${head.bytesPerEntity} bytes an entity, ${seconds} s` +
+      (kept > 0 ? `; ${kept} of ${head.shards.length} shards were there already` : ''),
+  );
+  device.destroy();
+}

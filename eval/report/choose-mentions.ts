@@ -1,0 +1,41 @@
+// Which mentions a report shows: by a fixed rule, so that nobody picks the nice ones.
+
+/** The rule in words, for the reader. */
+export const ruleInWords =
+  'Half of the mentions shown have an image and half have none, as far as there are enough of each. In ' +
+  'each half, right and wrong first choices stand in the proportion that they have among all mentions of ' +
+  'that kind, and are taken at even distances in the order of the data set.';
+
+/** What the rule looks at. */
+export interface Candidate {
+  hasImage: boolean;
+  isRight: boolean;
+}
+
+/** Numbers of `count` of the candidates (of all, if there are fewer), in their order, by the rule. */
+export function chooseMentions(candidates: readonly Candidate[], count: number): number[] {
+  const numbers = candidates.map((_, i) => i);
+  const withImage = numbers.filter((i) => candidates[i]!.hasImage);
+  const without = numbers.filter((i) => !candidates[i]!.hasImage);
+  const total = Math.min(count, numbers.length);
+  const half = Math.ceil(total / 2);
+  const share = Math.min(withImage.length, Math.max(half, total - without.length));
+  const chosen = [
+    ...proportional(withImage, share, candidates),
+    ...proportional(without, total - share, candidates),
+  ];
+  return chosen.sort((a, b) => a - b);
+}
+
+/** `count` of the numbers, right and wrong in their proportion. */
+function proportional(numbers: readonly number[], count: number, candidates: readonly Candidate[]): number[] {
+  const right = numbers.filter((i) => candidates[i]!.isRight);
+  const wrong = numbers.filter((i) => !candidates[i]!.isRight);
+  const failures = numbers.length === 0 ? 0 : Math.round((count * wrong.length) / numbers.length);
+  return [...evenlySpaced(right, count - failures), ...evenlySpaced(wrong, failures)];
+}
+
+/** The middles of `count` equal parts of the list. */
+function evenlySpaced(list: readonly number[], count: number): number[] {
+  return Array.from({ length: count }, (_, i) => list[Math.floor(((i + 0.5) * list.length) / count)]!);
+}

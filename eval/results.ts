@@ -1,0 +1,104 @@
+// RUN/metrics.json, which eval/evaluate.ts writes: its form, a reader that checks it, and the table made of
+// it.
+
+import { readText } from '../data/read-text.ts';
+import { type PaperFigures, table1 } from './paper.ts';
+import type { Metrics } from './rank.ts';
+import { textTable } from './text-table.ts';
+
+/** Percent of pairs by the expert that the gate picked for them. */
+export type Picked = Readonly<Record<string, number>>;
+
+/** How one evaluation came out. `systems` has what the run had: experts, their plain mean, DSMIP. */
+export interface Results {
+  split: string;
+  mentions: number;
+  entities: number;
+  systems: Readonly<Record<string, Metrics>>;
+  gate: {
+    by: string;
+    experts: readonly string[];
+    picked: { overall: Picked; mentionWithoutImage: Picked; entityWithoutImage: Picked };
+  } | null;
+  /** Trained numbers by expert, and of the gate. */
+  parameters: Readonly<Record<string, number>>;
+  /** Of evaluation, by system. */
+  seconds: Readonly<Record<string, number>>;
+  device: string;
+}
+
+/** Systems in the order of tables, with what a reader calls them. */
+export const systemTitles: Readonly<Record<string, string>> = {
+  text: 'text expert',
+  visual: 'visual expert',
+  multimodal: 'multimodal expert',
+  mean: 'plain mean',
+  dsmip: 'DSMIP',
+};
+
+/** Metrics in the order of tables: name, heading. */
+export const metricColumns = [
+  ['hits@1', 'H@1'],
+  ['hits@3', 'H@3'],
+  ['hits@5', 'H@5'],
+  ['hits@10', 'H@10'],
+  ['hits@20', 'H@20'],
+  ['mrr', 'MRR'],
+  ['mr', 'MR'],
+] as const satisfies readonly (readonly [keyof Metrics, string])[];
+
+/** The known systems that the results have, in the order of tables. */
+export function systemsOf({ systems }: Pick<Results, 'systems'>): string[] {
+  return Object.keys(systemTitles).filter((name) => systems[name] !== undefined);
+}
+
+/** Reads metrics.json. Throws one line, `FILE: field: what was expected`. */
+export async function readResults(path: string): Promise<Results> {
+  const text = await readText(path);
+  let found: Results;
+  try {
+    found = JSON.parse(text) as Results;
+  } catch (error) {
+    throw new Error(`${path}: not valid JSON (cut off or damaged): ${(error as Error).message}`);
+  }
+  const expect = (holds: boolean, field: string, what: string) => {
+    if (!holds) throw new Error(`${path}: ${field}: expected ${what}`);
+  };
+  expect(isRecord(found), 'content', 'an object');
+  for (const field of ['mentions', 'entities'] as const) {
+    expect(Number.isSafeInteger(found[field]), field, 'an integer');
+  }
+  expect(typeof found.split === 'string', 'split', 'a string');
+  expect(isRecord(found.systems), 'systems', 'an object');
+  for (const name of systemsOf(found)) {
+    for (const [metric] of metricColumns) {
+      const value = (found.systems[name] as Partial<Metrics>)[metric];
+      expect(typeof value === 'number', `systems: ${name}: ${metric}`, 'a number');
+    }
+  }
+  const { gate } = found;
+  const parts = ['overall', 'mentionWithoutImage', 'entityWithoutImage'] as const;
+  const isGate = (value: typeof gate) =>
+    isRecord(value) && Array.isArray(value.experts) && parts.every((part) => isRecord(value.picked?.[part]));
+  expect((gate ?? null) === null || isGate(gate), 'gate', 'what it picked overall and without images');
+  const [parameters, seconds] = [found.parameters ?? {}, found.seconds ?? {}];
+  return { ...found, gate: gate ?? null, parameters, seconds, device: String(found.device ?? 'unknown') };
+}
+
+/** The results and, below them, the paper's on its three data sets, as lines of a table for a terminal. */
+export function resultTable(results: Results): string[] {
+  const header = ['', ...metricColumns.map(([, title]) => title)];
+  const ours = systemsOf(results).map((name) => [systemTitles[name]!, ...cells(results.systems[name]!)]);
+  const theirs = Object.entries(table1).map(([data, { DSMIP }]) => [`  on ${data}`, ...cells(DSMIP)]);
+  const paper = ["the paper's DSMIP, on other data:", ...metricColumns.map(() => '')];
+  return textTable([header, ...ours, paper, ...theirs]);
+}
+
+/** The metrics as text, in the order of `metricColumns`; a dash for what is not known. */
+export function cells(metrics: Partial<Metrics> | PaperFigures): string[] {
+  return metricColumns.map(([name]) => (metrics as Partial<Metrics>)[name]?.toFixed(2) ?? '-');
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}

@@ -1,0 +1,32 @@
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+import { chooseMentions } from '../../eval/report/choose-mentions.ts';
+
+/** Every third is without an image; of those with one a quarter are wrong, of the others a half. */
+const many = Array.from({ length: 240 }, (_, i) => ({
+  hasImage: i % 3 !== 0,
+  isRight: i % 3 !== 0 ? i % 4 !== 0 : i % 2 !== 0,
+}));
+
+test('half with an image, failures in their proportion, spread over the whole, in order', () => {
+  const chosen = chooseMentions(many, 20);
+  assert.equal(
+    chosen,
+    [...new Set(chosen)].sort((a, b) => a - b),
+  );
+  const count = (hasImage: boolean, isRight: boolean) =>
+    chosen.filter((i) => many[i]!.hasImage === hasImage && many[i]!.isRight === isRight).length;
+  assert.equal([count(true, true), count(true, false)], [7, 3]);
+  assert.equal([count(false, true), count(false, false)], [5, 5]);
+  for (const part of [0, 80, 160]) assert.ok(chosen.filter((i) => i >= part && i < part + 80).length >= 5);
+});
+
+test('too few of one kind are made up for by the other; too few at all are all shown', () => {
+  const few = many.map(({ isRight }, i) => ({ hasImage: i < 3, isRight }));
+  assert.is(chooseMentions(few, 20).filter((i) => i < 3).length, 3);
+  assert.is(chooseMentions(few, 20).length, 20);
+  assert.equal(chooseMentions(many.slice(0, 7), 20), [0, 1, 2, 3, 4, 5, 6]);
+  assert.equal(chooseMentions([], 20), []);
+});
+
+test.run();

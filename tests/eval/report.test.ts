@@ -1,0 +1,190 @@
+// The report of a run: everything in one file, whatever the run has, and nothing of the data taken for HTML.
+
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { parseHTML } from 'linkedom';
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+import { complaint, makeToy, removeToy, script } from '../support/toy-run.ts';
+
+const toy = await makeToy();
+const run = join(toy.folder, 'run');
+const nasty = `<img src="http://example.org/x.png" onerror='alert(1)'> & more`;
+
+type Json = Record<string, unknown>;
+const readJson = (file: string) => JSON.parse(readFileSync(join(toy.data, file), 'utf8')) as Json[];
+const entities = readJson('kb_entity.json');
+entities[3]!['entity_name'] = nasty;
+writeFileSync(join(toy.data, 'kb_entity.json'), JSON.stringify(entities));
+const mentions = readJson('toy_train.json');
+for (const mention of mentions) mention['sentence'] = `a mouse, a dormouse and ${nasty}`;
+mentions[0]!['mentions'] = nasty;
+writeFileSync(join(toy.data, 'toy_train.json'), JSON.stringify(mentions));
+
+/** Mention i's answer has rank 1 + i % 8; its first five are the entities from 0 on, with the answer in its place. */
+const predictions = mentions.map((mention, i) => {
+  const rank = 1 + (i % 8);
+  const others = entities.filter(({ qid }) => qid !== mention['answer']).slice(0, 5);
+  others.splice(rank - 1, 0, entities.find(({ qid }) => qid === mention['answer'])!);
+  const top = others.slice(0, 5).map(({ qid, entity_name }, place) => {
+    return { qid, name: entity_name, score: 5 - place, expert: place % 2 ? 'text' : 'multimodal' };
+  });
+  const ranks = { text: rank, multimodal: Math.max(1, rank - 1), mean: rank, dsmip: rank };
+  const { mentions: word, answer, id } = mention;
+  return { mention: i, id, word, answer, rank, ranks, expert: 'text', top };
+});
+const metrics = {
+  'hits@1': 12.5,
+  'hits@3': 37.5,
+  'hits@5': 62.5,
+  'hits@10': 100,
+  'hits@20': 100,
+  mrr: 33,
+  mr: 4.5,
+};
+const picked = { text: 75, multimodal: 25 };
+const results = {
+  split: 'train',
+  mentions: 40,
+  entities: 16,
+  systems: { text: metrics, multimodal: metrics, mean: metrics, dsmip: metrics },
+  gate: {
+    by: 'pair',
+    experts: ['text', 'multimodal'],
+    picked: { overall: picked, mentionWithoutImage: picked, entityWithoutImage: {} },
+  },
+  parameters: { text: 1234567 },
+  seconds: {},
+  device: nasty,
+};
+const course = [
+  { step: 1, epoch: 1, loss: 2.5 },
+  { step: 2, epoch: 1, loss: 1.5 },
+  { step: 2, epoch: 1, dev: metrics },
+];
+const lines = (values: readonly object[]) => values.map((value) => `${JSON.stringify(value)}\n`).join('');
+
+function write(parts: readonly ('course' | 'metrics' | 'predictions')[]): void {
+  rmSync(run, { recursive: true, force: true });
+  mkdirSync(join(run, 'text'), { recursive: true });
+  if (parts.includes('course')) writeFileSync(join(run, 'text', 'metrics.jsonl'), lines(course));
+  if (parts.includes('metrics')) writeFileSync(join(run, 'metrics.json'), JSON.stringify(results));
+  if (parts.includes('predictions')) writeFileSync(join(run, 'predictions.jsonl'), lines(predictions));
+}
+const report = () => script('eval/report.ts', ['--data', toy.data, '--run', run]);
+const page = () => readFileSync(join(run, 'report.html'), 'utf8');
+
+test('a whole run gives a page with table, charts and twenty mentions', () => {
+  write(['course', 'metrics', 'predictions']);
+  const { status, stderr } = report();
+  assert.is(status, 0, stderr);
+  const { document } = parseHTML(page());
+  const rows = [...document.querySelectorAll('table')][0]!.querySelectorAll('tbody tr');
+  assert.equal(
+    [...rows].map((row) => row.querySelector('th')!.textContent.trim().slice(0, 9)),
+    [
+      'text expe',
+      'multimoda',
+      'plain mea',
+      'DSMIP',
+      'The paper',
+      'RichpediaMEL'.slice(0, 9),
+      'WikiMEL',
+      'WikiDiver',
+    ],
+  );
+  const cards = [...document.querySelectorAll('article.card')];
+  assert.is(cards.length, 20);
+  for (const card of cards) {
+    const places = [...card.querySelectorAll('.ranking li')].map(
+      (row) => row.querySelector('.place')!.textContent,
+    );
+    const gold = [...card.querySelectorAll('.ranking .gold')].map(
+      (row) => row.querySelector('.place')!.textContent,
+    );
+    assert.is(gold.length, 1);
+    assert.equal(places.slice(0, 5), ['1', '2', '3', '4', '5']);
+    assert.equal(places.slice(5), Number(gold[0]) > 5 ? gold : []);
+    assert.is(card.querySelector('.verdict')!.classList.contains('right'), gold[0] === '1');
+  }
+  const charts = [...document.querySelectorAll('svg')];
+  assert.is(charts.length, 3 + 1 + 2, 'images, gate, one training');
+  assert.ok(
+    charts.every((chart) => chart.getAttribute('role') === 'img' && chart.getAttribute('aria-label')),
+  );
+  assert.ok([...document.querySelectorAll('mark')].every((mark) => mark.textContent !== 'dormouse'));
+  assert.ok(document.querySelectorAll('mark').length > 0);
+});
+
+test('the page loads nothing, runs nothing, and data stays text', () => {
+  const { document } = parseHTML(page());
+  assert.is(document.querySelectorAll('script, link, iframe, object, base, [onerror]').length, 0);
+  const sources = [...document.querySelectorAll('[src], [href], image')].map(
+    (element) => element.getAttribute('src') ?? element.getAttribute('href') ?? '',
+  );
+  assert.ok(sources.length > 20);
+  assert.ok(sources.every((source) => /^data:image\/(jpeg|png|webp);base64,/.test(source)));
+  assert.not.match(
+    page()
+      .replace(/<style>.*?<\/style>/s, '')
+      .replaceAll('&lt;', ''),
+    /<img src="http/,
+  );
+  assert.not.match(page(), /@import|url\(/);
+  assert.ok(document.body.textContent.includes(nasty));
+});
+
+test('a run with less gives a shorter report', () => {
+  for (const [parts, cards, tables] of [
+    [['course'], 0, 1],
+    [['metrics'], 0, 2],
+    [['course', 'metrics'], 0, 3],
+    [['metrics', 'predictions'], 20, 2],
+  ] as const) {
+    write(parts);
+    const { status, stderr } = report();
+    assert.is(status, 0, `${parts}: ${stderr}`);
+    const { document } = parseHTML(page());
+    const found = [document.querySelectorAll('.card').length, document.querySelectorAll('table').length];
+    assert.equal(found, [cards, tables], `${parts}`);
+  }
+});
+
+test('what is damaged, of another data set or not a run is one line, and leaves no report', () => {
+  const bad: [string, () => void, RegExp][] = [
+    ['no run', () => write([]), /run: expected EXPERT.metrics\.jsonl or metrics\.json/],
+    [
+      'cut off',
+      () => writeFileSync(join(run, 'metrics.json'), '{"split": "tr'),
+      /metrics\.json: not valid JSON/,
+    ],
+    [
+      'a missing metric',
+      () => writeFileSync(join(run, 'metrics.json'), JSON.stringify({ ...results, systems: { text: {} } })),
+      /metrics\.json: systems: text: hits@1: expected a number/,
+    ],
+    [
+      'a line of no prediction',
+      () => writeFileSync(join(run, 'predictions.jsonl'), '{"mention": "x"}\n'),
+      /predictions\.jsonl: line 1: mention: expected an integer/,
+    ],
+    [
+      "another data set's predictions",
+      () => writeFileSync(join(run, 'predictions.jsonl'), lines([{ ...predictions[1], mention: 2 }])),
+      /predictions\.jsonl: line 1: word: expected \w+, found \w+/,
+    ],
+  ];
+  for (const [what, damage, message] of bad) {
+    write(['metrics']);
+    damage();
+    const { status, stderr } = report();
+    assert.is(status, 1, what);
+    assert.match(complaint(stderr), message, what);
+    assert.is(complaint(stderr).split('\n').length, 1, stderr);
+    assert.not.ok(existsSync(join(run, 'report.html')));
+  }
+});
+
+test.after(() => removeToy(toy));
+
+test.run();
