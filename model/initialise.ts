@@ -15,6 +15,14 @@ export interface ParameterSpec {
   start: Start;
 }
 
+/**
+ * How prompts start: as small as MaPLe's (Khattak et al. 2023), or next to nothing, with couplings to match. LayerNorm
+ * makes any small vector a full-sized one unless it is far below the root of its epsilon, so that random prompts pull
+ * at every token from the first step on; neutral ones only thin out its attention. An addition of ours.
+ */
+export const promptStarts = ['random', 'neutral'] as const;
+export type PromptStart = (typeof promptStarts)[number];
+
 /** Parameters by name, in the order in which they are drawn. */
 export type ParameterSpecs = ReadonlyMap<string, ParameterSpec>;
 
@@ -41,8 +49,13 @@ export function initialise(device: Device, specs: ParameterSpecs, random: Random
  * What stage 1 trains of an expert while CLIP is frozen: its scoring units and, for the multimodal one, prompts
  * and coupling of both sides.
  */
-export function expertSpecs(kind: ExpertKind, config: ExpertConfig): ParameterSpecs {
-  return new Map([...scoringSpecs(kind, config), ...(kind === 'multimodal' ? promptSpecs(config) : [])]);
+export function expertSpecs(
+  kind: ExpertKind,
+  config: ExpertConfig,
+  promptStart: PromptStart = 'random',
+): ParameterSpecs {
+  const prompts = kind === 'multimodal' ? promptSpecs(config, promptStart) : [];
+  return new Map([...scoringSpecs(kind, config), ...prompts]);
 }
 
 /** The scoring units of an expert, and the layers in front of them. */
@@ -60,15 +73,21 @@ export function scoringSpecs(kind: ExpertKind, { clip, hidden: h }: ExpertConfig
   ]);
 }
 
-/** Prompts as small as MaPLe's (Khattak et al. 2023), and the coupling function of each depth and side. */
-export function promptSpecs({ clip, prompts }: ExpertConfig): ParameterSpecs {
+/** Prompts and the coupling function of each depth and side. */
+export function promptSpecs(
+  { clip, prompts }: ExpertConfig,
+  promptStart: PromptStart = 'random',
+): ParameterSpecs {
   const [textWidth, visionWidth] = [clip.text.width, clip.vision.width];
+  const isNeutral = promptStart === 'neutral';
+  const start = { deviation: isNeutral ? 1e-4 : 0.02 };
   const depths = Array.from({ length: prompts.depth }, (_, j) => j);
   return new Map(
     (['mention', 'entity'] as const).flatMap((side) =>
       depths.flatMap((j): [string, ParameterSpec][] => [
-        [`prompts.${side}.${j}`, { shape: [prompts.length, textWidth], start: { deviation: 0.02 } }],
+        [`prompts.${side}.${j}`, { shape: [prompts.length, textWidth], start }],
         ...linear(`coupling.${side}.${j}`, textWidth, visionWidth),
+        ...(isNeutral ? [zeroBias(`coupling.${side}.${j}`, visionWidth)] : []),
       ]),
     ),
   );
@@ -119,6 +138,10 @@ function linear(name: string, inputs: number, outputs: number): [string, Paramet
     [`${name}.weight`, { shape: [outputs, inputs], start }],
     [`${name}.bias`, { shape: [outputs], start }],
   ];
+}
+
+function zeroBias(name: string, width: number): [string, ParameterSpec] {
+  return [`${name}.bias`, { shape: [width], start: { value: 0 } }];
 }
 
 function norm(name: string, width: number): [string, ParameterSpec][] {

@@ -2,22 +2,24 @@
 
 import { join } from 'node:path';
 import type { Split } from '../data/dataset.ts';
+import { noGrad } from '../engine/autograd.ts';
 import { add, mul } from '../engine/ops/elementwise.ts';
 import { broadcastTo, slice } from '../engine/ops/shape.ts';
 import { Random } from '../engine/random.ts';
 import type { Tensor } from '../engine/tensor.ts';
 import { type ExpertKind, expertKinds } from '../model/experts.ts';
-import { type GateDropout, gateProbabilities } from '../model/gate.ts';
+import { type GateDropout, gateHalf, gateProbabilities } from '../model/gate.ts';
 import { gateSpecs, initialise } from '../model/initialise.ts';
 import { Parameters } from '../model/parameters.ts';
 import { loadClip } from '../weights/clip.ts';
 import { WeightsError } from '../weights/errors.ts';
 import type { Batch } from './batches.ts';
 import { loadParameters, readAbout } from './checkpoint.ts';
-import { Expert, type Side, type SideTables } from './expert-model.ts';
+import { Expert, type FeatureOptions, type Side, type SideTables } from './expert-model.ts';
 import { UsageError } from './flags.ts';
 import { type GateFeatures, gateInputs } from './gate-inputs.ts';
 import type { Run } from './run.ts';
+import type { Samples } from './samples.ts';
 
 /** What shapes a gate, by its flags' names. */
 export interface DsmipShape {
@@ -82,9 +84,18 @@ export class Dsmip {
   #shape: DsmipShape;
   #width: number;
 
-  /** A fresh gate over experts, whose encoders and prompts it freezes. */
-  static async create(run: Run, experts: Expert[], shape: DsmipShape, random: Random): Promise<Dsmip> {
-    return new Dsmip(run, experts, shape, await gateInputs(run, shape), random);
+  /**
+   * A fresh gate over experts, whose encoders and prompts it freezes. It can leave the entities' features out, where
+   * their shares are known.
+   */
+  static async create(
+    run: Run,
+    experts: Expert[],
+    shape: DsmipShape,
+    random: Random,
+    sees: 'all' | 'mentions' = 'all',
+  ): Promise<Dsmip> {
+    return new Dsmip(run, experts, shape, await gateInputs(run, shape, sees), random);
   }
 
   private constructor(
@@ -154,6 +165,45 @@ export class Dsmip {
     const m = this.#features.rows(split, mention);
     const e = this.by === 'pair' ? this.#features.rows('entity', entity) : device.zeros([1, this.#width]);
     return gateProbabilities(new Parameters(this.gate), config, m, e, drop);
+  }
+
+  /**
+   * One side's share of pi: u [n, B] of a split's mentions, v [n, B] of entities; where the gate looks at the mention
+   * only, v is the same for all, [1, B]. No gradients.
+   */
+  share(of: Side, rows: Rows, split: Split): Tensor {
+    const { device } = this.#run;
+    const config = { hidden: this.#shape['gate-hidden'], experts: this.experts.length };
+    const sees = of === 'mention' || this.by === 'pair';
+    return noGrad(() => {
+      const f = sees
+        ? this.#features.rows(of === 'mention' ? split : 'entity', rows)
+        : device.zeros([1, this.#width]);
+      return gateHalf(new Parameters(this.gate), config, of, f);
+    });
+  }
+
+  /** u [n, B] of mentions that are in no split, on the host; images are numbers into `from.files`. */
+  async sharesOfOthers(samples: Samples, from: FeatureOptions): Promise<Float32Array<ArrayBuffer>> {
+    const { device } = this.#run;
+    const config = { hidden: this.#shape['gate-hidden'], experts: this.experts.length };
+    const f = await this.#features.others(samples, from);
+    const shape = [samples.images.length, this.#width];
+    return device.scope(() =>
+      device.read<'f32'>(
+        noGrad(() => gateHalf(new Parameters(this.gate), config, 'mention', device.tensor(shape, f))),
+      ),
+    );
+  }
+
+  /** Scales and then offsets of all experts, 1 and 0 where they are not trained: [2 B]. */
+  async calibration(): Promise<Float32Array<ArrayBuffer>> {
+    const B = this.experts.length;
+    const [scale, offset] = ['scale', 'offset'].map((name) => this.gate.get(`calibration.${name}`));
+    const values = new Float32Array(2 * B).fill(1, 0, B);
+    if (scale) values.set(await this.#run.device.read<'f32'>(scale));
+    if (offset) values.set(await this.#run.device.read<'f32'>(offset), B);
+    return values;
   }
 
   /** Choices for all E entities: [M, E or 1, B] -> [M, E, B]. */

@@ -49,7 +49,14 @@ async function main(options: ExpertOptions): Promise<void> {
   const device = await openDevice({ profile: options.profile });
   const run = await openRun(device, options, options['finetune-encoder']);
   const random = new Random(options.seed);
-  const expert = new Expert(device, options.expert, run.clip, shapeOf(options), random);
+  const expert = new Expert(
+    device,
+    options.expert,
+    run.clip,
+    shapeOf(options),
+    random,
+    options['prompt-start'],
+  );
   const trainedSize = [...expert.trained.values()].reduce((sum, { size }) => sum + size, 0);
   console.log(
     `${device.description}\n${run.description}\n${options.expert} expert: ${trainedSize} parameters`,

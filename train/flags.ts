@@ -44,8 +44,9 @@ export function oneOf<T extends string>(choices: readonly T[], value: T, help: s
   return { value, help: `${choices.join(' | ')}: ${help}`, choices };
 }
 
-export function on(help: string): Flag<boolean> {
-  return { value: false, help };
+/** Off unless given; one that is on unless told otherwise can be turned off by --no-NAME. */
+export function on(help: string, value = false): Flag<boolean> {
+  return { value, help };
 }
 
 /**
@@ -58,7 +59,10 @@ export function parseFlags<F extends Flags>(usage: string, flags: F, args: strin
     console.log(`${usage}\n${helpOf(flags)}`);
     return null;
   }
-  const entries = Object.entries(flags).map(([name, flag]) => [name, chosen(name, flag, found[name])]);
+  const entries = Object.entries(flags).map(([name, flag]) => {
+    const isOff = flag.value === true && found[`no-${name}`] === true;
+    return [name, isOff ? false : chosen(name, flag, found[name])];
+  });
   return Object.fromEntries(entries) as Values<F>;
 }
 
@@ -74,10 +78,15 @@ export function complain(error: unknown, isBadInput: (error: Error) => boolean):
 
 function parse(flags: Flags, args: string[]): Record<string, string | boolean | undefined> {
   const options = Object.fromEntries(
-    Object.entries(flags).map(([name, { value }]) => [
-      name,
-      { type: typeof value === 'boolean' ? ('boolean' as const) : ('string' as const) },
-    ]),
+    Object.entries(flags).flatMap(([name, { value }]) => {
+      const type = typeof value === 'boolean' ? ('boolean' as const) : ('string' as const);
+      return value === true
+        ? [
+            [name, { type }],
+            [`no-${name}`, { type }],
+          ]
+        : [[name, { type }]];
+    }),
   );
   try {
     return parseArgs({ args, options: { ...options, help: { type: 'boolean' } } }).values;
@@ -106,7 +115,7 @@ function helpOf(flags: Flags): string {
   return Object.entries(flags)
     .map(
       ([name, { value, help }]) =>
-        `  --${name.padEnd(20)} ${help}${typeof value === 'boolean' ? '' : ` (${value})`}`,
+        `  --${name.padEnd(20)} ${help}${typeof value === 'boolean' ? (value ? ` (on; --no-${name})` : '') : ` (${value})`}`,
     )
     .join('\n');
 }

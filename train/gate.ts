@@ -15,6 +15,7 @@ import { drawExperts, selectedScores } from '../model/dsmip.ts';
 import { contrastiveLoss } from '../model/loss.ts';
 import { isBadInput } from './bad-input.ts';
 import { batchesPerEpoch, checkFraction, epochBatches, fractionOf, holdOut } from './batches.ts';
+import { standardise } from './calibration.ts';
 import {
   openFolder,
   type Position,
@@ -26,6 +27,7 @@ import { Draws } from './draws.ts';
 import { Dsmip, pretrained } from './dsmip-model.ts';
 import { hashOf } from './feature-cache.ts';
 import { complain, parseFlags, UsageError } from './flags.ts';
+import { deceptiveCandidates } from './hard-negatives.ts';
 import { MetricsLog } from './metrics-log.ts';
 import { presetOf } from './presets.ts';
 import { Progress } from './progress.ts';
@@ -82,6 +84,9 @@ async function train(
   const parameters = new Map([...dsmip.units, ...dsmip.gate]);
   const settings = { ...settingsOf(options), inputs: run.inputs, 'expert files': await expertsHash(options) };
   const training = { settings, parameters, adams };
+  const [tables, devTables] = [await dsmip.trainingTables(), await dsmipTables(run, dsmip, 'dev')];
+  // Before a checkpoint is restored: what deceives the experts as stage 1 left them, resumed or not.
+  const hard = await deceptiveCandidates(run, dsmip.experts, tables, options['hard-negatives']);
   let random = seeded;
   let position: Position = { epoch: 0, step: 0, bestEpoch: 0, bestMrr: -1 };
   if (isResumed) {
@@ -91,24 +96,24 @@ async function train(
     console.log(`resumed after epoch ${position.epoch}`);
   }
 
-  const [tables, devTables] = [await dsmip.trainingTables(), await dsmipTables(run, dsmip, 'dev')];
+  const batchesOf = (draws: Draws) =>
+    epochBatches(
+      rows,
+      corpus.mentions.train,
+      corpus.answers.train,
+      corpus.entities,
+      { size: options.batch, ...(hard ? { hard } : {}) },
+      draws,
+    );
+  if (!isResumed) await standardise(device, dsmip, tables, batchesOf(new Draws(options.seed)));
   const progress = new Progress(steps - position.step, null);
   const metrics = new MetricsLog(log, position.step);
   const kinds = dsmip.experts.length;
   let done = 0;
 
   for (let epoch = position.epoch + 1; epoch <= options.epochs; epoch++) {
-    const draws = new Draws(random.words(1)[0]!);
-    const batches = epochBatches(
-      rows,
-      corpus.mentions.train,
-      corpus.answers.train,
-      corpus.entities,
-      { size: options.batch },
-      draws,
-    );
     let { step } = position;
-    for (const batch of batches) {
+    for (const batch of batchesOf(new Draws(random.words(1)[0]!))) {
       const factor = scheduleFactor(options.schedule, step, steps);
       const loss = await device.scope(() => {
         const scores = dsmip.expertScores(tables, batch);

@@ -1,19 +1,23 @@
-// Entities that CLIP's text embeddings alone would take for a mention's answer. An addition of ours, off in the paper's
-// presets: in-batch negatives are too easy, and homonyms almost never meet in a batch.
+// Entities that are easily taken for a mention's answer: in stage 1 those that CLIP's text embeddings alone would take, in
+// stage 2 those that one of the experts ranks high. An addition of ours, off in the paper's presets: in-batch negatives
+// are too easy, and homonyms almost never meet in a batch.
 
 import { noGrad } from '../engine/autograd.ts';
 import { matmul } from '../engine/ops/matmul.ts';
 import { topK } from '../engine/ops/top-k.ts';
 import { Random } from '../engine/random.ts';
+import { rankMentions } from '../eval/scoring-pass.ts';
+import { splitSources } from '../eval/split.ts';
+import { expertAlone } from '../eval/systems.ts';
 import type { BatchOptions } from './batches.ts';
-import { Expert } from './expert-model.ts';
+import { Expert, firstImages, type Side, type SideTables } from './expert-model.ts';
 import type { Run } from './run.ts';
 
 /** Entities to draw from for each mention. */
 const mostCandidates = 16;
 const chunk = 256;
 
-/** The candidates of the training mentions in `rows`; null when none are asked for. */
+/** By CLIP's text embeddings, for the training mentions in `rows`; null when none are asked for. */
 export async function hardCandidates(
   run: Run,
   rows: readonly number[],
@@ -53,5 +57,39 @@ export async function hardCandidates(
     });
   }
   table.release();
+  return { candidates, count };
+}
+
+/**
+ * By the scores of each expert alone, for all training mentions; null when none are asked for. Each expert has a say: a
+ * gate that only met what deceives one of them would learn to choose another.
+ */
+export async function deceptiveCandidates(
+  run: Run,
+  experts: readonly Expert[],
+  tables: readonly Record<Side, SideTables>[],
+  count: number,
+): Promise<BatchOptions['hard'] | null> {
+  if (count === 0) return null;
+  const { device, corpus } = run;
+  const kinds = experts.map(({ kind }) => kind);
+  const [mentionImages, entityImages] = [corpus.mentions.train, corpus.entities].map(
+    (of) => firstImages(of).each,
+  );
+  const withImages = tables.map(({ mention, entity }) => ({
+    mention: { ...mention, images: mentionImages! },
+    entity: { ...entity, images: entityImages! },
+  }));
+  const { systems } = await rankMentions({
+    device,
+    kinds,
+    ...splitSources(run, experts, 'train', withImages),
+    systems: kinds.map((kind, i) => expertAlone(kind, i, kinds.length)),
+    top: mostCandidates + 1,
+  });
+  const candidates = [...corpus.answers.train].map((answer, mention) => {
+    const found = kinds.flatMap((kind) => systems[kind]!.top[mention]!.map(({ entity }) => entity));
+    return [...new Set(found)].filter((entity) => entity !== answer);
+  });
   return { candidates, count };
 }

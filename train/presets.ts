@@ -4,6 +4,7 @@
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import type { ExpertKind } from '../model/experts.ts';
+import type { PromptStart } from '../model/initialise.ts';
 import { UsageError } from './flags.ts';
 
 export interface Preset {
@@ -23,6 +24,9 @@ export interface Preset {
   /** Adam's learning rate in stage 1. */
   lr: number;
   schedule: 'constant' | 'cosine';
+  /** Entities like a mention's own that are joined to its batch in stage 1. */
+  hardNegatives: number;
+  promptStart: PromptStart;
   /** Epochs of stage 1. */
   epochs: Readonly<Record<ExpertKind, number>>;
   gate: {
@@ -34,6 +38,8 @@ export interface Preset {
     /** Of the scoring units in stage 2. */
     unitLr: number;
     image: 'clip' | 'vgg';
+    hardNegatives: number;
+    calibrate: boolean;
   };
 }
 
@@ -51,8 +57,20 @@ const paper = {
   batch: 128,
   lr: 5e-4,
   schedule: 'constant',
+  hardNegatives: 0,
+  promptStart: 'random',
   epochs: { text: 20, visual: 20, multimodal: 20 },
-  gate: { hidden: 512, dropout: 0.1, tau: 0.1, epochs: 20, lr: 5e-4, unitLr: 5e-4, image: 'vgg' },
+  gate: {
+    hidden: 512,
+    dropout: 0.1,
+    tau: 0.1,
+    epochs: 20,
+    lr: 5e-4,
+    unitLr: 5e-4,
+    image: 'vgg',
+    hardNegatives: 0,
+    calibrate: false,
+  },
 } as const;
 
 export const presets: Readonly<Record<PresetName, Preset>> = {
@@ -67,8 +85,20 @@ export const presets: Readonly<Record<PresetName, Preset>> = {
     batch: 32,
     lr: 5e-4,
     schedule: 'cosine',
-    epochs: { text: 3, visual: 6, multimodal: 4 },
-    gate: { hidden: 64, dropout: 0.1, tau: 0.1, epochs: 6, lr: 2e-3, unitLr: 5e-5, image: 'clip' },
+    hardNegatives: 2,
+    promptStart: 'neutral',
+    epochs: { text: 3, visual: 6, multimodal: 3 },
+    gate: {
+      hidden: 64,
+      dropout: 0.1,
+      tau: 1,
+      epochs: 3,
+      lr: 2e-3,
+      unitLr: 5e-5,
+      image: 'clip',
+      hardNegatives: 2,
+      calibrate: true,
+    },
   },
   wikimel: { ...paper, data: `${root}data/wikimel`, experts: ['text', 'visual', 'multimodal'] },
   richpediamel: { ...paper, data: `${root}data/richpediamel`, experts: ['text', 'multimodal'] },

@@ -2,6 +2,7 @@
 
 import type { ExpertKind } from '../model/experts.ts';
 import { expertKinds } from '../model/experts.ts';
+import { promptStarts } from '../model/initialise.ts';
 import type { Settings } from './checkpoint.ts';
 import { count, on, oneOf, real, text } from './flags.ts';
 import type { Preset, PresetName } from './presets.ts';
@@ -32,11 +33,19 @@ export function expertFlags(name: PresetName, preset: Preset) {
     hidden: count(preset.hidden, 'width of the scoring units', 1),
     'prompt-length': count(preset.promptLength, 'prompts a layer', 1),
     'prompt-depth': count(preset.promptDepth, 'layers with prompts of their own'),
+    'prompt-start': oneOf(
+      promptStarts,
+      preset.promptStart,
+      'small random prompts, or none to speak of, which begin without a direction',
+    ),
     'no-prompts': on('the multimodal expert without prompts'),
     'finetune-encoder': on('train all of CLIP as well, without prompts'),
     'train-fraction': real(1, 'part of the training mentions to use, from 0 to 1'),
     'hold-out': real(0, 'part of them to leave to stage 2, below 1'),
-    'hard-negatives': count(0, "entities like each mention's own, by CLIP, joined to its batch"),
+    'hard-negatives': count(
+      preset.hardNegatives,
+      "entities like each mention's own, by CLIP, joined to its batch",
+    ),
     resume: on('go on from the last epoch that was finished'),
     'print-parameters': on('count the trainable parameters and stop'),
   };
@@ -64,7 +73,14 @@ export function gateFlags(name: PresetName, preset: Preset) {
     ),
     vgg: text('weights/vgg16.safetensors', "VGG16's weights with torchvision's names, for --gate-image vgg"),
     'gate-by': oneOf(['pair', 'mention'], 'pair' as 'pair' | 'mention', 'what an expert is chosen for'),
-    calibrate: on("train a scale and an offset of each expert's scores"),
+    calibrate: on(
+      "train a scale and an offset of each expert's scores, from equal means and deviations on",
+      gate.calibrate,
+    ),
+    'hard-negatives': count(
+      gate.hardNegatives,
+      'entities that an expert ranks high for each mention, joined to its batch',
+    ),
     'train-fraction': real(1, 'part of the training mentions to use, from 0 to 1'),
     'hold-out': real(0, 'part of them that stage 1 was told to leave out: train on those only; 0: on all'),
     resume: on('go on from the last epoch that was finished'),
