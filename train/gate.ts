@@ -2,6 +2,7 @@
 // epoch by validation MRR.   node train/gate.ts [--preset openconcepts] [--run runs/default] [--help]
 // Reads RUN/EXPERT/best.safetensors of each expert; writes RUN/gate/best.safetensors, last.safetensors, metrics.jsonl.
 
+import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Adam } from '../engine/adam.ts';
@@ -19,6 +20,7 @@ import { standardise } from './calibration.ts';
 import {
   openFolder,
   type Position,
+  readAbout,
   restoreCheckpoint,
   saveCheckpoint,
   saveParameters,
@@ -51,6 +53,7 @@ async function main(options: GateOptions): Promise<void> {
   checkFraction(options['train-fraction']);
   if (!(options.tau > 0)) throw new UsageError(`--tau ${options.tau}: expected more than 0`);
   if (options.dropout >= 1) throw new UsageError(`--dropout ${options.dropout}: expected less than 1`);
+  await checkRows(options);
   const device = await openDevice({ profile: options.profile });
   const run = await openRun(device, options);
   const random = new Random(options.seed);
@@ -154,6 +157,28 @@ async function train(
     await saveCheckpoint(last, training, position, random);
   }
   console.log(`best epoch ${position.bestEpoch} with dev MRR ${position.bestMrr.toFixed(2)}: ${best}`);
+}
+
+/**
+ * Both stages must take the same mentions apart: otherwise what is held out for the gate is what the experts know by
+ * heart. Throws UsageError, WeightsError.
+ */
+async function checkRows(options: GateOptions): Promise<void> {
+  const decisive = [
+    'hold-out',
+    'train-fraction',
+    ...(options['train-fraction'] < 1 ? ['seed'] : []),
+  ] as const;
+  for (const kind of options.experts.split(',')) {
+    const path = join(options.run, kind, 'best.safetensors');
+    if (!existsSync(path)) continue; // said where the experts are loaded
+    const { settings } = await readAbout(path);
+    for (const flag of decisive) {
+      const own = options[flag as 'hold-out' | 'train-fraction' | 'seed'];
+      if (settings[flag] === own) continue;
+      throw new UsageError(`--${flag} ${own}: ${path} was trained with --${flag} ${settings[flag]}`);
+    }
+  }
 }
 
 /** Hash of what stage 1 left: a gate belongs to these experts only. */

@@ -50,7 +50,7 @@ test('evaluation writes the metrics of each expert, their mean and DSMIP', () =>
 test('a choice per mention, with a trained scale and offset, evaluates as it was trained', () => {
   const { status, stderr } = script(
     'train/gate.ts',
-    gate('--gate-by', 'mention', '--calibrate', '--epochs', '1', '--dropout', '0', '--hold-out', '0.5'),
+    gate('--gate-by', 'mention', '--calibrate', '--epochs', '1', '--dropout', '0'),
   );
   assert.is(status, 0, stderr);
   const evaluated = script('eval/evaluate.ts', [...toy.flags, '--run', run, '--split', 'dev']);
@@ -64,10 +64,12 @@ test('bad input is one line each, exit code 1', () => {
   const vgg = script('train/gate.ts', gate('--gate-image', 'vgg', '--vgg', join(toy.folder, 'none')));
   const visual = script('train/gate.ts', gate('--experts', 'text,visual'));
   const audio = script('train/gate.ts', gate('--experts', 'audio'));
+  const held = script('train/gate.ts', gate('--hold-out', '0.5'));
   const empty = script('eval/evaluate.ts', [...toy.flags, '--run', join(toy.folder, 'empty')]);
   for (const [{ status, stderr }, message] of [
     [vgg, /--vgg .*none: no such file/],
     [visual, /visual.best\.safetensors: no such file/],
+    [held, /--hold-out 0\.5: .*text.best\.safetensors was trained with --hold-out 0$/],
     [audio, /audio: expected some of text,visual,multimodal/],
     [empty, /empty: no EXPERT.best\.safetensors; train an expert there first/],
   ] as const) {
