@@ -5,23 +5,17 @@
 import { join } from 'node:path';
 import { openDevice } from '../engine/device.ts';
 import { profileTable } from '../engine/profiler.ts';
-import type { Tensor } from '../engine/tensor.ts';
 import { isBadInput } from '../train/bad-input.ts';
-import { complain, count, on, oneOf, parseFlags, UsageError } from '../train/flags.ts';
+import { complain, count, on, oneOf, parseFlags } from '../train/flags.ts';
 import { presetOf } from '../train/presets.ts';
 import { openRun, type Run } from '../train/run.ts';
 import { type CommonOptions, commonFlags } from '../train/run-flags.ts';
-import { writeFileAtomically } from '../weights/atomic-file.ts';
 import { answering } from './answering.ts';
 import { type Contest, dsmipContest, expertContest, indexContest, splitFeatures } from './contest.ts';
-import { percents, pickedBy } from './dsmip-split.ts';
+import { hold, type Outcome, propose } from './hold.ts';
 import { openIndex } from './index-source.ts';
-import { partProgress } from './part-progress.ts';
+import { writeMetrics } from './metrics-file.ts';
 import { type Predictions, writePredictions } from './predictions.ts';
-import { type Metrics, metricsOf } from './rank.ts';
-import { type Candidates, ranksAmongAll, recall, retrieve } from './retrieval.ts';
-import { type PassResult, rankMentions } from './scoring-pass.ts';
-import { globalExpert } from './sources.ts';
 import { pick } from './tile.ts';
 import { loadTrained, type Trained } from './trained.ts';
 
@@ -68,7 +62,7 @@ async function main(options: Options): Promise<void> {
   }
   for (const line of run.features.source.takeProblems(options.data)) console.error(line);
 
-  await writeResults(join(options.run, 'metrics.json'), run, trained, options, outcomes, retrieval);
+  await writeMetrics(join(options.run, 'metrics.json'), run, trained, options.split, outcomes, retrieval);
   await writePredictions(
     join(options.run, 'predictions.jsonl'),
     run.dataset,
@@ -106,120 +100,6 @@ async function openIndexed(run: Run, { run: folder, split }: Options): Promise<C
   };
 }
 
-/** A contest and how it came out. */
-interface Outcome {
-  contest: Contest;
-  result: PassResult;
-  metrics: Record<string, Metrics>;
-  seconds: number;
-}
-
-/** Candidates by the last contest's experts, and how good they are. */
-interface Retrieval {
-  candidates: Candidates;
-  /** The expert whose texts were compared. */
-  by: string;
-  /** Percent of mentions whose answer was proposed. */
-  recall: number;
-  seconds: number;
-}
-
-async function propose({ pass }: Contest, count: number): Promise<Retrieval> {
-  const { device, mentions, entities, kinds, golds } = pass;
-  const by = kinds[globalExpert(kinds)];
-  if (by === undefined) throw new UsageError('--candidates: the visual expert alone has no texts to compare');
-  const start = performance.now();
-  const candidates = await retrieve(device, mentions, entities, count);
-  const seconds = (performance.now() - start) / 1000;
-  const found = recall(candidates, golds!);
-  console.log(`recall@${candidates.count} ${found.toFixed(2)} by the ${by} expert's texts`);
-  return { candidates, by, recall: found, seconds };
-}
-
-async function hold(contest: Contest, top: number, candidates?: Candidates): Promise<Outcome> {
-  const { pass } = contest;
-  const start = performance.now();
-  const result = await rankMentions({
-    ...pass,
-    top,
-    ...(candidates ? { candidates } : {}),
-    progress: partProgress('scoring'),
-  });
-  const seconds = (performance.now() - start) / 1000;
-  const metrics: Record<string, Metrics> = {};
-  for (const { name } of pass.systems) {
-    const system = result.systems[name]!;
-    if (candidates) {
-      system.ranks = ranksAmongAll(system.ranks, candidates, pass.golds!, pass.entities.count);
-    }
-    metrics[name] = metricsOf(system.ranks);
-    const values = Object.entries(metrics[name]).map(([of, value]) => `${of} ${value.toFixed(2)}`);
-    console.log(`${name.padEnd(11)} ${values.join('  ')}`);
-  }
-  console.log(`${result.pairs.ranked} pairs in ${seconds.toFixed(1)} s`);
-  return { contest, result, metrics, seconds };
-}
-
-async function writeResults(
-  path: string,
-  { corpus, device }: Run,
-  { experts, dsmip }: Trained,
-  { split }: Options,
-  outcomes: readonly Outcome[],
-  retrieval: Retrieval | null,
-): Promise<void> {
-  const parameters: Record<string, number> = {};
-  for (const { kind, trained } of experts) parameters[kind] = sizeOf(trained);
-  if (dsmip) parameters['gate'] = sizeOf(dsmip.gate);
-  const results = {
-    split,
-    mentions: corpus.answers[split].length,
-    entities: corpus.entities.tokens.count,
-    systems: Object.assign({}, ...outcomes.map(({ metrics }) => metrics)) as Record<string, Metrics>,
-    gate: gateOf(corpus, split, outcomes),
-    ...(retrieval
-      ? { candidates: { count: retrieval.candidates.count, recall: retrieval.recall, by: retrieval.by } }
-      : {}),
-    parameters,
-    seconds: Object.fromEntries(outcomes.map(({ contest, seconds }) => [contest.name, seconds])),
-    pairs: Object.fromEntries(
-      outcomes.map(({ contest, result }) => [contest.name, pairsOf(contest, result)]),
-    ),
-    device: device.description,
-  };
-  const text = `${JSON.stringify(results, null, 2)}\n`;
-  await writeFileAtomically(path, (append) => append(new TextEncoder().encode(text)));
-}
-
-/** What the gate picked, in percent: of all pairs, without images, of mentions with their answers. */
-function gateOf(corpus: Run['corpus'], split: Options['split'], outcomes: readonly Outcome[]) {
-  const outcome = outcomes.find(({ contest }) => contest.dsmip !== null);
-  if (!outcome) return null;
-  const { pass, dsmip } = outcome.contest;
-  const golds = kindCounts(pass.kinds.length, corpus.answers[split], (mention, entity) =>
-    pick(pass, mention, entity),
-  );
-  const gold = percents(pass.kinds, golds);
-  const picked = { ...pickedBy(corpus, split, pass.kinds, outcome.result), gold };
-  return { by: dsmip!.by, experts: pass.kinds, picked };
-}
-
-function kindCounts(kinds: number, golds: Int32Array, pickOf: (mention: number, gold: number) => number) {
-  const counts = new Array<number>(kinds).fill(0);
-  golds.forEach((gold, mention) => {
-    counts[pickOf(mention, gold)]!++;
-  });
-  return counts;
-}
-
-/** Pairs that were ranked, and for how many of them each expert was asked. */
-function pairsOf({ pass }: Contest, { pairs }: PassResult) {
-  return {
-    ranked: pairs.ranked,
-    computed: Object.fromEntries(pass.kinds.map((kind, i) => [kind, pairs.computed[i]!])),
-  };
-}
-
 /** By the last system of the last contest: DSMIP, the mean, or the strongest expert there is. */
 function predictionsOf({ split }: Options, outcomes: readonly Outcome[]): Predictions {
   const { contest, result } = outcomes.at(-1)!;
@@ -237,8 +117,4 @@ function predictionsOf({ split }: Options, outcomes: readonly Outcome[]): Predic
     top: result.systems[system]!.top,
     expertOf: (mention, entity) => (dsmip ? pass.kinds[pick(pass, mention, entity)]! : alone),
   };
-}
-
-function sizeOf(tensors: ReadonlyMap<string, Tensor>): number {
-  return [...tensors.values()].reduce((sum, { size }) => sum + size, 0);
 }

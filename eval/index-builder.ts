@@ -5,32 +5,19 @@
 import { existsSync } from 'node:fs';
 import { mkdir, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Device } from '../engine/device.ts';
-import { packHalves, unpackHalves } from '../engine/ops/half.ts';
-import type { Tensor } from '../engine/tensor.ts';
-import type { ExpertKind } from '../model/experts.ts';
-import type { Dsmip } from '../train/dsmip-model.ts';
-import { type Expert, firstImages } from '../train/expert-model.ts';
-import { UsageError } from '../train/flags.ts';
 import type { Run } from '../train/run.ts';
-import { firstImage, pickSamples } from '../train/samples.ts';
 import { writeFileAtomically } from '../weights/atomic-file.ts';
 import { WeightsError } from '../weights/errors.ts';
 import { openSafetensors } from '../weights/safetensors.ts';
-import { type TensorToWrite, writeSafetensors } from '../weights/write-safetensors.ts';
 import type { Answering } from './answering.ts';
 import { belongsTo, indexFolder } from './index-belongs.ts';
-import { type IndexDtype, type IndexHead, indexVersion, type StoredVectors, stored } from './index-format.ts';
+import { type IndexDtype, type IndexHead, indexVersion } from './index-format.ts';
+import { type ShardOptions, writeShard } from './index-shard-writer.ts';
 
-export interface BuildOptions {
-  dtype: IndexDtype;
+export interface BuildOptions extends ShardOptions {
   /** Entities a shard. */
   shard: number;
-  progress: (part: number) => void;
 }
-
-/** Entities that are encoded together. */
-const chunk = 256;
 
 /** Builds RUN/index and gives its head, and how many shards were there already. Throws UsageError, WeightsError. */
 export async function buildIndex(
@@ -105,132 +92,6 @@ async function finishedBytes(path: string, stamp: Readonly<Record<string, string
     if (error instanceof WeightsError) return null;
     throw error;
   }
-}
-
-async function writeShard(
-  run: Run,
-  { experts, dsmip }: Answering,
-  { dtype, progress }: BuildOptions,
-  path: string,
-  { first, count }: Shard,
-  stamp: Readonly<Record<string, string>>,
-): Promise<void> {
-  const parts = experts.map((): HostVectors[] => []);
-  const gates: Float32Array[] = [];
-  for (let from = first; from < first + count; from += chunk) {
-    const rows = Array.from({ length: Math.min(chunk, first + count - from) }, (_, i) => from + i);
-    for (const [i, expert] of experts.entries()) {
-      parts[i]!.push(await hostVectors(run, expert, rows, dtype));
-    }
-    if (dsmip?.by === 'pair') gates.push(await gateShares(run, dsmip, rows));
-    progress((from + rows.length - first) / count);
-  }
-  const tensors: Record<string, TensorToWrite> = {};
-  for (const [i, { kind }] of experts.entries()) Object.assign(tensors, shardTensors(kind, parts[i]!, dtype));
-  if (gates.length > 0) {
-    tensors['gate'] = { dtype: 'F32', shape: [count, experts.length], data: joined(gates, Float32Array) };
-  }
-  await writeSafetensors(path, tensors, stamp);
-}
-
-async function gateShares({ device, corpus }: Run, dsmip: Dsmip, rows: readonly number[]) {
-  const images = rows.map((row) => firstImage(corpus.entities, row));
-  return device.scope(() => device.read<'f32'>(dsmip.share('entity', { rows, images }, 'train')));
-}
-
-/** An expert's vectors of a chunk on the host; float16 as bits. */
-interface HostVectors {
-  first: Int32Array | null;
-  arrays: Record<string, { data: Float32Array | Uint16Array; width: number }>;
-}
-
-async function hostVectors(
-  { device, corpus, features }: Run,
-  expert: Expert,
-  rows: readonly number[],
-  dtype: IndexDtype,
-): Promise<HostVectors> {
-  const samples = pickSamples(corpus.entities, rows);
-  const { each, distinct } = firstImages(samples);
-  const tables = await expert.tables('entity', samples, distinct, { ...features, cache: '' });
-  const rounded = (x: Tensor) => (dtype === 'float16' ? unpackHalves(packHalves(x), x.shape) : x);
-  const { first, reads } = device.scope(() => {
-    const vectors = expert.entityVectors(tables, [...rows.keys()], each, rounded);
-    const form = stored(vectors);
-    return { first: vectors.text?.first ?? null, reads: readsOf(device, form, dtype) };
-  });
-  const arrays: HostVectors['arrays'] = {};
-  for (const [name, read] of reads) {
-    const { data, width } = await read;
-    arrays[name] = { data, width };
-    if (data instanceof Uint16Array && data.some((half) => (half & 0x7c00) === 0x7c00)) {
-      throw new UsageError(
-        `${expert.kind} expert: a vector of entities ${rows[0]} to ${rows.at(-1)} is not finite or over what ` +
-          'float16 holds; use --dtype float32',
-      );
-    }
-  }
-  return { first, arrays };
-}
-
-/** Starts reading all tensors, scalars as float32, the others as `dtype`. */
-function readsOf(device: Device, form: StoredVectors, dtype: IndexDtype) {
-  return Object.entries(form).map(([name, tensor]: [string, Tensor]) => {
-    const width = tensor.shape[1]!;
-    const read = async () => {
-      if (name === 'scalars' || dtype === 'float32')
-        return { data: (await device.read<'f32'>(tensor)) as Float32Array | Uint16Array, width };
-      const words = await device.read<'u32'>(packed!);
-      return { data: new Uint16Array(words.buffer, 0, tensor.size), width };
-    };
-    const packed = name === 'scalars' || dtype === 'float32' ? null : packHalves(tensor);
-    return [name, read()] as const;
-  });
-}
-
-function shardTensors(
-  kind: ExpertKind,
-  parts: readonly HostVectors[],
-  dtype: IndexDtype,
-): Record<string, TensorToWrite> {
-  const tensors: Record<string, TensorToWrite> = {};
-  for (const [name, { width }] of Object.entries(parts[0]!.arrays)) {
-    const isHalf = dtype === 'float16' && name !== 'scalars';
-    const arrays = parts.map((part) => part.arrays[name]!.data);
-    const data = isHalf ? joined(arrays, Uint16Array) : joined(arrays, Float32Array);
-    tensors[`${kind}.${name}`] = {
-      dtype: isHalf ? 'F16' : 'F32',
-      shape: [data.length / width, width],
-      data,
-    };
-  }
-  if (parts[0]!.first) {
-    const first = joinedStarts(parts.map((part) => part.first!));
-    tensors[`${kind}.first`] = { dtype: 'I32', shape: [first.length], data: first };
-  }
-  return tensors;
-}
-
-function joined<T extends Float32Array<ArrayBuffer> | Uint16Array<ArrayBuffer>>(
-  arrays: readonly ArrayLike<number>[],
-  Type: new (length: number) => T,
-): T {
-  const all = new Type(arrays.reduce((sum, { length }) => sum + length, 0));
-  let at = 0;
-  for (const array of arrays) {
-    all.set(array, at);
-    at += array.length;
-  }
-  return all;
-}
-
-function joinedStarts(parts: readonly Int32Array[]): Int32Array<ArrayBuffer> {
-  const starts = [0];
-  for (const part of parts) {
-    const before = starts.at(-1)!;
-    for (const start of part.subarray(1)) starts.push(before + start);
-  }
-  return Int32Array.from(starts);
 }
 
 /** How the gate sees entities: by shares of their own, or all alike. */

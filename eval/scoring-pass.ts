@@ -34,6 +34,11 @@ export interface PassResult {
 
 /** Mentions that are scored together, and mentions whose vectors are on the device at once. */
 const tileMentions = 128;
+/**
+ * Mentions up to the same of these lengths may share a tile, whose keys are all padded to its longest: with two prompts the
+ * keys are multiples of 16 or 8, which is what the attention kernels compute anyway.
+ */
+const tileLengths = [14, 22, 30, 46, 62];
 const mentionsAtOnce = { all: 4096, candidates: 16 };
 /** Entities that are scored together, at most; and elements of the largest array that a tile may take for them. */
 const mostEntities = { cpu: 512, gpu: 4096 };
@@ -83,11 +88,20 @@ function mentionGroups({ kinds, mentions, entities, candidates }: ScoringPass): 
   const groups: Group[] = [];
   for (const { number, picked } of all) {
     const last = groups.at(-1);
-    if (last && last.mentions.length < tileMentions && `${last.picked}` === `${picked}`) {
-      last.mentions.push(number);
-    } else groups.push({ mentions: [number], picked });
+    const fits =
+      last &&
+      last.mentions.length < tileMentions &&
+      `${last.picked}` === `${picked}` &&
+      lengthClass(lengths[last.mentions[0]!]!) === lengthClass(lengths[number]!);
+    if (fits) last.mentions.push(number);
+    else groups.push({ mentions: [number], picked });
   }
   return groups;
+}
+
+function lengthClass(length: number): number {
+  const found = tileLengths.findIndex((most) => length <= most);
+  return found < 0 ? tileLengths.length : found;
 }
 
 async function rankGroups(
