@@ -57,11 +57,41 @@ export function noGrad<T>(body: () => T): T {
  */
 export function backward(loss: Tensor): Gradients {
   if (loss.size !== 1) throw new ShapeError(`backward: the loss must have 1 element, got ${describe(loss)}`);
+  return loss.requiresGrad ? walk(new Map([[loss, onesLike(loss)]])) : new Map();
+}
+
+/**
+ * Gradients of a scalar, known only through its gradients with respect to some tensors (`outputs`: tensor to
+ * gradient of the same size), with respect to every leaf that those tensors come from. The given gradients stay as
+ * they are; the new ones belong to the current scope. Throws ShapeError for a gradient of another size.
+ */
+export function backwardFrom(outputs: Gradients): Gradients {
+  const gradients = new Map<Tensor, Tensor>();
+  for (const [output, given] of outputs) {
+    if (output.size !== given.size) {
+      throw new ShapeError(`backward: gradient ${describe(given)} for ${describe(output)}`);
+    }
+    // A handle of its own: while the caller holds his, nothing is added to the gradient in place.
+    if (output.requiresGrad) gradients.set(output, given.device.view(given, output.shape));
+  }
+  return walk(gradients);
+}
+
+/** The sums of two sets of gradients by leaf. Takes both over: use neither afterwards. */
+export function addGradients(a: Gradients, b: Gradients): Gradients {
+  const sums = new Map(a);
+  for (const [leaf, gradient] of b) {
+    const before = sums.get(leaf);
+    sums.set(leaf, before ? accumulate(before, gradient) : gradient);
+  }
+  return sums;
+}
+
+/** Walks from the outputs to the leaves, whose gradients it returns; takes over the outputs' gradients. */
+function walk(gradients: Map<Tensor, Tensor>): Gradients {
   const leaves = new Map<Tensor, Tensor>();
-  if (!loss.requiresGrad) return leaves;
   return noGrad(() => {
-    const gradients = new Map<Tensor, Tensor>([[loss, onesLike(loss)]]);
-    for (const tensor of newestFirst(loss)) {
+    for (const tensor of newestFirst([...gradients.keys()])) {
       const gradient = gradients.get(tensor);
       gradients.delete(tensor);
       if (!gradient) continue;
@@ -117,9 +147,9 @@ function accumulate(a: Tensor, b: Tensor): Tensor {
   return total;
 }
 
-/** Everything that the loss depends on and that needs a gradient, newest op first, leaves last. */
-function newestFirst(loss: Tensor): Tensor[] {
-  const found = new Set<Tensor>([loss]);
+/** Everything that the outputs depend on and that needs a gradient, newest op first, leaves last. */
+function newestFirst(outputs: readonly Tensor[]): Tensor[] {
+  const found = new Set<Tensor>(outputs);
   for (const tensor of found) {
     for (const input of tensor.node?.inputs ?? []) if (input.requiresGrad) found.add(input);
   }

@@ -7,7 +7,7 @@ import { embedding } from '../engine/ops/embedding.ts';
 import { reshape } from '../engine/ops/shape.ts';
 import type { Random } from '../engine/random.ts';
 import type { Tensor } from '../engine/tensor.ts';
-import type { Features } from '../model/clip.ts';
+import { encodeImage, encodeText, type Features, type TextBatch, type TextFeatures } from '../model/clip.ts';
 import {
   type EntityVectors,
   entityVectors,
@@ -24,7 +24,7 @@ import {
 } from '../model/experts.ts';
 import { expertSpecs, initialise, type PromptStart } from '../model/initialise.ts';
 import { Parameters } from '../model/parameters.ts';
-import { interactivePrompts } from '../model/prompts.ts';
+import { interactivePrompts, type Prompts } from '../model/prompts.ts';
 import type { LoadedClip } from '../weights/clip.ts';
 import { hashOf, keptTable } from './feature-cache.ts';
 import {
@@ -37,7 +37,7 @@ import {
   textRows,
 } from './features.ts';
 import type { PixelSource } from './pixels.ts';
-import { fileStamp, firstImage, pickTexts, type Samples } from './samples.ts';
+import { fileStamp, firstImage, type Samples } from './samples.ts';
 
 export type Side = 'mention' | 'entity';
 
@@ -99,10 +99,8 @@ export class Expert {
     { source, files, cache, clipHash }: FeatureOptions,
   ): Promise<SideTables> {
     const { device, parameters, kind } = this;
-    const { clip, prompts: shape } = this.config;
-    const prompts = noGrad(() =>
-      kind === 'multimodal' ? interactivePrompts(parameters, clip, shape, side) : { text: [], vision: [] },
-    );
+    const { clip } = this.config;
+    const prompts = noGrad(() => this.#prompts(side));
     const hashes = (of: readonly Tensor[]) => Promise.all(of.map((tensor) => device.read<'f32'>(tensor)));
     const tables: SideTables = { imageRow: new Map(images.map((image, row) => [image, row])) };
     if (kind !== 'visual') {
@@ -182,26 +180,39 @@ export class Expert {
     return noGrad(() => globalVectors(this.parameters, embeds));
   }
 
-  /**
-   * Encodes samples with gradients. `pixels` [distinct images, 3, S, S] holds each image once; image i is
-   * places[i] there.
-   */
+  /** Encodes samples with gradients; `pixels` [distinct images, 3, S, S], image i being places[i] there. */
   encode(
     side: Side,
-    samples: Samples,
-    rows: readonly number[],
+    texts: TextBatch,
     pixels: Tensor | null,
     places: Int32Array<ArrayBuffer>,
   ): ExpertFeatures {
-    const input = { texts: pickTexts(samples.tokens, rows), ...(pixels ? { pixels } : {}) };
+    const input = { texts, ...(pixels ? { pixels } : {}) };
     const features = encodeFor(this.kind, this.parameters, this.config, side, input);
-    if (features.image) features.image = repeated(features.image, places);
+    if (features.image) features.image = repeatImages(features.image, places);
     return features;
+  }
+
+  /** Encodes texts alone, as `encode` does. */
+  encodeTexts(side: Side, texts: TextBatch): TextFeatures {
+    return encodeText(this.parameters, this.config.clip, texts, this.#prompts(side).text);
+  }
+
+  /** Encodes images alone, as `encode` does: pixels [B, 3, S, S] -> B images' features. */
+  encodeImages(side: Side, pixels: Tensor): Features {
+    return encodeImage(this.parameters, this.config.clip, pixels, this.#prompts(side).vision);
   }
 
   /** Scores [M, E] of all pairs. */
   scores(mention: ExpertFeatures, entity: ExpertFeatures): Tensor {
     return expertScores(this.kind, this.parameters, this.config.hidden, mention, entity);
+  }
+
+  /** The side's prompts as the weights now make them; none but for the multimodal expert. */
+  #prompts(side: Side): Prompts {
+    const { clip, prompts } = this.config;
+    if (this.kind !== 'multimodal') return { text: [], vision: [] };
+    return interactivePrompts(this.parameters, clip, prompts, side);
   }
 }
 
@@ -212,7 +223,7 @@ export function firstImages(samples: Samples): { each: number[]; distinct: numbe
 }
 
 /** The images' features in the order of `places`, repeated where an image occurs more than once. */
-function repeated({ tokens, embeds }: Features, places: Int32Array<ArrayBuffer>): Features {
+export function repeatImages({ tokens, embeds }: Features, places: Int32Array<ArrayBuffer>): Features {
   const [n, T, width] = tokens.shape as [number, number, number];
   const rows = tokens.device.tensor([places.length], places, { name: 'image places' });
   return {

@@ -4,16 +4,14 @@
 
 import { join } from 'node:path';
 import { Adam } from '../engine/adam.ts';
-import { backward } from '../engine/autograd.ts';
 import { openDevice } from '../engine/device.ts';
 import { profileTable } from '../engine/profiler.ts';
 import { Random } from '../engine/random.ts';
-import type { Tensor } from '../engine/tensor.ts';
 import { metricsOf } from '../eval/rank.ts';
 import { rankSplit } from '../eval/split.ts';
-import { contrastiveLoss } from '../model/loss.ts';
+import type { ClipConfig } from '../model/clip.ts';
 import { isBadInput } from './bad-input.ts';
-import { type Batch, batchesPerEpoch, checkFraction, epochBatches, fractionOf, holdOut } from './batches.ts';
+import { batchesPerEpoch, checkFraction, epochBatches, fractionOf, holdOut } from './batches.ts';
 import {
   openFolder,
   type Position,
@@ -22,15 +20,24 @@ import {
   saveParameters,
 } from './checkpoint.ts';
 import { Draws } from './draws.ts';
-import { Expert, type SideTables } from './expert-model.ts';
+import { encodingSteps, frozenSteps, trainingTables } from './expert-batches.ts';
+import { Expert } from './expert-model.ts';
 import { complain, parseFlags, UsageError } from './flags.ts';
 import { hardCandidates } from './hard-negatives.ts';
+import {
+  choiceOf,
+  chooseChunk,
+  memoryLines,
+  type StepPlan,
+  sizeText,
+  usualMemory,
+} from './memory-estimate.ts';
 import { MetricsLog } from './metrics-log.ts';
-import { parameterLines } from './parameter-counts.ts';
+import { clipConfigOf, parameterLines } from './parameter-counts.ts';
 import { presetOf } from './presets.ts';
 import { Progress } from './progress.ts';
 import { openRun, type Run } from './run.ts';
-import { type ExpertOptions, expertFlags, settingsOf } from './run-flags.ts';
+import { type ExpertOptions, encodeChunkOf, expertFlags, settingsOf, shapeOf } from './run-flags.ts';
 import { scheduleFactor } from './schedule.ts';
 
 try {
@@ -38,6 +45,7 @@ try {
   const { name, preset } = presetOf(args);
   const options = parseFlags('usage: node train/expert.ts [flags]', expertFlags(name, preset), args);
   if (options?.['print-parameters']) console.log((await parameterLines(options)).join('\n'));
+  else if (options?.['print-memory']) await printMemory(options);
   else if (options) await main({ ...options, epochs: options.epochs || preset.epochs[options.expert] });
 } catch (error) {
   complain(error, isBadInput);
@@ -45,8 +53,12 @@ try {
 
 async function main(options: ExpertOptions): Promise<void> {
   checkFraction(options['train-fraction']);
+  encodeChunkOf(options);
   const folder = join(options.run, options.expert);
-  const device = await openDevice({ profile: options.profile });
+  const device = await openDevice({
+    profile: options.profile,
+    ...(options.memory > 0 ? { memoryBudgetBytes: 1e9 * options.memory } : {}),
+  });
   const run = await openRun(device, options, options['finetune-encoder']);
   const random = new Random(options.seed);
   const expert = new Expert(
@@ -66,6 +78,55 @@ async function main(options: ExpertOptions): Promise<void> {
   device.destroy();
 }
 
+/** For --print-memory: needs CLIP's config.json at most, no weights and no data. */
+async function printMemory(options: ExpertOptions): Promise<void> {
+  const device = await openDevice();
+  const clip = await clipConfigOf(options);
+  const { maxLength } = clip.text;
+  const plan = planOf(options, clip, options.batch, { mention: maxLength, entity: maxLength });
+  console.log((await memoryLines(device, plan)).join('\n'));
+  device.destroy();
+}
+
+/** What is known of the steps' memory beforehand, for batches of so many mentions. */
+function planOf(
+  options: ExpertOptions,
+  clip: ClipConfig,
+  mentions: number,
+  tokens: StepPlan['tokens'],
+): StepPlan {
+  return {
+    kind: options.expert,
+    config: { ...shapeOf(options), clip },
+    finetune: options['finetune-encoder'],
+    samples: { mention: mentions, entity: mentions * (1 + options['hard-negatives']) },
+    tokens,
+  };
+}
+
+/** How many texts or images to encode at a time, 0 for all, of --encode-chunk; says what a step will take. */
+async function chunkFor(
+  options: ExpertOptions,
+  expert: Expert,
+  { corpus }: Run,
+  rows: number,
+): Promise<number> {
+  const { device, config } = expert;
+  const asked = encodeChunkOf(options);
+  if (expert.isFrozen) return 0;
+  const tokens = { mention: corpus.mentions.train.tokens.length, entity: corpus.entities.tokens.length };
+  const plan = planOf(options, config.clip, Math.min(rows, options.batch), tokens);
+  const isWhole = asked !== 'auto' && asked >= Math.max(plan.samples.mention, plan.samples.entity);
+  const limit = options.memory > 0 ? 1e9 * options.memory : usualMemory(device);
+  const { chunk, memory } =
+    asked === 'auto'
+      ? await chooseChunk(device, plan, limit)
+      : await choiceOf(device, plan, isWhole ? 0 : asked);
+  const how = chunk === 0 ? 'the whole batch encoded at once' : `${chunk} texts or images encoded at a time`;
+  console.log(`a step will take up to ${sizeText(memory.peak)} of device memory, ${how}`);
+  return chunk;
+}
+
 async function train(
   run: Run,
   expert: Expert,
@@ -79,10 +140,11 @@ async function train(
   const { kept: rows } = holdOut(some, options['hold-out']);
   const steps = options.epochs * batchesPerEpoch(rows.length, options.batch);
 
+  const chunk = await chunkFor(options, expert, run, rows.length);
   const { best, last, log, isResumed } = await openFolder(folder, options.resume);
   const adam = new Adam([...expert.trained.values()], { lr: options.lr });
   const training = {
-    settings: { ...settingsOf(options), inputs: run.inputs },
+    settings: { ...settingsOf(options), 'encode-chunk': chunk, inputs: run.inputs },
     parameters: expert.trained,
     adams: { adam },
   };
@@ -101,7 +163,9 @@ async function train(
   const metrics = new MetricsLog(log, position.step);
   let done = 0;
 
-  for (let epoch = position.epoch + 1; epoch <= options.epochs; epoch++) {
+  const firstEpoch = position.epoch + 1;
+  device.resetPeak();
+  for (let epoch = firstEpoch; epoch <= options.epochs; epoch++) {
     const draws = new Draws(random.words(1)[0]!);
     const batches = epochBatches(
       rows,
@@ -112,18 +176,22 @@ async function train(
       draws,
     );
     let { step } = position;
-    for await (const { batch, loss: makeLoss } of losses(run, expert, frozen, batches)) {
+    const made = frozen ? frozenSteps(expert, frozen, batches) : encodingSteps(run, expert, batches, chunk);
+    for await (const { batch, make } of made) {
       const lr = options.lr * scheduleFactor(options.schedule, step, steps);
       const loss = await device.scope(() => {
-        const scalar = makeLoss();
-        adam.step(backward(scalar), { lr });
-        return scalar.item();
+        const { loss, gradients } = make();
+        adam.step(gradients, { lr });
+        return loss.item();
       });
       if (!Number.isFinite(loss))
         throw new UsageError(`the loss of step ${step + 1} is ${loss}; try a lower --lr`);
       step++;
       metrics.add({ step, epoch, loss, lr });
       progress.step(++done, batch.mentions.length, { loss });
+    }
+    if (epoch === firstEpoch) {
+      console.log(`a step took up to ${sizeText(device.counters.peakBytes)} of device memory`);
     }
     // Prompts that are still being trained give other features every epoch: nothing to keep.
     const features = expert.isFrozen ? run.features : { ...run.features, cache: '' };
@@ -141,86 +209,4 @@ async function train(
     await saveCheckpoint(last, training, position, random);
   }
   console.log(`best epoch ${position.bestEpoch} with dev MRR ${position.bestMrr.toFixed(2)}: ${best}`);
-}
-
-/** Both sides' features of all that training may ask for. */
-async function trainingTables(run: Run, expert: Expert): Promise<Record<'mention' | 'entity', SideTables>> {
-  const { mentions, entities } = run.corpus;
-  const all = (images: readonly (readonly number[])[]) => [...new Set([0, ...images.flat()])];
-  const of = (side: 'mention' | 'entity', samples: typeof entities) =>
-    expert.tables(side, samples, all(samples.images), run.features);
-  return { mention: await of('mention', mentions.train), entity: await of('entity', entities) };
-}
-
-/** Each batch with a function that makes its loss; call it in a scope. Pixels are decoded ahead. */
-async function* losses(
-  run: Run,
-  expert: Expert,
-  frozen: Record<'mention' | 'entity', SideTables> | null,
-  batches: readonly Batch[],
-): AsyncGenerator<{ batch: Batch; loss: () => Tensor }> {
-  const { mentions, entities } = run.corpus;
-  const { device } = expert;
-  if (frozen) {
-    for (const batch of batches) {
-      const loss = () => {
-        const m = expert.featuresOf(frozen.mention, batch.mentions, batch.mentionImages);
-        const e = expert.featuresOf(frozen.entity, batch.entities, batch.entityImages);
-        return contrastiveLoss(expert.scores(m, e), Int32Array.from(batch.entities));
-      };
-      yield { batch, loss };
-    }
-    return;
-  }
-  const groups = batches.map((batch) => ({
-    mention: distinct(batch.mentionImages),
-    entity: distinct(batch.entityImages),
-  }));
-  const needsPixels = expert.kind !== 'text';
-  const decoded = needsPixels
-    ? run.features.source.groups(groups.map(({ mention, entity }) => [...mention.images, ...entity.images]))
-    : null;
-  for (const [i, batch] of batches.entries()) {
-    const { mention, entity } = groups[i]!;
-    const pixels = decoded ? (await decoded.next()).value! : null;
-    const loss = () => {
-      const m = expert.encode(
-        'mention',
-        mentions.train,
-        batch.mentions,
-        part(0, mention.images.length),
-        mention.places,
-      );
-      const e = expert.encode(
-        'entity',
-        entities,
-        batch.entities,
-        part(mention.images.length, entity.images.length),
-        entity.places,
-      );
-      return contrastiveLoss(expert.scores(m, e), Int32Array.from(batch.entities));
-    };
-    const part = (first: number, count: number) => {
-      if (!pixels) return null;
-      const { size } = run.features.source;
-      const plane = 3 * size * size;
-      const data = pixels.subarray(first * plane, (first + count) * plane);
-      return device.tensor([count, 3, size, size], data, { name: 'pixels' });
-    };
-    yield { batch, loss };
-  }
-}
-
-/** The images without repetition, and where each of the list is among them. */
-function distinct(list: readonly number[]): { images: number[]; places: Int32Array<ArrayBuffer> } {
-  const images = [...new Set(list)];
-  return { images, places: Int32Array.from(list, (image) => images.indexOf(image)) };
-}
-
-function shapeOf(options: ExpertOptions) {
-  const isPlain = options['no-prompts'] || options['finetune-encoder'];
-  return {
-    hidden: options.hidden,
-    prompts: { length: options['prompt-length'], depth: isPlain ? 0 : options['prompt-depth'] },
-  };
 }

@@ -2,22 +2,28 @@
 
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
+import type { ClipConfig } from '../model/clip.ts';
 import { countParameters, promptSpecs, scoringSpecs } from '../model/initialise.ts';
 import { clipTensors } from '../model/initialise-clip.ts';
 import { parseClipConfig, readClipConfig } from '../weights/clip-config.ts';
-import type { ExpertOptions } from './run-flags.ts';
+import { type ExpertOptions, shapeOf } from './run-flags.ts';
 
 /**
- * Lines for --print-parameters. A preset of the paper whose CLIP is not there yet counts ViT-B/32, which is what an empty
- * config.json means.
+ * The CLIP that the flags name, from its config.json alone. For a preset of the paper whose CLIP is not there yet it is
+ * ViT-B/32, which is what an empty config.json means.
  */
-export async function parameterLines(options: ExpertOptions): Promise<string[]> {
+export async function clipConfigOf(options: ExpertOptions): Promise<ClipConfig> {
   const path = join(options.clip, 'config.json');
   const isPaper = options.preset !== 'openconcepts' && !existsSync(path);
-  const { config: clip } = isPaper ? parseClipConfig('config.json', '{}') : await readClipConfig(path);
+  const { config } = isPaper ? parseClipConfig('config.json', '{}') : await readClipConfig(path);
+  return config;
+}
+
+/** Lines for --print-parameters. */
+export async function parameterLines(options: ExpertOptions): Promise<string[]> {
+  const clip = await clipConfigOf(options);
   const finetune = options['finetune-encoder'];
-  const depth = options['no-prompts'] || finetune ? 0 : options['prompt-depth'];
-  const config = { clip, hidden: options.hidden, prompts: { length: options['prompt-length'], depth } };
+  const config = { ...shapeOf(options), clip };
   const parts: [string, number][] = [
     [
       'encoders',

@@ -1,10 +1,9 @@
 // The flags of both training stages; their defaults are the preset's.
 
-import type { ExpertKind } from '../model/experts.ts';
-import { expertKinds } from '../model/experts.ts';
+import { type ExpertConfig, type ExpertKind, expertKinds } from '../model/experts.ts';
 import { promptStarts } from '../model/initialise.ts';
 import type { Settings } from './checkpoint.ts';
-import { count, on, oneOf, real, text } from './flags.ts';
+import { count, on, oneOf, real, text, UsageError } from './flags.ts';
 import type { Preset, PresetName } from './presets.ts';
 import { presetNames } from './presets.ts';
 
@@ -46,8 +45,15 @@ export function expertFlags(name: PresetName, preset: Preset) {
       preset.hardNegatives,
       "entities like each mention's own, by CLIP, joined to its batch",
     ),
+    'encode-chunk': text(
+      'auto',
+      'texts or images that a trained encoder takes at a time, twice each, so that a large batch fits into memory; ' +
+        '0: the whole batch at once; auto: that where it fits, else as many as do',
+    ),
+    memory: real(0, 'GB of device memory to get by with; 0: 3/4 of the memory on a CPU adapter, 8 on a GPU'),
     resume: on('go on from the last epoch that was finished'),
     'print-parameters': on('count the trainable parameters and stop'),
+    'print-memory': on('estimate the device memory that a step takes and stop'),
   };
 }
 
@@ -95,6 +101,22 @@ export type CommonOptions = ValuesOf<ReturnType<typeof commonFlags>>;
 export type GateOptions = ValuesOf<ReturnType<typeof gateFlags>>;
 export type ExpertOptions = ValuesOf<ReturnType<typeof expertFlags>>;
 
+/** Width and prompts of the expert that the flags describe. */
+export function shapeOf(options: ExpertOptions): Omit<ExpertConfig, 'clip'> {
+  const isPlain = options['no-prompts'] || options['finetune-encoder'];
+  return {
+    hidden: options.hidden,
+    prompts: { length: options['prompt-length'], depth: isPlain ? 0 : options['prompt-depth'] },
+  };
+}
+
+/** What --encode-chunk says. Throws UsageError. */
+export function encodeChunkOf({ 'encode-chunk': text }: ExpertOptions): number | 'auto' {
+  if (text === 'auto') return text;
+  if (/^\d{1,9}$/.test(text)) return Number(text);
+  throw new UsageError(`--encode-chunk ${text}: expected auto or an integer of at least 0`);
+}
+
 /** Flags that do not change what a training gives. */
 const incidental = new Set([
   'run',
@@ -102,6 +124,8 @@ const incidental = new Set([
   'profile',
   'resume',
   'print-parameters',
+  'print-memory',
+  'memory',
   'preset',
   'data',
   'clip',

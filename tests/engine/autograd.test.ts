@@ -1,6 +1,6 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { backward, noGrad } from '../../engine/autograd.ts';
+import { addGradients, backward, backwardFrom, noGrad } from '../../engine/autograd.ts';
 import { ShapeError } from '../../engine/errors.ts';
 import { add, exp, mul, scale, sub } from '../../engine/ops/elementwise.ts';
 import { linear } from '../../engine/ops/linear.ts';
@@ -96,6 +96,44 @@ test('only scalars are differentiated', () => {
   assert.throws(
     () => backward(exp(x)),
     (e: Error) => e instanceof ShapeError && /exp \[2\] f32/.test(e.message),
+  );
+});
+
+test('a walk from given gradients ends where the whole walk does, and leaves what it was given alone', async () => {
+  const x = device.parameter([3], [0.5, -1, 2], 'x');
+  const w = device.parameter([3], [1, 2, 3], 'w');
+  const [whole, parts, given] = await device.scope(() => {
+    const all = backward(sum(mul(exp(add(x, x)), w)));
+    // The same in two pieces, cut at exp(x + x) and at w; one output is made from another, one is a leaf.
+    const y = add(x, x);
+    const z = exp(y);
+    const cut = device.parameter([3], [0, 0, 0], 'cut');
+    device.copy(z, cut);
+    const later = backward(sum(mul(cut, w)));
+    const dz = later.get(cut)!;
+    const zeros = device.zeros([3]);
+    const earlier = backwardFrom(
+      new Map([
+        [z, dz],
+        [y, zeros],
+        [w, zeros],
+      ]),
+    );
+    const both = addGradients(new Map([[w, later.get(w)!]]), earlier);
+    const read = (of: typeof all) => Promise.all([x, w].map((leaf) => of.get(leaf)!.read()));
+    return Promise.all([read(all), read(both), Promise.all([dz.read(), zeros.read()])]);
+  });
+  assert.equal(parts, whole);
+  assert.equal(given, [Float32Array.of(1, 2, 3), new Float32Array(3)]);
+});
+
+test('a walk from given gradients skips what needs none and refuses other sizes', () => {
+  const x = device.parameter([2], [1, 2], 'x');
+  const frozen = exp(device.tensor([2], [3, 4]));
+  assert.is(device.scope(() => backwardFrom(new Map([[frozen, device.zeros([2])]]))).size, 0);
+  assert.throws(
+    () => backwardFrom(new Map([[exp(x), device.zeros([3])]])),
+    (e: Error) => e instanceof ShapeError && /gradient zeros \[3\] f32 for exp \[2\] f32/.test(e.message),
   );
 });
 

@@ -18,6 +18,7 @@ test('bad flags and files are one line each, exit code 1, and leave no run behin
     ['unknown expert', ['--expert', 'audio'], /--expert audio: expected one of text, visual, multimodal/],
     ['unknown preset', ['--preset', 'imagenet'], /--preset imagenet: expected one of openconcepts/],
     ['no number', ['--lr', 'fast'], /--lr fast: expected a number/],
+    ['no chunk', ['--encode-chunk', 'few'], /--encode-chunk few: expected auto or an integer of at least 0/],
     ['no fraction', ['--train-fraction', '2'], /--train-fraction 2: expected/],
     ['missing data', ['--data', join(toy.folder, 'nowhere')], /nowhere: no such folder/],
     ['missing CLIP', ['--clip', join(toy.folder, 'nowhere')], /nowhere.config\.json: no such file/],
@@ -44,6 +45,22 @@ test('--print-parameters counts the paper-size experts from the modules', () => 
   const finetuned = total('--expert', 'multimodal', '--finetune-encoder');
   assert.match(finetuned, /encoders\s+151,277,313\n/);
   assert.match(finetuned, /scoring\s+438,371\n/);
+});
+
+test('--print-memory estimates a paper-size step without weights or data', () => {
+  const flags = ['--preset', 'wikimel', '--clip', 'none', '--batch', '4', '--print-memory'];
+  const { status, stdout, stderr } = script('train/expert.ts', flags);
+  assert.is(status, 0, stderr);
+  assert.match(stdout, /^multimodal expert, 4 mentions of up to 77 tokens and 4 entities of up to 77\n/);
+  const [whole, single] = [/the whole batch/, / {2}1 texts or images/].map((row) => {
+    const line = stdout.split('\n').find((text) => row.test(text));
+    return [...line!.matchAll(/([\d.]+) ([MG])B/g)].map(
+      ([, size, unit]) => Number(size) / (unit === 'M' ? 1e3 : 1),
+    );
+  });
+  // 14.2 GB of activations at batch 128, by the products' shapes: 12 layers of 12 widths a token and some.
+  assert.ok(whole![0]! > 0.4 && whole![0]! < 0.5, `${whole}`);
+  assert.ok(whole![1]! > single![1]! && single![1]! > 0.7, `${whole}, ${single}`);
 });
 
 test.after(() => removeToy(toy));
