@@ -17,6 +17,9 @@ import { textTable } from './text-table.ts';
 /** Mentions that are linked together; their results are printed before the next are read. */
 const together = 128;
 
+/** Characters of an entity's attributes that a table shows. */
+const attributesShown = 40;
+
 try {
   const args = process.argv.slice(2);
   const { name, preset } = presetOf(args);
@@ -81,10 +84,15 @@ async function withReadableImage(
   }
 }
 
-/** The mention and below it its entities in columns: place, name, qid, score, expert. */
+/** The mention and below it its entities in columns: place, name, qid, score, expert, attributes. */
 function shown(word: string, sentence: string, entities: readonly Linked[]): string {
-  const rows = entities.map(({ qid, name, score, expert }, i) => {
-    return [`${i + 1}`.padStart(4), name, qid, score.toFixed(3), expert ?? ''];
+  const rows = entities.map(({ qid, name, attributes, score, expert }, i) => {
+    const letters = [...attributes.replaceAll(/\s+/g, ' ')];
+    const short =
+      letters.length > attributesShown
+        ? `${letters.slice(0, attributesShown - 1).join('')}…`
+        : letters.join('');
+    return [`${i + 1}`.padStart(4), name, qid, score.toFixed(3), expert ?? '', short];
   });
-  return `${word}: ${sentence}\n${textTable(rows, [0, 1, 2, 4]).join('\n')}\n`;
+  return `${word}: ${sentence}\n${textTable(rows, [0, 1, 2, 4, 5]).join('\n')}\n`;
 }

@@ -26,6 +26,8 @@ export interface LinkMention {
 export interface Linked {
   qid: string;
   name: string;
+  /** What the knowledge base says of it: tells it from others of the name. */
+  attributes: string;
   score: number;
   expert: string | null;
 }
@@ -73,9 +75,9 @@ async function link(
   const only = kinds.length === 1 ? 0 : null;
   return systems[system.name]!.top.map((found) =>
     found.map(({ entity, score, expert }) => {
-      const { qid, name } = run.dataset.entities[entity]!;
+      const { qid, name, attributes } = run.dataset.entities[entity]!;
       const by = expert ?? only;
-      return { qid, name, score, expert: by === null ? null : kinds[by]! };
+      return { qid, name, attributes, score, expert: by === null ? null : kinds[by]! };
     }),
   );
 }

@@ -74,7 +74,7 @@ test('a file and standard input give the same, one JSON object a mention; an unr
     ],
   );
   for (const { entities } of lines) {
-    assert.equal(Object.keys(entities[0]!), ['qid', 'name', 'score', 'expert']);
+    assert.equal(Object.keys(entities[0]!), ['qid', 'name', 'attributes', 'score', 'expert']);
     assert.ok(entities.every(({ score }, i) => i === 0 || score <= entities[i - 1]!.score));
   }
   const warnings = complaint(stderr).split('\n');
