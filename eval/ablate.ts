@@ -7,10 +7,10 @@ import { isBadInput } from '../train/bad-input.ts';
 import { complain, count, on, oneOf, parseFlags, real, text } from '../train/flags.ts';
 import { type Preset, type PresetName, presetOf } from '../train/presets.ts';
 import { commonFlags } from '../train/run-flags.ts';
-import { ablationRows } from './ablation-cells.ts';
-import { ablationTables } from './ablation-tables.ts';
-import { listAblations, runAblations } from './ablations.ts';
-import { chosenOf, seedsOf } from './lists.ts';
+import { listAblations, runAblations } from './ablation/ablations.ts';
+import { ablationRows } from './ablation/cells.ts';
+import { chosenOf, seedsOf } from './ablation/lists.ts';
+import { ablationTables } from './ablation/tables.ts';
 import { typed } from './typed-flags.ts';
 
 try {

@@ -10,13 +10,13 @@ import { complain, count, on, oneOf, parseFlags } from '../train/flags.ts';
 import { presetOf } from '../train/presets.ts';
 import { openRun, type Run } from '../train/run.ts';
 import { type CommonOptions, commonFlags } from '../train/run-flags.ts';
-import { answering } from './answering.ts';
-import { type Contest, dsmipContest, expertContest, indexContest, splitFeatures } from './contest.ts';
+import { openIndex } from './entity-index/source.ts';
 import { hold, type Outcome, propose } from './hold.ts';
-import { openIndex } from './index-source.ts';
+import { answering } from './linking/answering.ts';
 import { writeMetrics } from './metrics-file.ts';
 import { type Predictions, writePredictions } from './predictions.ts';
-import { pick } from './tile.ts';
+import { type Contest, dsmipContest, expertContest, indexContest, splitFeatures } from './scoring/contest.ts';
+import { pick } from './scoring/tile.ts';
 import { loadTrained, type Trained } from './trained.ts';
 
 type Options = CommonOptions & {

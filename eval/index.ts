@@ -9,10 +9,10 @@ import { complain, count, oneOf, parseFlags } from '../train/flags.ts';
 import { presetOf } from '../train/presets.ts';
 import { openRun } from '../train/run.ts';
 import { type CommonOptions, commonFlags } from '../train/run-flags.ts';
-import { answering } from './answering.ts';
-import { indexFolder } from './index-belongs.ts';
-import { buildIndex } from './index-builder.ts';
-import type { IndexDtype } from './index-format.ts';
+import { indexFolder } from './entity-index/belongs.ts';
+import { buildIndex } from './entity-index/builder.ts';
+import type { IndexDtype } from './entity-index/format.ts';
+import { answering } from './linking/answering.ts';
 import { partProgress } from './part-progress.ts';
 
 try {

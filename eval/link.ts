@@ -10,8 +10,8 @@ import { isBadInput } from '../train/bad-input.ts';
 import { complain, count, on, parseFlags, text } from '../train/flags.ts';
 import { type Preset, type PresetName, presetOf } from '../train/presets.ts';
 import { type CommonOptions, commonFlags } from '../train/run-flags.ts';
-import { type LinkInput, type MentionToLink, readMentions } from './link-input.ts';
-import { type Linked, openLinker } from './linker.ts';
+import { type LinkInput, type MentionToLink, readMentions } from './linking/link-input.ts';
+import { type Linked, openLinker } from './linking/linker.ts';
 import { textTable } from './text-table.ts';
 
 /** Mentions that are linked together; their results are printed before the next are read. */

@@ -4,12 +4,12 @@ import type { Split } from '../data/dataset.ts';
 import type { Tensor } from '../engine/tensor.ts';
 import type { Run } from '../train/run.ts';
 import { writeFileAtomically } from '../weights/atomic-file.ts';
-import type { Contest } from './contest.ts';
-import { percents, pickedBy } from './dsmip-split.ts';
 import type { Outcome, Retrieval } from './hold.ts';
-import type { Metrics } from './rank.ts';
-import type { PassResult } from './scoring-pass.ts';
-import { pick } from './tile.ts';
+import type { Contest } from './scoring/contest.ts';
+import { percents, pickedBy } from './scoring/dsmip-split.ts';
+import type { Metrics } from './scoring/rank.ts';
+import type { PassResult } from './scoring/scoring-pass.ts';
+import { pick } from './scoring/tile.ts';
 import type { Trained } from './trained.ts';
 
 /**

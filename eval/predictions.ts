@@ -2,7 +2,7 @@
 
 import type { Dataset, Split } from '../data/dataset.ts';
 import { writeFileAtomically } from '../weights/atomic-file.ts';
-import type { Found } from './tile.ts';
+import type { Found } from './scoring/tile.ts';
 
 /** What an evaluation found, by mention. */
 export interface Predictions {

@@ -3,7 +3,7 @@
 
 import { readText } from '../data/read-text.ts';
 import { type PaperFigures, table1 } from './paper.ts';
-import type { Metrics } from './rank.ts';
+import type { Metrics } from './scoring/rank.ts';
 import { textTable } from './text-table.ts';
 
 /** Percent of pairs by the expert that the gate picked for them. */

@@ -86,17 +86,24 @@ export function visionVectors(
 }
 
 /** A side's vectors in the order in which `visionScores` multiplies them. */
-export function visionOperand(
+export function visionOperand(side: 'mention' | 'entity', vision: VisionVectors): VisionOperand {
+  const [n, columns] = vision.vectors.shape as [number, number];
+  const six = transpose(reshape(vision.vectors, [n, 6, columns / 6]), [1, 0, 2]);
+  return visionOperandOf(side, six, 0, vision.scalars);
+}
+
+/** The same from parts [P, n, h], of which the six from `first` on are q~, r, b, v~, a, k~. */
+export function visionOperandOf(
   side: 'mention' | 'entity',
-  { vectors, scalars }: VisionVectors,
+  parts: Tensor,
+  first: number,
+  scalars: Tensor,
 ): VisionOperand {
-  const [n, columns] = vectors.shape as [number, number];
-  const h = columns / 6;
-  const six = transpose(reshape(vectors, [n, 6, h]), [1, 0, 2]); // [6, n, h]
+  const [, n, h] = parts.shape as [number, number, number];
   const order = side === 'mention' ? [...isAsked, ...asks] : [...asks, ...isAsked];
-  const ten = vectors.device.empty([10, n, h], 'f32', 'vision vectors');
+  const ten = parts.device.empty([10, n, h], 'f32', 'vision vectors');
   order.forEach((from, to) => {
-    vectors.device.copy(six, ten, n * h, from * n * h, to * n * h);
+    parts.device.copy(parts, ten, n * h, (first + from) * n * h, to * n * h);
   });
   return { vectors: ten, scalars };
 }

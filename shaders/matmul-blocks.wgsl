@@ -1,22 +1,7 @@
-// Loads of 4 x 4 blocks, for the matrix multiplication kernels that keep them in registers. Positions beyond the
-// matrix are clamped into it; what is computed from them is never stored.
+// Loads of 4 x 4 blocks of B, for the matrix multiplication kernels that keep them in registers. Positions
+// beyond the matrix are clamped into it; what is computed from them is never stored.
 
 const TAIL: bool = true;       // k may be no multiple of 4; false leaves the loop for its rest out of the compiled code
-
-/** Four consecutive elements of A from element i, one load where the rows are aligned. */
-fn a_four(i: u32) -> vec4f {
-  if (VECTOR_A) {
-    return a[i >> 2u];
-  }
-  return vec4f(a_at(i), a_at(i + 1u), a_at(i + 2u), a_at(i + 3u));
-}
-
-fn b_four(i: u32) -> vec4f {
-  if (VECTOR_B) {
-    return vec4f(b[i >> 2u]);
-  }
-  return vec4f(b_at(i), b_at(i + 1u), b_at(i + 2u), b_at(i + 3u));
-}
 
 /** B[k..k+3, col..col+3], a column of the matrix for each k. */
 fn b_block(base: u32, k: u32, col: u32) -> mat4x4f {

@@ -6,6 +6,8 @@
 // (ceil(n / 32), ceil(m / 32), batch).
 
 // needs matmul-shared.wgsl
+// needs matmul-finish.wgsl
+// needs matmul-fours.wgsl
 // needs matmul-blocks.wgsl
 
 /** A[row, k..k+3] of row. */

@@ -1,4 +1,4 @@
-// What the matrix multiplication kernels share: operands, parameters and the epilogue of
+// What the matrix multiplication kernels share: parameters and operands of
 //   C[batch] = epilogue(op(A[batch]) op(B[batch])),
 // sums in f32, in the transposes a linear layer and its backward need.
 
@@ -12,6 +12,7 @@ struct Params {
   a_batch: u32, // elements from one matrix of the batch to the next; 0 shares the operand
   b_batch: u32,
   c_batch: u32, // also of residual and pre
+  run: u32,     // rows of C that a workgroup owns
   epilogue: u32, // BIAS | SAVE_PRE | RESIDUAL | ACCUMULATE
 }
 
@@ -33,10 +34,6 @@ const ACCUMULATE = 8u; // c += instead of c =
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> a: array<vec4f>;
 @group(0) @binding(2) var<storage, read> b: array<vec4<Weight>>;
-@group(0) @binding(3) var<storage, read_write> c: array<f32>;
-@group(0) @binding(4) var<storage, read> bias: array<f32>;
-@group(0) @binding(5) var<storage, read> residual: array<f32>;
-@group(0) @binding(6) var<storage, read_write> pre: array<f32>;
 
 fn a_at(i: u32) -> f32 {
   return a[i >> 2u][i & 3u];
@@ -44,37 +41,4 @@ fn a_at(i: u32) -> f32 {
 
 fn b_at(i: u32) -> f32 {
   return f32(b[i >> 2u][i & 3u]);
-}
-
-fn sigmoid(x: f32) -> f32 {
-  return 1.0 / (1.0 + exp(-x));
-}
-
-/** C[row, col] = epilogue(sum); nothing outside the matrix is touched. */
-fn finish(batch: u32, row: u32, col: u32, sum: f32) {
-  if (row >= params.m || col >= params.n) {
-    return;
-  }
-  let i = batch * params.c_batch + row * params.ldc + col;
-  var x = sum;
-  if ((params.epilogue & BIAS) != 0u) {
-    x += bias[col];
-  }
-  if ((params.epilogue & SAVE_PRE) != 0u) {
-    pre[i] = x;
-  }
-  if (ACTIVATION == 1u) {
-    x *= sigmoid(1.702 * x);
-  } else if (ACTIVATION == 2u) {
-    let p = pre[i];
-    let s = sigmoid(1.702 * p);
-    x *= s * (1.0 + 1.702 * p * (1.0 - s));
-  }
-  if ((params.epilogue & RESIDUAL) != 0u) {
-    x += residual[i];
-  }
-  if ((params.epilogue & ACCUMULATE) != 0u) {
-    x += c[i];
-  }
-  c[i] = x;
 }

@@ -5,10 +5,13 @@ enable subgroups;
 // 32 rows, in named registers. Why this shape: on a CPU adapter a lane is one SIMD lane and every element
 // brought from a buffer costs tens of vector multiply-adds, whatever the address, while a broadcast from a
 // lane costs one or two. So each lane brings a different part of A, once, and the others take it
-// by broadcast: 64 loaded elements a k for 1024 multiply-adds. Needs subgroups of at least 8 invocations.
+// by broadcast: 64 loaded elements a k for 1024 multiply-adds. For what matmul-panel.wgsl cannot load in fours,
+// and for few rows of long sums in TRANS_A. Needs subgroups of at least 8 invocations.
 // Dispatch (ceil(n / 32), ceil(m / 32), batch).
 
 // needs matmul-shared.wgsl
+// needs matmul-finish.wgsl
+// needs matmul-fours.wgsl
 // needs matmul-blocks.wgsl
 
 /** A[row, k..k+3] of this lane's row, or in TRANS_A the block A[row..row+3, k..k+3] by rows. */

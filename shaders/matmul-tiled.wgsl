@@ -6,6 +6,7 @@
 // to (ROWS + COLS) for ROWS * COLS multiply-adds. Dispatch (ceil(n / TILE_N), ceil(m / TILE_M), batch).
 
 // needs matmul-shared.wgsl
+// needs matmul-finish.wgsl
 
 const TILE_M: u32 = 64u;
 const TILE_N: u32 = 64u;

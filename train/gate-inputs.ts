@@ -64,9 +64,15 @@ export async function gateInputs(
   const statistics = (side: GateSide) => {
     const of = samples[side];
     if (!of) return null;
-    const rows = [...of.images.keys()];
-    const taken = rows.map((row) => firstImage(of, row));
-    return columnStatistics(joined(texts[side]!, rows, images, taken), width);
+    const parts = function* () {
+      for (let first = 0; first < of.images.length; first += chunk) {
+        const count = Math.min(chunk, of.images.length - first);
+        const rows = Array.from({ length: count }, (_, i) => first + i);
+        const taken = rows.map((row) => firstImage(of, row));
+        yield joined(texts[side]!, rows, images, taken);
+      }
+    };
+    return columnStatistics(parts, of.images.length, width);
   };
   const [mention, entity] = [statistics('train'), statistics('entity')];
   const standard = (data: Float32Array<ArrayBuffer>, by: typeof mention) =>
@@ -148,18 +154,21 @@ async function meanEmbeddings(run: Run, samples: Samples): Promise<Matrix> {
   return { data, width };
 }
 
-/** Mean and standard deviation of each column; 1 for a column that is constant. */
+/**
+ * Mean and standard deviation of each column of n rows, which come some at a time, twice; 1 for a column that is
+ * constant.
+ */
 function columnStatistics(
-  data: Float32Array,
+  parts: () => Iterable<Float32Array>,
+  n: number,
   width: number,
 ): { mean: Float64Array; deviation: Float64Array } {
-  const n = data.length / width;
   const [mean, deviation] = [new Float64Array(width), new Float64Array(width)];
-  data.forEach((x, i) => {
-    mean[i % width]! += x / n;
-  });
-  data.forEach((x, i) => {
-    deviation[i % width]! += (x - mean[i % width]!) ** 2 / n;
-  });
+  for (const part of parts()) {
+    for (let i = 0; i < part.length; i++) mean[i % width]! += part[i]! / n;
+  }
+  for (const part of parts()) {
+    for (let i = 0; i < part.length; i++) deviation[i % width]! += (part[i]! - mean[i % width]!) ** 2 / n;
+  }
   return { mean, deviation: deviation.map((variance) => (variance > 1e-12 ? Math.sqrt(variance) : 1)) };
 }

@@ -11,7 +11,7 @@ import { openDevice } from '../engine/device.ts';
 import { gumbelNoise } from '../engine/ops/gumbel.ts';
 import { profileTable } from '../engine/profiler.ts';
 import { Random } from '../engine/random.ts';
-import { dsmipTables, evaluateDsmip } from '../eval/dsmip-split.ts';
+import { dsmipTables, evaluateDsmip } from '../eval/scoring/dsmip-split.ts';
 import { drawExperts, selectedScores } from '../model/dsmip.ts';
 import { contrastiveLoss } from '../model/loss.ts';
 import { isBadInput } from './bad-input.ts';

@@ -3,7 +3,10 @@
 /** IEEE half precision (as bits) to float32; exact. */
 export function f16ToF32(halves: Uint16Array): Float32Array<ArrayBuffer> {
   const table = halfTable();
-  return Float32Array.from(halves, (half) => table[half]!);
+  const result = new Float32Array(halves.length);
+  // A loop: `from` with a function takes ten times as long, and checkpoints have 10^8 numbers.
+  for (let i = 0; i < halves.length; i++) result[i] = table[halves[i]!]!;
+  return result;
 }
 
 /** bfloat16 (as bits) to float32; exact. */

@@ -4,7 +4,7 @@
 
 import type { Device } from '../device.ts';
 import type { Tensor } from '../tensor.ts';
-import { type GemmVariant, gemmVariants, vectorised } from './gemm-variants.ts';
+import { type GemmSizes, type GemmVariant, gemmVariants, rowsOf, vectorised } from './gemm-variants.ts';
 
 /** What happens to each element of the product before it is stored, in this order. */
 export interface Epilogue {
@@ -64,7 +64,7 @@ const trialBytes = 2 ** 26;
 function pickVariant(product: Gemm): GemmVariant {
   const { a, b, c, m, n, k, transposeA = false, transposeB = false, batch = 1 } = product;
   const { device } = a;
-  const variants = gemmVariants(device);
+  const variants = gemmVariants(device, sizesOf(product));
   const largest = Math.max(a.bytes, b.bytes, c.bytes);
   if (largest > Math.min(trialBytes, device.maxBindingBytes)) return Object.values(variants)[0]!;
   const bucket = (x: number) => Math.ceil(Math.log2(x));
@@ -75,6 +75,14 @@ function pickVariant(product: Gemm): GemmVariant {
     runTrial(device, { m, n, k, transposeA, transposeB, batch, dtype }, variants[candidate]!);
   });
   return variants[label]!;
+}
+
+/** What decides which kernels can run a product. */
+function sizesOf(product: Gemm): GemmSizes {
+  const { m, n, k, transposeA = false, transposeB = false, batch = 1 } = product;
+  const vectorA = vectorised(transposeA ? m : k, product.aBatch ?? m * k);
+  const vectorB = vectorised(transposeB ? k : n, product.bBatch ?? k * n);
+  return { m, n, k, batch, transposeA, vectorA, vectorB };
 }
 
 type TrialSizes = Pick<Gemm, 'm' | 'n' | 'k'> &
@@ -151,6 +159,8 @@ function runPart(product: Gemm, part: Part, variant: GemmVariant): void {
   const lastOfSum = part.k0 + k === product.k;
   const { bias, pre, activation = 'none', residual } = lastOfSum ? epilogue : {};
   const savesPre = activation === 'quickGelu' && pre;
+  const sizes = { ...sizesOf(product), m, n, k };
+  const run = rowsOf(variant, sizes);
   device.run({
     kernel: variant.kernel,
     entry: 'matmul',
@@ -159,9 +169,9 @@ function runPart(product: Gemm, part: Part, variant: GemmVariant): void {
       ...(b.dtype === 'f16' ? { Weight: 'f16' } : {}),
       TRANS_A: transposeA,
       TRANS_B: transposeB,
-      ...(variant.kernel === 'matmul-tiled' ? {} : { TAIL: k % 4 !== 0 }),
-      VECTOR_A: vectorised(lda, aBatch),
-      VECTOR_B: vectorised(ldb, bBatch),
+      ...lengthConstants(variant, part),
+      VECTOR_A: sizes.vectorA,
+      VECTOR_B: sizes.vectorB,
       ACTIVATION: { none: 0, quickGelu: 1, quickGeluBackward: 2 }[activation],
     },
     buffers: {
@@ -184,12 +194,19 @@ function runPart(product: Gemm, part: Part, variant: GemmVariant): void {
       a_batch: aBatch,
       b_batch: bBatch,
       c_batch: product.m * product.n,
+      run,
       epilogue: (bias ? 1 : 0) + (savesPre ? 2 : 0) + (residual ? 4 : 0) + (part.k0 > 0 ? 8 : 0),
     },
-    grid: [Math.ceil(n / variant.tileN), Math.ceil(m / variant.tileM), batch],
+    grid: [Math.ceil(n / variant.tileN), Math.ceil(m / run), batch],
     flops: 2 * batch * m * n * k,
     bytes: 4 * batch * (m * k + k * n + m * n),
   });
+}
+
+/** Constants that leave code out of a kernel for which the sums are too short, or whole. */
+function lengthConstants({ kernel, block }: GemmVariant, { k, k0 }: Part): Record<string, boolean> {
+  if (block) return { CONTINUES: k > block || k0 > 0 };
+  return kernel === 'matmul-tiled' ? {} : { TAIL: k % 4 !== 0 };
 }
 
 /** The kernel declares its epilogue operands whether it uses them or not; unused ones get a small buffer. */

@@ -11,7 +11,7 @@ export interface RaggedMeanAttentionVariant {
   mentions: number;
 }
 
-/** Widest keys that the subgroup kernel holds in private memory: 128 kB of a thread's stack at most. */
+/** Widest keys that the subgroup kernels hold in private memory: 192 kB of a thread's stack at most. */
 const widestPrivate = 512;
 /**
  * Most keys a mention may have: the scores of 8 rows with them fit the workgroup memory that every device
@@ -26,25 +26,38 @@ export function raggedMeanAttentionVariant(
   width: number,
 ): RaggedMeanAttentionVariant {
   const hasSubgroups = device.isCpu && device.subgroupSize >= 8;
-  return hasSubgroups && keys <= 64 && width <= widestPrivate ? subgroup(keys, width) : plain(device, keys);
+  if (!hasSubgroups || keys > 96 || width > widestPrivate) return plain(device, keys);
+  return keys <= 64 ? subgroup(keys, width) : wide(keys, width);
 }
 
 /** Two blocks of 8 lanes times 2, 3 or 4 keys: of two mentions where they fit, else of one. */
 function subgroup(keys: number, width: number): RaggedMeanAttentionVariant {
   const isPair = keys <= 32;
-  const columns = Math.max(2, Math.ceil(keys / (isPair ? 8 : 16)));
   return {
     kernel: 'ragged-mean-attention-subgroup',
-    constants: {
-      COLUMNS: columns,
-      Keys: `vec${columns}f`,
-      AreKeys: `vec${columns}<bool>`,
-      Block: `mat${columns}x4f`,
-      PAIR: isPair,
-      // Few values: each is a kernel of its own, and what is too large costs nothing.
-      FOURS: 8 * Math.ceil(width / 32),
-    },
+    constants: { ...lanes(Math.max(2, Math.ceil(keys / (isPair ? 8 : 16))), width), PAIR: isPair },
     mentions: isPair ? 2 : 1,
+  };
+}
+
+/** Three such blocks of one mention. */
+function wide(keys: number, width: number): RaggedMeanAttentionVariant {
+  return {
+    kernel: 'ragged-mean-attention-wide',
+    constants: lanes(Math.ceil(keys / 24), width),
+    mentions: 1,
+  };
+}
+
+/** What a lane holds of a block. */
+function lanes(columns: number, width: number): Specialisation {
+  return {
+    COLUMNS: columns,
+    Keys: `vec${columns}f`,
+    AreKeys: `vec${columns}<bool>`,
+    Block: `mat${columns}x4f`,
+    // Few values: each is a kernel of its own, and what is too large costs nothing.
+    FOURS: 8 * Math.ceil(width / 32),
   };
 }
 

@@ -23,6 +23,11 @@ const image = { batch: 2, channels: 256, size: 28 };
 const patches = { batch: 16, channels: 3, size: 224, patch: 32, width: 768 };
 const patchCount = (patches.size / patches.patch) ** 2;
 const patchWeights = patches.channels * patches.patch ** 2 * patches.width;
+/** A small CLIP's feed-forward layer on 64 texts of 20 tokens. */
+const small = { rows: 1280, inputs: 64, outputs: 256 };
+const smallWork = small.rows * small.inputs * small.outputs;
+const smallBytes =
+  4 * (small.rows * small.inputs + small.inputs * small.outputs + small.rows * small.outputs);
 const pixels = image.batch * image.size ** 2;
 
 export const denseBenchmarks: Benchmark[] = [
@@ -40,6 +45,30 @@ export const denseBenchmarks: Benchmark[] = [
       bias: random(device, clipMlp.n),
     }),
     run: ({ x, weight, bias }) => linear(x, weight, bias),
+  }),
+  benchmark({
+    name: 'linear-small',
+    bound: 'fma',
+    flops: 2 * smallWork,
+    bytes: smallBytes,
+    operands: (device) => ({
+      x: random(device, small.rows, small.inputs),
+      weight: random(device, small.outputs, small.inputs),
+      bias: random(device, small.outputs),
+    }),
+    run: ({ x, weight, bias }) => linear(x, weight, bias),
+  }),
+  benchmark({
+    name: 'linear-small-backward',
+    bound: 'fma',
+    flops: 4 * smallWork,
+    bytes: 2 * smallBytes,
+    operands: (device) => {
+      const x = parameter(device, small.rows, small.inputs);
+      const weight = parameter(device, small.outputs, small.inputs);
+      return { x, weight, y: linear(x, weight, null), dy: random(device, small.rows, small.outputs) };
+    },
+    run: ({ y, dy }) => backwardOf(y, dy),
   }),
   benchmark({
     name: 'attention-forward',

@@ -5,7 +5,7 @@
 import type { Device } from '../../engine/device.ts';
 import { Random } from '../../engine/random.ts';
 import type { Tensor } from '../../engine/tensor.ts';
-import { systemScores } from '../../eval/systems.ts';
+import { systemScores } from '../../eval/scoring/systems.ts';
 import {
   type EntityOperands,
   entityOperands,

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { ablationTables, spread } from '../../eval/ablation-tables.ts';
+import { ablationTables, spread } from '../../eval/ablation/tables.ts';
 import type { Results } from '../../eval/results.ts';
 import { complaint, makeToy, removeToy, script } from '../support/toy-run.ts';
 

@@ -5,7 +5,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { parseMentions } from '../../eval/link-input.ts';
+import { parseMentions } from '../../eval/linking/link-input.ts';
 import { textTable } from '../../eval/text-table.ts';
 import { complaint, makeToy, removeToy, root, runtimeFlags, script } from '../support/toy-run.ts';
 
@@ -45,7 +45,7 @@ test('one mention gives its best entities in columns, by falling score', () => {
   const [head, ...rows] = stdout.trim().split('\n');
   assert.is(head, 'mouse: a small animal');
   const fields = rows.map(
-    (row) => /^ +(\d) {2}(.+?) +(Q\d+) +(-?\d+\.\d{3}) {2}(text|multimodal)$/.exec(row)!,
+    (row) => /^ +(\d) {2}(.+?) +(Q\d+) +(-?\d+\.\d{3}) {2}(text|multimodal) +(animal|machine) .+$/.exec(row)!,
   );
   assert.equal(
     fields.map((field) => field[1]),

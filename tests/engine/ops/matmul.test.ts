@@ -3,7 +3,7 @@ import * as assert from 'uvu/assert';
 import { type Device, openDevice } from '../../../engine/device.ts';
 import { DtypeError, ShapeError } from '../../../engine/errors.ts';
 import { feedForward } from '../../../engine/ops/feed-forward.ts';
-import { gemmVariants } from '../../../engine/ops/gemm-variants.ts';
+import { type GemmSizes, type GemmVariant, gemmVariants, rowsOf } from '../../../engine/ops/gemm-variants.ts';
 import { linear } from '../../../engine/ops/linear.ts';
 import { matmul } from '../../../engine/ops/matmul.ts';
 import { pretend } from '../../support/adapter.ts';
@@ -41,6 +41,11 @@ const sizes: [number, number, number][] = [
   [32, 32, 32],
   [33, 31, 63],
   [64, 65, 7],
+  // In fours, where other kernels run on a CPU: a block of k, several, and parts of one; narrow and wide.
+  [36, 64, 64],
+  [8, 68, 132],
+  [12, 32, 96],
+  [772, 8, 4],
 ];
 
 for (const [transposeA, transposeB] of [
@@ -92,6 +97,8 @@ test('linear with bias and residual: values and gradients', async () => {
     [1, 1, 1],
     [5, 33, 7],
     [37, 17, 65],
+    [36, 36, 68],
+    [8, 72, 200],
   ] as const) {
     await checkGradients({
       op: (x, w, b, r) => linear(x, w, b, { residual: r }),
@@ -103,10 +110,12 @@ test('linear with bias and residual: values and gradients', async () => {
   }
 });
 
-test('feedForward: values and gradients of all weights', checkFeedForward);
+test('feedForward: values and gradients of all weights', async () => {
+  await checkFeedForward(13, 11, 37);
+  await checkFeedForward(12, 12, 72);
+});
 
-async function checkFeedForward(): Promise<void> {
-  const [rows, d, hidden] = [13, 11, 37];
+async function checkFeedForward(rows: number, d: number, hidden: number): Promise<void> {
   await checkGradients({
     op: (x, w1, b1, w2, b2, r) => feedForward(x, { weight: w1, bias: b1 }, { weight: w2, bias: b2 }, r),
     reference: (x, w1, b1, w2, b2, r) => {
@@ -118,30 +127,52 @@ async function checkFeedForward(): Promise<void> {
   });
 }
 
+/** C[m, n] as one of the kernels computes it, of the same operands for all. */
+function runVariant(variant: GemmVariant, sizes: GemmSizes, transposeB: boolean): Promise<Float32Array> {
+  const { m, n, k, transposeA, vectorA, vectorB } = sizes;
+  const a = device.tensor([m, k], normal(m * k, 1));
+  const b = device.tensor([n, k], normal(n * k, 2));
+  const c = device.empty([m, n], 'f32', 'product');
+  const [lda, ldb] = [transposeA ? m : k, transposeB ? k : n];
+  const run = rowsOf(variant, sizes);
+  device.run({
+    kernel: variant.kernel,
+    entry: 'matmul',
+    constants: {
+      ...variant.constants,
+      TRANS_A: transposeA,
+      TRANS_B: transposeB,
+      VECTOR_A: vectorA,
+      VECTOR_B: vectorB,
+    },
+    buffers: { a, b, c, bias: device.dummy(0), residual: device.dummy(1), pre: device.dummy(2) },
+    params: { m, n, k, lda, ldb, ldc: n, a_batch: 0, b_batch: 0, c_batch: 0, run, epilogue: 0 },
+    grid: [Math.ceil(n / variant.tileN), Math.ceil(m / run), 1],
+  });
+  return c.read() as Promise<Float32Array>;
+}
+
 for (const [adapter, variantsOf] of [
   ['this adapter', device],
   ['a GPU', { isCpu: false } as Device],
 ] as const)
-  test(`every variant that tuning may pick on ${adapter} gives the same bits`, async () => {
-    const variants = Object.entries(gemmVariants(variantsOf));
-    const [m, n, k] = [67, 45, 131];
-    const [a, b] = [device.tensor([m, k], normal(m * k, 1)), device.tensor([n, k], normal(n * k, 2))];
-    const results = await Promise.all(
-      variants.map(([, { kernel, constants, tileM, tileN }]) => {
-        const c = device.empty([m, n], 'f32', 'product');
-        device.run({
-          kernel,
-          entry: 'matmul',
-          constants: { ...constants, TRANS_B: true },
-          buffers: { a, b, c, bias: device.dummy(0), residual: device.dummy(1), pre: device.dummy(2) },
-          params: { m, n, k, lda: k, ldb: k, ldc: n, a_batch: 0, b_batch: 0, c_batch: 0, epilogue: 0 },
-          grid: [Math.ceil(n / tileN), Math.ceil(m / tileM), 1],
-        });
-        return c.read();
-      }),
-    );
-    for (const [i, result] of results.entries()) {
-      assert.equal(result, results[0], `${variants[i]![0]} against ${variants[0]![0]}`);
+  test(`all kernels that may run a product on ${adapter} give the same bits`, async () => {
+    for (const [m, n, k, transposeA, transposeB] of [
+      [67, 45, 131, false, true],
+      [35, 76, 136, false, true],
+      [35, 36, 192, false, false],
+      [768, 36, 72, true, false],
+    ] as const) {
+      const [vectorA, vectorB] = [(transposeA ? m : k) % 4 === 0, (transposeB ? k : n) % 4 === 0];
+      const sizes = { m, n, k, batch: 1, transposeA, vectorA, vectorB };
+      // Operands that cannot be loaded in fours have other kernels.
+      const plain = { ...sizes, vectorA: false, vectorB: false };
+      const results = await Promise.all(
+        [sizes, plain].flatMap((s) =>
+          Object.values(gemmVariants(variantsOf, s)).map((variant) => runVariant(variant, s, transposeB)),
+        ),
+      );
+      for (const result of results) assert.equal(result, results[0], `${m} x ${n} x ${k}`);
     }
   });
 
@@ -158,12 +189,20 @@ test('the kernels for GPUs, with workgroup memory, are right on this adapter too
         probes: 5,
       });
     }
-    await checkFeedForward();
+    await checkFeedForward(13, 11, 37);
   }));
 
 test('operands larger than a binding are bound in parts', async () => {
   const small = await openDevice({ maxBindingBytes: 100_000 });
-  const [m, n, k] = [130, 333, 97];
+  for (const [m, n, k] of [
+    [130, 333, 97],
+    [260, 256, 128],
+  ] as const)
+    await checkParts(small, m, n, k);
+  small.destroy();
+});
+
+async function checkParts(small: Device, m: number, n: number, k: number): Promise<void> {
   const [x, w] = [normal(m * k, 5), normal(n * k, 6)];
   const run = async (on: typeof device) => {
     const weight = on.tensor([n, k], w);
@@ -175,24 +214,40 @@ test('operands larger than a binding are bound in parts', async () => {
   };
   const [parts, whole] = [await run(small), await run(device)];
   for (const [i, part] of parts.entries()) assertClose(part, whole[i]!, 1e-5, `product ${i}`);
-  small.destroy();
-});
+}
 
 test('frozen float16 weights multiply in float32', async () => {
   if (!device.hasF16) return;
-  const [m, n, k] = [9, 35, 13];
+  await checkHalfWeights(9, 35, 13);
+  await checkHalfWeights(9, 36, 72);
+});
+
+async function checkHalfWeights(m: number, n: number, k: number): Promise<void> {
   const w = Float32Array.from({ length: n * k }, (_, i) => ((i * 37) % 64) / 8 - 4);
   const bits = Uint16Array.from(w, halfBits);
   const x = device.tensor([m, k], normal(m * k, 1));
   const half = linear(x, device.tensor([n, k], bits, { dtype: 'f16' }), null);
   const full = linear(x, device.tensor([n, k], w), null);
   assert.equal(await half.read(), await full.read());
-});
+}
 
 test('NaN and infinities spread as the sums have it', async () => {
   const a = device.tensor([2, 3], [Number.NaN, 1, 2, Infinity, 1, 2]);
   const c = await matmul(a, device.tensor([3, 2], [1, 2, 3, 4, 5, 6])).read();
   assert.equal([...c].map(String), ['NaN', 'NaN', 'Infinity', 'Infinity']);
+});
+
+test('a NaN stays in its row, also where loads in fours and blocks of k pass its end', async () => {
+  const [m, n, k] = [8, 36, 68];
+  const x = normal(m * k, 1);
+  x[2 * k] = Number.NaN;
+  const c = await matmul(device.tensor([m, k], x), device.tensor([n, k], normal(n * k, 2)), {
+    transposeB: true,
+  }).read();
+  const broken = Array.from(c, (v, i) => (Number.isNaN(v) ? Math.floor(i / n) : -1)).filter(
+    (row) => row >= 0,
+  );
+  assert.equal(broken, new Array(n).fill(2));
 });
 
 test('operands that do not fit are refused by name and shape', () => {

@@ -84,6 +84,8 @@ const cases: Record<string, Omit<Case, 'keyMask'>> = {
   '64 keys': { lengths: lengthsOf(13, 9), M: 3, Lk: 64, h: 20 },
   '65 keys': { lengths: lengthsOf(6, 33), M: 2, Lk: 65, h: 20 },
   '79 keys': { lengths: lengthsOf(4, 77), M: 6, Lk: 79, h: 8 },
+  '96 keys': { lengths: [8, 0, 16, 7, 1, 1, 9], M: 3, Lk: 96, h: 7 },
+  '97 keys': { lengths: lengthsOf(5, 20), M: 2, Lk: 97, h: 4 },
   '448 keys': { lengths: [3, 9], M: 1, Lk: 448, h: 4 },
   'many short entities': { lengths: lengthsOf(101, 4), M: 7, Lk: 21, h: 28 },
 };

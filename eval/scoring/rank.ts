@@ -1,6 +1,6 @@
 // The metrics made of the ranks of mentions' answers. Knows nothing of how they were ranked.
 
-import { EngineError } from '../engine/errors.ts';
+import { EngineError } from '../../engine/errors.ts';
 
 /** How often the right entity is among the first k, and mean reciprocal rank, in percent; the mean rank. */
 export interface Metrics {

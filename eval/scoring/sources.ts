@@ -1,11 +1,11 @@
 // Where a scoring pass has its mentions and entities from: abstractly, and from tables of features in memory. An index on
-// disk is another source of entities (index-source.ts).
+// disk is another source of entities (entity-index/source.ts).
 
-import type { Tensor } from '../engine/tensor.ts';
-import { type EntityOperands, entityOperands, type MentionVectors } from '../model/expert-vectors.ts';
-import type { ExpertKind } from '../model/experts.ts';
-import { type Expert, type FeatureOptions, firstImages, type SideTables } from '../train/expert-model.ts';
-import { pickSamples, type Samples } from '../train/samples.ts';
+import type { Tensor } from '../../engine/tensor.ts';
+import { type EntityOperands, entityOperands, type MentionVectors } from '../../model/expert-vectors.ts';
+import type { ExpertKind } from '../../model/experts.ts';
+import { type Expert, type FeatureOptions, firstImages, type SideTables } from '../../train/expert-model.ts';
+import { pickSamples, type Samples } from '../../train/samples.ts';
 import type { GateShares } from './gate-shares.ts';
 
 export interface MentionSource {

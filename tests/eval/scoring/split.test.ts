@@ -3,13 +3,13 @@
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { Random } from '../../engine/random.ts';
-import { rankSplit } from '../../eval/split.ts';
-import { expertKinds } from '../../model/experts.ts';
-import { Expert } from '../../train/expert-model.ts';
-import { openRun } from '../../train/run.ts';
-import { device } from '../support/device.ts';
-import { makeToy, removeToy } from '../support/toy-run.ts';
+import { Random } from '../../../engine/random.ts';
+import { rankSplit } from '../../../eval/scoring/split.ts';
+import { expertKinds } from '../../../model/experts.ts';
+import { Expert } from '../../../train/expert-model.ts';
+import { openRun } from '../../../train/run.ts';
+import { device } from '../../support/device.ts';
+import { makeToy, removeToy } from '../../support/toy-run.ts';
 
 const toy = await makeToy();
 const run = await openRun(device, {

@@ -1,12 +1,12 @@
 // A contest: systems that score with the same experts, so that one pass through the knowledge base serves them all. The
 // experts as stage 1 left them make one, DSMIP, whose scoring units stage 2 trained on, another.
 
-import type { Split } from '../data/dataset.ts';
-import type { ExpertKind } from '../model/experts.ts';
-import type { Dsmip } from '../train/dsmip-model.ts';
-import type { Expert } from '../train/expert-model.ts';
-import type { Run } from '../train/run.ts';
-import type { Answering } from './answering.ts';
+import type { Split } from '../../data/dataset.ts';
+import type { ExpertKind } from '../../model/experts.ts';
+import type { Dsmip } from '../../train/dsmip-model.ts';
+import type { Expert } from '../../train/expert-model.ts';
+import type { Run } from '../../train/run.ts';
+import type { Answering } from '../linking/answering.ts';
 import { gateShares } from './dsmip-split.ts';
 import type { ScoringPass } from './scoring-pass.ts';
 import { type EntitySource, type RowTables, tableMentions } from './sources.ts';

@@ -1,17 +1,17 @@
 // Writes one shard of an index: its entities are encoded a chunk at a time, and only their scoring vectors are kept.
 
-import type { Device } from '../engine/device.ts';
-import { packHalves, unpackHalves } from '../engine/ops/half.ts';
-import type { Tensor } from '../engine/tensor.ts';
-import type { ExpertKind } from '../model/experts.ts';
-import type { Dsmip } from '../train/dsmip-model.ts';
-import { type Expert, firstImages } from '../train/expert-model.ts';
-import { UsageError } from '../train/flags.ts';
-import type { Run } from '../train/run.ts';
-import { firstImage, pickSamples } from '../train/samples.ts';
-import { type TensorToWrite, writeSafetensors } from '../weights/write-safetensors.ts';
-import type { Answering } from './answering.ts';
-import { type IndexDtype, type StoredVectors, stored } from './index-format.ts';
+import type { Device } from '../../engine/device.ts';
+import { packHalves, unpackHalves } from '../../engine/ops/half.ts';
+import type { Tensor } from '../../engine/tensor.ts';
+import type { ExpertKind } from '../../model/experts.ts';
+import type { Dsmip } from '../../train/dsmip-model.ts';
+import { type Expert, firstImages } from '../../train/expert-model.ts';
+import { UsageError } from '../../train/flags.ts';
+import type { Run } from '../../train/run.ts';
+import { firstImage, pickSamples } from '../../train/samples.ts';
+import { type TensorToWrite, writeSafetensors } from '../../weights/write-safetensors.ts';
+import type { Answering } from '../linking/answering.ts';
+import { type IndexDtype, type StoredVectors, stored } from './format.ts';
 
 export interface ShardOptions {
   dtype: IndexDtype;

@@ -2,7 +2,7 @@
 
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { metricsOf } from '../../eval/rank.ts';
+import { metricsOf } from '../../../eval/scoring/rank.ts';
 
 test('metrics of known ranks', () => {
   const metrics = metricsOf([1, 2, 4, 20, 21]);

@@ -4,26 +4,26 @@
 import { fileURLToPath } from 'node:url';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { noGrad } from '../../engine/autograd.ts';
-import { embedding } from '../../engine/ops/embedding.ts';
-import { reshape } from '../../engine/ops/shape.ts';
-import type { Tensor } from '../../engine/tensor.ts';
-import { choiceOf } from '../../eval/gate-shares.ts';
-import { meanOf, systemScores } from '../../eval/systems.ts';
-import { entityOperands, entityVectors, mentionVectors, pairScores } from '../../model/expert-vectors.ts';
-import { type ExpertFeatures, encodeFor, expertKinds } from '../../model/experts.ts';
-import { gateFeatures, gateHalf } from '../../model/gate.ts';
-import { Parameters } from '../../model/parameters.ts';
-import { vggFeatures } from '../../model/vgg.ts';
-import { device } from '../support/device.ts';
-import { assertClose } from '../support/gradient.ts';
-import { readCase } from '../verify/case.ts';
-import { clipConfig } from '../verify/clip.ts';
-import { expertConfig, expertInput } from '../verify/expert.ts';
-import { gateConfig } from '../verify/gate.ts';
-import { vggConfig } from '../verify/vgg.ts';
+import { noGrad } from '../../../engine/autograd.ts';
+import { embedding } from '../../../engine/ops/embedding.ts';
+import { reshape } from '../../../engine/ops/shape.ts';
+import type { Tensor } from '../../../engine/tensor.ts';
+import { choiceOf } from '../../../eval/scoring/gate-shares.ts';
+import { meanOf, systemScores } from '../../../eval/scoring/systems.ts';
+import { entityOperands, entityVectors, mentionVectors, pairScores } from '../../../model/expert-vectors.ts';
+import { type ExpertFeatures, encodeFor, expertKinds } from '../../../model/experts.ts';
+import { gateFeatures, gateHalf } from '../../../model/gate.ts';
+import { Parameters } from '../../../model/parameters.ts';
+import { vggFeatures } from '../../../model/vgg.ts';
+import { device } from '../../support/device.ts';
+import { assertClose } from '../../support/gradient.ts';
+import { readCase } from '../../verify/case.ts';
+import { clipConfig } from '../../verify/clip.ts';
+import { expertConfig, expertInput } from '../../verify/expert.ts';
+import { gateConfig } from '../../verify/gate.ts';
+import { vggConfig } from '../../verify/vgg.ts';
 
-const reference = await readCase(fileURLToPath(new URL('../cases/dsmip', import.meta.url)));
+const reference = await readCase(fileURLToPath(new URL('../../cases/dsmip', import.meta.url)));
 const { config } = reference;
 const p = new Parameters(
   new Map(

@@ -1,13 +1,13 @@
 // What of a run answers when one answer is wanted, and its entities.
 
-import type { Dsmip } from '../train/dsmip-model.ts';
-import type { Expert } from '../train/expert-model.ts';
-import type { Run } from '../train/run.ts';
-import { gateShares } from './dsmip-split.ts';
-import { type EntitySource, type RowTables, tableEntities } from './sources.ts';
-import { entityTables, lastingFeatures, withoutImage } from './split.ts';
-import { expertAlone, type System } from './systems.ts';
-import { loadTrained } from './trained.ts';
+import type { Dsmip } from '../../train/dsmip-model.ts';
+import type { Expert } from '../../train/expert-model.ts';
+import type { Run } from '../../train/run.ts';
+import { gateShares } from '../scoring/dsmip-split.ts';
+import { type EntitySource, type RowTables, tableEntities } from '../scoring/sources.ts';
+import { entityTables, lastingFeatures, withoutImage } from '../scoring/split.ts';
+import { expertAlone, type System } from '../scoring/systems.ts';
+import { loadTrained } from '../trained.ts';
 
 /** DSMIP with its experts, or one expert. */
 export interface Answering {

@@ -2,17 +2,17 @@
 
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { choiceOf, type GateShares, pickedExperts, shareOf } from '../../eval/gate-shares.ts';
-import { ranksAmongAll, recall, retrieve } from '../../eval/retrieval.ts';
-import { rankMentions, type ScoringPass } from '../../eval/scoring-pass.ts';
-import type { EntitySource, MentionSource } from '../../eval/sources.ts';
-import { expertAlone, meanOf } from '../../eval/systems.ts';
-import type { EntityOperands, MentionVectors } from '../../model/expert-vectors.ts';
-import type { ExpertKind } from '../../model/experts.ts';
-import { pretend } from '../support/adapter.ts';
-import { device } from '../support/device.ts';
-import { generator } from '../support/random.ts';
-import { forBothRowShapes } from '../support/row-shapes.ts';
+import { choiceOf, type GateShares, pickedExperts, shareOf } from '../../../eval/scoring/gate-shares.ts';
+import { ranksAmongAll, recall, retrieve } from '../../../eval/scoring/retrieval.ts';
+import { rankMentions, type ScoringPass } from '../../../eval/scoring/scoring-pass.ts';
+import type { EntitySource, MentionSource } from '../../../eval/scoring/sources.ts';
+import { expertAlone, meanOf } from '../../../eval/scoring/systems.ts';
+import type { EntityOperands, MentionVectors } from '../../../model/expert-vectors.ts';
+import type { ExpertKind } from '../../../model/experts.ts';
+import { pretend } from '../../support/adapter.ts';
+import { device } from '../../support/device.ts';
+import { generator } from '../../support/random.ts';
+import { forBothRowShapes } from '../../support/row-shapes.ts';
 
 const [M, E, d] = [131, 1100, 3];
 const next = generator(5);

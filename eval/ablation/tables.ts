@@ -1,10 +1,10 @@
 // The ablations as tables for a terminal: mean and spread over the seeds, the paper's figures beside them.
 
-import { type AblationRow, cellName } from './ablation-cells.ts';
+import { type PaperFigures, table2, table3 } from '../paper.ts';
+import type { Metrics } from '../scoring/rank.ts';
+import { textTable } from '../text-table.ts';
 import type { CellResults } from './ablations.ts';
-import { type PaperFigures, table2, table3 } from './paper.ts';
-import type { Metrics } from './rank.ts';
-import { textTable } from './text-table.ts';
+import { type AblationRow, cellName } from './cells.ts';
 
 const metrics = ['hits@1', 'hits@3', 'hits@5', 'mrr', 'mr'] as const;
 const titles = ['H@1', 'H@3', 'H@5', 'MRR', 'MR'];

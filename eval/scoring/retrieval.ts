@@ -2,9 +2,9 @@
 // dot product of the global vectors of the multimodal expert (LayerNorm of its text embeds), of the text expert where
 // there is no multimodal one. Only these are scored then.
 
-import { noGrad } from '../engine/autograd.ts';
-import type { Device } from '../engine/device.ts';
-import { matmul } from '../engine/ops/matmul.ts';
+import { noGrad } from '../../engine/autograd.ts';
+import type { Device } from '../../engine/device.ts';
+import { matmul } from '../../engine/ops/matmul.ts';
 import { RankState } from './rank-state.ts';
 import type { EntitySource, MentionSource } from './sources.ts';
 

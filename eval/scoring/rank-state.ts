@@ -1,12 +1,12 @@
 // Where the ranking of some mentions stands, on the device: how many entities are above the gold one or equal to it, and
 // the best so far. Nothing of the size of the knowledge base is kept. Knows nothing of experts.
 
-import type { Device } from '../engine/device.ts';
-import { embedding } from '../engine/ops/embedding.ts';
-import { rowShape } from '../engine/ops/rows.ts';
-import { reshape } from '../engine/ops/shape.ts';
-import { topK } from '../engine/ops/top-k.ts';
-import type { Tensor } from '../engine/tensor.ts';
+import type { Device } from '../../engine/device.ts';
+import { embedding } from '../../engine/ops/embedding.ts';
+import { rowShape } from '../../engine/ops/rows.ts';
+import { reshape } from '../../engine/ops/shape.ts';
+import { topK } from '../../engine/ops/top-k.ts';
+import type { Tensor } from '../../engine/tensor.ts';
 
 /** What a ranking has found. */
 export interface Ranking {

@@ -1,9 +1,9 @@
 // DSMIP on one split: every mention against the whole knowledge base, and how often the gate picks which expert.
 
-import type { Split } from '../data/dataset.ts';
-import type { Dsmip } from '../train/dsmip-model.ts';
-import type { Run } from '../train/run.ts';
-import { firstImage } from '../train/samples.ts';
+import type { Split } from '../../data/dataset.ts';
+import type { Dsmip } from '../../train/dsmip-model.ts';
+import type { Run } from '../../train/run.ts';
+import { firstImage } from '../../train/samples.ts';
 import type { GateShares } from './gate-shares.ts';
 import { type Metrics, metricsOf } from './rank.ts';
 import { type PassResult, rankMentions } from './scoring-pass.ts';

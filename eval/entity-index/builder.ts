@@ -5,14 +5,14 @@
 import { existsSync } from 'node:fs';
 import { mkdir, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Run } from '../train/run.ts';
-import { writeFileAtomically } from '../weights/atomic-file.ts';
-import { WeightsError } from '../weights/errors.ts';
-import { openSafetensors } from '../weights/safetensors.ts';
-import type { Answering } from './answering.ts';
-import { belongsTo, indexFolder } from './index-belongs.ts';
-import { type IndexDtype, type IndexHead, indexVersion } from './index-format.ts';
-import { type ShardOptions, writeShard } from './index-shard-writer.ts';
+import type { Run } from '../../train/run.ts';
+import { writeFileAtomically } from '../../weights/atomic-file.ts';
+import { WeightsError } from '../../weights/errors.ts';
+import { openSafetensors } from '../../weights/safetensors.ts';
+import type { Answering } from '../linking/answering.ts';
+import { belongsTo, indexFolder } from './belongs.ts';
+import { type IndexDtype, type IndexHead, indexVersion } from './format.ts';
+import { type ShardOptions, writeShard } from './shard-writer.ts';
 
 export interface BuildOptions extends ShardOptions {
   /** Entities a shard. */

@@ -1,9 +1,9 @@
 // Experts on one split: every mention of it against the whole knowledge base, each by its first image.
 
-import type { Split } from '../data/dataset.ts';
-import { type Expert, type FeatureOptions, firstImages } from '../train/expert-model.ts';
-import type { Run } from '../train/run.ts';
-import type { Samples } from '../train/samples.ts';
+import type { Split } from '../../data/dataset.ts';
+import { type Expert, type FeatureOptions, firstImages } from '../../train/expert-model.ts';
+import type { Run } from '../../train/run.ts';
+import type { Samples } from '../../train/samples.ts';
 import type { GateShares } from './gate-shares.ts';
 import { rankMentions } from './scoring-pass.ts';
 import {

@@ -2,21 +2,20 @@
 
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { readText } from '../data/read-text.ts';
-import type { Device } from '../engine/device.ts';
-import { unpackHalves } from '../engine/ops/half.ts';
-import type { Tensor } from '../engine/tensor.ts';
-import { entityOperands } from '../model/expert-vectors.ts';
-import type { ExpertKind } from '../model/experts.ts';
-import type { Run } from '../train/run.ts';
-import { WeightsError } from '../weights/errors.ts';
-import type { Answering } from './answering.ts';
-import type { GateShares } from './gate-shares.ts';
-import { belongsTo, indexFolder } from './index-belongs.ts';
-import { type IndexHead, restored, type StoredVectors } from './index-format.ts';
-import { openShard, parseHead, type Shard } from './index-shards.ts';
-import { type EntitySource, globalExpert } from './sources.ts';
-import { withoutImage } from './split.ts';
+import { readText } from '../../data/read-text.ts';
+import type { Device } from '../../engine/device.ts';
+import { unpackHalves } from '../../engine/ops/half.ts';
+import type { Tensor } from '../../engine/tensor.ts';
+import type { ExpertKind } from '../../model/experts.ts';
+import type { Run } from '../../train/run.ts';
+import { WeightsError } from '../../weights/errors.ts';
+import type { Answering } from '../linking/answering.ts';
+import type { GateShares } from '../scoring/gate-shares.ts';
+import { type EntitySource, globalExpert } from '../scoring/sources.ts';
+import { withoutImage } from '../scoring/split.ts';
+import { belongsTo, indexFolder } from './belongs.ts';
+import { type IndexHead, restored, type StoredVectors } from './format.ts';
+import { openShard, parseHead, type Shard } from './shards.ts';
 
 export interface IndexSource extends EntitySource {
   head: IndexHead;
@@ -75,14 +74,14 @@ function sourceOf(
       const spans = spansOf(shards, rows);
       const made = await Promise.all(
         experts.map(({ kind, config }, i) =>
-          asked[i] ? readExpert(kind, config.hidden, spans, isHalf) : null,
+          asked[i] ? readExpert(device, kind, config.hidden, spans, isHalf) : null,
         ),
       );
-      return () => made.map((make) => make && entityOperands(make(device)));
+      return () => made.map((make) => make?.(device) ?? null);
     },
     async loadGlobals(rows) {
       const { kind } = experts[globalExpert(experts.map(({ kind }) => kind))]!;
-      const read = await readRows(`${kind}.global`, spansOf(shards, rows), isHalf);
+      const read = await readRows(device, `${kind}.global`, spansOf(shards, rows), isHalf);
       return () => read(device);
     },
     async close() {
@@ -113,14 +112,21 @@ function spansOf(shards: readonly Shard[], rows: readonly number[]): Span[] {
 
 type Make<T> = (device: Device) => T;
 
-async function readExpert(kind: ExpertKind, h: number, spans: readonly Span[], isHalf: boolean) {
+async function readExpert(
+  device: Device,
+  kind: ExpertKind,
+  h: number,
+  spans: readonly Span[],
+  isHalf: boolean,
+) {
   const hasText = kind !== 'visual';
   const [rows, scalars, global, queries] = await Promise.all([
-    readRows(`${kind}.rows`, spans, isHalf),
-    readRows(`${kind}.scalars`, spans, false),
-    hasText ? readRows(`${kind}.global`, spans, isHalf) : null,
+    readRows(device, `${kind}.rows`, spans, isHalf),
+    readRows(device, `${kind}.scalars`, spans, false),
+    hasText ? readRows(device, `${kind}.global`, spans, isHalf) : null,
     hasText
       ? readRows(
+          device,
           `${kind}.queries`,
           spans.map(({ shard, first, count }) => {
             const starts = shard.starts.get(kind)!;
@@ -151,17 +157,29 @@ function startsOf(kind: ExpertKind, spans: readonly Span[]): Int32Array<ArrayBuf
 }
 
 /** Reads rows of a matrix of the shards; what comes back puts them on a device: [rows, width] f32. */
-async function readRows(name: string, spans: readonly Span[], isHalf: boolean): Promise<Make<Tensor>> {
+async function readRows(
+  { isCpu }: Device,
+  name: string,
+  spans: readonly Span[],
+  isHalf: boolean,
+): Promise<Make<Tensor>> {
   const [, width] = spans[0]!.shard.file.info(name).shape as [number, number];
   const n = spans.reduce((sum, { count }) => sum + count, 0);
-  // Halves go to the device two a word.
-  const data = isHalf ? new Uint16Array(2 * Math.ceil((n * width) / 2)) : new Float32Array(n * width);
+  // Halves go to a GPU two a word; a device that is this CPU would take longer to unpack them than a table does here.
+  const isPacked = isHalf && !isCpu;
+  const data = isPacked ? new Uint16Array(2 * Math.ceil((n * width) / 2)) : new Float32Array(n * width);
   let at = 0;
   await Promise.all(
-    spans.map(async ({ shard, first, count }) => {
+    spans.map(async ({ shard: { file }, first, count }) => {
       const to = at;
       at += count * width;
-      data.set((await shard.file.read(name, first * width, count * width)) as typeof data, to);
+      const part = [first * width, count * width] as const;
+      data.set(
+        await (isPacked
+          ? (file.read(name, ...part) as Promise<Uint16Array>)
+          : file.readFloats(name, ...part)),
+        to,
+      );
     }),
   );
   return (device) =>

@@ -1,11 +1,11 @@
 // A tile: mentions that are scored together, with their scoring vectors and the state of their rankings on the device.
 
-import type { Device } from '../engine/device.ts';
-import { EngineError } from '../engine/errors.ts';
-import type { Tensor } from '../engine/tensor.ts';
-import { tensorsIn } from '../engine/tensors-in.ts';
-import { type EntityOperands, type MentionVectors, pairScores } from '../model/expert-vectors.ts';
-import type { ExpertKind } from '../model/experts.ts';
+import type { Device } from '../../engine/device.ts';
+import { EngineError } from '../../engine/errors.ts';
+import type { Tensor } from '../../engine/tensor.ts';
+import { tensorsIn } from '../../engine/tensors-in.ts';
+import { type EntityOperands, type MentionVectors, pairScores } from '../../model/expert-vectors.ts';
+import type { ExpertKind } from '../../model/experts.ts';
 import { choiceOf, type GateShares, shareOf, sharesOf } from './gate-shares.ts';
 import { type Ranking, RankState, rankAt } from './rank-state.ts';
 import type { EntitySource, MentionSource } from './sources.ts';

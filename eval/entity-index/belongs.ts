@@ -2,10 +2,10 @@
 
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { hashOf } from '../train/feature-cache.ts';
-import type { Run } from '../train/run.ts';
-import type { Answering } from './answering.ts';
-import { indexVersion } from './index-format.ts';
+import { hashOf } from '../../train/feature-cache.ts';
+import type { Run } from '../../train/run.ts';
+import type { Answering } from '../linking/answering.ts';
+import { indexVersion } from './format.ts';
 
 /** Folder of a run's index. */
 export function indexFolder(run: string): string {

@@ -1,19 +1,19 @@
 // Links mentions that are in no data set: a trained run, opened once, that gives the best entities for what it is asked.
 
-import { mentionText } from '../data/dataset.ts';
-import type { Tokenizer } from '../data/tokenizer.ts';
-import { loadTokenizer } from '../data/tokenizer-files.ts';
-import type { Device } from '../engine/device.ts';
-import type { FeatureOptions } from '../train/expert-model.ts';
-import { PixelSource } from '../train/pixels.ts';
-import { openRun, type Run } from '../train/run.ts';
-import type { CommonOptions } from '../train/run-flags.ts';
-import { type Samples, tokenizeTexts } from '../train/samples.ts';
+import { mentionText } from '../../data/dataset.ts';
+import type { Tokenizer } from '../../data/tokenizer.ts';
+import { loadTokenizer } from '../../data/tokenizer-files.ts';
+import type { Device } from '../../engine/device.ts';
+import type { FeatureOptions } from '../../train/expert-model.ts';
+import { PixelSource } from '../../train/pixels.ts';
+import { openRun, type Run } from '../../train/run.ts';
+import type { CommonOptions } from '../../train/run-flags.ts';
+import { type Samples, tokenizeTexts } from '../../train/samples.ts';
+import { hasIndex, openIndex } from '../entity-index/source.ts';
+import { rankMentions } from '../scoring/scoring-pass.ts';
+import { type EntitySource, type MentionSource, type RowTables, tableMentions } from '../scoring/sources.ts';
+import { rowTables } from '../scoring/split.ts';
 import { type Answering, answering, encodedEntities } from './answering.ts';
-import { hasIndex, openIndex } from './index-source.ts';
-import { rankMentions } from './scoring-pass.ts';
-import { type EntitySource, type MentionSource, type RowTables, tableMentions } from './sources.ts';
-import { rowTables } from './split.ts';
 
 /** A mention as a caller has it; `image` is a file's path, or null for none. */
 export interface LinkMention {

@@ -1,10 +1,10 @@
 // What a mention's entities are ranked by: a weighted sum of the experts' scores (one expert alone, their mean), or for
 // each pair the score of the expert that the gate picks.
 
-import type { Device } from '../engine/device.ts';
-import { add, scale } from '../engine/ops/elementwise.ts';
-import { rowShape } from '../engine/ops/rows.ts';
-import type { Tensor } from '../engine/tensor.ts';
+import type { Device } from '../../engine/device.ts';
+import { add, scale } from '../../engine/ops/elementwise.ts';
+import { rowShape } from '../../engine/ops/rows.ts';
+import type { Tensor } from '../../engine/tensor.ts';
 
 export type System =
   | {

@@ -1,10 +1,10 @@
 // The cells of the ablations, row by seed, and the commands that fill each. Knows nothing of running them.
 
 import { join } from 'node:path';
-import type { ExpertKind } from '../model/experts.ts';
-import { expertKinds } from '../model/experts.ts';
-import { trainingStages } from './pipeline.ts';
-import type { Stage } from './stages.ts';
+import type { ExpertKind } from '../../model/experts.ts';
+import { expertKinds } from '../../model/experts.ts';
+import { trainingStages } from '../pipeline.ts';
+import type { Stage } from '../stages.ts';
 
 /** What can be left out or changed; the first is DSMIP itself with its single experts. */
 export const ablationRows = ['full', 'no-prompts', 'finetune', 'low-resource'] as const;

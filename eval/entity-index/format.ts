@@ -7,10 +7,11 @@
 //   EXPERT.scalars  [n, S]       text bias 1, vision 16, float32
 // as far as the expert uses them; and `gate` [n, experts], float32, where the gate looks at entities.
 
-import { concat, reshape, slice } from '../engine/ops/shape.ts';
-import type { Tensor } from '../engine/tensor.ts';
-import type { EntityVectors } from '../model/expert-vectors.ts';
-import type { ExpertKind } from '../model/experts.ts';
+import { concat, reshape, slice, transpose } from '../../engine/ops/shape.ts';
+import type { Tensor } from '../../engine/tensor.ts';
+import type { EntityOperands, EntityVectors } from '../../model/expert-vectors.ts';
+import type { ExpertKind } from '../../model/experts.ts';
+import { visionOperandOf } from '../../model/vision-vectors.ts';
 
 /** Raise it when the form of shards or the meaning of their tensors changes. */
 export const indexVersion = 1;
@@ -66,31 +67,36 @@ export function stored({ text, vision, crossModal }: EntityVectors): StoredVecto
   };
 }
 
-/** The vectors that were stored; `first`: where each entity's queries begin. */
+/** What was stored, ready to be scored; `start`: where each entity's queries begin. */
 export function restored(
   kind: ExpertKind,
   h: number,
   { queries, global, rows, scalars }: StoredVectors,
-  first: Int32Array<ArrayBuffer>,
-): EntityVectors {
+  start: Int32Array<ArrayBuffer>,
+): EntityOperands {
   const { cls, vision, crossModal, bias, visionScalars } = columnsOf(kind, h);
-  const vectors: EntityVectors = {};
+  const [n, columns] = rows.shape as [number, number];
+  // Once through all that is stored: [vectors, n, h].
+  const parts = transpose(reshape(rows, [n, columns / h, h]), [1, 0, 2]);
+  const part = (number: number) => {
+    const one = rows.device.empty([n, h], 'f32', rows.name);
+    rows.device.copy(parts, one, n * h, number * n * h);
+    return one;
+  };
+  const vectors: EntityOperands = {};
   if (queries && global) {
-    const n = global.shape[0]!;
     vectors.text = {
       queries,
-      first,
+      first: start,
       global,
-      cls: slice(rows, 1, 0, cls),
+      cls: part(0),
       bias: reshape(slice(scalars, 1, 0, bias), [n]),
     };
   }
   if (vision > 0) {
-    vectors.vision = {
-      vectors: slice(rows, 1, cls, vision),
-      scalars: slice(scalars, 1, bias, visionScalars),
-    };
+    const own = slice(scalars, 1, bias, visionScalars);
+    vectors.vision = visionOperandOf('entity', parts, cls / h, own);
   }
-  if (crossModal > 0) vectors.crossModal = slice(rows, 1, cls + vision, crossModal);
+  if (crossModal > 0) vectors.crossModal = part((cls + vision) / h);
   return vectors;
 }

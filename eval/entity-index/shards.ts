@@ -1,10 +1,10 @@
 // The files of an index, opened and checked before anything of them is used.
 
-import type { ExpertKind } from '../model/experts.ts';
-import { WeightsError } from '../weights/errors.ts';
-import { openSafetensors, type Safetensors } from '../weights/safetensors.ts';
-import type { Answering } from './answering.ts';
-import { columnsOf, type IndexHead, indexVersion } from './index-format.ts';
+import type { ExpertKind } from '../../model/experts.ts';
+import { WeightsError } from '../../weights/errors.ts';
+import { openSafetensors, type Safetensors } from '../../weights/safetensors.ts';
+import type { Answering } from '../linking/answering.ts';
+import { columnsOf, type IndexHead, indexVersion } from './format.ts';
 
 /** An open shard. */
 export interface Shard {
