@@ -6,6 +6,7 @@ import { noGrad } from '../engine/autograd.ts';
 import { matmul } from '../engine/ops/matmul.ts';
 import { topK } from '../engine/ops/top-k.ts';
 import { Random } from '../engine/random.ts';
+import { partProgress } from '../eval/part-progress.ts';
 import { rankMentions } from '../eval/scoring/scoring-pass.ts';
 import { splitSources } from '../eval/scoring/split.ts';
 import { expertAlone } from '../eval/scoring/systems.ts';
@@ -86,6 +87,7 @@ export async function deceptiveCandidates(
     ...splitSources(run, experts, 'train', withImages),
     systems: kinds.map((kind, i) => expertAlone(kind, i, kinds.length)),
     top: mostCandidates + 1,
+    progress: partProgress('looking for hard negatives'),
   });
   const candidates = [...corpus.answers.train].map((answer, mention) => {
     const found = kinds.flatMap((kind) => systems[kind]!.top[mention]!.map(({ entity }) => entity));

@@ -9,6 +9,7 @@ import type { Tensor } from '../../engine/tensor.ts';
 import type { ExpertKind } from '../../model/experts.ts';
 import type { Run } from '../../train/run.ts';
 import { WeightsError } from '../../weights/errors.ts';
+import { widenHalves } from '../../weights/half.ts';
 import type { Answering } from '../linking/answering.ts';
 import type { GateShares } from '../scoring/gate-shares.ts';
 import { type EntitySource, globalExpert } from '../scoring/sources.ts';
@@ -173,13 +174,9 @@ async function readRows(
     spans.map(async ({ shard: { file }, first, count }) => {
       const to = at;
       at += count * width;
-      const part = [first * width, count * width] as const;
-      data.set(
-        await (isPacked
-          ? (file.read(name, ...part) as Promise<Uint16Array>)
-          : file.readFloats(name, ...part)),
-        to,
-      );
+      const part = await file.read(name, first * width, count * width);
+      if (isHalf && !isPacked) widenHalves(part as Uint16Array, data.subarray(to) as Float32Array);
+      else data.set(part as typeof data, to);
     }),
   );
   return (device) =>
