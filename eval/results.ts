@@ -1,13 +1,12 @@
 // RUN/metrics.json, which eval/evaluate.ts writes: its form, a reader that checks it, and the table made of
 // it.
 
+import { parseJson } from '../data/json-fields.ts';
 import { readText } from '../data/read-text.ts';
 import { type PaperFigures, table1 } from './paper.ts';
+import type { PickedBy } from './scoring/dsmip-split.ts';
 import type { Metrics } from './scoring/rank.ts';
 import { textTable } from './text-table.ts';
-
-/** Percent of pairs by the expert that the gate picked for them. */
-export type Picked = Readonly<Record<string, number>>;
 
 /** How one evaluation came out. `systems` has what the run had: experts, their plain mean, DSMIP. */
 export interface Results {
@@ -18,7 +17,7 @@ export interface Results {
   gate: {
     by: string;
     experts: readonly string[];
-    picked: { overall: Picked; mentionWithoutImage: Picked; entityWithoutImage: Picked };
+    picked: PickedBy;
   } | null;
   /** Trained numbers by expert, and of the gate. */
   parameters: Readonly<Record<string, number>>;
@@ -54,13 +53,7 @@ export function systemsOf({ systems }: Pick<Results, 'systems'>): string[] {
 
 /** Reads metrics.json. Throws one line, `FILE: field: what was expected`. */
 export async function readResults(path: string): Promise<Results> {
-  const text = await readText(path);
-  let found: Results;
-  try {
-    found = JSON.parse(text) as Results;
-  } catch (error) {
-    throw new Error(`${path}: not valid JSON (cut off or damaged): ${(error as Error).message}`);
-  }
+  const found = parseJson(path, await readText(path)) as Results;
   const expect = (holds: boolean, field: string, what: string) => {
     if (!holds) throw new Error(`${path}: ${field}: expected ${what}`);
   };

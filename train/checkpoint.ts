@@ -5,7 +5,7 @@ import { existsSync } from 'node:fs';
 import { mkdir, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Adam, AdamState } from '../engine/adam.ts';
-import type { Random, RandomState } from '../engine/random.ts';
+import { Random, type RandomState } from '../engine/random.ts';
 import type { Tensor } from '../engine/tensor.ts';
 import { WeightsError } from '../weights/errors.ts';
 import { openSafetensors, type Safetensors } from '../weights/safetensors.ts';
@@ -63,6 +63,35 @@ export async function saveParameters(
     settings: JSON.stringify(settings),
     about: JSON.stringify(about),
   });
+}
+
+/** Where a training begins: at its last finished epoch, or fresh with the generator given. Throws as restoreCheckpoint. */
+export async function beginTraining(
+  { last, isResumed }: { last: string; isResumed: boolean },
+  training: Training,
+  fresh: Random,
+): Promise<{ position: Position; random: Random }> {
+  if (!isResumed) return { position: { epoch: 0, step: 0, bestEpoch: 0, bestMrr: -1 }, random: fresh };
+  const { position, random } = await restoreCheckpoint(last, training);
+  console.log(`resumed after epoch ${position.epoch}`);
+  return { position, random: Random.restore(random) };
+}
+
+/** Saves a finished epoch, and its parameters as the best ones where validation says so; gives the new position. */
+export async function endEpoch(
+  { best, last }: { best: string; last: string },
+  training: Training,
+  before: Position,
+  { epoch, step, dev }: { epoch: number; step: number; dev: { mrr: number } },
+  random: Random,
+): Promise<Position> {
+  let position = { ...before, epoch, step };
+  if (dev.mrr > before.bestMrr) {
+    position = { ...position, bestEpoch: epoch, bestMrr: dev.mrr };
+    await saveParameters(best, training.parameters, training.settings, { epoch, dev });
+  }
+  await saveCheckpoint(last, training, position, random);
+  return position;
 }
 
 /**

@@ -125,21 +125,6 @@ export class Dsmip {
     );
   }
 
-  /** The experts' features of all training mentions and all entities. */
-  async trainingTables(): Promise<Record<Side, SideTables>[]> {
-    const { mentions, entities } = this.#run.corpus;
-    const all = (images: readonly (readonly number[])[]) => [...new Set([0, ...images.flat()])];
-    const tables: Record<Side, SideTables>[] = [];
-    for (const expert of this.experts) {
-      const features = expert.isTrainedClip ? { ...this.#run.features, cache: '' } : this.#run.features;
-      tables.push({
-        mention: await expert.tables('mention', mentions.train, all(mentions.train.images), features),
-        entity: await expert.tables('entity', entities, all(entities.images), features),
-      });
-    }
-    return tables;
-  }
-
   /** Each expert's scores of a training batch, calibrated: [M, E] each. */
   expertScores(tables: readonly Record<Side, SideTables>[], batch: Batch): Tensor[] {
     return this.calibrated(

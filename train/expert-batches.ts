@@ -4,7 +4,7 @@ import { backward } from '../engine/autograd.ts';
 import { contrastiveLoss } from '../model/loss.ts';
 import type { Batch } from './batches.ts';
 import type { LossGradients } from './encode-in-chunks.ts';
-import type { Expert, Side, SideTables } from './expert-model.ts';
+import { type Expert, lastingFeatures, type Side, type SideTables } from './expert-model.ts';
 import { lossGradients } from './expert-step.ts';
 import type { Run } from './run.ts';
 import { pickTexts } from './samples.ts';
@@ -19,8 +19,9 @@ export interface Step {
 export async function trainingTables(run: Run, expert: Expert): Promise<Record<Side, SideTables>> {
   const { mentions, entities } = run.corpus;
   const all = (images: readonly (readonly number[])[]) => [...new Set([0, ...images.flat()])];
+  const features = lastingFeatures(run, expert);
   const of = (side: Side, samples: typeof entities) =>
-    expert.tables(side, samples, all(samples.images), run.features);
+    expert.tables(side, samples, all(samples.images), features);
   return { mention: await of('mention', mentions.train), entity: await of('entity', entities) };
 }
 

@@ -58,6 +58,14 @@ export interface FeatureOptions {
   clipHash: string;
 }
 
+/** Where a trained expert has its features from: those of a CLIP of its own are not kept. */
+export function lastingFeatures(
+  { features }: { features: FeatureOptions },
+  { isTrainedClip }: { isTrainedClip: boolean },
+): FeatureOptions {
+  return isTrainedClip ? { ...features, cache: '' } : features;
+}
+
 export class Expert {
   readonly kind: ExpertKind;
   readonly config: ExpertConfig;

@@ -12,13 +12,7 @@ import { rankSplit } from '../eval/scoring/split.ts';
 import type { ClipConfig } from '../model/clip.ts';
 import { isBadInput } from './bad-input.ts';
 import { batchesPerEpoch, checkFraction, epochBatches, fractionOf, holdOut } from './batches.ts';
-import {
-  openFolder,
-  type Position,
-  restoreCheckpoint,
-  saveCheckpoint,
-  saveParameters,
-} from './checkpoint.ts';
+import { beginTraining, endEpoch, openFolder } from './checkpoint.ts';
 import { Draws } from './draws.ts';
 import { encodingSteps, frozenSteps, trainingTables } from './expert-batches.ts';
 import { Expert } from './expert-model.ts';
@@ -141,26 +135,21 @@ async function train(
   const steps = options.epochs * batchesPerEpoch(rows.length, options.batch);
 
   const chunk = await chunkFor(options, expert, run, rows.length);
-  const { best, last, log, isResumed } = await openFolder(folder, options.resume);
+  const files = await openFolder(folder, options.resume);
   const adam = new Adam([...expert.trained.values()], { lr: options.lr });
   const training = {
     settings: { ...settingsOf(options), 'encode-chunk': chunk, inputs: run.inputs },
     parameters: expert.trained,
     adams: { adam },
   };
-  let random = seeded;
-  let position: Position = { epoch: 0, step: 0, bestEpoch: 0, bestMrr: -1 };
-  if (isResumed) {
-    const found = await restoreCheckpoint(last, training);
-    position = found.position;
-    random = Random.restore(found.random);
-    console.log(`resumed after epoch ${position.epoch}`);
-  }
+  const begun = await beginTraining(files, training, seeded);
+  const { random } = begun;
+  let { position } = begun;
 
   const hard = await hardCandidates(run, rows, options['hard-negatives']);
   const frozen = expert.isFrozen ? await trainingTables(run, expert) : null;
   const progress = new Progress(steps - position.step, null);
-  const metrics = new MetricsLog(log, position.step);
+  const metrics = new MetricsLog(files.log, position.step);
   let done = 0;
 
   const firstEpoch = position.epoch + 1;
@@ -201,12 +190,7 @@ async function train(
     console.log(
       `epoch ${epoch}/${options.epochs}  dev H@1 ${dev['hits@1'].toFixed(2)}  MRR ${dev.mrr.toFixed(2)}  MR ${dev.mr.toFixed(1)}`,
     );
-    position = { ...position, epoch, step };
-    if (dev.mrr > position.bestMrr) {
-      position = { ...position, bestEpoch: epoch, bestMrr: dev.mrr };
-      await saveParameters(best, expert.trained, training.settings, { epoch, dev });
-    }
-    await saveCheckpoint(last, training, position, random);
+    position = await endEpoch(files, training, position, { epoch, step, dev }, random);
   }
-  console.log(`best epoch ${position.bestEpoch} with dev MRR ${position.bestMrr.toFixed(2)}: ${best}`);
+  console.log(`best epoch ${position.bestEpoch} with dev MRR ${position.bestMrr.toFixed(2)}: ${files.best}`);
 }

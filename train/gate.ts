@@ -11,22 +11,18 @@ import { openDevice } from '../engine/device.ts';
 import { gumbelNoise } from '../engine/ops/gumbel.ts';
 import { profileTable } from '../engine/profiler.ts';
 import { Random } from '../engine/random.ts';
-import { dsmipTables, evaluateDsmip } from '../eval/scoring/dsmip-split.ts';
+import { evaluateDsmip } from '../eval/scoring/dsmip-split.ts';
+import { splitTablesOf } from '../eval/scoring/split.ts';
 import { drawExperts, selectedScores } from '../model/dsmip.ts';
 import { contrastiveLoss } from '../model/loss.ts';
 import { isBadInput } from './bad-input.ts';
 import { batchesPerEpoch, checkFraction, epochBatches, fractionOf, holdOut } from './batches.ts';
 import { standardise } from './calibration.ts';
-import {
-  openFolder,
-  type Position,
-  readAbout,
-  restoreCheckpoint,
-  saveCheckpoint,
-  saveParameters,
-} from './checkpoint.ts';
+import { beginTraining, endEpoch, openFolder, readAbout } from './checkpoint.ts';
 import { Draws } from './draws.ts';
 import { Dsmip, pretrained } from './dsmip-model.ts';
+import { trainingTables } from './expert-batches.ts';
+import type { Side, SideTables } from './expert-model.ts';
 import { hashOf } from './feature-cache.ts';
 import { complain, parseFlags, UsageError } from './flags.ts';
 import { deceptiveCandidates } from './hard-negatives.ts';
@@ -79,7 +75,7 @@ async function train(
   const rows = options['hold-out'] > 0 ? held : some;
   const steps = options.epochs * batchesPerEpoch(rows.length, options.batch);
 
-  const { best, last, log, isResumed } = await openFolder(folder, options.resume);
+  const files = await openFolder(folder, options.resume);
   const adams = {
     units: new Adam([...dsmip.units.values()], { lr: options['unit-lr'] }),
     gate: new Adam([...dsmip.gate.values()], { lr: options.lr }),
@@ -87,17 +83,14 @@ async function train(
   const parameters = new Map([...dsmip.units, ...dsmip.gate]);
   const settings = { ...settingsOf(options), inputs: run.inputs, 'expert files': await expertsHash(options) };
   const training = { settings, parameters, adams };
-  const [tables, devTables] = [await dsmip.trainingTables(), await dsmipTables(run, dsmip, 'dev')];
+  const tables: Record<Side, SideTables>[] = [];
+  for (const expert of dsmip.experts) tables.push(await trainingTables(run, expert));
+  const devTables = await splitTablesOf(run, dsmip.experts, 'dev');
   // Before a checkpoint is restored: what deceives the experts as stage 1 left them, resumed or not.
-  const hard = await deceptiveCandidates(run, dsmip.experts, tables, options['hard-negatives']);
-  let random = seeded;
-  let position: Position = { epoch: 0, step: 0, bestEpoch: 0, bestMrr: -1 };
-  if (isResumed) {
-    const found = await restoreCheckpoint(last, training);
-    position = found.position;
-    random = Random.restore(found.random);
-    console.log(`resumed after epoch ${position.epoch}`);
-  }
+  const hard = await deceptiveCandidates(run, dsmip.experts, tables, rows, options['hard-negatives']);
+  const begun = await beginTraining(files, training, seeded);
+  const { random } = begun;
+  let { position } = begun;
 
   const batchesOf = (draws: Draws) =>
     epochBatches(
@@ -108,9 +101,9 @@ async function train(
       { size: options.batch, ...(hard ? { hard } : {}) },
       draws,
     );
-  if (!isResumed) await standardise(device, dsmip, tables, batchesOf(new Draws(options.seed)));
+  if (!files.isResumed) await standardise(device, dsmip, tables, batchesOf(new Draws(options.seed)));
   const progress = new Progress(steps - position.step, null);
-  const metrics = new MetricsLog(log, position.step);
+  const metrics = new MetricsLog(files.log, position.step);
   const kinds = dsmip.experts.length;
   let done = 0;
 
@@ -149,14 +142,9 @@ async function train(
       `epoch ${epoch}/${options.epochs}  dev H@1 ${dev['hits@1'].toFixed(2)}  MRR ${dev.mrr.toFixed(2)}  ` +
         `chosen ${dsmip.experts.map(({ kind }) => `${kind} ${(picked.overall[kind] ?? 0).toFixed(1)} %`).join(', ')}`,
     );
-    position = { ...position, epoch, step };
-    if (dev.mrr > position.bestMrr) {
-      position = { ...position, bestEpoch: epoch, bestMrr: dev.mrr };
-      await saveParameters(best, parameters, training.settings, { epoch, dev });
-    }
-    await saveCheckpoint(last, training, position, random);
+    position = await endEpoch(files, training, position, { epoch, step, dev }, random);
   }
-  console.log(`best epoch ${position.bestEpoch} with dev MRR ${position.bestMrr.toFixed(2)}: ${best}`);
+  console.log(`best epoch ${position.bestEpoch} with dev MRR ${position.bestMrr.toFixed(2)}: ${files.best}`);
 }
 
 /**

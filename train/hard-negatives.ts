@@ -8,10 +8,12 @@ import { topK } from '../engine/ops/top-k.ts';
 import { Random } from '../engine/random.ts';
 import { partProgress } from '../eval/part-progress.ts';
 import { rankMentions } from '../eval/scoring/scoring-pass.ts';
+import { someMentions } from '../eval/scoring/sources.ts';
 import { splitSources } from '../eval/scoring/split.ts';
 import { expertAlone } from '../eval/scoring/systems.ts';
 import type { BatchOptions } from './batches.ts';
 import { Expert, firstImages, type Side, type SideTables } from './expert-model.ts';
+import { embedsOf } from './features.ts';
 import type { Run } from './run.ts';
 
 /** Entities to draw from for each mention. */
@@ -42,10 +44,7 @@ export async function hardCandidates(
   const table = device.tensor([E, d], entity.embeds, { name: 'entity embeds' });
   for (let first = 0; first < rows.length; first += chunk) {
     const part = rows.slice(first, first + chunk);
-    const embeds = new Float32Array(part.length * d);
-    part.forEach((row, i) => {
-      embeds.set(mention.embeds.subarray(row * d, (row + 1) * d), i * d);
-    });
+    const embeds = embedsOf(mention, part);
     const found = await device.scope(() => {
       const similar = noGrad(() =>
         matmul(device.tensor([part.length, d], embeds), table, { transposeB: true }),
@@ -62,13 +61,14 @@ export async function hardCandidates(
 }
 
 /**
- * By the scores of each expert alone, for all training mentions; null when none are asked for. Each expert has a say: a
- * gate that only met what deceives one of them would learn to choose another.
+ * By the scores of each expert alone, for the training mentions in `mentionRows`; null when none are asked for. Each expert
+ * has a say: a gate that only met what deceives one of them would learn to choose another.
  */
 export async function deceptiveCandidates(
   run: Run,
   experts: readonly Expert[],
   tables: readonly Record<Side, SideTables>[],
+  mentionRows: readonly number[],
   count: number,
 ): Promise<BatchOptions['hard'] | null> {
   if (count === 0) return null;
@@ -81,17 +81,20 @@ export async function deceptiveCandidates(
     mention: { ...mention, images: mentionImages! },
     entity: { ...entity, images: entityImages! },
   }));
+  const { mentions, entities } = splitSources(run, experts, 'train', withImages);
   const { systems } = await rankMentions({
     device,
     kinds,
-    ...splitSources(run, experts, 'train', withImages),
+    mentions: someMentions(mentions, mentionRows),
+    entities,
     systems: kinds.map((kind, i) => expertAlone(kind, i, kinds.length)),
     top: mostCandidates + 1,
     progress: partProgress('looking for hard negatives'),
   });
-  const candidates = [...corpus.answers.train].map((answer, mention) => {
-    const found = kinds.flatMap((kind) => systems[kind]!.top[mention]!.map(({ entity }) => entity));
-    return [...new Set(found)].filter((entity) => entity !== answer);
+  const candidates: number[][] = corpus.mentions.train.images.map(() => []);
+  mentionRows.forEach((row, i) => {
+    const found = kinds.flatMap((kind) => systems[kind]!.top[i]!.map(({ entity }) => entity));
+    candidates[row] = [...new Set(found)].filter((entity) => entity !== corpus.answers.train[row]);
   });
   return { candidates, count };
 }

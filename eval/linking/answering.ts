@@ -1,11 +1,11 @@
 // What of a run answers when one answer is wanted, and its entities.
 
 import type { Dsmip } from '../../train/dsmip-model.ts';
-import type { Expert } from '../../train/expert-model.ts';
+import { type Expert, lastingFeatures } from '../../train/expert-model.ts';
 import type { Run } from '../../train/run.ts';
-import { gateShares } from '../scoring/dsmip-split.ts';
+import { dsmipSystem, gateShares } from '../scoring/dsmip-split.ts';
 import { type EntitySource, type RowTables, tableEntities } from '../scoring/sources.ts';
-import { entityTables, lastingFeatures, withoutImage } from '../scoring/split.ts';
+import { entityTables, withoutImage } from '../scoring/split.ts';
 import { expertAlone, type System } from '../scoring/systems.ts';
 import { loadTrained } from '../trained.ts';
 
@@ -24,8 +24,7 @@ export async function answering(
 ): Promise<Answering> {
   const { experts, dsmip } = await loadTrained(run, folder, sees);
   if (dsmip) {
-    const system = { name: 'dsmip', calibration: await dsmip.calibration() };
-    return { experts: dsmip.experts, dsmip, system };
+    return { experts: dsmip.experts, dsmip, system: await dsmipSystem(dsmip) };
   }
   const [best] = (['multimodal', 'text', 'visual'] as const).flatMap(
     (kind) => experts.find((expert) => expert.kind === kind) ?? [],

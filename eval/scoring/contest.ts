@@ -4,13 +4,13 @@
 import type { Split } from '../../data/dataset.ts';
 import type { ExpertKind } from '../../model/experts.ts';
 import type { Dsmip } from '../../train/dsmip-model.ts';
-import type { Expert } from '../../train/expert-model.ts';
+import { type Expert, lastingFeatures } from '../../train/expert-model.ts';
 import type { Run } from '../../train/run.ts';
 import type { Answering } from '../linking/answering.ts';
-import { gateShares } from './dsmip-split.ts';
+import { dsmipPass, gateShares } from './dsmip-split.ts';
 import type { ScoringPass } from './scoring-pass.ts';
 import { type EntitySource, type RowTables, tableMentions } from './sources.ts';
-import { lastingFeatures, mentionTables, type SplitTables, splitSources, splitTables } from './split.ts';
+import { mentionTables, type SplitTables, splitSources, splitTablesOf } from './split.ts';
 import { expertAlone, meanOf } from './systems.ts';
 
 export interface Contest {
@@ -25,11 +25,8 @@ export async function splitFeatures(
   experts: readonly Expert[],
   split: Split,
 ): Promise<Map<ExpertKind, SplitTables>> {
-  const tables = new Map<ExpertKind, SplitTables>();
-  for (const expert of experts) {
-    tables.set(expert.kind, await splitTables(run, expert, split, lastingFeatures(run, expert)));
-  }
-  return tables;
+  const tables = await splitTablesOf(run, experts, split);
+  return new Map(experts.map(({ kind }, i) => [kind, tables[i]!]));
 }
 
 /** Each expert alone and, if `averaged` names some, their plain mean. */
@@ -66,22 +63,8 @@ export async function dsmipContest(
   split: Split,
   tables: ReadonlyMap<ExpertKind, SplitTables>,
 ): Promise<Contest> {
-  const { experts } = dsmip;
-  const shares = {
-    mention: await gateShares(run, dsmip, split, 'mention'),
-    entity: await gateShares(run, dsmip, split, 'entity'),
-  };
-  return {
-    name: 'dsmip',
-    pass: {
-      device: run.device,
-      kinds: experts.map(({ kind }) => kind),
-      ...splitSources(run, experts, split, tablesOf(experts, tables), shares),
-      systems: [{ name: 'dsmip', calibration: await dsmip.calibration() }],
-      golds: run.corpus.answers[split],
-    },
-    dsmip,
-  };
+  const pass = await dsmipPass(run, dsmip, split, tablesOf(dsmip.experts, tables));
+  return { name: 'dsmip', pass, dsmip };
 }
 
 /** What answers alone, on entities from the run's index. */

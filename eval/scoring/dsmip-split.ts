@@ -6,8 +6,10 @@ import type { Run } from '../../train/run.ts';
 import { firstImage } from '../../train/samples.ts';
 import type { GateShares } from './gate-shares.ts';
 import { type Metrics, metricsOf } from './rank.ts';
-import { type PassResult, rankMentions } from './scoring-pass.ts';
-import { lastingFeatures, type SplitTables, splitSources, splitTables, withoutImage } from './split.ts';
+import { type PassResult, rankMentions, type ScoringPass } from './scoring-pass.ts';
+import { range } from './sources.ts';
+import { type SplitTables, splitSources, withoutImage } from './split.ts';
+import type { System } from './systems.ts';
 
 /** Percent of pairs by the expert that the gate picked for them; no field for no pairs. */
 export type Picked = Record<string, number>;
@@ -28,13 +30,30 @@ export interface DsmipResult {
 /** Rows of the gate's features that are on the device at once. */
 const shareChunk = 512;
 
-/** The experts' features of a split and of all entities: the same for every epoch of stage 2. */
-export async function dsmipTables(run: Run, dsmip: Dsmip, split: Split): Promise<SplitTables[]> {
-  const tables: SplitTables[] = [];
-  for (const expert of dsmip.experts) {
-    tables.push(await splitTables(run, expert, split, lastingFeatures(run, expert)));
-  }
-  return tables;
+/** What ranks a split's mentions by DSMIP as it is now. */
+export async function dsmipPass(
+  run: Run,
+  dsmip: Dsmip,
+  split: Split,
+  tables: readonly SplitTables[],
+): Promise<ScoringPass> {
+  const { experts } = dsmip;
+  const shares = {
+    mention: await gateShares(run, dsmip, split, 'mention'),
+    entity: await gateShares(run, dsmip, split, 'entity'),
+  };
+  return {
+    device: run.device,
+    kinds: experts.map(({ kind }) => kind),
+    ...splitSources(run, experts, split, tables, shares),
+    systems: [await dsmipSystem(dsmip)],
+    golds: run.corpus.answers[split],
+  };
+}
+
+/** DSMIP among the systems of a pass. */
+export async function dsmipSystem(dsmip: Dsmip): Promise<System> {
+  return { name: 'dsmip', calibration: await dsmip.calibration() };
 }
 
 /** Scores with the expert that the gate thinks best of, without noise and dropout. */
@@ -44,20 +63,10 @@ export async function evaluateDsmip(
   split: Split,
   tables: readonly SplitTables[],
 ): Promise<DsmipResult> {
-  const shares = {
-    mention: await gateShares(run, dsmip, split, 'mention'),
-    entity: await gateShares(run, dsmip, split, 'entity'),
-  };
-  const kinds = dsmip.experts.map(({ kind }) => kind);
-  const result = await rankMentions({
-    device: run.device,
-    kinds,
-    ...splitSources(run, dsmip.experts, split, tables, shares),
-    systems: [{ name: 'dsmip', calibration: await dsmip.calibration() }],
-    golds: run.corpus.answers[split],
-  });
+  const pass = await dsmipPass(run, dsmip, split, tables);
+  const result = await rankMentions(pass);
   const { ranks } = result.systems['dsmip']!;
-  return { metrics: metricsOf(ranks), ranks, picked: pickedBy(run.corpus, split, kinds, result) };
+  return { metrics: metricsOf(ranks), ranks, picked: pickedBy(run.corpus, split, pass.kinds, result) };
 }
 
 /** Each mention's or entity's share of the gate's choice. */
@@ -73,7 +82,7 @@ export async function gateShares(
   const n = isShared ? 1 : samples.images.length;
   const values = new Float32Array(n * experts);
   for (let first = 0; first < n; first += shareChunk) {
-    const rows = Array.from({ length: Math.min(shareChunk, n - first) }, (_, i) => first + i);
+    const rows = range(first, Math.min(shareChunk, n - first));
     const images = rows.map((row) => firstImage(samples, row));
     const read = device.scope(() => device.read<'f32'>(dsmip.share(side, { rows, images }, split)));
     values.set(await read, first * experts);

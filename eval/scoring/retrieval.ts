@@ -6,7 +6,7 @@ import { noGrad } from '../../engine/autograd.ts';
 import type { Device } from '../../engine/device.ts';
 import { matmul } from '../../engine/ops/matmul.ts';
 import { RankState } from './rank-state.ts';
-import type { EntitySource, MentionSource } from './sources.ts';
+import { type EntitySource, type MentionSource, range } from './sources.ts';
 
 export interface Candidates {
   /** N */
@@ -77,8 +77,4 @@ export function ranksAmongAll(
 
 function isCandidate({ rows, count }: Candidates, mention: number, entity: number): boolean {
   return rows.subarray(mention * count, (mention + 1) * count).includes(entity);
-}
-
-function range(first: number, count: number): number[] {
-  return Array.from({ length: count }, (_, i) => first + i);
 }

@@ -3,6 +3,7 @@
 // anywhere. Where a gate chooses, experts that it picks for no pair of a tile and a block are not asked.
 
 import { pickedExperts, sharesOf } from './gate-shares.ts';
+import { range } from './sources.ts';
 import {
   addScores,
   type Block,
@@ -255,8 +256,4 @@ function blockSize({ device }: ScoringPass, tiles: readonly Tile[]): number {
   }
   const fitting = Math.floor(most / rowElements);
   return Math.max(1, Math.min(fitting, device.isCpu ? mostEntities.cpu : mostEntities.gpu));
-}
-
-function range(first: number, count: number): number[] {
-  return Array.from({ length: count }, (_, i) => first + i);
 }

@@ -6,7 +6,7 @@ import { type EntityOperands, entityOperands, type MentionVectors } from '../../
 import type { ExpertKind } from '../../model/experts.ts';
 import { type Expert, type FeatureOptions, firstImages, type SideTables } from '../../train/expert-model.ts';
 import { pickSamples, type Samples } from '../../train/samples.ts';
-import type { GateShares } from './gate-shares.ts';
+import { type GateShares, sharesOf } from './gate-shares.ts';
 
 export interface MentionSource {
   count: number;
@@ -54,6 +54,23 @@ export function tableMentions(
     vectors: (rows, i) => experts[i]!.mentionVectors(tables[i]!, rows, imagesOf(tables[i]!, rows)),
     globals: (rows) => globalsOf(experts, tables, rows),
   };
+}
+
+/** Some of a source's mentions: number i of these is rows[i] of those. */
+export function someMentions(all: MentionSource, rows: readonly number[]): MentionSource {
+  const those = (numbers: readonly number[]) => numbers.map((number) => rows[number]!);
+  return {
+    count: rows.length,
+    lengths: rows.map((row) => all.lengths[row]!),
+    gate: all.gate && sharesOf(all.gate, rows),
+    vectors: (numbers, expert) => all.vectors(those(numbers), expert),
+    globals: (numbers) => all.globals(those(numbers)),
+  };
+}
+
+/** The numbers from `first` on. */
+export function range(first: number, count: number): number[] {
+  return Array.from({ length: count }, (_, i) => first + i);
 }
 
 /** Entities from each expert's tables; their vectors are made again whenever they are asked for. */

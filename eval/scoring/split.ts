@@ -1,7 +1,7 @@
 // Experts on one split: every mention of it against the whole knowledge base, each by its first image.
 
 import type { Split } from '../../data/dataset.ts';
-import { type Expert, type FeatureOptions, firstImages } from '../../train/expert-model.ts';
+import { type Expert, type FeatureOptions, firstImages, lastingFeatures } from '../../train/expert-model.ts';
 import type { Run } from '../../train/run.ts';
 import type { Samples } from '../../train/samples.ts';
 import type { GateShares } from './gate-shares.ts';
@@ -33,6 +33,19 @@ export async function splitTables(
     mention: await mentionTables(run, expert, split, features),
     entity: await entityTables(run, expert, features),
   };
+}
+
+/** The same by several experts, whose encoders and prompts stay as they are. */
+export async function splitTablesOf(
+  run: Run,
+  experts: readonly Expert[],
+  split: Split,
+): Promise<SplitTables[]> {
+  const tables: SplitTables[] = [];
+  for (const expert of experts) {
+    tables.push(await splitTables(run, expert, split, lastingFeatures(run, expert)));
+  }
+  return tables;
 }
 
 /** Encodes a split's mentions. */
@@ -77,11 +90,6 @@ export function splitSources(
 /** 1 for samples without an image. */
 export function withoutImage(images: readonly (readonly number[])[]): Uint8Array {
   return Uint8Array.from(images, (own) => (own.length === 0 ? 1 : 0));
-}
-
-/** Where an expert that is no longer trained has its features from: those of a CLIP of its own are not kept. */
-export function lastingFeatures(run: Run, expert: Expert): FeatureOptions {
-  return expert.isTrainedClip ? { ...run.features, cache: '' } : run.features;
 }
 
 /** Features of a whole knowledge base that are held in memory, in bytes, where no cache keeps them in a file. */

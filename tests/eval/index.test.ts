@@ -30,16 +30,13 @@ function build(...flags: string[]): string {
   return stdout;
 }
 
+function onDev(flags: readonly string[]) {
+  return script('eval/evaluate.ts', [...toy.flags, '--run', run, '--split', 'dev', ...flags]);
+}
+
 /** What evaluation on dev writes. */
 function evaluate(...flags: string[]) {
-  const { status, stderr } = script('eval/evaluate.ts', [
-    ...toy.flags,
-    '--run',
-    run,
-    '--split',
-    'dev',
-    ...flags,
-  ]);
+  const { status, stderr } = onDev(flags);
   assert.is(status, 0, stderr);
   const lines = readFileSync(join(run, 'predictions.jsonl'), 'utf8').trim().split('\n');
   return {
@@ -58,14 +55,7 @@ interface Prediction {
 }
 
 function refused(flags: string[], message: RegExp): void {
-  const { status, stderr } = script('eval/evaluate.ts', [
-    ...toy.flags,
-    '--run',
-    run,
-    '--split',
-    'dev',
-    ...flags,
-  ]);
+  const { status, stderr } = onDev(flags);
   assert.is(status, 1, stderr);
   assert.match(complaint(stderr), message);
   assert.is(complaint(stderr).split('\n').length, 1, stderr);
