@@ -11,8 +11,10 @@ export interface RaggedMeanAttentionVariant {
   mentions: number;
 }
 
-/** Widest keys that the subgroup kernels hold in private memory: 192 kB of a thread's stack at most. */
-const widestPrivate = 512;
+/** Widest keys of which the panel's part for a lane stays in a processor's first cache. */
+const widestPanel = 96;
+/** Keys that a lane of the panel holds, of however many mentions. */
+const panelKeys = 12;
 /**
  * Most keys a mention may have: the scores of 8 rows with them fit the workgroup memory that every device
  * has.
@@ -26,38 +28,18 @@ export function raggedMeanAttentionVariant(
   width: number,
 ): RaggedMeanAttentionVariant {
   const hasSubgroups = device.isCpu && device.subgroupSize >= 8;
-  if (!hasSubgroups || keys > 96 || width > widestPrivate) return plain(device, keys);
-  return keys <= 64 ? subgroup(keys, width) : wide(keys, width);
+  const fits = keys <= 8 * panelKeys && width <= widestPanel && width % 4 === 0;
+  return hasSubgroups && fits ? panel(keys, width) : plain(device, keys);
 }
 
-/** Two blocks of 8 lanes times 2, 3 or 4 keys: of two mentions where they fit, else of one. */
-function subgroup(keys: number, width: number): RaggedMeanAttentionVariant {
-  const isPair = keys <= 32;
+/** Each of 8 lanes holds as many keys of a mention, of as many mentions as fit. */
+function panel(keys: number, width: number): RaggedMeanAttentionVariant {
+  const columns = Math.ceil(keys / 8);
+  const mentions = Math.floor(panelKeys / columns);
   return {
-    kernel: 'ragged-mean-attention-subgroup',
-    constants: { ...lanes(Math.max(2, Math.ceil(keys / (isPair ? 8 : 16))), width), PAIR: isPair },
-    mentions: isPair ? 2 : 1,
-  };
-}
-
-/** Three such blocks of one mention. */
-function wide(keys: number, width: number): RaggedMeanAttentionVariant {
-  return {
-    kernel: 'ragged-mean-attention-wide',
-    constants: lanes(Math.ceil(keys / 24), width),
-    mentions: 1,
-  };
-}
-
-/** What a lane holds of a block. */
-function lanes(columns: number, width: number): Specialisation {
-  return {
-    COLUMNS: columns,
-    Keys: `vec${columns}f`,
-    AreKeys: `vec${columns}<bool>`,
-    Block: `mat${columns}x4f`,
-    // Few values: each is a kernel of its own, and what is too large costs nothing.
-    FOURS: 8 * Math.ceil(width / 32),
+    kernel: 'ragged-mean-attention-panel',
+    constants: { CHUNKS: Math.ceil(width / 32), COLUMNS: columns, MENTIONS: mentions },
+    mentions,
   };
 }
 

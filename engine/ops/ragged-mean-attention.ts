@@ -90,8 +90,7 @@ function mentionsPerPart(average: Tensor): number {
   const { device, shape, bytes } = average;
   if (bytes <= device.maxBindingBytes) return shape[0]!;
   const fitting = Math.floor((device.maxBindingBytes - device.bindingAlignment) / (bytes / shape[0]!));
-  // Whole pairs: some kernels take two at a time.
-  return fitting < 2 ? 1 : fitting - (fitting % 2);
+  return Math.max(1, fitting);
 }
 
 /**
@@ -100,7 +99,7 @@ function mentionsPerPart(average: Tensor): number {
  * others.
  */
 function entitiesPerWorkgroup(device: Device, E: number, R: number): number {
-  const rows = device.isCpu ? 512 : 256;
+  const rows = device.isCpu ? 1024 : 256;
   return Math.min(E, Math.ceil((rows * E) / R));
 }
 

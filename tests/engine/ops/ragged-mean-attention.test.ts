@@ -66,25 +66,28 @@ function lengthsOf(E: number, most: number, seed = 1): number[] {
   return Array.from({ length: E }, () => Math.floor(next() * (most + 1)));
 }
 
-// Numbers of keys and widths are such that few kernels have to be compiled: all of 2, 3 and 4 keys a lane,
-// for one and for two mentions, and both kinds of loads.
+// With widths in multiples of 4 up to 96 and at most 96 keys, CPU adapters use a kernel of their own: its
+// workgroups own from 12 mentions (8 keys) to one (56 keys and more), in chunks of 32 features.
 const cases: Record<string, Omit<Case, 'keyMask'>> = {
   'one of each': { lengths: [1], M: 1, Lk: 1, h: 1 },
+  'one of each, four features': { lengths: [1], M: 1, Lk: 1, h: 4 },
   'two rows of two entities': { lengths: [1, 1], M: 2, Lk: 2, h: 2 },
-  'empty entities at both ends and between': { lengths: [0, 0, 5, 0, 3, 0, 0, 0, 7, 0], M: 3, Lk: 5, h: 3 },
-  'a tile less a row': { lengths: [23], M: 2, Lk: 15, h: 5 },
-  'a tile': { lengths: [24], M: 1, Lk: 16, h: 7 },
-  'a tile and a row': { lengths: [25], M: 2, Lk: 17, h: 8 },
-  'an entity over many tiles between short ones': { lengths: [3, 131, 1, 0, 60], M: 3, Lk: 23, h: 4 },
-  'entities that end with tiles': { lengths: [24, 0, 48, 8, 16, 64], M: 5, Lk: 24, h: 12 },
-  '25 keys': { lengths: lengthsOf(9, 30), M: 5, Lk: 25, h: 17 },
+  'empty entities at both ends and between': { lengths: [0, 0, 5, 0, 3, 0, 0, 0, 7, 0], M: 13, Lk: 5, h: 8 },
+  'a mention more than a workgroup owns': { lengths: [23], M: 7, Lk: 15, h: 12 },
+  'a width that is no multiple of four': { lengths: [24], M: 1, Lk: 16, h: 7 },
+  '17 keys': { lengths: [25], M: 2, Lk: 17, h: 8 },
+  'a long entity between short ones': { lengths: [3, 131, 1, 0, 60], M: 3, Lk: 23, h: 4 },
+  '24 keys': { lengths: [24, 0, 48, 8, 16, 64], M: 5, Lk: 24, h: 12 },
+  '25 keys': { lengths: lengthsOf(9, 30), M: 5, Lk: 25, h: 36 },
   '32 keys': { lengths: lengthsOf(11, 20), M: 6, Lk: 32, h: 31 },
   '33 keys': { lengths: lengthsOf(7, 26), M: 5, Lk: 33, h: 68 },
-  '47 keys': { lengths: lengthsOf(5, 40), M: 2, Lk: 47, h: 96 },
+  '47 keys': { lengths: lengthsOf(5, 40), M: 3, Lk: 47, h: 96 },
+  '53 keys': { lengths: lengthsOf(6, 40), M: 3, Lk: 53, h: 20 },
   '64 keys': { lengths: lengthsOf(13, 9), M: 3, Lk: 64, h: 20 },
   '65 keys': { lengths: lengthsOf(6, 33), M: 2, Lk: 65, h: 20 },
   '79 keys': { lengths: lengthsOf(4, 77), M: 6, Lk: 79, h: 8 },
-  '96 keys': { lengths: [8, 0, 16, 7, 1, 1, 9], M: 3, Lk: 96, h: 7 },
+  '96 keys': { lengths: [8, 0, 16, 7, 1, 1, 9], M: 3, Lk: 96, h: 96 },
+  'wider than 96': { lengths: [8, 0, 16, 7, 1, 1, 9], M: 3, Lk: 9, h: 100 },
   '97 keys': { lengths: lengthsOf(5, 20), M: 2, Lk: 97, h: 4 },
   '448 keys': { lengths: [3, 9], M: 1, Lk: 448, h: 4 },
   'many short entities': { lengths: lengthsOf(101, 4), M: 7, Lk: 21, h: 28 },
