@@ -11,7 +11,7 @@ import { openRun } from '../train/run.ts';
 import { type CommonOptions, commonFlags } from '../train/run-flags.ts';
 import { indexFolder } from './entity-index/belongs.ts';
 import { buildIndex } from './entity-index/builder.ts';
-import type { IndexDtype } from './entity-index/format.ts';
+import { type IndexDtype, indexDtypes } from './entity-index/format.ts';
 import { answering } from './linking/answering.ts';
 import { partProgress } from './part-progress.ts';
 
@@ -20,7 +20,11 @@ try {
   const { name, preset } = presetOf(args);
   const flags = {
     ...commonFlags(name, preset),
-    dtype: oneOf(['float16', 'float32'], 'float16' as IndexDtype, 'how vectors are stored'),
+    dtype: oneOf(
+      indexDtypes,
+      'int8' as IndexDtype,
+      "how vectors are stored; int8: the texts' queries only, the rest in float16",
+    ),
     shard: count(4096, 'entities a file', 1),
   };
   const options = parseFlags('usage: node eval/index.ts [flags]', flags, args);

@@ -41,6 +41,7 @@ export const kernelNames = [
   'expert-choice',
   'rank',
   'half',
+  'int8-rows',
 ] as const;
 
 export type KernelName = (typeof kernelNames)[number];

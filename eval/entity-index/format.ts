@@ -1,11 +1,13 @@
 // The form of an entity index, RUN/index: index.json, which says what it belongs to, and shards of consecutive entities,
 // safetensors files. Of each expert a shard has
-//   EXPERT.queries  [tokens, h]  the text unit's rows of all entities, one entity after the other
-//   EXPERT.first    [n + 1]      where each entity's begin, i32
-//   EXPERT.global   [n, d_z]     the whole text, which dense retrieval compares too
-//   EXPERT.rows     [n, W]       its other vectors side by side: text `cls` h, vision 6 h, cross-modal h
-//   EXPERT.scalars  [n, S]       text bias 1, vision 16, float32
-// as far as the expert uses them; and `gate` [n, experts], float32, where the gate looks at entities.
+//   EXPERT.queries      [tokens, h]  the text unit's rows of all entities, one entity after the other
+//   EXPERT.queryScales  [tokens, 1]  of queries in int8: what a row is multiplied by, float16
+//   EXPERT.first        [n + 1]      where each entity's begin, i32
+//   EXPERT.global       [n, d_z]     the whole text, which dense retrieval compares too
+//   EXPERT.rows         [n, W]       its other vectors side by side: text `cls` h, vision 6 h, cross-modal h
+//   EXPERT.scalars      [n, S]       text bias 1, vision 16, float32
+// as far as the expert uses them; and `gate` [n, experts], float32, where the gate looks at entities. Queries are most of
+// it, so an index of dtype int8 has these in 8 bits and its other vectors in float16.
 
 import { concat, reshape, slice, transpose } from '../../engine/ops/shape.ts';
 import type { Tensor } from '../../engine/tensor.ts';
@@ -14,9 +16,10 @@ import type { ExpertKind } from '../../model/experts.ts';
 import { visionOperandOf } from '../../model/vision-vectors.ts';
 
 /** Raise it when the form of shards or the meaning of their tensors changes. */
-export const indexVersion = 1;
+export const indexVersion = 2;
 
-export type IndexDtype = 'float16' | 'float32';
+export const indexDtypes = ['int8', 'float16', 'float32'] as const;
+export type IndexDtype = (typeof indexDtypes)[number];
 
 /** index.json. */
 export interface IndexHead {
@@ -36,7 +39,7 @@ export interface IndexHead {
   shards: { file: string; first: number; count: number }[];
 }
 
-/** An expert's vectors as a shard has them, without `first`. */
+/** An expert's vectors as a shard has them, in float32 and without `first`. */
 export interface StoredVectors {
   queries?: Tensor;
   global?: Tensor;

@@ -12,6 +12,7 @@ import { firstImage, pickSamples } from '../../train/samples.ts';
 import { type TensorToWrite, writeSafetensors } from '../../weights/write-safetensors.ts';
 import type { Answering } from '../linking/answering.ts';
 import { type IndexDtype, type StoredVectors, stored } from './format.ts';
+import { toInt8Rows } from './int8-rows.ts';
 
 export interface ShardOptions {
   dtype: IndexDtype;
@@ -32,7 +33,7 @@ export async function writeShard(
   stamp: Readonly<Record<string, string>>,
 ): Promise<void> {
   const parts = experts.map((): HostVectors[] => []);
-  const gates: Float32Array[] = [];
+  const gates: Float32Array<ArrayBuffer>[] = [];
   for (let from = first; from < first + count; from += chunk) {
     const rows = Array.from({ length: Math.min(chunk, first + count - from) }, (_, i) => from + i);
     for (const [i, expert] of experts.entries()) {
@@ -42,9 +43,9 @@ export async function writeShard(
     progress((from + rows.length - first) / count);
   }
   const tensors: Record<string, TensorToWrite> = {};
-  for (const [i, { kind }] of experts.entries()) Object.assign(tensors, shardTensors(kind, parts[i]!, dtype));
+  for (const [i, { kind }] of experts.entries()) Object.assign(tensors, shardTensors(kind, parts[i]!));
   if (gates.length > 0) {
-    tensors['gate'] = { dtype: 'F32', shape: [count, experts.length], data: joined(gates, Float32Array) };
+    tensors['gate'] = { dtype: 'F32', shape: [count, experts.length], data: joined(gates) };
   }
   await writeSafetensors(path, tensors, stamp);
 }
@@ -54,10 +55,13 @@ async function gateShares({ device, corpus }: Run, dsmip: Dsmip, rows: readonly 
   return device.scope(() => device.read<'f32'>(dsmip.share('entity', { rows, images }, 'train')));
 }
 
-/** An expert's vectors of a chunk on the host; float16 as bits. */
+/** Numbers on the host; float16 as bits. */
+type HostArray = Float32Array<ArrayBuffer> | Uint16Array<ArrayBuffer> | Int8Array<ArrayBuffer>;
+
+/** An expert's vectors of a chunk on the host. */
 interface HostVectors {
   first: Int32Array | null;
-  arrays: Record<string, { data: Float32Array | Uint16Array; width: number }>;
+  arrays: Record<string, { data: HostArray; width: number }>;
 }
 
 async function hostVectors(
@@ -69,15 +73,14 @@ async function hostVectors(
   const samples = pickSamples(corpus.entities, rows);
   const { each, distinct } = firstImages(samples);
   const tables = await expert.tables('entity', samples, distinct, { ...features, cache: '' });
-  const rounded = (x: Tensor) => (dtype === 'float16' ? unpackHalves(packHalves(x), x.shape) : x);
+  const rounded = (x: Tensor) => (dtype === 'float32' ? x : unpackHalves(packHalves(x), x.shape));
   const { first, reads } = device.scope(() => {
     const vectors = expert.entityVectors(tables, [...rows.keys()], each, rounded);
     const form = stored(vectors);
     return { first: vectors.text?.first ?? null, reads: readsOf(device, form, dtype) };
   });
   const arrays: HostVectors['arrays'] = {};
-  for (const [name, read] of reads) {
-    const { data, width } = await read;
+  for (const { name, data, width } of (await Promise.all(reads)).flat()) {
     arrays[name] = { data, width };
     if (data instanceof Uint16Array && data.some((half) => (half & 0x7c00) === 0x7c00)) {
       throw new UsageError(
@@ -89,36 +92,31 @@ async function hostVectors(
   return { first, arrays };
 }
 
-/** Starts reading all tensors, scalars as float32, the others as `dtype`. */
+/** Starts reading all tensors: scalars as float32, queries as `dtype`, the others as that or float16 at least. */
 function readsOf(device: Device, form: StoredVectors, dtype: IndexDtype) {
   return Object.entries(form).map(([name, tensor]: [string, Tensor]) => {
     const width = tensor.shape[1]!;
-    const read = async () => {
-      if (name === 'scalars' || dtype === 'float32')
-        return { data: (await device.read<'f32'>(tensor)) as Float32Array | Uint16Array, width };
-      const words = await device.read<'u32'>(packed!);
-      return { data: new Uint16Array(words.buffer, 0, tensor.size), width };
-    };
-    const packed = name === 'scalars' || dtype === 'float32' ? null : packHalves(tensor);
-    return [name, read()] as const;
+    const isInt8 = dtype === 'int8' && name === 'queries';
+    if (isInt8 || dtype === 'float32' || name === 'scalars') {
+      return device.read<'f32'>(tensor).then((data) => {
+        if (!isInt8) return [{ name, data: data as HostArray, width }];
+        const { values, scales } = toInt8Rows(data, width);
+        return [
+          { name, data: values, width },
+          { name: 'queryScales', data: scales, width: 1 },
+        ];
+      });
+    }
+    const words = device.read<'u32'>(packHalves(tensor));
+    return words.then(({ buffer }) => [{ name, data: new Uint16Array(buffer, 0, tensor.size), width }]);
   });
 }
 
-function shardTensors(
-  kind: ExpertKind,
-  parts: readonly HostVectors[],
-  dtype: IndexDtype,
-): Record<string, TensorToWrite> {
+function shardTensors(kind: ExpertKind, parts: readonly HostVectors[]): Record<string, TensorToWrite> {
   const tensors: Record<string, TensorToWrite> = {};
   for (const [name, { width }] of Object.entries(parts[0]!.arrays)) {
-    const isHalf = dtype === 'float16' && name !== 'scalars';
-    const arrays = parts.map((part) => part.arrays[name]!.data);
-    const data = isHalf ? joined(arrays, Uint16Array) : joined(arrays, Float32Array);
-    tensors[`${kind}.${name}`] = {
-      dtype: isHalf ? 'F16' : 'F32',
-      shape: [data.length / width, width],
-      data,
-    };
+    const data = joined(parts.map((part) => part.arrays[name]!.data));
+    tensors[`${kind}.${name}`] = { dtype: dtypeOf(data), shape: [data.length / width, width], data };
   }
   if (parts[0]!.first) {
     const first = joinedStarts(parts.map((part) => part.first!));
@@ -127,10 +125,14 @@ function shardTensors(
   return tensors;
 }
 
-function joined<T extends Float32Array<ArrayBuffer> | Uint16Array<ArrayBuffer>>(
-  arrays: readonly ArrayLike<number>[],
-  Type: new (length: number) => T,
-): T {
+function dtypeOf(data: HostArray): TensorToWrite['dtype'] {
+  if (data instanceof Int8Array) return 'I8';
+  return data instanceof Uint16Array ? 'F16' : 'F32';
+}
+
+/** One array of all, of the kind that the first is of. */
+function joined<T extends HostArray>(arrays: readonly T[]): T {
+  const Type = arrays[0]!.constructor as new (length: number) => T;
   const all = new Type(arrays.reduce((sum, { length }) => sum + length, 0));
   let at = 0;
   for (const array of arrays) {

@@ -4,7 +4,7 @@ import type { ExpertKind } from '../../model/experts.ts';
 import { WeightsError } from '../../weights/errors.ts';
 import { openSafetensors, type Safetensors } from '../../weights/safetensors.ts';
 import type { Answering } from '../linking/answering.ts';
-import { columnsOf, type IndexHead, indexVersion } from './format.ts';
+import { columnsOf, type IndexHead, indexDtypes, indexVersion } from './format.ts';
 
 /** An open shard. */
 export interface Shard {
@@ -27,7 +27,7 @@ export function parseHead(path: string, text: string): IndexHead {
     head?.version === indexVersion &&
     typeof head.belongs === 'string' &&
     Number.isSafeInteger(head.entities) &&
-    (head.dtype === 'float16' || head.dtype === 'float32') &&
+    indexDtypes.some((dtype) => dtype === head?.dtype) &&
     Array.isArray(head.experts) &&
     Array.isArray(head.shards) &&
     coversAll(head.shards, head.entities!);
@@ -73,7 +73,7 @@ export async function openShard(
       );
     };
     const starts: Shard['starts'] = new Map();
-    const stored = dtype === 'float16' ? 'F16' : 'F32';
+    const stored = dtype === 'float32' ? 'F32' : 'F16';
     for (const { kind, config } of experts) {
       const { hidden: h, clip } = config;
       const { cls, vision, crossModal, bias, visionScalars } = columnsOf(kind, h);
@@ -81,7 +81,9 @@ export async function openShard(
       expect(`${kind}.scalars`, 'F32', [count, bias + visionScalars]);
       if (cls === 0) continue;
       expect(`${kind}.global`, stored, [count, clip.projection]);
-      expect(`${kind}.queries`, stored, [null, h]);
+      expect(`${kind}.queries`, dtype === 'int8' ? 'I8' : stored, [null, h]);
+      const [tokens] = file.info(`${kind}.queries`).shape;
+      if (dtype === 'int8') expect(`${kind}.queryScales`, stored, [tokens!, 1]);
       expect(`${kind}.first`, 'I32', [count + 1]);
       starts.set(kind, checkedStarts(path, kind, await file.readIntegers(`${kind}.first`), file));
     }

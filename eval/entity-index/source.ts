@@ -5,17 +5,20 @@ import { join } from 'node:path';
 import { readText } from '../../data/read-text.ts';
 import type { Device } from '../../engine/device.ts';
 import { unpackHalves } from '../../engine/ops/half.ts';
+import { unpackInt8Rows } from '../../engine/ops/int8-rows.ts';
 import type { Tensor } from '../../engine/tensor.ts';
 import type { ExpertKind } from '../../model/experts.ts';
 import type { Run } from '../../train/run.ts';
 import { WeightsError } from '../../weights/errors.ts';
 import { widenHalves } from '../../weights/half.ts';
+import type { StoredArray } from '../../weights/safetensors.ts';
 import type { Answering } from '../linking/answering.ts';
 import type { GateShares } from '../scoring/gate-shares.ts';
 import { type EntitySource, globalExpert } from '../scoring/sources.ts';
 import { withoutImage } from '../scoring/split.ts';
 import { belongsTo, indexFolder } from './belongs.ts';
-import { type IndexHead, restored, type StoredVectors } from './format.ts';
+import { type IndexDtype, type IndexHead, restored, type StoredVectors } from './format.ts';
+import { fromInt8Rows } from './int8-rows.ts';
 import { openShard, parseHead, type Shard } from './shards.ts';
 
 export interface IndexSource extends EntitySource {
@@ -65,7 +68,6 @@ function sourceOf(
   { experts }: Answering,
   gate: GateShares | null,
 ): IndexSource {
-  const isHalf = head.dtype === 'float16';
   return {
     head,
     count: head.entities,
@@ -75,14 +77,14 @@ function sourceOf(
       const spans = spansOf(shards, rows);
       const made = await Promise.all(
         experts.map(({ kind, config }, i) =>
-          asked[i] ? readExpert(device, kind, config.hidden, spans, isHalf) : null,
+          asked[i] ? readExpert(device, kind, config.hidden, spans, head.dtype) : null,
         ),
       );
       return () => made.map((make) => make?.(device) ?? null);
     },
     async loadGlobals(rows) {
       const { kind } = experts[globalExpert(experts.map(({ kind }) => kind))]!;
-      const read = await readRows(device, `${kind}.global`, spansOf(shards, rows), isHalf);
+      const read = await readRows(device, `${kind}.global`, spansOf(shards, rows), head.dtype !== 'float32');
       return () => read(device);
     },
     async close() {
@@ -118,24 +120,15 @@ async function readExpert(
   kind: ExpertKind,
   h: number,
   spans: readonly Span[],
-  isHalf: boolean,
+  dtype: IndexDtype,
 ) {
   const hasText = kind !== 'visual';
+  const isHalf = dtype !== 'float32';
   const [rows, scalars, global, queries] = await Promise.all([
     readRows(device, `${kind}.rows`, spans, isHalf),
     readRows(device, `${kind}.scalars`, spans, false),
     hasText ? readRows(device, `${kind}.global`, spans, isHalf) : null,
-    hasText
-      ? readRows(
-          device,
-          `${kind}.queries`,
-          spans.map(({ shard, first, count }) => {
-            const starts = shard.starts.get(kind)!;
-            return { shard, first: starts[first]!, count: starts[first + count]! - starts[first]! };
-          }),
-          isHalf,
-        )
-      : null,
+    hasText ? readQueries(device, kind, spans, dtype) : null,
   ]);
   const first = hasText ? startsOf(kind, spans) : new Int32Array(0);
   return (device: Device) => {
@@ -146,6 +139,17 @@ async function readExpert(
     };
     return restored(kind, h, form, first);
   };
+}
+
+function readQueries(device: Device, kind: ExpertKind, spans: readonly Span[], dtype: IndexDtype) {
+  const name = `${kind}.queries`;
+  const tokens = spans.map(({ shard, first, count }) => {
+    const starts = shard.starts.get(kind)!;
+    return { shard, first: starts[first]!, count: starts[first + count]! - starts[first]! };
+  });
+  return dtype === 'int8'
+    ? readInt8Rows(device, name, `${kind}.queryScales`, tokens)
+    : readRows(device, name, tokens, dtype === 'float16');
 }
 
 function startsOf(kind: ExpertKind, spans: readonly Span[]): Int32Array<ArrayBuffer> {
@@ -164,23 +168,67 @@ async function readRows(
   spans: readonly Span[],
   isHalf: boolean,
 ): Promise<Make<Tensor>> {
-  const [, width] = spans[0]!.shard.file.info(name).shape as [number, number];
-  const n = spans.reduce((sum, { count }) => sum + count, 0);
+  const { n, width } = sizeOf(name, spans);
   // Halves go to a GPU two a word; a device that is this CPU would take longer to unpack them than a table does here.
-  const isPacked = isHalf && !isCpu;
-  const data = isPacked ? new Uint16Array(2 * Math.ceil((n * width) / 2)) : new Float32Array(n * width);
+  if (isHalf && !isCpu) {
+    const halves = new Uint16Array(2 * Math.ceil((n * width) / 2));
+    await readParts(name, spans, (part, at) => halves.set(part as Uint16Array, at));
+    const words = new Uint32Array(halves.buffer);
+    return (device) => unpackHalves(device.tensor([words.length], words, { name }), [n, width]);
+  }
+  const data = new Float32Array(n * width);
+  await readParts(name, spans, (part, at) => {
+    if (isHalf) widenHalves(part as Uint16Array, data.subarray(at));
+    else data.set(part as Float32Array, at);
+  });
+  return (device) => device.tensor([n, width], data, { name });
+}
+
+/** The same of rows in int8. */
+async function readInt8Rows(
+  { isCpu }: Device,
+  name: string,
+  scalesName: string,
+  spans: readonly Span[],
+): Promise<Make<Tensor>> {
+  const { n, width } = sizeOf(name, spans);
+  const scales = new Float32Array(n);
+  await readParts(scalesName, spans, (part, at) => widenHalves(part as Uint16Array, scales.subarray(at)));
+  if (isCpu) {
+    const data = new Float32Array(n * width);
+    await readParts(name, spans, (part, at) => {
+      const row = at / width;
+      const own = scales.subarray(row, row + part.length / width);
+      fromInt8Rows(part as Int8Array, own, width, data.subarray(at));
+    });
+    return (device) => device.tensor([n, width], data, { name });
+  }
+  const values = new Int8Array(4 * Math.ceil((n * width) / 4));
+  await readParts(name, spans, (part, at) => values.set(part as Int8Array, at));
+  const words = new Uint32Array(values.buffer);
+  return (device) =>
+    unpackInt8Rows(device.tensor([words.length], words, { name }), device.tensor([n], scales), width);
+}
+
+/** Rows of all spans, and the columns of the matrix. */
+function sizeOf(name: string, spans: readonly Span[]): { n: number; width: number } {
+  const [, width] = spans[0]!.shard.file.info(name).shape as [number, number];
+  return { n: spans.reduce((sum, { count }) => sum + count, 0), width };
+}
+
+/** Reads the rows of each span; `take` is given its elements and the place of the first among those of all spans. */
+async function readParts(
+  name: string,
+  spans: readonly Span[],
+  take: (part: StoredArray, at: number) => void,
+): Promise<void> {
+  const { width } = sizeOf(name, spans);
   let at = 0;
   await Promise.all(
     spans.map(async ({ shard: { file }, first, count }) => {
       const to = at;
       at += count * width;
-      const part = await file.read(name, first * width, count * width);
-      if (isHalf && !isPacked) widenHalves(part as Uint16Array, data.subarray(to) as Float32Array);
-      else data.set(part as typeof data, to);
+      take(await file.read(name, first * width, count * width), to);
     }),
   );
-  return (device) =>
-    data instanceof Uint16Array
-      ? unpackHalves(device.tensor([data.length / 2], new Uint32Array(data.buffer), { name }), [n, width])
-      : device.tensor([n, width], data, { name });
 }

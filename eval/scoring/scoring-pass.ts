@@ -37,9 +37,9 @@ export interface PassResult {
 const tileMentions = 128;
 /**
  * Mentions up to the same of these lengths may share a tile, whose keys are all padded to its longest: with two prompts the
- * keys are multiples of 16 or 8, which is what the attention kernels compute anyway.
+ * keys are multiples of 8, which is what the attention kernels compute anyway.
  */
-const tileLengths = [14, 22, 30, 46, 62];
+const tileLengths = [14, 22, 30, 38, 46, 54, 62, 70];
 const mentionsAtOnce = { all: 4096, candidates: 16 };
 /** Entities that are scored together, at most; and elements of the largest array that a tile may take for them. */
 const mostEntities = { cpu: 512, gpu: 4096 };

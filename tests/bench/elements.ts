@@ -5,6 +5,8 @@ import type { Device } from '../../engine/device.ts';
 import { cast } from '../../engine/ops/cast.ts';
 import { dropout } from '../../engine/ops/dropout.ts';
 import { add, quickGelu } from '../../engine/ops/elementwise.ts';
+import { packHalves, unpackHalves } from '../../engine/ops/half.ts';
+import { unpackInt8Rows } from '../../engine/ops/int8-rows.ts';
 import { adaptiveAveragePool, maxPool2x2 } from '../../engine/ops/pooling.ts';
 import { concat, transpose } from '../../engine/ops/shape.ts';
 import { normal, Random, uniform } from '../../engine/random.ts';
@@ -68,6 +70,25 @@ export const elementBenchmarks: Benchmark[] = [
     runsOn: (device) => device.hasF16,
     operands: (device) => random(device, ...shape),
     run: (x) => cast(x, 'f16'),
+  }),
+  benchmark({
+    name: 'halves',
+    bound: 'copy',
+    flops: 0,
+    bytes: 2 * 6 * size,
+    operands: (device) => random(device, ...shape),
+    run: (x) => unpackHalves(packHalves(x), shape),
+  }),
+  benchmark({
+    name: 'int8-rows',
+    bound: 'copy',
+    flops: size,
+    bytes: 5 * size,
+    operands: (device) => ({
+      words: device.zeros([size / 4], 'u32'),
+      scales: random(device, shape[0]),
+    }),
+    run: ({ words, scales }) => unpackInt8Rows(words, scales, shape[1]),
   }),
   benchmark({
     name: 'dropout',

@@ -155,16 +155,21 @@ test('as many candidates as entities rank like no candidates; fewer are scored o
   }
 });
 
-test('float16 takes half the bytes and changes scores by little', () => {
+test('float16 takes half the bytes of float32 and int8 less again; scores change by little', () => {
   const single = evaluate('--index').predictions;
-  const head = () => JSON.parse(readFileSync(join(index, 'index.json'), 'utf8'));
-  const before = head();
-  build();
-  assert.ok(head().bytesPerEntity < 0.6 * before.bytesPerEntity);
+  const bytes = () => JSON.parse(readFileSync(join(index, 'index.json'), 'utf8')).bytesPerEntity as number;
+  const before = bytes();
+  build('--dtype', 'float16');
+  const halved = bytes();
+  assert.ok(halved < 0.6 * before);
   const half = evaluate('--index').predictions;
-  for (const [i, { top }] of half.entries()) {
-    const [a, b] = [top[0]!.score, single[i]!.top[0]!.score];
-    assert.ok(Math.abs(a - b) <= 1e-2 * Math.max(1, Math.abs(b)), `${a} ${b}`);
+  build('--dtype', 'int8');
+  assert.ok(bytes() < 0.9 * halved, `${bytes()} ${halved}`);
+  for (const predictions of [half, evaluate('--index').predictions]) {
+    for (const [i, { top }] of predictions.entries()) {
+      const [a, b] = [top[0]!.score, single[i]!.top[0]!.score];
+      assert.ok(Math.abs(a - b) <= 1e-2 * Math.max(1, Math.abs(b)), `${a} ${b}`);
+    }
   }
 });
 

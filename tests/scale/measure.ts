@@ -8,7 +8,7 @@ import type { Split } from '../../data/dataset.ts';
 import { type Device, openDevice } from '../../engine/device.ts';
 import { profileTable } from '../../engine/profiler.ts';
 import { buildIndex } from '../../eval/entity-index/builder.ts';
-import type { IndexDtype } from '../../eval/entity-index/format.ts';
+import { type IndexDtype, indexDtypes } from '../../eval/entity-index/format.ts';
 import { openIndex } from '../../eval/entity-index/source.ts';
 import { type Answering, answering } from '../../eval/linking/answering.ts';
 import { indexContest } from '../../eval/scoring/contest.ts';
@@ -29,7 +29,7 @@ const FLAGS = {
   part: oneOf(['index', 'rank', 'retrieve'], 'rank', 'what to measure'),
   systems: text('dsmip', 'who ranks: experts alone or dsmip, separated by commas'),
   experts: text('text,visual,multimodal', "of a run that does not exist yet: the gate's choices"),
-  dtype: oneOf(['float16', 'float32'], 'float16' as IndexDtype, 'of an index that is built'),
+  dtype: oneOf(indexDtypes, 'int8' as IndexDtype, 'of an index that is built'),
   candidates: count(100, 'for --part retrieve', 1),
 };
 type Options = NonNullable<ReturnType<typeof parseFlags<typeof FLAGS>>>;

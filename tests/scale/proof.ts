@@ -13,6 +13,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { openDevice } from '../../engine/device.ts';
+import { indexDtypes } from '../../eval/entity-index/format.ts';
 import { textTable } from '../../eval/text-table.ts';
 import { isBadInput } from '../../train/bad-input.ts';
 import { complain, count, oneOf, parseFlags, text, UsageError } from '../../train/flags.ts';
@@ -25,7 +26,7 @@ const FLAGS = {
   mentions: count(256, 'to rank', 1),
   'max-length': count(77, 'tokens at which texts are cut', 4),
   systems: text('text,visual,multimodal,dsmip', 'who ranks'),
-  dtype: oneOf(['float16', 'float32'], 'float16', 'of the index'),
+  dtype: oneOf(indexDtypes, 'int8', 'of the index'),
 };
 type Options = NonNullable<ReturnType<typeof parseFlags<typeof FLAGS>>>;
 
