@@ -103,22 +103,36 @@ export function globalVectors(p: Parameters, embeds: Tensor): Tensor {
   return norm(p, 'text_cls_norm', embeds);
 }
 
-/** The scores of all pairs, [M, E] (equations 9, 10 and 14). Throws EngineError for vectors that are missing. */
-export function pairScores(kind: ExpertKind, mention: MentionVectors, entity: EntityOperands): Tensor {
-  if (kind === 'text') return textOf(kind, mention, entity);
+/**
+ * The scores of all pairs, [M, E] (equations 9, 10 and 14); of those only that `wanted` (u32 [M, E]) names, where it is
+ * given: others may be other numbers. Throws EngineError for vectors that are missing.
+ */
+export function pairScores(
+  kind: ExpertKind,
+  mention: MentionVectors,
+  entity: EntityOperands,
+  wanted: Tensor | null = null,
+): Tensor {
+  if (kind === 'text') return textOf(kind, mention, entity, wanted);
   if (kind === 'visual') {
     const [M, E] = [mention.vision?.vectors.shape[1] ?? 0, entity.vision?.vectors.shape[1] ?? 0];
     const zeros = mention.vision?.scalars.device.zeros([M, E]);
     return visionOf(kind, mention, entity, needed(zeros, kind, 'mention image'));
   }
-  const sum = visionOf(kind, mention, entity, textOf(kind, mention, entity));
+  const sum = visionOf(kind, mention, entity, textOf(kind, mention, entity, wanted));
   const crossMention = needed(mention.crossModal, kind, 'mention cross-modal');
   const crossEntity = needed(entity.crossModal, kind, 'entity cross-modal');
   return scale(plusProducts(crossMention, crossEntity, sum), 1 / 3);
 }
 
-function textOf(kind: ExpertKind, mention: MentionVectors, entity: EntityOperands): Tensor {
-  return textScores(needed(mention.text, kind, 'mention text'), needed(entity.text, kind, 'entity text'));
+function textOf(
+  kind: ExpertKind,
+  mention: MentionVectors,
+  entity: EntityOperands,
+  wanted: Tensor | null,
+): Tensor {
+  const text = needed(mention.text, kind, 'mention text');
+  return textScores(text, needed(entity.text, kind, 'entity text'), wanted);
 }
 
 function visionOf(kind: ExpertKind, mention: MentionVectors, entity: EntityOperands, base: Tensor): Tensor {

@@ -76,8 +76,12 @@ export function textEntities(p: Parameters, h: number, { tokens, first, embeds }
   };
 }
 
-/** Scores [M, E]. Throws ShapeError. */
-export function textScores(mention: TextMentions, entity: TextEntities): Tensor {
+/** Scores [M, E]; where `wanted` (u32 [M, E]) is 0 a finite number may stand for one. Throws ShapeError. */
+export function textScores(
+  mention: TextMentions,
+  entity: TextEntities,
+  wanted: Tensor | null = null,
+): Tensor {
   const { device } = entity.queries;
   const { cls, bias } = entity;
   const [E, h] = cls.shape as [number, number];
@@ -87,7 +91,8 @@ export function textScores(mention: TextMentions, entity: TextEntities): Tensor 
       `text scores: ${describe(cls)}, ${entity.first.length} bounds of rows, ${describe(mention.keys)}`,
     );
   }
-  const average = raggedMeanAttention(entity.queries, entity.first, mention.keys, mention.mask); // [M, E, L]
+  const { keys, mask } = mention;
+  const average = raggedMeanAttention(entity.queries, entity.first, keys, mask, wanted); // [M, E, L]
   const x = matmul(average, mention.values); // [M, E, h]
   const global = matmul(mention.global, entity.global, { transposeB: true }); // [M, E]
   const y = device.empty([M, E], 'f32', 'text scores');

@@ -1,12 +1,14 @@
 // The gate at inference: of B <= 3 experts the one with the largest pi[m, e] = relu(u[m] + v[e]), the first of equals,
 // scores the pair (equations 15 and 18). u [M, B]; v [E, B], or one row for all entities where STEP is 0.
 //   choose: y[m, e] = scale[i] s_i[m, e] + offset[i] for the chosen i; an invocation owns an entity and ITEMS mentions
+//   want:   wanted[m, e] = 1 where the chosen i is EXPERT, else 0; work as in choose
 //   tally:  counts[m, i] += entities for which m has i chosen, counts[m, B + i] += those of them without an image;
 //           LANES invocations share a mention, a workgroup owns ROWS mentions
 // A gate that is not a number chooses expert 3, whose score is not a number either.
 
 const STEP: u32 = 1u;
 const ITEMS: u32 = 8u;
+const EXPERT: u32 = 0u;
 
 // needs row-lanes.wgsl
 
@@ -27,6 +29,7 @@ struct Params {
 @group(0) @binding(7) var<storage, read_write> y: array<f32>;
 @group(0) @binding(8) var<storage, read> imageless: array<u32>; // [E], 1 without an image
 @group(0) @binding(9) var<storage, read_write> counts: array<u32>; // [M, 2, B]
+@group(0) @binding(10) var<storage, read_write> wanted: array<u32>; // [M, E]
 
 fn choice(mention: u32, entity: u32) -> u32 {
   var best = 0u;
@@ -58,6 +61,16 @@ fn choose(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) 
     if i == 2u { score = s_2[at]; }
     let expert = min(i, params.experts - 1u);
     y[at] = calibration[expert] * score + calibration[params.experts + expert];
+  }
+}
+
+@compute @workgroup_size(64)
+fn want(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
+  let e = group.x * 64u + lane;
+  if e >= params.entities { return; }
+  let last = min(params.mentions, (group.y + 1u) * ITEMS);
+  for (var m = group.y * ITEMS; m < last; m++) {
+    wanted[m * params.entities + e] = select(0u, 1u, choice(m, e) == EXPERT);
   }
 }
 

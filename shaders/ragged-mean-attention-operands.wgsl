@@ -14,6 +14,7 @@ struct Params {
 }
 
 const VECTOR: bool = false; // h is a multiple of 4
+const MASKED: bool = false; // only the pairs that `wanted` names count
 
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> q: array<vec4f>;
@@ -21,6 +22,7 @@ const VECTOR: bool = false; // h is a multiple of 4
 @group(0) @binding(3) var<storage, read> k: array<vec4f>;
 @group(0) @binding(4) var<storage, read> key_mask: array<i32>;
 @group(0) @binding(5) var<storage, read_write> average_weights: array<f32>;
+@group(0) @binding(6) var<storage, read> wanted: array<u32>; // [M, E], not 0 on pairs that count
 
 // Finite stand-in for -infinity, which WGSL lets a compiler assume away.
 const LOWEST: f32 = -3e38;
@@ -38,6 +40,10 @@ fn first_row(entity: u32) -> u32 {
 /** Where the average weight of the first key of an owned mention with an entity is. */
 fn place(mention: u32, entity: u32) -> u32 {
   return params.skip + ((mention - params.before) * params.entities + entity) * params.keys;
+}
+
+fn is_wanted(mention: u32, entity: u32) -> bool {
+  return !MASKED || wanted[mention * params.entities + entity] != 0u;
 }
 
 fn is_key(mention: u32, key: u32) -> bool {

@@ -81,6 +81,18 @@ fn lanes_sum(x: f32) -> f32 {
     ((subgroupShuffle(x, 4u) + subgroupShuffle(x, 5u)) + (subgroupShuffle(x, 6u) + subgroupShuffle(x, 7u)));
 }
 
+/** Whether a pair of the entity with any of the mentions from `mention` on counts. */
+fn any_wanted(mention: u32, entity: u32) -> bool {
+  if (!MASKED) {
+    return true;
+  }
+  var any = false;
+  for (var m = 0u; m < MENTIONS; m++) {
+    any = any || is_wanted(min(mention + m, params.mentions - 1u), entity);
+  }
+  return any;
+}
+
 @compute @workgroup_size(8)
 fn ragged_mean_attention(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u,
                          @builtin(local_invocation_index) lane: u32) {
@@ -124,7 +136,7 @@ fn ragged_mean_attention(@builtin(workgroup_id) group: vec3u, @builtin(num_workg
   var entity = run;
   loop {
     let begin = first_row(entity);
-    let end = max(begin, first_row(entity + 1u));
+    let end = select(begin, max(begin, first_row(entity + 1u)), any_wanted(mention, entity));
     var sums = array<f32, 12>();
     var row = min(begin, params.rows - 1u);
     loop {
@@ -163,7 +175,7 @@ fn ragged_mean_attention(@builtin(workgroup_id) group: vec3u, @builtin(num_workg
         break if row >= end;
       }
     }
-    // 0 for an entity without rows, whatever the row was that stood for them.
+    // 0 for an entity without rows or of which no pair counts, whatever the row was that stood for them.
     let share = 1.0 / f32(max(end - begin, 1u));
     for (var i = 0u; i < KEYS; i++) {
       let owner = mention + i / COLUMNS;

@@ -126,6 +126,17 @@ fn ragged_mean_attention(@builtin(workgroup_id) group: vec3u, @builtin(num_workg
   }
 
   for (var tile = first_row(entity); entity < last_entity; tile += ROWS) {
+    // Entities that do not count are passed over where they have not begun.
+    while (entity < last_entity && first_row(entity) >= tile && !is_wanted(mention, entity)) {
+      for (var j = lane; j < params.keys; j += LANES) {
+        average_weights[place(mention, entity) + j] = 0.0;
+      }
+      entity++;
+    }
+    if (entity >= last_entity) {
+      break;
+    }
+    tile = max(tile, first_row(entity));
     for (var key = 8u * (lane / ROW_LANES); key < params.keys; key += 8u * KEY_LANES) {
       products(tile, 8u * (lane % ROW_LANES), mention, key);
     }
@@ -143,14 +154,15 @@ fn ragged_mean_attention(@builtin(workgroup_id) group: vec3u, @builtin(num_workg
       let start = max(begin, tile) - tile;
       let stop = max(min(end, tile + ROWS), tile) - tile;
       let share = 1.0 / f32(max(end - begin, 1u));
-      let ends = end <= tile + ROWS;
+      let counts = is_wanted(mention, entity);
+      let ends = end <= tile + ROWS || !counts;
       for (var j = lane; j < params.keys; j += LANES) {
         var sum = sums[j];
         for (var row = start; row < stop; row++) {
           sum += scores[row * STRIDE + j];
         }
         if (ends) {
-          average_weights[place(mention, entity) + j] = select(0.0, sum * share, is_key(mention, j));
+          average_weights[place(mention, entity) + j] = select(0.0, sum * share, counts && is_key(mention, j));
           sum = 0.0;
         }
         sums[j] = sum;

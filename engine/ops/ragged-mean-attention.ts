@@ -15,35 +15,43 @@ import { mostKeys, raggedMeanAttentionVariant } from './ragged-mean-attention-va
  *
  * `first` on the host is checked to rise from 0 or more to at most R; a tensor (i32 [E + 1]) is not, and
  * positions beyond q count as its end. Sort mentions by length into batches: a key costs the same padded or
- * not. Throws ShapeError, DtypeError.
+ * not. `wanted` (u32 [M, E]): pairs on which it is 0 do not count; their results are weights or 0, whatever is
+ * cheaper. Throws ShapeError, DtypeError.
  */
 export function raggedMeanAttention(
   q: Tensor,
   first: Int32Array<ArrayBuffer> | Tensor,
   k: Tensor,
   keyMask: Tensor,
+  wanted: Tensor | null = null,
 ): Tensor {
   checkShapes(q, k, keyMask);
   const { device } = q;
   const [M, Lk] = k.shape as [number, number, number];
   const E = entitiesOf(q, first);
+  if (wanted) checkWanted(wanted, [M, E]);
   const average = device.empty([M, E, Lk], 'f32', 'raggedMeanAttention');
   device.scope(() => {
     const starts = first instanceof Int32Array ? device.tensor([E + 1], first) : first;
     const most = mentionsPerPart(average);
     for (let before = 0; before < M; before += most) {
-      attend({ q, first: starts, k, keyMask, average }, before, Math.min(M, before + most));
+      attend({ q, first: starts, k, keyMask, average, wanted }, before, Math.min(M, before + most));
     }
   });
   return average;
 }
 
+interface Operands {
+  q: Tensor;
+  first: Tensor;
+  k: Tensor;
+  keyMask: Tensor;
+  average: Tensor;
+  wanted: Tensor | null;
+}
+
 /** Runs the kernel for the mentions `before` to `end` - 1. */
-function attend(
-  { q, first, k, keyMask, average }: Record<'q' | 'first' | 'k' | 'keyMask' | 'average', Tensor>,
-  before: number,
-  end: number,
-): void {
+function attend({ q, first, k, keyMask, average, wanted }: Operands, before: number, end: number): void {
   const { device } = q;
   const [R, h] = q.shape as [number, number];
   const [, E, Lk] = average.shape as [number, number, number];
@@ -56,13 +64,14 @@ function attend(
   device.run({
     kernel: variant.kernel,
     entry: 'ragged_mean_attention',
-    constants: { ...variant.constants, VECTOR: h % 4 === 0 },
+    constants: { ...variant.constants, VECTOR: h % 4 === 0, MASKED: wanted !== null },
     buffers: {
       q,
       first,
       k,
       key_mask: keyMask,
       average_weights: average.range(before * E * Lk - skip, skip + weights),
+      wanted: wanted ?? device.dummy(0),
     },
     params: {
       rows: R,
@@ -123,6 +132,12 @@ function entitiesOf(q: Tensor, first: Int32Array | Tensor): number {
     );
   }
   return first.length - 1;
+}
+
+function checkWanted(wanted: Tensor, pairs: readonly number[]): void {
+  checkOperands('raggedMeanAttention', { wanted }, 'u32');
+  if (`${wanted.shape}` !== `${pairs}`)
+    throw new ShapeError(`raggedMeanAttention: wanted (${describe(wanted)}) must be [${pairs}]`);
 }
 
 function checkShapes(q: Tensor, k: Tensor, keyMask: Tensor): void {

@@ -2,7 +2,7 @@
 // through the entities, and of each mention only what rank-state.ts keeps. No array of mentions x entities is made
 // anywhere. Where a gate chooses, experts that it picks for no pair of a tile and a block are not asked.
 
-import { pickedExperts, sharesOf } from './gate-shares.ts';
+import { pickedExperts, shareOf, sharesOf } from './gate-shares.ts';
 import { range } from './sources.ts';
 import {
   addScores,
@@ -73,18 +73,22 @@ interface Group {
   picked: boolean[];
 }
 
-/** Mentions with the same picked experts, of like length; a mention with candidates is alone. */
+/**
+ * Mentions with the same picked experts, of like length; a mention with candidates is alone. Neighbours lean to the same
+ * experts: the attention kernels pass over an entity for several mentions at once.
+ */
 function mentionGroups({ kinds, mentions, entities, candidates }: ScoringPass): Group[] {
   const { gate, lengths, count } = mentions;
   const everyone = kinds.map(() => true);
   const all = Array.from({ length: count }, (_, number) => {
     const picked = gate && entities.gate ? pickedExperts(sharesOf(gate, [number]), entities.gate) : everyone;
-    return { number, picked, key: `${picked}` };
+    return { number, picked, key: `${picked}`, leaning: gate ? leaning(shareOf(gate, number)) : 0 };
   });
   if (candidates) return all.map(({ number, picked }) => ({ mentions: [number], picked }));
   all.sort((a, b) => {
     if (a.key !== b.key) return a.key < b.key ? -1 : 1;
-    return lengths[a.number]! - lengths[b.number]! || a.number - b.number;
+    const [ofA, ofB] = [a, b].map(({ number }) => lengthClass(lengths[number]!));
+    return ofA! - ofB! || a.leaning - b.leaning || a.number - b.number;
   });
   const groups: Group[] = [];
   for (const { number, picked } of all) {
@@ -98,6 +102,11 @@ function mentionGroups({ kinds, mentions, entities, candidates }: ScoringPass): 
     else groups.push({ mentions: [number], picked });
   }
   return groups;
+}
+
+/** How far the gate leans to the first expert for a mention, against the others. */
+function leaning([first, ...others]: Float32Array): number {
+  return first! - Math.max(...others);
 }
 
 function lengthClass(length: number): number {

@@ -61,6 +61,22 @@ export function systemScores(
   return weighted.map(({ weight, score }) => scale(score, weight)).reduce(add);
 }
 
+/** u32 [M, E], 1 on the pairs for which the gate picks the expert of that number. */
+export function wantedPairs(shares: BlockShares, entities: number, expert: number): Tensor {
+  const { u, device, params, step } = operands(shares, entities);
+  const wanted = device.empty([params.mentions, entities], 'u32', 'pairs of an expert');
+  device.run({
+    kernel: 'expert-choice',
+    entry: 'want',
+    constants: { LANES: 1, ROWS: 8, STEP: step, EXPERT: expert },
+    buffers: { u, v: shares.v, wanted },
+    params,
+    grid: [Math.ceil(entities / 64), Math.ceil(params.mentions / 8), 1],
+    bytes: 4 * wanted.size,
+  });
+  return wanted;
+}
+
 /** Adds to counts u32 [M, 2, B] how often the gate picks each expert: of all entities, of those without an image. */
 export function tallyChoices(shares: BlockShares, imageless: Tensor, counts: Tensor): void {
   const { u, device, params, step } = operands(shares, imageless.size);

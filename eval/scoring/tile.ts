@@ -9,7 +9,7 @@ import type { ExpertKind } from '../../model/experts.ts';
 import { choiceOf, type GateShares, shareOf, sharesOf } from './gate-shares.ts';
 import { type Ranking, RankState, rankAt } from './rank-state.ts';
 import type { EntitySource, MentionSource } from './sources.ts';
-import { isGated, type System, systemScores, tallyChoices } from './systems.ts';
+import { isGated, type System, systemScores, tallyChoices, wantedPairs } from './systems.ts';
 
 /** What is scored with what. */
 export interface Scoring {
@@ -97,10 +97,14 @@ export function tileScores(
   block: Block,
   needs: readonly boolean[],
 ): Tensor[] {
-  const scores = kinds.map((kind, i) =>
-    needs[i] ? pairScores(kind, tile.vectors[i]!, block.vectors[i]!) : null,
-  );
   const shares = sharesOfPairs(tile, block, entities);
+  // Where the gate alone decides, an expert's costly scores are computed for the pairs that it picks the expert for.
+  const isChosen = shares && systems.every(isGated) && needs.filter((need) => need).length > 1;
+  const scores = kinds.map((kind, i) => {
+    if (!needs[i]) return null;
+    const wanted = isChosen ? wantedPairs(shares, block.rows.length, i) : null;
+    return pairScores(kind, tile.vectors[i]!, block.vectors[i]!, wanted);
+  });
   return systems.map((system) => systemScores(system, scores, shares));
 }
 

@@ -232,6 +232,22 @@ testOnAll('positions in a tensor do the same, and lead nowhere outside q', async
   assert.ok(odd.every((weight) => Number.isFinite(weight)));
 });
 
+testOnAll('pairs that are not wanted do not change the others, and are weights or 0', async () => {
+  const c = { lengths: lengthsOf(60, 40), M: 9, Lk: 20, h: 16, keyMask: masks(9, 20) };
+  const { q, k, first, keyMask } = operands(c);
+  const all = await raggedMeanAttention(q, first, k, keyMask).read();
+  const next = generator(3);
+  for (const share of [0, 0.1, 0.5, 1]) {
+    const wanted = Uint32Array.from({ length: 9 * 60 }, () => (next() < share ? 1 : 0));
+    const some = await raggedMeanAttention(q, first, k, keyMask, device.tensor([9, 60], wanted)).read();
+    for (const [i, weight] of some.entries()) {
+      const counts = wanted[Math.floor(i / 20)] === 1;
+      assert.ok(weight === all[i] || (!counts && weight === 0), `${i}: ${weight}, expected ${all[i]}`);
+    }
+    if (share === 0) assert.ok(some.every((weight) => weight === 0));
+  }
+});
+
 test('no more memory than the result', async () => {
   const c = { lengths: lengthsOf(64, 80), M: 64, Lk: 24, h: 8, keyMask: masks(64, 24) };
   const { q, k, first, keyMask } = operands(c);
@@ -263,6 +279,8 @@ test('operands that do not fit are refused', () => {
   throws(() => attend(q, Int32Array.of(-1, 4), k, mask), ShapeError, /first\[0\] is -1/);
   throws(() => attend(q, device.zeros([3]), k, mask), DtypeError, /first/);
   throws(() => attend(q, device.zeros([1], 'i32'), k, mask), ShapeError, /first/);
+  throws(() => attend(q, first, k, mask, device.zeros([2, 3], 'u32')), ShapeError, /wanted.*\[2,2\]/);
+  throws(() => attend(q, first, k, mask, device.zeros([2, 2])), DtypeError, /wanted/);
   const [long, longMask] = [device.zeros([1, 449, 8]), device.zeros([1, 449], 'i32')];
   throws(() => attend(q, first, long, longMask), ShapeError, /448 keys/);
 });
