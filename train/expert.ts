@@ -16,8 +16,9 @@ import { beginTraining, endEpoch, openFolder } from './checkpoint.ts';
 import { Draws } from './draws.ts';
 import { encodingSteps, frozenSteps, trainingTables } from './expert-batches.ts';
 import { Expert } from './expert-model.ts';
-import { complain, parseFlags, UsageError } from './flags.ts';
+import { complain, parseFlags } from './flags.ts';
 import { hardCandidates } from './hard-negatives.ts';
+import { LossLog } from './loss-log.ts';
 import {
   choiceOf,
   chooseChunk,
@@ -150,7 +151,7 @@ async function train(
   const frozen = expert.isFrozen ? await trainingTables(run, expert) : null;
   const progress = new Progress(steps - position.step, null);
   const metrics = new MetricsLog(files.log, position.step);
-  let done = 0;
+  const losses = new LossLog(metrics, progress);
 
   const firstEpoch = position.epoch + 1;
   device.resetPeak();
@@ -168,17 +169,14 @@ async function train(
     const made = frozen ? frozenSteps(expert, frozen, batches) : encodingSteps(run, expert, batches, chunk);
     for await (const { batch, make } of made) {
       const lr = options.lr * scheduleFactor(options.schedule, step, steps);
-      const loss = await device.scope(() => {
+      const loss = device.scope(() => {
         const { loss, gradients } = make();
         adam.step(gradients, { lr });
         return loss.item();
       });
-      if (!Number.isFinite(loss))
-        throw new UsageError(`the loss of step ${step + 1} is ${loss}; try a lower --lr`);
-      step++;
-      metrics.add({ step, epoch, loss, lr });
-      progress.step(++done, batch.mentions.length, { loss });
+      await losses.add({ step: ++step, epoch, lr }, batch.mentions.length, loss);
     }
+    await losses.settle();
     if (epoch === firstEpoch) {
       console.log(`a step took up to ${sizeText(device.counters.peakBytes)} of device memory`);
     }

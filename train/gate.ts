@@ -26,6 +26,7 @@ import type { Side, SideTables } from './expert-model.ts';
 import { hashOf } from './feature-cache.ts';
 import { complain, parseFlags, UsageError } from './flags.ts';
 import { deceptiveCandidates } from './hard-negatives.ts';
+import { LossLog } from './loss-log.ts';
 import { MetricsLog } from './metrics-log.ts';
 import { presetOf } from './presets.ts';
 import { Progress } from './progress.ts';
@@ -105,13 +106,13 @@ async function train(
   const progress = new Progress(steps - position.step, null);
   const metrics = new MetricsLog(files.log, position.step);
   const kinds = dsmip.experts.length;
-  let done = 0;
+  const losses = new LossLog(metrics, progress);
 
   for (let epoch = position.epoch + 1; epoch <= options.epochs; epoch++) {
     let { step } = position;
     for (const batch of batchesOf(new Draws(random.words(1)[0]!))) {
       const factor = scheduleFactor(options.schedule, step, steps);
-      const loss = await device.scope(() => {
+      const loss = device.scope(() => {
         const scores = dsmip.expertScores(tables, batch);
         const drop = options.dropout > 0 ? { rate: options.dropout, random } : undefined;
         const pi = dsmip.choice(
@@ -129,12 +130,9 @@ async function train(
         adams.gate.step(gradients, { lr: factor * options.lr });
         return scalar.item();
       });
-      if (!Number.isFinite(loss))
-        throw new UsageError(`the loss of step ${step + 1} is ${loss}; try a lower --lr`);
-      step++;
-      metrics.add({ step, epoch, loss });
-      progress.step(++done, batch.mentions.length, { loss });
+      await losses.add({ step: ++step, epoch }, batch.mentions.length, loss);
     }
+    await losses.settle();
     const { metrics: dev, picked } = await evaluateDsmip(run, dsmip, 'dev', devTables);
     for (const line of run.features.source.takeProblems(options.data)) console.error(line);
     metrics.add({ step, epoch, dev, picked });

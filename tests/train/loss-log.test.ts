@@ -1,0 +1,75 @@
+// Losses are taken in one step late, in order, and a bad one is named by its own step.
+
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+import { UsageError } from '../../train/flags.ts';
+import { LossLog } from '../../train/loss-log.ts';
+import { MetricsLog } from '../../train/metrics-log.ts';
+import { Progress } from '../../train/progress.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'dsmip-loss-'));
+test.after(() => rmSync(folder, { recursive: true }));
+
+function open(name: string) {
+  const path = join(folder, name);
+  const log = new LossLog(new MetricsLog(path, 0), new Progress(3, null));
+  const lines = () =>
+    readFileSync(path, 'utf8')
+      .split('\n')
+      .filter((line) => line !== '')
+      .map((line) => {
+        const { seconds, ...others } = JSON.parse(line);
+        assert.ok(seconds >= 0);
+        return others;
+      });
+  return { log, lines };
+}
+
+async function refusal(run: () => Promise<void>): Promise<Error> {
+  try {
+    await run();
+  } catch (error) {
+    return error as Error;
+  }
+  throw new Error('expected a refusal');
+}
+
+test('a step is written down when the next one has been recorded, the last one in the end', async () => {
+  const { log, lines } = open('order');
+  let give: (loss: number) => void = () => {};
+  const first = new Promise<number>((resolve) => {
+    give = resolve;
+  });
+  await log.add({ step: 1, epoch: 1, lr: 0.5 }, 4, first);
+  assert.equal(lines(), []);
+  const second = log.add({ step: 2, epoch: 1, lr: 0.25 }, 4, Promise.resolve(2));
+  give(3);
+  await second;
+  assert.equal(lines(), [{ step: 1, epoch: 1, loss: 3, lr: 0.5 }]);
+  await log.settle();
+  await log.settle();
+  assert.equal(lines().slice(1), [{ step: 2, epoch: 1, loss: 2, lr: 0.25 }]);
+});
+
+test('a loss that is not finite is refused with its step, and no line has it', async () => {
+  const { log, lines } = open('refused');
+  await log.add({ step: 7, epoch: 2 }, 1, Promise.resolve(Number.NaN));
+  const error = await refusal(() => log.add({ step: 8, epoch: 2 }, 1, Promise.resolve(1)));
+  assert.instance(error, UsageError);
+  assert.match(error.message, /^the loss of step 7 is NaN; try a lower --lr$/);
+  assert.equal(lines(), []);
+});
+
+test('a reading that fails after another one is no unhandled rejection', async () => {
+  const { log } = open('lost');
+  await log.add({ step: 1, epoch: 1 }, 1, Promise.reject(new Error('device lost')));
+  const later = Promise.reject(new Error('device lost, too'));
+  const error = await refusal(() => log.add({ step: 2, epoch: 1 }, 1, later));
+  assert.is(error.message, 'device lost');
+  await new Promise((resolve) => setTimeout(resolve, 0));
+});
+
+test.run();
