@@ -20,9 +20,15 @@ export interface ByteSource {
 /** Largest read asked of the system at once; some refuse 2 GiB and more. */
 const mostBytesPerRead = 2 ** 28;
 
+/**
+ * Reads of at most so many bytes do not take the way through the system's threads: from the cache they take 2 us instead of
+ * 19, and linking by candidates reads a thousand small pieces a mention.
+ */
+const mostBytesAtOnce = 2 ** 16;
+
 /** Opens a file for reading in ranges (Node and Deno). Throws WeightsError when it cannot be opened. */
 export async function openFile(path: string): Promise<ByteSource> {
-  const { open } = await import('node:fs/promises');
+  const [{ readSync }, { open }] = await Promise.all([import('node:fs'), import('node:fs/promises')]);
   const refused = (error: Error & { code?: string }): never => {
     if (error.code === 'ENOENT') throw new MissingFileError(`${path}: no such file`);
     throw new WeightsError(`${path}: cannot be read: ${oneLine(error.message)}`);
@@ -33,6 +39,10 @@ export async function openFile(path: string): Promise<ByteSource> {
     await file.close();
     throw new WeightsError(`${path}: not a file`);
   }
+  const readPart = async (part: Uint8Array<ArrayBuffer>, at: number): Promise<number> => {
+    if (part.length <= mostBytesAtOnce) return readSync(file.fd, part, 0, part.length, at);
+    return (await file.read(part, 0, part.length, at)).bytesRead;
+  };
   return {
     name: path,
     size: stats.size,
@@ -40,7 +50,7 @@ export async function openFile(path: string): Promise<ByteSource> {
       const bytes = allocate(path, length);
       for (let done = 0; done < length; ) {
         const part = bytes.subarray(done, Math.min(length, done + mostBytesPerRead));
-        const { bytesRead } = await file.read(part, 0, part.length, offset + done).catch(refused);
+        const bytesRead = await readPart(part, offset + done).catch(refused);
         if (bytesRead === 0)
           throw new WeightsError(`${path}: ended at byte ${offset + done} while being read`);
         done += bytesRead;
