@@ -10,10 +10,12 @@ enable subgroups;
 // one at a time; an entity keeps the sum of its rows' weights. Why this shape: for CPU adapters, where a lane
 // is one SIMD lane. An element brought from a buffer costs tens of multiply-adds there, one from a private
 // array at a place known to the compiler nothing: so the loop over features is written out. The lanes bring
-// different features of a row and shuffle them to each other, once for all 12 keys. 12 sums are what the
-// registers hold, and 96 features of 12 keys what the first cache does. Loops end at the bottom: one that
-// tests at the top runs its body once more with all lanes off. Needs subgroups of at least 8 invocations, and
-// h in multiples of 4. Dispatch: ceil(mentions owned / MENTIONS) * ceil(E / run) workgroups over x and y.
+// different features of a row and shuffle them to each other, once for all 12 keys; all of the row comes before its
+// first product, since a load in between drives the sums out of the registers (two thirds of the speed). 12 sums
+// are what the registers hold, and 96 features of 12 keys what the first cache does. Loops end at the bottom: one
+// that tests at the top runs its body once more with all lanes off. Entities that no mention of the workgroup wants
+// are passed over. Needs subgroups of at least 8 invocations, and h in multiples of 4. Dispatch:
+// ceil(mentions owned / MENTIONS) * ceil(E / run) workgroups over x and y.
 
 // needs ragged-mean-attention-operands.wgsl
 
@@ -137,6 +139,7 @@ fn ragged_mean_attention(@builtin(workgroup_id) group: vec3u, @builtin(num_workg
   loop {
     let begin = first_row(entity);
     let end = select(begin, max(begin, first_row(entity + 1u)), any_wanted(mention, entity));
+    // Without a value it would keep what the entity before left (Dawn on Mesa 25.0).
     var sums = array<f32, 12>();
     var row = min(begin, params.rows - 1u);
     loop {
