@@ -98,11 +98,11 @@ export function tileScores(
   needs: readonly boolean[],
 ): Tensor[] {
   const shares = sharesOfPairs(tile, block, entities);
-  // Where the gate alone decides, an expert's costly scores are computed for the pairs that it picks the expert for.
+  // Where the gate alone decides, an expert's costly scores, those of texts, are computed for its pairs only.
   const isChosen = shares && systems.every(isGated) && needs.filter((need) => need).length > 1;
   const scores = kinds.map((kind, i) => {
     if (!needs[i]) return null;
-    const wanted = isChosen ? wantedPairs(shares, block.rows.length, i) : null;
+    const wanted = isChosen && kind !== 'visual' ? wantedPairs(shares, block.rows.length, i) : null;
     return pairScores(kind, tile.vectors[i]!, block.vectors[i]!, wanted);
   });
   return systems.map((system) => systemScores(system, scores, shares));
