@@ -24,7 +24,7 @@ const mostBytesPerRead = 2 ** 28;
  * Reads of at most so many bytes do not take the way through the system's threads: from the cache they take 2 us instead of
  * 19, and linking by candidates reads a thousand small pieces a mention.
  */
-const mostBytesAtOnce = 2 ** 16;
+const mostBytesDirectly = 2 ** 16;
 
 /** Opens a file for reading in ranges (Node and Deno). Throws WeightsError when it cannot be opened. */
 export async function openFile(path: string): Promise<ByteSource> {
@@ -40,7 +40,7 @@ export async function openFile(path: string): Promise<ByteSource> {
     throw new WeightsError(`${path}: not a file`);
   }
   const readPart = async (part: Uint8Array<ArrayBuffer>, at: number): Promise<number> => {
-    if (part.length <= mostBytesAtOnce) return readSync(file.fd, part, 0, part.length, at);
+    if (part.length <= mostBytesDirectly) return readSync(file.fd, part, 0, part.length, at);
     return (await file.read(part, 0, part.length, at)).bytesRead;
   };
   return {

@@ -11,6 +11,7 @@ import type { Run } from '../../train/run.ts';
 import { firstImage, pickSamples } from '../../train/samples.ts';
 import { type TensorToWrite, writeSafetensors } from '../../weights/write-safetensors.ts';
 import type { Answering } from '../linking/answering.ts';
+import { range } from '../scoring/sources.ts';
 import { type IndexDtype, type StoredVectors, stored } from './format.ts';
 import { toInt8Rows } from './int8-rows.ts';
 
@@ -35,7 +36,7 @@ export async function writeShard(
   const parts = experts.map((): HostVectors[] => []);
   const gates: Float32Array<ArrayBuffer>[] = [];
   for (let from = first; from < first + count; from += chunk) {
-    const rows = Array.from({ length: Math.min(chunk, first + count - from) }, (_, i) => from + i);
+    const rows = range(from, Math.min(chunk, first + count - from));
     for (const [i, expert] of experts.entries()) {
       parts[i]!.push(await hostVectors(run, expert, rows, dtype));
     }

@@ -63,15 +63,15 @@ export function systemScores(
 
 /** u32 [M, E], 1 on the pairs for which the gate picks the expert of that number. */
 export function wantedPairs(shares: BlockShares, entities: number, expert: number): Tensor {
-  const { u, device, params, step } = operands(shares, entities);
+  const { u, device, params, pairs } = operands(shares, entities);
   const wanted = device.empty([params.mentions, entities], 'u32', 'pairs of an expert');
   device.run({
     kernel: 'expert-choice',
     entry: 'want',
-    constants: { LANES: 1, ROWS: 8, STEP: step, EXPERT: expert },
+    constants: { ...pairs.constants, EXPERT: expert },
     buffers: { u, v: shares.v, wanted },
     params,
-    grid: [Math.ceil(entities / 64), Math.ceil(params.mentions / 8), 1],
+    grid: pairs.grid,
     bytes: 4 * wanted.size,
   });
   return wanted;
@@ -98,13 +98,13 @@ function chosenScores(
 ): Tensor {
   const any = scores.find((score) => score !== null)!;
   const [M, E] = any.shape as [number, number];
-  const { u, device, params, step } = operands(shares, E);
+  const { u, device, params, pairs } = operands(shares, E);
   const y = device.empty([M, E], 'f32', 'scores of the chosen experts');
   const [s_0, s_1, s_2] = [0, 1, 2].map((i) => scores[i] ?? device.dummy(i));
   device.run({
     kernel: 'expert-choice',
     entry: 'choose',
-    constants: { LANES: 1, ROWS: 8, STEP: step },
+    constants: pairs.constants,
     buffers: {
       u,
       v: shares.v,
@@ -115,7 +115,7 @@ function chosenScores(
       y,
     },
     params,
-    grid: [Math.ceil(E / 64), Math.ceil(M / 8), 1],
+    grid: pairs.grid,
     bytes: 8 * M * E,
   });
   return y;
@@ -124,5 +124,16 @@ function chosenScores(
 function operands({ u, isShared }: BlockShares, entities: number) {
   const [mentions, experts] = u.shape as [number, number];
   const device: Device = u.device;
-  return { u, device, step: isShared ? 0 : 1, params: { mentions, entities, experts, nan: Number.NaN } };
+  const step = isShared ? 0 : 1;
+  return {
+    u,
+    device,
+    step,
+    params: { mentions, entities, experts, nan: Number.NaN },
+    /** Where an invocation owns an entity and 8 mentions. */
+    pairs: {
+      constants: { LANES: 1, ROWS: 8, STEP: step },
+      grid: [Math.ceil(entities / 64), Math.ceil(mentions / 8), 1] as const,
+    },
+  };
 }
