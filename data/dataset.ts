@@ -5,7 +5,7 @@
 
 import { readdir } from 'node:fs/promises';
 import { basename, join } from 'node:path';
-import { fieldsOf, kindOf, readArray, readObject } from './json-fields.ts';
+import { fieldsOf, kindOf, readArray, readObject } from '../files/json-fields.ts';
 
 /** An entity of the knowledge base. `images` are paths of files, which may be missing. */
 export type Entity = {

@@ -7,9 +7,9 @@
 import { isBadInput } from '../train/bad-input.ts';
 import { complain, on, parseFlags, text, UsageError } from '../train/flags.ts';
 import { readDataset } from './dataset.ts';
-import { inspect } from './inspect-dataset.ts';
-import { report } from './inspect-report.ts';
-import { loadTokenizer } from './tokenizer-files.ts';
+import { inspect } from './inspect/inspect-dataset.ts';
+import { report } from './inspect/inspect-report.ts';
+import { loadTokenizer } from './text/tokenizer-files.ts';
 
 const USAGE = 'usage: node data/inspect.ts DIR [flags]';
 const FLAGS = {

@@ -5,19 +5,19 @@
 import { join } from 'node:path';
 import { openDevice } from '../engine/device.ts';
 import { profileTable } from '../engine/profiler.ts';
+import { answering } from '../link/linking-model.ts';
+import { openRun, type Run } from '../link/session.ts';
+import { loadTrained, type Trained } from '../link/trained.ts';
+import { openIndex } from '../ranking/index/source.ts';
+import { pick } from '../ranking/tile.ts';
 import { isBadInput } from '../train/bad-input.ts';
 import { complain, count, on, oneOf, parseFlags } from '../train/flags.ts';
 import { presetOf } from '../train/presets.ts';
-import { openRun, type Run } from '../train/run.ts';
 import { type CommonOptions, commonFlags } from '../train/run-flags.ts';
-import { openIndex } from './entity-index/source.ts';
 import { hold, type Outcome, propose } from './hold.ts';
-import { answering } from './linking/answering.ts';
 import { writeMetrics } from './metrics-file.ts';
 import { type Predictions, writePredictions } from './predictions.ts';
-import { type Contest, dsmipContest, expertContest, indexContest, splitFeatures } from './scoring/contest.ts';
-import { pick } from './scoring/tile.ts';
-import { loadTrained, type Trained } from './trained.ts';
+import { type Contest, dsmipContest, expertContest, indexContest, splitFeatures } from './ranking-task.ts';
 
 type Options = CommonOptions & {
   split: 'train' | 'dev' | 'test';

@@ -1,12 +1,12 @@
 // Holds a contest: scores all its mentions, or their candidates only, and makes the metrics.
 
+import { type Metrics, metricsOf } from '../ranking/metrics.ts';
+import { type Candidates, ranksAmongAll, recall, retrieve } from '../ranking/retrieval.ts';
+import { type PassResult, rankMentions } from '../ranking/scoring-pass.ts';
+import { globalExpert } from '../ranking/sources.ts';
 import { UsageError } from '../train/flags.ts';
 import { partProgress } from './part-progress.ts';
-import type { Contest } from './scoring/contest.ts';
-import { type Metrics, metricsOf } from './scoring/rank.ts';
-import { type Candidates, ranksAmongAll, recall, retrieve } from './scoring/retrieval.ts';
-import { type PassResult, rankMentions } from './scoring/scoring-pass.ts';
-import { globalExpert } from './scoring/sources.ts';
+import type { Contest } from './ranking-task.ts';
 
 /** A contest and how it came out. */
 export interface Outcome {

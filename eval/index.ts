@@ -4,15 +4,15 @@
 
 import { openDevice } from '../engine/device.ts';
 import { profileTable } from '../engine/profiler.ts';
+import { answering } from '../link/linking-model.ts';
+import { openRun } from '../link/session.ts';
+import { indexFolder } from '../ranking/index/belongs.ts';
+import { buildIndex } from '../ranking/index/builder.ts';
+import { type IndexDtype, indexDtypes } from '../ranking/index/format.ts';
 import { isBadInput } from '../train/bad-input.ts';
 import { complain, count, oneOf, parseFlags } from '../train/flags.ts';
 import { presetOf } from '../train/presets.ts';
-import { openRun } from '../train/run.ts';
 import { type CommonOptions, commonFlags } from '../train/run-flags.ts';
-import { indexFolder } from './entity-index/belongs.ts';
-import { buildIndex } from './entity-index/builder.ts';
-import { type IndexDtype, indexDtypes } from './entity-index/format.ts';
-import { answering } from './linking/answering.ts';
 import { partProgress } from './part-progress.ts';
 
 try {

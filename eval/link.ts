@@ -4,14 +4,14 @@
 //   node eval/link.ts --run DIR --input mentions.jsonl [--top 5] [--json]
 
 import { readFile } from 'node:fs/promises';
-import { decodeImage } from '../data/image.ts';
+import { decodeImage } from '../data/images/image.ts';
 import { openDevice } from '../engine/device.ts';
+import { type LinkInput, type MentionToLink, readMentions } from '../link/link-input.ts';
+import { type Linked, openLinker } from '../link/linker.ts';
 import { isBadInput } from '../train/bad-input.ts';
 import { complain, count, on, parseFlags, text } from '../train/flags.ts';
 import { type Preset, type PresetName, presetOf } from '../train/presets.ts';
 import { type CommonOptions, commonFlags } from '../train/run-flags.ts';
-import { type LinkInput, type MentionToLink, readMentions } from './linking/link-input.ts';
-import { type Linked, openLinker } from './linking/linker.ts';
 import { textTable } from './text-table.ts';
 
 /** Mentions that are linked together; their results are printed before the next are read. */

@@ -2,15 +2,15 @@
 
 import type { Split } from '../data/dataset.ts';
 import type { Tensor } from '../engine/tensor.ts';
-import type { Run } from '../train/run.ts';
-import { writeFileAtomically } from '../weights/atomic-file.ts';
+import { writeFileAtomically } from '../files/atomic-file.ts';
+import { percents, pickedBy } from '../link/dsmip-split.ts';
+import type { Run } from '../link/session.ts';
+import type { Trained } from '../link/trained.ts';
+import type { Metrics } from '../ranking/metrics.ts';
+import type { PassResult } from '../ranking/scoring-pass.ts';
+import { pick } from '../ranking/tile.ts';
 import type { Outcome, Retrieval } from './hold.ts';
-import type { Contest } from './scoring/contest.ts';
-import { percents, pickedBy } from './scoring/dsmip-split.ts';
-import type { Metrics } from './scoring/rank.ts';
-import type { PassResult } from './scoring/scoring-pass.ts';
-import { pick } from './scoring/tile.ts';
-import type { Trained } from './trained.ts';
+import type { Contest } from './ranking-task.ts';
 
 /**
  * Writes {split, mentions, entities, systems: {SYSTEM: metrics}, gate: {by, experts, picked} or null, candidates if there

@@ -1,7 +1,7 @@
 // The commands that make and judge one run: experts, gate, evaluation, report, with the flags of each.
 
 import { join } from 'node:path';
-import type { ExpertKind } from '../model/experts.ts';
+import type { ExpertKind } from '../model/dsmip/experts.ts';
 import type { Stage } from './stages.ts';
 
 export interface Pipeline {

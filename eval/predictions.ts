@@ -1,8 +1,8 @@
 // RUN/predictions.jsonl: of each mention of an evaluation where its answer came out and what came out above it.
 
 import type { Dataset, Split } from '../data/dataset.ts';
-import { writeFileAtomically } from '../weights/atomic-file.ts';
-import type { Found } from './scoring/tile.ts';
+import { writeFileAtomically } from '../files/atomic-file.ts';
+import type { Found } from '../ranking/tile.ts';
 
 /** What an evaluation found, by mention. */
 export interface Predictions {

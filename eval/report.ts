@@ -4,11 +4,11 @@
 
 import { join } from 'node:path';
 import { readDataset } from '../data/dataset.ts';
+import { writeFileAtomically } from '../files/atomic-file.ts';
 import { isBadInput } from '../train/bad-input.ts';
 import { complain, parseFlags } from '../train/flags.ts';
 import { presetOf } from '../train/presets.ts';
 import { commonFlags } from '../train/run-flags.ts';
-import { writeFileAtomically } from '../weights/atomic-file.ts';
 import { checkPredictions } from './report/check-predictions.ts';
 import { reportPage } from './report/page.ts';
 import { readRun } from './report/read-run.ts';

@@ -1,11 +1,11 @@
 // RUN/metrics.json, which eval/evaluate.ts writes: its form, a reader that checks it, and the table made of
 // it.
 
-import { parseJson } from '../data/json-fields.ts';
-import { readText } from '../data/read-text.ts';
+import { parseJson } from '../files/json-fields.ts';
+import { readText } from '../files/read-text.ts';
+import type { PickedBy } from '../link/dsmip-split.ts';
+import type { Metrics } from '../ranking/metrics.ts';
 import { type PaperFigures, table1 } from './paper.ts';
-import type { PickedBy } from './scoring/dsmip-split.ts';
-import type { Metrics } from './scoring/rank.ts';
 import { textTable } from './text-table.ts';
 
 /** How one evaluation came out. `systems` has what the run had: experts, their plain mean, DSMIP. */

@@ -8,7 +8,7 @@ import { mkdir, readFile, rm } from 'node:fs/promises';
 import { constants } from 'node:os';
 import { join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { writeFileAtomically } from '../weights/atomic-file.ts';
+import { writeFileAtomically } from '../files/atomic-file.ts';
 
 export interface Stage {
   /** What a reader calls it; its name in the record, once in a run. */

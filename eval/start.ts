@@ -4,7 +4,7 @@
 //   node eval/start.ts [--seed 2] [--run runs/b] [--resume] [--help]
 
 import { join } from 'node:path';
-import { expertKinds } from '../model/experts.ts';
+import { expertKinds } from '../model/dsmip/experts.ts';
 import { isBadInput } from '../train/bad-input.ts';
 import { complain, count, on, oneOf, parseFlags, real } from '../train/flags.ts';
 import { type Preset, type PresetName, presetOf } from '../train/presets.ts';

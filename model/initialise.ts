@@ -4,8 +4,8 @@ import type { Device } from '../engine/device.ts';
 import { affine } from '../engine/ops/elementwise.ts';
 import { normal, type Random, uniform } from '../engine/random.ts';
 import { type Shape, sizeOf, type Tensor } from '../engine/tensor.ts';
-import type { ExpertConfig, ExpertKind } from './experts.ts';
-import type { GateConfig } from './gate.ts';
+import type { ExpertConfig, ExpertKind } from './dsmip/experts.ts';
+import type { GateConfig } from './dsmip/gate.ts';
 
 /** A value everywhere, normal numbers of mean 0, or uniform ones between -bound and bound. */
 export type Start = { value: number } | { deviation: number } | { bound: number };

@@ -1,7 +1,7 @@
 // Tells what a user can put right (one line, exit code 1) from a bug (a stack trace).
 
 import { DeviceLostError, LimitError, NoAdapterError, OutOfMemoryError } from '../engine/errors.ts';
-import { WeightsError } from '../weights/errors.ts';
+import { WeightsError } from '../files/errors.ts';
 
 /** True for errors of files, of the system and of what the adapter can do. */
 export function isBadInput(error: Error): boolean {

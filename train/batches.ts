@@ -1,8 +1,8 @@
 // One epoch's batches: the mentions in a random order, each with its entity, and of each entity one of its images.
 
-import { Draws } from './draws.ts';
+import type { Samples } from '../encoding/samples.ts';
 import { UsageError } from './flags.ts';
-import type { Samples } from './samples.ts';
+import { Draws } from './random-stream.ts';
 
 /** Rows of a batch and the image drawn for each; entities beyond the mentions are further negatives. */
 export interface Batch {

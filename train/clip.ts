@@ -5,7 +5,7 @@
 
 import { mkdir } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
-import { createTokenizer } from '../data/tokenizer.ts';
+import { createTokenizer } from '../data/text/tokenizer.ts';
 import { Adam } from '../engine/adam.ts';
 import { backward, noGrad } from '../engine/autograd.ts';
 import { type Device, openDevice } from '../engine/device.ts';
@@ -14,16 +14,16 @@ import { scale } from '../engine/ops/elementwise.ts';
 import { profileTable } from '../engine/profiler.ts';
 import { Random } from '../engine/random.ts';
 import type { Tensor } from '../engine/tensor.ts';
-import type { ClipConfig } from '../model/clip.ts';
-import { initialiseClip } from '../model/initialise-clip.ts';
-import { WeightsError } from '../weights/errors.ts';
-import { saveClip, type Vocabulary } from '../weights/save-clip.ts';
-import { ClipBatches } from './clip-batches.ts';
-import { readClipData, trainVocabulary } from './clip-data.ts';
-import { clipLoss, type LossOptions } from './clip-loss.ts';
-import { Draws } from './draws.ts';
+import { WeightsError } from '../files/errors.ts';
+import type { ClipConfig } from '../model/clip/clip.ts';
+import { initialiseClip } from '../model/clip/initialise-clip.ts';
+import { saveClip, type Vocabulary } from '../model/clip/save-clip.ts';
+import { ClipBatches } from './clip-pretraining/clip-batches.ts';
+import { readClipData, trainVocabulary } from './clip-pretraining/clip-data.ts';
+import { clipLoss, type LossOptions } from './clip-pretraining/clip-loss.ts';
 import { complain, count, on, parseFlags, real, text, UsageError } from './flags.ts';
 import { Progress } from './progress.ts';
+import { Draws } from './random-stream.ts';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 

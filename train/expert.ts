@@ -7,18 +7,16 @@ import { Adam } from '../engine/adam.ts';
 import { openDevice } from '../engine/device.ts';
 import { profileTable } from '../engine/profiler.ts';
 import { Random } from '../engine/random.ts';
-import { metricsOf } from '../eval/scoring/rank.ts';
-import { rankSplit } from '../eval/scoring/split.ts';
-import type { ClipConfig } from '../model/clip.ts';
+import { openRun, type Run } from '../link/session.ts';
+import { rankSplit } from '../link/split.ts';
+import { beginTraining, endEpoch, openFolder } from '../model/checkpoint.ts';
+import type { ClipConfig } from '../model/clip/clip.ts';
+import { Expert } from '../model/dsmip/expert-model.ts';
+import { metricsOf } from '../ranking/metrics.ts';
 import { isBadInput } from './bad-input.ts';
 import { batchesPerEpoch, checkFraction, epochBatches, fractionOf, holdOut } from './batches.ts';
-import { beginTraining, endEpoch, openFolder } from './checkpoint.ts';
-import { Draws } from './draws.ts';
-import { encodingSteps, frozenSteps, trainingTables } from './expert-batches.ts';
-import { Expert } from './expert-model.ts';
-import { complain, parseFlags } from './flags.ts';
-import { hardCandidates } from './hard-negatives.ts';
-import { LossLog } from './loss-log.ts';
+import { encodingSteps, frozenSteps, trainingTables } from './experts/expert-batches.ts';
+import { hardCandidates } from './experts/hard-negatives.ts';
 import {
   choiceOf,
   chooseChunk,
@@ -26,12 +24,14 @@ import {
   type StepPlan,
   sizeText,
   usualMemory,
-} from './memory-estimate.ts';
+} from './experts/memory-estimate.ts';
+import { clipConfigOf, parameterLines } from './experts/parameter-counts.ts';
+import { complain, parseFlags } from './flags.ts';
+import { LossLog } from './loss-log.ts';
 import { MetricsLog } from './metrics-log.ts';
-import { clipConfigOf, parameterLines } from './parameter-counts.ts';
 import { presetOf } from './presets.ts';
 import { Progress } from './progress.ts';
-import { openRun, type Run } from './run.ts';
+import { Draws } from './random-stream.ts';
 import { type ExpertOptions, encodeChunkOf, expertFlags, settingsOf, shapeOf } from './run-flags.ts';
 import { scheduleFactor } from './schedule.ts';
 

@@ -3,7 +3,7 @@
 
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import type { ExpertKind } from '../model/experts.ts';
+import type { ExpertKind } from '../model/dsmip/experts.ts';
 import type { PromptStart } from '../model/initialise.ts';
 import { UsageError } from './flags.ts';
 

@@ -5,9 +5,9 @@ import { createHash, type Hash } from 'node:crypto';
 import { constants } from 'node:fs';
 import { type FileHandle, mkdir, open, readdir, rename, rm } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
-import { syncFolderOf } from './atomic-file.ts';
-import { InterruptedError, WeightsError } from './errors.ts';
-import { type RetryOptions, withRetries } from './retry.ts';
+import { syncFolderOf } from '../files/atomic-file.ts';
+import { InterruptedError, WeightsError } from '../files/errors.ts';
+import { type RetryOptions, withRetries } from '../files/retry.ts';
 
 /** A file elsewhere. */
 export interface RemoteFile {

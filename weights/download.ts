@@ -4,9 +4,9 @@
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { WeightsError } from '../files/errors.ts';
 import { downloadTo } from './download-file.ts';
 import { DownloadProgress } from './download-progress.ts';
-import { WeightsError } from './errors.ts';
 import { findOnHub, type HubOptions } from './hub.ts';
 import { atRevision, type HubModel, hubModels } from './hub-models.ts';
 

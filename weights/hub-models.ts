@@ -31,7 +31,7 @@ export const hubModels: Readonly<Record<string, HubModel>> = {
   }),
   'clip-vit-base-patch16': clip('clip-vit-base-patch16', 599),
   'clip-vit-large-patch14': clip('clip-vit-large-patch14', 1711),
-  // torchvision's weights under timm's names, which weights/vgg.ts reads.
+  // torchvision's weights under timm's names, which model/vgg/load-vgg.ts reads.
   vgg16: {
     folder: '',
     megabytes: 553,

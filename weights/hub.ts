@@ -2,11 +2,11 @@
 // place on. Every failure is a WeightsError, an InterruptedError where trying again may mend it.
 
 import { downloadFile, fileDownloadInfo, pathsInfo } from '@huggingface/hub';
+import { MissingFileError, oneLine, WeightsError } from '../files/errors.ts';
+import { chunksOf, type HttpOptions, rangeOf, request } from '../files/http.ts';
+import { type RetryOptions, withRetries } from '../files/retry.ts';
 import type { RemoteFile } from './download-file.ts';
-import { MissingFileError, oneLine, WeightsError } from './errors.ts';
-import { chunksOf, type HttpOptions, rangeOf, request } from './http.ts';
 import type { HubFile } from './hub-models.ts';
-import { type RetryOptions, withRetries } from './retry.ts';
 
 export interface HubOptions extends HttpOptions, RetryOptions {
   /** Address of a mirror. Default: the client's. */

@@ -1,8 +1,8 @@
 // The JSON header of a safetensors file, checked completely: every tensor's dtype, shape and place agree
 // with each other and with the file's length, and the tensors fill the file without gaps or overlaps.
 
-import { oneLine, WeightsError } from './errors.ts';
-import { JsonError, jsonEntries } from './json-entries.ts';
+import { oneLine, WeightsError } from '../files/errors.ts';
+import { JsonError, jsonEntries } from '../files/json-entries.ts';
 
 /** Bytes of one element. */
 export const bytesOf = {

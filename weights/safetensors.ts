@@ -2,10 +2,10 @@
 // bytes in little-endian order (the documentation of safetensors, "Format"). Tensors are read one by
 // one or in parts from where they lie; nothing is held twice. Knows nothing of devices and of networks.
 
-import type { ByteSource } from './byte-source.ts';
-import { WeightsError } from './errors.ts';
+import type { ByteSource } from '../files/byte-source.ts';
+import { WeightsError } from '../files/errors.ts';
+import { openSource } from '../files/locate.ts';
 import { bf16ToF32, f16ToF32 } from './half.ts';
-import { openSource } from './locate.ts';
 import { bytesOf, parseHeader, type SafetensorsDtype, type TensorInfo } from './safetensors-header.ts';
 
 export type { SafetensorsDtype, TensorInfo } from './safetensors-header.ts';

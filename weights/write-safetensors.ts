@@ -1,7 +1,7 @@
 // Writes safetensors files, one tensor at a time.
 
-import { type Append, writeFileAtomically } from './atomic-file.ts';
-import { WeightsError } from './errors.ts';
+import { type Append, writeFileAtomically } from '../files/atomic-file.ts';
+import { WeightsError } from '../files/errors.ts';
 import type { StoredArray } from './safetensors.ts';
 import { bytesOf, type SafetensorsDtype } from './safetensors-header.ts';
 

@@ -4,9 +4,9 @@
 import { existsSync } from 'node:fs';
 import { cp, mkdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { readText } from '../../data/read-text.ts';
+import { writeFileAtomically } from '../../files/atomic-file.ts';
+import { readText } from '../../files/read-text.ts';
 import { UsageError } from '../../train/flags.ts';
-import { writeFileAtomically } from '../../weights/atomic-file.ts';
 import { type Results, readResults } from '../results.ts';
 import { commandLine, runStages } from '../stages.ts';
 import { type AblationOptions, type Cell, cellsOf } from './cells.ts';

@@ -1,8 +1,8 @@
 // The cells of the ablations, row by seed, and the commands that fill each. Knows nothing of running them.
 
 import { join } from 'node:path';
-import type { ExpertKind } from '../../model/experts.ts';
-import { expertKinds } from '../../model/experts.ts';
+import type { ExpertKind } from '../../model/dsmip/experts.ts';
+import { expertKinds } from '../../model/dsmip/experts.ts';
 import { trainingStages } from '../pipeline.ts';
 import type { Stage } from '../stages.ts';
 

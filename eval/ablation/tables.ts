@@ -1,7 +1,7 @@
 // The ablations as tables for a terminal: mean and spread over the seeds, the paper's figures beside them.
 
+import type { Metrics } from '../../ranking/metrics.ts';
 import { type PaperFigures, table2, table3 } from '../paper.ts';
-import type { Metrics } from '../scoring/rank.ts';
 import { textTable } from '../text-table.ts';
 import type { CellResults } from './ablations.ts';
 import { type AblationRow, cellName } from './cells.ts';

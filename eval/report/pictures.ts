@@ -3,8 +3,8 @@
 import { Buffer } from 'node:buffer';
 import { readFile } from 'node:fs/promises';
 import jpeg from 'jpeg-js';
-import { decodeImage } from '../../data/image.ts';
-import { resizeAndCrop } from '../../data/preprocess.ts';
+import { decodeImage } from '../../data/images/image.ts';
+import { resizeAndCrop } from '../../data/images/preprocess.ts';
 
 /** A file of more bytes than this becomes a small JPEG. */
 const largeFile = 24_000;

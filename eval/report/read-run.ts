@@ -3,9 +3,9 @@
 
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { readText } from '../../data/read-text.ts';
-import { expertKinds } from '../../model/experts.ts';
-import { readAbout, type Settings } from '../../train/checkpoint.ts';
+import { readText } from '../../files/read-text.ts';
+import { readAbout, type Settings } from '../../model/checkpoint.ts';
+import { expertKinds } from '../../model/dsmip/experts.ts';
 import { type Results, readResults } from '../results.ts';
 
 /** The course of one training. */

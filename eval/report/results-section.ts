@@ -2,9 +2,9 @@
 // chose.
 
 import type { Mention } from '../../data/dataset.ts';
+import type { Metrics } from '../../ranking/metrics.ts';
 import { table1 } from '../paper.ts';
 import { cells, metricColumns, type Results, systemsOf, systemTitles } from '../results.ts';
-import type { Metrics } from '../scoring/rank.ts';
 import { choiceChart, colourOf, systemChart } from './charts.ts';
 import { type Html, html } from './html.ts';
 import type { Prediction } from './read-run.ts';

@@ -9,10 +9,10 @@ import { strToU8, zipSync } from 'fflate';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { readDataset, type Split } from '../../data/dataset.ts';
-import { melbenchName, readMelbench } from '../../data/melbench.ts';
-import { entityRows, mentionRows, randomSplits } from '../../data/melbench-layout.ts';
+import { melbenchName, readMelbench } from '../../data/melbench/melbench.ts';
+import { entityRows, mentionRows, randomSplits } from '../../data/melbench/melbench-layout.ts';
 
-const command = fileURLToPath(new URL('../../data/import-melbench.ts', import.meta.url));
+const command = fileURLToPath(new URL('../../data/melbench/import-melbench.ts', import.meta.url));
 const release = fileURLToPath(new URL('../../../shared/data/melbench/', import.meta.url));
 const runtimeFlags = 'Deno' in globalThis ? ['run', '-A'] : [];
 const folder = mkdtempSync(join(tmpdir(), 'dsmip-melbench-'));

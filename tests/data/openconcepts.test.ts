@@ -8,7 +8,7 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { Entity, Mention, Split } from '../../data/dataset.ts';
 import { entityText, readDataset } from '../../data/dataset.ts';
-import { decodeImage } from '../../data/image.ts';
+import { decodeImage } from '../../data/images/image.ts';
 
 const folder = fileURLToPath(new URL('../../data/openconcepts', import.meta.url));
 const data = await readDataset(folder);

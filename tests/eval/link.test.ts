@@ -5,8 +5,8 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { parseMentions } from '../../eval/linking/link-input.ts';
 import { textTable } from '../../eval/text-table.ts';
+import { parseMentions } from '../../link/link-input.ts';
 import { complaint, makeToy, removeToy, root, runtimeFlags, script } from '../support/toy-run.ts';
 
 const toy = await makeToy();

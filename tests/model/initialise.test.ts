@@ -3,13 +3,13 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { Random } from '../../engine/random.ts';
 import { sizeOf } from '../../engine/tensor.ts';
-import type { ClipConfig } from '../../model/clip.ts';
-import { type ExpertConfig, type ExpertKind, expertKinds } from '../../model/experts.ts';
+import { readCase } from '../../eval/verify/case.ts';
+import { expertConfig } from '../../eval/verify/expert.ts';
+import type { ClipConfig } from '../../model/clip/clip.ts';
+import { clipTensors } from '../../model/clip/initialise-clip.ts';
+import { type ExpertConfig, type ExpertKind, expertKinds } from '../../model/dsmip/experts.ts';
 import { countParameters, expertSpecs, gateSpecs, initialise, scoringSpecs } from '../../model/initialise.ts';
-import { clipTensors } from '../../model/initialise-clip.ts';
 import { device } from '../support/device.ts';
-import { readCase } from '../verify/case.ts';
-import { expertConfig } from '../verify/expert.ts';
 
 /** CLIP ViT-B/32. */
 const clip: ClipConfig = {

@@ -1,7 +1,7 @@
 // A made-up batch for an expert, as a plan of its memory describes it.
 
-import type { StepBatch } from '../../train/expert-step.ts';
-import type { StepPlan } from '../../train/memory-estimate.ts';
+import type { StepBatch } from '../../train/experts/expert-step.ts';
+import type { StepPlan } from '../../train/experts/memory-estimate.ts';
 import { generator } from './random.ts';
 
 /**

@@ -2,11 +2,11 @@
 
 import type { Device } from '../../engine/device.ts';
 import { Random } from '../../engine/random.ts';
-import type { ExpertKind } from '../../model/experts.ts';
-import { initialiseClip } from '../../model/initialise-clip.ts';
+import { initialiseClip } from '../../model/clip/initialise-clip.ts';
+import { Expert } from '../../model/dsmip/expert-model.ts';
+import type { ExpertKind } from '../../model/dsmip/experts.ts';
 import { Parameters } from '../../model/parameters.ts';
-import { Expert } from '../../train/expert-model.ts';
-import type { StepPlan } from '../../train/memory-estimate.ts';
+import type { StepPlan } from '../../train/experts/memory-estimate.ts';
 
 const smallest = {
   text: { width: 8, hidden: 16, heads: 2, layers: 3, vocabulary: 20, maxLength: 12 },

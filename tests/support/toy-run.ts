@@ -10,9 +10,9 @@ import { fileURLToPath } from 'node:url';
 import jpeg from 'jpeg-js';
 import { openDevice } from '../../engine/device.ts';
 import { Random } from '../../engine/random.ts';
-import { initialiseClip } from '../../model/initialise-clip.ts';
-import { saveClip } from '../../weights/save-clip.ts';
-import { tinyMerges, tinyVocabulary } from '../data/tiny-vocabulary.ts';
+import { initialiseClip } from '../../model/clip/initialise-clip.ts';
+import { saveClip } from '../../model/clip/save-clip.ts';
+import { tinyMerges, tinyVocabulary } from '../data/text/tiny-vocabulary.ts';
 
 export const root = fileURLToPath(new URL('../..', import.meta.url));
 export const runtimeFlags = 'Deno' in globalThis ? ['run', '-A'] : [];

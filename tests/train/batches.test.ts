@@ -2,9 +2,9 @@
 
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
+import type { Samples } from '../../encoding/samples.ts';
 import { batchesPerEpoch, checkFraction, epochBatches, fractionOf, holdOut } from '../../train/batches.ts';
-import { Draws } from '../../train/draws.ts';
-import type { Samples } from '../../train/samples.ts';
+import { Draws } from '../../train/random-stream.ts';
 
 const none = new Int32Array(0);
 const samples = (images: number[][]): Samples => ({

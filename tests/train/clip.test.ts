@@ -18,11 +18,11 @@ import { fileURLToPath } from 'node:url';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { readWordNet } from '../../data/openconcepts-builder/wordnet.ts';
-import { loadTokenizer } from '../../data/tokenizer-files.ts';
-import { encodeText } from '../../model/clip.ts';
-import { Cycle, Draws } from '../../train/draws.ts';
-import { homonymsOutside, textPairs } from '../../train/wordnet-pairs.ts';
-import { loadClip } from '../../weights/clip.ts';
+import { loadTokenizer } from '../../data/text/tokenizer-files.ts';
+import { encodeText } from '../../model/clip/clip.ts';
+import { loadClip } from '../../model/clip/load-clip.ts';
+import { homonymsOutside, textPairs } from '../../train/clip-pretraining/wordnet-pairs.ts';
+import { Cycle, Draws } from '../../train/random-stream.ts';
 import { device } from '../support/device.ts';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));

@@ -1,4 +1,4 @@
-// What a browser loads to read models must not need Node: nothing that clip.ts, vgg.ts or safetensors.ts imports, at
+// What a browser loads to read models must not need Node: nothing that load-clip.ts, load-vgg.ts or safetensors.ts imports, at
 // whatever depth, imports a module of Node's at its top.
 
 import { readFileSync } from 'node:fs';
@@ -10,8 +10,8 @@ const imports = /^(?:import|export)\s+(?!type\b)(?:[^'"]*?from\s+)?['"]([^'"]+)[
 
 test('readers of models import nothing of Node', () => {
   const seen = new Set<string>();
-  const open = ['clip', 'vgg', 'safetensors'].map(
-    (name) => `${new URL(`../../weights/${name}.ts`, import.meta.url)}`,
+  const open = ['model/clip/load-clip', 'model/vgg/load-vgg', 'weights/safetensors'].map(
+    (name) => `${new URL(`../../${name}.ts`, import.meta.url)}`,
   );
   for (let file = open.pop(); file !== undefined; file = open.pop()) {
     if (seen.has(file)) continue;

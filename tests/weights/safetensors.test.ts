@@ -3,8 +3,8 @@ import * as os from 'node:os';
 import * as path from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { type ByteSource, bytesInMemory } from '../../weights/byte-source.ts';
-import { WeightsError } from '../../weights/errors.ts';
+import { type ByteSource, bytesInMemory } from '../../files/byte-source.ts';
+import { WeightsError } from '../../files/errors.ts';
 import { openSafetensors, readSafetensors, type StoredArray } from '../../weights/safetensors.ts';
 import { type TensorToWrite, writeSafetensors } from '../../weights/write-safetensors.ts';
 

@@ -7,8 +7,8 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { loadTokenizer } from '../../data/tokenizer-files.ts';
-import { readClipConfig } from '../../weights/clip-config.ts';
+import { loadTokenizer } from '../../data/text/tokenizer-files.ts';
+import { readClipConfig } from '../../model/clip/clip-config.ts';
 import { openSafetensors } from '../../weights/safetensors.ts';
 
 const at = (path: string) => fileURLToPath(new URL(`../../${path}`, import.meta.url));

@@ -1,0 +1,140 @@
+// Measures one part of the work on one knowledge base, in a process of its own so that memory is its own too:
+//   node bench/scale/measure.ts --part index|rank|retrieve --data DIR --clip DIR --run DIR [--systems text,dsmip]
+// Prints what it found as one line of JSON. proof.ts runs it; alone it is for profiling.
+
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Split } from '../../data/dataset.ts';
+import { type Device, openDevice } from '../../engine/device.ts';
+import { profileTable } from '../../engine/profiler.ts';
+import { indexContest } from '../../eval/ranking-task.ts';
+import { type Answering, answering } from '../../link/linking-model.ts';
+import { openRun, type Run } from '../../link/session.ts';
+import type { ExpertKind } from '../../model/dsmip/experts.ts';
+import { buildIndex } from '../../ranking/index/builder.ts';
+import { type IndexDtype, indexDtypes } from '../../ranking/index/format.ts';
+import { openIndex } from '../../ranking/index/source.ts';
+import { metricsOf } from '../../ranking/metrics.ts';
+import { ranksAmongAll, recall, retrieve } from '../../ranking/retrieval.ts';
+import { rankMentions, type ScoringPass } from '../../ranking/scoring-pass.ts';
+import { expertAlone } from '../../ranking/systems.ts';
+import { isBadInput } from '../../train/bad-input.ts';
+import { complain, count, oneOf, parseFlags, text } from '../../train/flags.ts';
+import { presets } from '../../train/presets.ts';
+import { commonFlags } from '../../train/run-flags.ts';
+import { makeRandomRun } from './random-run.ts';
+
+const FLAGS = {
+  ...commonFlags('wikimel', presets.wikimel),
+  part: oneOf(['index', 'rank', 'retrieve'], 'rank', 'what to measure'),
+  systems: text('dsmip', 'who ranks: experts alone or dsmip, separated by commas'),
+  experts: text('text,visual,multimodal', "of a run that does not exist yet: the gate's choices"),
+  dtype: oneOf(indexDtypes, 'int8' as IndexDtype, 'of an index that is built'),
+  candidates: count(100, 'for --part retrieve', 1),
+};
+type Options = NonNullable<ReturnType<typeof parseFlags<typeof FLAGS>>>;
+
+const split: Split = 'test';
+
+try {
+  const options = parseFlags('usage: node bench/scale/measure.ts [flags]', FLAGS, process.argv.slice(2));
+  if (options) await main(options);
+} catch (error) {
+  complain(error, isBadInput);
+}
+
+async function main(options: Options): Promise<void> {
+  const device = await openDevice({ profile: options.profile });
+  const opening = watch(device);
+  const run = await openRun(device, { ...options, cache: '' });
+  if (!existsSync(join(options.run, 'gate', 'best.safetensors'))) {
+    await makeRandomRun(run, options.run, options.experts.split(',') as ExpertKind[]);
+  }
+  const chosen = await answering(run, options.run, options.part === 'index' ? 'all' : 'mentions');
+  const opened = opening.stop();
+  const entities = run.corpus.entities.tokens;
+  const tokens = entities.lengths.reduce((sum, n) => sum + n, 0) / entities.count;
+  const parts = { index, rank, retrieve: propose };
+  const found = await parts[options.part as keyof typeof parts](run, chosen, options);
+  console.log(JSON.stringify({ part: options.part, entities: entities.count, tokens, opened, ...found }));
+  if (options.profile) console.log(profileTable(await device.profile()));
+  device.destroy();
+}
+
+async function index(run: Run, chosen: Answering, { run: folder, dtype }: Options) {
+  const watching = watch(run.device);
+  const progress = () => {};
+  const { head, kept } = await buildIndex(run, folder, chosen, { dtype, shard: 4096, progress });
+  return { built: watching.stop(), kept, dtype, bytesPerEntity: head.bytesPerEntity };
+}
+
+/** Each system's pass through all entities. */
+async function rank(run: Run, chosen: Answering, { run: folder, systems }: Options) {
+  const entities = await openIndex(run, folder, chosen);
+  const { pass } = await indexContest(run, chosen, split, entities);
+  const found: Record<string, object> = {};
+  for (const name of systems.split(',')) {
+    const expert = (pass.kinds as readonly string[]).indexOf(name);
+    const system = expert >= 0 ? expertAlone(name, expert, pass.kinds.length) : chosen.system;
+    const own = { ...pass, systems: [system], top: 5 };
+    const warming = watch(run.device);
+    await rankMentions(firstEntities(own, Math.min(512, entities.count)));
+    const firstUse = warming.stop().cpuSeconds;
+    const watching = watch(run.device);
+    const { systems, pairs } = await rankMentions(own);
+    const work = watching.stop();
+    const { mr } = metricsOf(systems[system.name]!.ranks);
+    found[name] = { ...work, firstUse, pairs: pairs.ranked, computed: pairs.computed, mr };
+  }
+  await entities.close();
+  return { dtype: entities.head.dtype, bytesPerEntity: entities.head.bytesPerEntity, systems: found };
+}
+
+/** The pass through the first `count` entities only, for kernels' first uses. */
+function firstEntities(pass: ScoringPass, count: number): ScoringPass {
+  return {
+    ...pass,
+    entities: { ...pass.entities, count },
+    golds: pass.golds!.map((gold) => gold % count),
+  };
+}
+
+/** Dense retrieval and the scores of its candidates. */
+async function propose(run: Run, chosen: Answering, { run: folder, candidates: N }: Options) {
+  const entities = await openIndex(run, folder, chosen);
+  const { pass } = await indexContest(run, chosen, split, entities);
+  const retrieving = watch(run.device);
+  const candidates = await retrieve(run.device, pass.mentions, entities, N);
+  const retrieved = retrieving.stop();
+  const scoring = watch(run.device);
+  const { systems, pairs } = await rankMentions({ ...pass, candidates });
+  const golds = pass.golds!;
+  const { mr } = metricsOf(ranksAmongAll(systems['dsmip']!.ranks, candidates, golds, entities.count));
+  const scored = { ...scoring.stop(), pairs: pairs.ranked, computed: pairs.computed, mr };
+  await entities.close();
+  return { candidates: N, recall: recall(candidates, golds), retrieved, scored };
+}
+
+/** What some work takes: seconds on the clock, seconds of CPU, peaks of memory in bytes and what there was before. */
+function watch(device: Device) {
+  const resident = () => process.memoryUsage.rss();
+  const [start, cpu, before] = [performance.now(), process.cpuUsage(), resident()];
+  device.resetPeak();
+  let peak = before;
+  const timer = setInterval(() => {
+    peak = Math.max(peak, resident());
+  }, 50);
+  return {
+    stop() {
+      clearInterval(timer);
+      const { user, system } = process.cpuUsage(cpu);
+      return {
+        seconds: (performance.now() - start) / 1000,
+        cpuSeconds: (user + system) / 1e6,
+        residentBefore: before,
+        residentPeak: Math.max(peak, resident()),
+        devicePeak: device.counters.peakBytes,
+      };
+    },
+  };
+}

@@ -1,0 +1,170 @@
+// Benchmarks of scoring all pairs of a tile: from scoring vectors (pairs-*), and by the units that training uses (units-*),
+// which project tokens again for every tile and make arrays of pairs x h. DSMIP's tile is one in which some pairs have
+// each of two experts, so that both are asked.
+
+import type { Device } from '../engine/device.ts';
+import { Random } from '../engine/random.ts';
+import type { Tensor } from '../engine/tensor.ts';
+import {
+  type EntityOperands,
+  entityOperands,
+  entityVectors,
+  type MentionVectors,
+  mentionVectors,
+  pairScores,
+} from '../model/dsmip/expert-vectors.ts';
+import { type ExpertFeatures, type ExpertKind, expertKinds, expertScores } from '../model/dsmip/experts.ts';
+import { initialise, scoringSpecs } from '../model/initialise.ts';
+import { Parameters } from '../model/parameters.ts';
+import { systemScores } from '../ranking/systems.ts';
+import { type Benchmark, benchmark, random } from './benchmark.ts';
+
+/** A tile at the size of the embedded data set and at the paper's. Lengths are the longest; entities' vary. */
+const sizes = {
+  h32: {
+    h: 32,
+    textWidth: 64,
+    visionWidth: 96,
+    projection: 64,
+    mentionLength: 24,
+    entityLength: 20,
+    images: 17,
+  },
+  h96: {
+    h: 96,
+    textWidth: 512,
+    visionWidth: 768,
+    projection: 512,
+    mentionLength: 40,
+    entityLength: 40,
+    images: 52,
+  },
+};
+type Size = (typeof sizes)[keyof typeof sizes];
+const [M, E] = [128, 512];
+
+/** Tokens of the entities: from half the longest to the longest. */
+function lengthsOf({ entityLength: L }: Size): number[] {
+  return Array.from({ length: E }, (_, e) => Math.ceil(L / 2) + ((e * 7) % (Math.floor(L / 2) + 1)));
+}
+
+/** Multiply-adds of the products that a pair needs on average, twice: what an expert cannot do without. */
+function flopsOf(kind: ExpertKind, size: Size): number {
+  const { h, projection, mentionLength: keys } = size;
+  const queries = lengthsOf(size).reduce((sum, n) => sum + n, 0) / E;
+  const text = queries * keys * h + keys * h + projection;
+  const vision = 10 * h;
+  const pair = { text, visual: vision, multimodal: text + vision + h }[kind];
+  return 2 * M * E * pair;
+}
+
+function parametersOf(device: Device, kind: ExpertKind, { h, textWidth, visionWidth, projection }: Size) {
+  const stack = { hidden: 1, heads: 1, layers: 1 };
+  const clip = {
+    text: { ...stack, width: textWidth, vocabulary: 1, maxLength: 1 },
+    vision: { ...stack, width: visionWidth, imageSize: 1, patchSize: 1 },
+    projection,
+  };
+  const specs = scoringSpecs(kind, { clip, hidden: h, prompts: { length: 0, depth: 0 } });
+  const tensors = initialise(device, specs, new Random(1));
+  for (const tensor of tensors.values()) tensor.requiresGrad = false;
+  return tensors;
+}
+
+function featuresOf(
+  device: Device,
+  size: Size,
+  n: number,
+  lengths: readonly number[],
+): Required<ExpertFeatures> {
+  const L = Math.max(...lengths);
+  const mask = Int32Array.from({ length: n * L }, (_, i) => (i % L < lengths[Math.floor(i / L)]! ? 1 : 0));
+  return {
+    text: {
+      embeds: random(device, n, size.projection),
+      tokens: random(device, n, L, size.textWidth),
+      mask: device.tensor([n, L], mask),
+    },
+    image: {
+      embeds: random(device, n, size.projection),
+      tokens: random(device, n, size.images, size.visionWidth),
+    },
+  };
+}
+
+interface Sides {
+  mention: MentionVectors;
+  entity: EntityOperands;
+}
+
+function vectorsOf(device: Device, kind: ExpertKind, size: Size): Sides {
+  const p = new Parameters(parametersOf(device, kind, size));
+  return device.scope(() => {
+    const mention = featuresOf(device, size, M, new Array(M).fill(size.mentionLength));
+    const { image, text } = featuresOf(device, size, E, lengthsOf(size));
+    const first = new Int32Array(E + 1);
+    lengthsOf(size).forEach((length, e) => {
+      first[e + 1] = first[e]! + length;
+    });
+    const ragged = { embeds: text.embeds, first, tokens: random(device, first.at(-1)!, size.textWidth) };
+    return {
+      mention: mentionVectors(kind, p, size.h, mention),
+      entity: entityOperands(entityVectors(kind, p, size.h, { text: ragged, image })),
+    };
+  });
+}
+
+const pairBenchmarks = Object.entries(sizes).flatMap(([name, size]) =>
+  expertKinds.flatMap((kind) => [
+    benchmark({
+      name: `pairs-${kind}-${name}`,
+      bound: 'fma',
+      flops: flopsOf(kind, size),
+      bytes: 4 * M * E,
+      pairs: M * E,
+      operands: (device) => vectorsOf(device, kind, size),
+      run: ({ mention, entity }) => pairScores(kind, mention, entity),
+    }),
+    benchmark({
+      name: `units-${kind}-${name}`,
+      bound: 'fma',
+      flops: flopsOf(kind, size),
+      bytes: 4 * M * E,
+      pairs: M * E,
+      operands: (device) => ({
+        tensors: parametersOf(device, kind, size),
+        mention: featuresOf(device, size, M, new Array(M).fill(size.mentionLength)),
+        entity: featuresOf(device, size, E, lengthsOf(size)),
+      }),
+      run: ({ tensors, mention, entity }) =>
+        expertScores(kind, new Parameters(tensors), size.h, mention, entity),
+    }),
+  ]),
+);
+
+const dsmipBenchmarks = Object.entries(sizes).map(([name, size]) =>
+  benchmark({
+    name: `pairs-dsmip-${name}`,
+    bound: 'fma',
+    flops: flopsOf('text', size) + flopsOf('multimodal', size),
+    bytes: 4 * M * E,
+    pairs: M * E,
+    operands: (device) => ({
+      text: vectorsOf(device, 'text', size),
+      multimodal: vectorsOf(device, 'multimodal', size),
+      u: random(device, M, 2),
+      v: random(device, E, 2),
+    }),
+    run: ({ text, multimodal, u, v }): Tensor =>
+      systemScores(
+        { name: 'dsmip', calibration: Float32Array.of(1, 1, 0, 0) },
+        [
+          pairScores('text', text.mention, text.entity),
+          pairScores('multimodal', multimodal.mention, multimodal.entity),
+        ],
+        { u, v, isShared: false },
+      ),
+  }),
+);
+
+export const scoringBenchmarks: Benchmark[] = [...pairBenchmarks, ...dsmipBenchmarks];

@@ -1,0 +1,178 @@
+// Counts what is in a data set: sizes, missing images, lengths of texts, duplicate rows, leakage between splits. Knows
+// the reader's data set and folders of images, nothing of models and of how the counts are printed.
+
+import { readdir } from 'node:fs/promises';
+import { basename, dirname } from 'node:path';
+import { type Dataset, type Entity, entityText, type Mention, mentionText, type Split } from '../dataset.ts';
+import { type Lengths, lengthsOf } from '../text/text-lengths.ts';
+import type { Tokenizer } from '../text/tokenizer.ts';
+
+type EntityCounts = {
+  entities: number;
+  /** Entities that name at least one image, and those whose first one is in the folder. */
+  withImage: number;
+  firstImageFound: number;
+  /** Different images named, and those of them that are not in the folder. */
+  images: number;
+  missingImages: number;
+  withoutAttributes: number;
+  /** Entities whose name, or whose whole text, another one has too. */
+  sharedName: number;
+  sharedText: number;
+};
+
+export type SplitCounts = {
+  mentions: number;
+  /** Different sentences: what Table 4 calls samples. */
+  samples: number;
+  /** Different entities that are answers. */
+  answers: number;
+  withoutImage: number;
+  /** Different images named, and those of them that are not in the folder. */
+  images: number;
+  missingImages: number;
+  /** Mentions whose image is named but not in the folder. */
+  withMissingImage: number;
+  /** Rows with word, sentence, answer and image of a row before, and with all of these but the image. */
+  duplicates: number;
+  duplicatesButImage: number;
+};
+
+/** Mentions of the later split that share something with one of the earlier split. */
+export type Leakage = {
+  mentions: number;
+  /** The same image file. */
+  image: number;
+  /** The same sentence. */
+  sentence: number;
+  imageOrSentence: number;
+  /** The same word with the same answer. */
+  wordAndAnswer: number;
+  /** The same answer: not leakage by itself, but how much of the later split's entities training has seen. */
+  answer: number;
+};
+
+export type Inspection = {
+  name: string;
+  entities: EntityCounts;
+  splits: Record<Split | 'all', SplitCounts>;
+  nilAnswers: number;
+  lengths: Record<'entity text' | 'mention text' | 'word' | 'sentence', Lengths>;
+  leakage: Record<'train-dev' | 'train-test' | 'dev-test', Leakage>;
+  remarks: string[];
+};
+
+/** Inspects a data set that was read; token lengths are counted where there is a tokenizer. */
+export async function inspect(data: Dataset, tokenizer: Tokenizer | null): Promise<Inspection> {
+  const { train, dev, test } = data.splits;
+  const all = [...train, ...dev, ...test];
+  const present = await filesBeside([
+    ...data.entities.flatMap(({ images }) => images),
+    ...all.flatMap(({ image }) => image ?? []),
+  ]);
+  return {
+    name: data.name,
+    entities: entityCounts(data.entities, present),
+    splits: {
+      train: splitCounts(train, present),
+      dev: splitCounts(dev, present),
+      test: splitCounts(test, present),
+      all: splitCounts(all, present),
+    },
+    nilAnswers: data.skippedNil,
+    lengths: {
+      'entity text': lengthsOf(data.entities.map(entityText), tokenizer),
+      'mention text': lengthsOf(all.map(mentionText), tokenizer),
+      word: lengthsOf(
+        all.map(({ word }) => word),
+        tokenizer,
+      ),
+      sentence: lengthsOf(
+        all.map(({ sentence }) => sentence),
+        tokenizer,
+      ),
+    },
+    leakage: {
+      'train-dev': leakage(train, dev),
+      'train-test': leakage(train, test),
+      'dev-test': leakage(dev, test),
+    },
+    remarks: data.remarks,
+  };
+}
+
+function entityCounts(entities: readonly Entity[], present: ReadonlySet<string>): EntityCounts {
+  const images = new Set(entities.flatMap((entity) => entity.images));
+  const imaged = entities.filter((entity) => entity.images.length > 0);
+  return {
+    entities: entities.length,
+    withImage: imaged.length,
+    firstImageFound: imaged.filter((entity) => present.has(entity.images[0]!)).length,
+    images: images.size,
+    missingImages: missingOf(images, present),
+    withoutAttributes: entities.filter(({ attributes }) => attributes === '').length,
+    sharedName: sharedOf(entities.map(({ name }) => name)),
+    sharedText: sharedOf(entities.map(entityText)),
+  };
+}
+
+function splitCounts(mentions: readonly Mention[], present: ReadonlySet<string>): SplitCounts {
+  const images = new Set(mentions.flatMap(({ image }) => image ?? []));
+  return {
+    mentions: mentions.length,
+    samples: new Set(mentions.map(({ sentence }) => sentence)).size,
+    answers: new Set(mentions.map(({ entity }) => entity)).size,
+    withoutImage: mentions.filter(({ image }) => image === null).length,
+    images: images.size,
+    missingImages: missingOf(images, present),
+    withMissingImage: mentions.filter(({ image }) => image !== null && !present.has(image)).length,
+    duplicates: mentions.length - new Set(mentions.map((mention) => rowKey(mention, mention.image))).size,
+    duplicatesButImage: mentions.length - new Set(mentions.map((mention) => rowKey(mention, null))).size,
+  };
+}
+
+function rowKey({ word, sentence, entity }: Mention, image: string | null): string {
+  return JSON.stringify([word, sentence, entity, image]);
+}
+
+function leakage(earlier: readonly Mention[], later: readonly Mention[]): Leakage {
+  /** Whether a mention of `earlier` has the same key; null is no key. */
+  const sharing = (keyOf: (mention: Mention) => string | number | null) => {
+    const seen = new Set(earlier.map(keyOf).filter((key) => key !== null));
+    return (mention: Mention): boolean => {
+      const key = keyOf(mention);
+      return key !== null && seen.has(key);
+    };
+  };
+  const image = sharing((mention) => mention.image);
+  const sentence = sharing((mention) => (mention.sentence === '' ? null : mention.sentence));
+  const count = (holds: (mention: Mention) => boolean): number => later.filter(holds).length;
+  return {
+    mentions: later.length,
+    image: count(image),
+    sentence: count(sentence),
+    imageOrSentence: count((mention) => image(mention) || sentence(mention)),
+    wordAndAnswer: count(sharing((mention) => JSON.stringify([mention.word, mention.entity]))),
+    answer: count(sharing((mention) => mention.entity)),
+  };
+}
+
+/** How many of the texts occur more than once. */
+function sharedOf(texts: readonly string[]): number {
+  const counts = new Map<string, number>();
+  for (const text of texts) counts.set(text, (counts.get(text) ?? 0) + 1);
+  return texts.filter((text) => counts.get(text)! > 1).length;
+}
+
+function missingOf(images: ReadonlySet<string>, present: ReadonlySet<string>): number {
+  return [...images].filter((image) => !present.has(image)).length;
+}
+
+/** The files of `paths` that exist: one listing a folder, not a look at each file. */
+async function filesBeside(paths: readonly string[]): Promise<Set<string>> {
+  const listings = new Map<string, Set<string>>();
+  for (const folder of new Set(paths.map((path) => dirname(path)))) {
+    listings.set(folder, new Set(await readdir(folder).catch(() => [])));
+  }
+  return new Set(paths.filter((path) => listings.get(dirname(path))!.has(basename(path))));
+}

@@ -1,0 +1,122 @@
+// Brings the raw release of MELBench into the layout that train/ and eval/ read:
+//   node data/melbench/import-melbench.ts --from Wikidata-MEL.zip --out DIR [--splits splits.json] [--texts qid2abs.json]
+// --from is one of the release's zips or the .json from it. The release says nothing of splits, and of entities only
+// their names; both are files of the authors' later repository (MEL-GHMFC), which --splits and --texts read. Without
+// them the split is 70 / 10 / 20 % by --seed and the entities' attributes are empty. Images are not in the release:
+// they go into DIR/mention_image as ID.jpg.
+
+import { existsSync } from 'node:fs';
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { writeFileAtomically } from '../../files/atomic-file.ts';
+import { fieldsOf, readObject } from '../../files/json-fields.ts';
+import { isBadInput } from '../../train/bad-input.ts';
+import { complain, count, on, parseFlags, text, UsageError } from '../../train/flags.ts';
+import type { Split } from '../dataset.ts';
+import { type MelbenchSample, melbenchName, readMelbench } from './melbench.ts';
+import { entityRows, mentionRows, randomSplits, type SplitOf } from './melbench-layout.ts';
+
+const FLAGS = {
+  from: text('', 'a zip of the release, or the .json from it'),
+  out: text('', 'folder for the data set'),
+  name: text('', "prefix of the splits' files; WIKIMEL or RichpediaMEL by the name of --from"),
+  seed: count(0, 'which random split'),
+  splits: text('', 'JSON file {train, dev, test} of lists of sample ids, instead of a random split'),
+  texts: text('', "JSON file of entities' attributes by qid"),
+  force: on('replace a data set in --out'),
+};
+
+try {
+  const usage = 'usage: node data/melbench/import-melbench.ts --from FILE --out DIR [flags]';
+  const options = parseFlags(usage, FLAGS, process.argv.slice(2));
+  if (options) await main(options);
+} catch (error) {
+  complain(error, isBadInput);
+}
+
+type Options = NonNullable<ReturnType<typeof parseFlags<typeof FLAGS>>>;
+
+async function main({ from, out, name, seed, splits, texts, force }: Options): Promise<void> {
+  if (from === '' || out === '') throw new UsageError('--from and --out are needed (--help lists the flags)');
+  const prefix = name || melbenchName(from);
+  if (prefix === null) {
+    throw new UsageError(
+      `${from}: its name does not say which data set it is; --name WIKIMEL or RichpediaMEL`,
+    );
+  }
+  if (!/^\w+$/.test(prefix)) throw new UsageError(`--name ${prefix}: expected letters and digits`);
+  const base = join(out, 'kb_entity.json');
+  if (existsSync(base) && !force) throw new UsageError(`${base}: exists already; --force replaces it`);
+
+  const { samples, skipped } = await readMelbench(from);
+  const splitOf = splits === '' ? randomSplits(samples, seed) : await readSplits(splits);
+  const used = samples.filter(({ id }) => splitOf.has(id));
+  if (used.length === 0) throw new UsageError(`${splits}: names no sample of ${from}`);
+  const attributes = texts === '' ? new Map<string, string>() : await readTexts(texts);
+  const { rows: entities, renamed } = entityRows(used, attributes);
+  const mentions = mentionRows(samples, splitOf);
+  for (const [split, rows] of Object.entries(mentions)) {
+    if (rows.length === 0) throw new UsageError(`${splits || from}: leaves no mention to ${split}`);
+  }
+
+  await mkdir(out, { recursive: true });
+  for (const [split, rows] of Object.entries(mentions)) {
+    await writeJson(join(out, `${prefix}_${split}.json`), lines(rows));
+  }
+  const ids = Object.fromEntries(entities.map(({ qid, id }) => [qid, id]));
+  await writeJson(join(out, 'qid2id.json'), JSON.stringify(ids));
+  await writeJson(base, lines(entities));
+
+  const sum = (of: readonly MelbenchSample[]) => of.reduce((total, each) => total + each.mentions.length, 0);
+  const { train, dev, test } = mentions;
+  const withText = entities.filter(({ attr }) => attr !== '').length;
+  const empty = used.flatMap((sample) => sample.mentions).filter(({ word }) => word === '').length;
+  const report = [
+    `${from}: ${samples.length + skipped.samplesOfUnequalLists + skipped.samplesWithoutMention} samples, ` +
+      `${sum(samples) + skipped.mentionsWithoutQid} mentions in lists of equal length`,
+    `  skipped: ${skipped.samplesOfUnequalLists} samples whose mentions, entities and answers differ in number`,
+    `  skipped: ${skipped.mentionsWithoutQid} mentions whose answer is no qid ` +
+      `(${skipped.samplesWithoutMention} samples had no other)`,
+    `  skipped: ${samples.length - used.length} samples (${sum(samples) - sum(used)} mentions) in no split`,
+    `  kept: ${used.length} samples, ${sum(used)} mentions; ${empty} with an empty word`,
+    `${prefix}: ${train.length} / ${dev.length} / ${test.length} mentions to train, validate, test` +
+      (splits === '' ? ` (random, --seed ${seed}; samples with the same sentence together)` : ` (${splits})`),
+    `  ${entities.length} entities, ${withText} with attributes, ${entities.length - withText} with their name only`,
+    ...(splits !== '' && splitOf.size > used.length
+      ? [`  ${splits} names ${splitOf.size - used.length} samples that ${from} has not`]
+      : []),
+    ...(renamed.size > 0 ? [`  ${renamed.size} entities with several names, the first taken`] : []),
+    `wrote ${out}; put the images there as ${join('mention_image', 'ID.jpg')}`,
+  ];
+  console.log(report.join('\n'));
+}
+
+/** The authors' splits.json; a sample in two of the lists is an error. */
+async function readSplits(file: string): Promise<SplitOf> {
+  const fields = fieldsOf(file, 'of the whole file', await readObject(file, ' {train, dev, test}'));
+  const splits = new Map<string, Split>();
+  for (const split of ['train', 'dev', 'test'] as const) {
+    const ids = fields.list(split);
+    if (ids.length === 0) throw new Error(`${file}: ${split}: expected a list of sample ids`);
+    for (const id of ids) {
+      if (splits.has(id)) throw new Error(`${file}: ${split}: sample ${id} occurs twice`);
+      splits.set(id, split);
+    }
+  }
+  return splits;
+}
+
+async function readTexts(file: string): Promise<Map<string, string>> {
+  const value = await readObject(file, ' of texts by qid');
+  const fields = fieldsOf(file, 'of the whole file', value);
+  return new Map(Object.keys(value).map((qid) => [qid, fields.text(qid)]));
+}
+
+/** One entry a line, so that a change shows in a diff. */
+function lines(rows: readonly object[]): string {
+  return `[\n${rows.map((row) => JSON.stringify(row)).join(',\n')}\n]`;
+}
+
+async function writeJson(file: string, json: string): Promise<void> {
+  await writeFileAtomically(file, (append) => append(new TextEncoder().encode(`${json}\n`)));
+}

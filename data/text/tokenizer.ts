@@ -1,0 +1,237 @@
+// CLIP's byte-level BPE tokenizer, from the contents of Hugging Face's vocab.json and merges.txt, on
+// tiktoken. Reads no files (tokenizer-files.ts does) and knows no model.
+//
+// tiktoken merges the adjacent pair whose bytes have the lowest rank and has no end-of-word mark. So `</w>`
+// is written as the byte Z, which lowercased text never holds, and each word goes in with a Z after it. Ranks
+// are the order of merges.txt; the ids of vocab.json are looked up afterwards, whatever their order.
+
+import { Tiktoken } from 'tiktoken/lite';
+import {
+  BEGIN_TOKEN,
+  BYTE_ORDER,
+  BYTE_TO_CHAR,
+  charToByte,
+  END_OF_WORD,
+  END_TOKEN,
+} from './byte-alphabet.ts';
+import { clipWords } from './clip-words.ts';
+import { mergeLongWord } from './long-word.ts';
+
+/**
+ * UTF-16 units from which a word is merged here instead of in tiktoken, which is quadratic in a word's
+ * length.
+ */
+const LONG_WORD = 2000;
+
+export interface TokenBatch {
+  /** Token ids [n, length]: BOS, the text's tokens, EOS, then padding with EOS. */
+  readonly ids: Int32Array;
+  /** [n, length]: 1 from BOS to the closing EOS, 0 on padding. */
+  readonly mask: Int32Array;
+  /** The longest text of the batch in tokens, BOS and EOS counted. */
+  readonly length: number;
+}
+
+export interface Tokenizer {
+  readonly vocabularySize: number;
+  readonly bosId: number;
+  readonly eosId: number;
+  /** Token ids of `text`, without BOS and EOS. The special tokens' spellings in the text give their ids. */
+  encode(text: string): number[];
+  /** Ids and mask of `texts`, each cut to `maxLength` tokens (at least 2), its closing EOS kept. */
+  encodeBatch(texts: readonly string[], maxLength: number): TokenBatch;
+  /** Gives tiktoken's memory back; the tokenizer is of no use afterwards. */
+  free(): void;
+}
+
+/**
+ * A tokenizer from vocab.json's contents (token to id, ids 0..size-1) and merges.txt's text.
+ *
+ * Throws one line naming the file and what is wrong: ids that are no numbering, a missing special or byte
+ * token, a merge without two parts, with a part or a result that vocab.json lacks, or out of the order BPE
+ * training gives.
+ */
+export function createTokenizer(vocab: Record<string, number>, merges: string): Tokenizer {
+  const idOf = checkVocabulary(vocab);
+  const bosId = idOf(BEGIN_TOKEN);
+  const eosId = idOf(END_TOKEN);
+  const { rankOf, ids } = rankTokens(idOf, merges);
+  const bpe = new Tiktoken(
+    `! 0 ${Array.from(rankOf.keys(), (token) => btoa(token)).join(' ')}`,
+    {},
+    '[^Z]+Z',
+  );
+
+  const encode = (text: string): number[] => {
+    const result: number[] = [];
+    let run = '';
+    const flush = (): void => {
+      if (run === '') return;
+      for (const rank of bpe.encode_ordinary(run)) result.push(ids[rank] as number);
+      run = '';
+    };
+    for (const word of clipWords(text)) {
+      if (word === BEGIN_TOKEN || word === END_TOKEN) {
+        flush();
+        result.push(word === BEGIN_TOKEN ? bosId : eosId);
+      } else if (word.length >= LONG_WORD) {
+        flush();
+        for (const rank of mergeLongWord(`${utf8(word)}Z`, rankOf)) result.push(ids[rank] as number);
+      } else {
+        run += `${word}Z`;
+      }
+    }
+    flush();
+    return result;
+  };
+
+  return {
+    vocabularySize: Object.keys(vocab).length,
+    bosId,
+    eosId,
+    encode,
+    encodeBatch: (texts, maxLength) => padBatch(texts.map(encode), maxLength, bosId, eosId),
+    free: () => bpe.free(),
+  };
+}
+
+function padBatch(texts: readonly number[][], maxLength: number, bosId: number, eosId: number): TokenBatch {
+  if (!Number.isInteger(maxLength) || maxLength < 2) {
+    throw new Error(`maxLength is ${maxLength}, expected an integer of at least 2 (BOS and EOS)`);
+  }
+  const lengthOf = (text: readonly number[]): number => Math.min(text.length + 2, maxLength);
+  const length = texts.reduce((longest, text) => Math.max(longest, lengthOf(text)), 0);
+  const ids = new Int32Array(texts.length * length).fill(eosId);
+  const mask = new Int32Array(texts.length * length);
+  texts.forEach((text, row) => {
+    const start = row * length;
+    const real = lengthOf(text);
+    ids[start] = bosId;
+    ids.set(text.slice(0, real - 2), start + 1);
+    mask.fill(1, start, start + real);
+  });
+  return { ids, mask, length };
+}
+
+/** The look-up of a token's id, after a check that the ids number the tokens. */
+function checkVocabulary(vocab: Record<string, number>): (token: string) => number {
+  const table = new Map(Object.entries(vocab));
+  const seen = new Array<string | undefined>(table.size);
+  for (const [token, id] of table) {
+    const name = JSON.stringify(token);
+    if (!Number.isInteger(id) || id < 0 || id >= table.size) {
+      throw new Error(
+        `vocab.json: id of ${name} is ${JSON.stringify(id)}, expected an integer in 0..${table.size - 1}`,
+      );
+    }
+    if (seen[id] !== undefined) {
+      throw new Error(`vocab.json: ${JSON.stringify(seen[id])} and ${name} both have id ${id}`);
+    }
+    seen[id] = token;
+  }
+  return (token) => {
+    const id = table.get(token);
+    if (id === undefined) throw new Error(`vocab.json: token ${JSON.stringify(token)} is missing`);
+    return id;
+  };
+}
+
+/**
+ * The rank of each token, as a byte string (one character a byte, Z for `</w>`), in order, and the id of each
+ * rank.
+ */
+function rankTokens(
+  idOf: (token: string) => number,
+  merges: string,
+): { rankOf: Map<string, number>; ids: number[] } {
+  const rankOf = new Map<string, number>();
+  const ids: number[] = [];
+  for (const [mark, end] of [
+    ['', ''],
+    [END_OF_WORD, 'Z'],
+  ] as const) {
+    for (const byte of BYTE_ORDER) {
+      rankOf.set(String.fromCharCode(byte) + end, ids.length);
+      ids.push(idOf(BYTE_TO_CHAR[byte] + mark));
+    }
+  }
+  for (const [line, left, right] of mergeLines(merges)) {
+    const where = `merges.txt line ${line}: "${left} ${right}"`;
+    const [leftBytes, rightBytes] = [tokenBytes(left), tokenBytes(right)];
+    if (!rankOf.has(leftBytes) || !rankOf.has(rightBytes)) {
+      throw new Error(
+        `${where} merges ${rankOf.has(leftBytes) ? right : left}, which is no byte and no merge above`,
+      );
+    }
+    const token = leftBytes + rightBytes;
+    if (rankOf.has(token)) throw new Error(`${where} makes a token that is there already`);
+    if (!splitsInto(token, leftBytes.length, rankOf)) {
+      throw new Error(`${where} can never apply: the merges above join other parts of it first`);
+    }
+    rankOf.set(token, ids.length);
+    try {
+      ids.push(idOf(left + right));
+    } catch (error) {
+      throw new Error(`${(error as Error).message}, which merges.txt makes in line ${line}`);
+    }
+  }
+  return { rankOf, ids };
+}
+
+/** Line number and two parts of each merge, after the version line if there is one. */
+function* mergeLines(merges: string): Generator<[number, string, string]> {
+  const lines = merges.split(/\r?\n/);
+  while (lines.length > 0 && lines[lines.length - 1] === '') lines.pop();
+  for (const [index, line] of lines.entries()) {
+    if (index === 0 && line.startsWith('#version')) continue;
+    const parts = line.split(' ');
+    const [left, right] = parts;
+    if (parts.length !== 2 || !left || !right) {
+      throw new Error(
+        `merges.txt line ${index + 1}: ${JSON.stringify(line)}, expected two tokens with a space between`,
+      );
+    }
+    yield [index + 1, left, right];
+  }
+}
+
+/**
+ * A token of merges.txt as a byte string; characters outside the byte alphabet stay, and so match no token.
+ */
+function tokenBytes(token: string): string {
+  const ends = token.endsWith(END_OF_WORD) && token.length > END_OF_WORD.length;
+  const chars = ends ? token.slice(0, -END_OF_WORD.length) : token;
+  const bytes = Array.from(chars, (char) => {
+    const byte = charToByte(char);
+    return byte === undefined ? char : String.fromCharCode(byte);
+  });
+  return bytes.join('') + (ends ? 'Z' : '');
+}
+
+/**
+ * Whether the merges so far turn `token` into exactly two parts with the cut at `cut`. tiktoken joins any two
+ * parts whose bytes have a rank, CLIP only the pair that merges.txt names. Where this holds for every merge
+ * the two are equal: parts of a text meet at a cut only if no merge crossed it, so each was made as it would
+ * be alone.
+ */
+function splitsInto(token: string, cut: number, rankOf: ReadonlyMap<string, number>): boolean {
+  const cuts = Array.from({ length: token.length + 1 }, (_, i) => i);
+  for (;;) {
+    let lowest = Infinity;
+    let place = 0;
+    for (let i = 0; i + 2 < cuts.length; i++) {
+      const rank = rankOf.get(token.slice(cuts[i], cuts[i + 2])) ?? Infinity;
+      if (rank < lowest) {
+        lowest = rank;
+        place = i + 1;
+      }
+    }
+    if (place === 0) return cuts.length === 3 && cuts[1] === cut;
+    cuts.splice(place, 1);
+  }
+}
+
+/** The UTF-8 bytes of `text` as a byte string. */
+function utf8(text: string): string {
+  return Array.from(new TextEncoder().encode(text), (byte) => String.fromCharCode(byte)).join('');
+}

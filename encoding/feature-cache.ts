@@ -1,0 +1,149 @@
+// Feature tables on disk, under a name that is the hash of all they depend on: weights, data, preprocessing.
+
+import { createHash } from 'node:crypto';
+import { existsSync, openSync, readSync } from 'node:fs';
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { WeightsError } from '../files/errors.ts';
+import { openSafetensors, type Safetensors, type TensorInfo } from '../weights/safetensors.ts';
+import { writeSafetensors } from '../weights/write-safetensors.ts';
+import {
+  type FeatureTable,
+  inMemory,
+  type MemoryTable,
+  type TableToMake,
+  type TokenFile,
+} from './features.ts';
+
+/** Raise it when the same inputs give other features: when encoders or preprocessing change. */
+const version = 2;
+
+/** The hash of strings and arrays, each with its length, so that no two lists look the same. */
+export function hashOf(parts: readonly (string | ArrayBufferView)[]): string {
+  const hash = createHash('sha256').update(`${version}`);
+  for (const part of parts) {
+    const bytes =
+      typeof part === 'string'
+        ? new TextEncoder().encode(part)
+        : new Uint8Array(part.buffer, part.byteOffset, part.byteLength);
+    hash.update(`${bytes.length} `).update(bytes);
+  }
+  return hash.digest('hex').slice(0, 32);
+}
+
+/** Tokens of larger tables stay in their file, in bytes. */
+const mostInMemory = 2 ** 30;
+
+/**
+ * The table that the cache in `folder` has under `key`, else what `make` gives, which is then kept there. A file that is
+ * damaged or cut off is made again. A table whose tokens take over `most` bytes is never in memory as a whole: they stay
+ * in the file. An empty `folder` keeps nothing.
+ */
+export async function keptTable(
+  folder: string,
+  key: string,
+  make: TableToMake,
+  most = mostInMemory,
+): Promise<FeatureTable> {
+  if (folder === '') return inMemory(make);
+  const path = join(folder, `${key}.safetensors`);
+  if (4 * make.first.at(-1)! * make.width <= most) return cachedTable(folder, key, () => inMemory(make));
+  const found = existsSync(path) ? await openTable(path) : null;
+  if (found) return found;
+  await mkdir(folder, { recursive: true });
+  await streamTable(path, make);
+  return (await openTable(path))!;
+}
+
+/** The same for a table in memory. */
+export async function cachedTable(
+  folder: string,
+  key: string,
+  build: () => Promise<MemoryTable>,
+): Promise<MemoryTable> {
+  if (folder === '') return build();
+  const path = join(folder, `${key}.safetensors`);
+  const found = existsSync(path) ? await readTable(path) : null;
+  if (found) return found;
+  const table = await build();
+  await mkdir(folder, { recursive: true });
+  const { tokens, embeds, first, width, projection } = table;
+  await writeSafetensors(path, {
+    tokens: { dtype: 'F32', shape: [tokens.length / width, width], data: tokens },
+    [wholes]: { dtype: 'F32', shape: [embeds.length / projection, projection], data: embeds },
+    first: { dtype: 'I32', shape: [first.length], data: first },
+  });
+  return table;
+}
+
+/** The name of the embeds in a file: after the tokens', since they are known once all tokens are written. */
+const wholes = 'wholes';
+
+/** Writes a table's rows as they are made. */
+async function streamTable(path: string, { first, width, projection, rows }: TableToMake): Promise<void> {
+  const n = first.length - 1;
+  const embeds = new Float32Array(n * projection);
+  async function* tokenParts() {
+    let done = 0;
+    for await (const part of rows()) {
+      embeds.set(part.embeds, done);
+      done += part.embeds.length;
+      yield part.tokens;
+    }
+  }
+  await writeSafetensors(path, {
+    first: { dtype: 'I32', shape: [n + 1], data: first },
+    tokens: { dtype: 'F32', shape: [first.at(-1)!, width], data: tokenParts },
+    [wholes]: { dtype: 'F32', shape: [n, projection], data: async () => embeds },
+  });
+}
+
+async function readTable(path: string): Promise<MemoryTable | null> {
+  return withTable(path, async (file, rest) => ({ ...rest, tokens: await file.readFloats('tokens') }));
+}
+
+/** The table with its tokens left in the file, which stays open. */
+async function openTable(path: string): Promise<FeatureTable | null> {
+  return withTable(path, async (file, rest) => ({ ...rest, tokens: tokenFile(path, file.info('tokens')) }));
+}
+
+/** What `use` makes of a table's file and all but its tokens; null for a file that is damaged. */
+async function withTable<T>(
+  path: string,
+  use: (file: Safetensors, rest: Omit<FeatureTable, 'tokens'>) => Promise<T>,
+): Promise<T | null> {
+  try {
+    const file = await openSafetensors(path);
+    try {
+      const embeds = await file.readFloats(wholes);
+      const first = await file.readIntegers('first');
+      const [width, projection] = ['tokens', wholes].map((name) => file.info(name).shape[1] ?? 0);
+      const isWhole =
+        first.at(-1) === file.info('tokens').shape[0] && (first.length - 1) * projection! === embeds.length;
+      return isWhole ? await use(file, { embeds, first, width: width!, projection: projection! }) : null;
+    } finally {
+      await file.close();
+    }
+  } catch (error) {
+    if (error instanceof WeightsError) return null;
+    throw error;
+  }
+}
+
+/** Numbers of a tensor, read where they lie. Reading is synchronous: batches are made inside a device's scope. */
+function tokenFile(path: string, { offset }: TensorInfo): TokenFile {
+  const file = openSync(path, 'r');
+  const length = new BigUint64Array(1);
+  readSync(file, length, 0, 8, 0);
+  const start = 8 + Number(length[0]!) + offset;
+  return {
+    read(first, into) {
+      const bytes = new Uint8Array(into.buffer, into.byteOffset, into.byteLength);
+      for (let done = 0; done < bytes.length; ) {
+        const count = readSync(file, bytes, done, bytes.length - done, start + 4 * first + done);
+        if (count === 0) throw new WeightsError(`${path}: ended while being read`);
+        done += count;
+      }
+    },
+  };
+}

@@ -1,0 +1,108 @@
+// Mentions and entities as training and evaluation use them: token ids and image numbers instead of texts and paths.
+// Knows nothing of devices.
+
+import { stat } from 'node:fs/promises';
+import { type Dataset, entityText, type Mention, mentionText, type Split } from '../data/dataset.ts';
+import type { Tokenizer } from '../data/text/tokenizer.ts';
+import type { TextBatch } from '../model/clip/clip.ts';
+
+/** Texts as token ids, padded to the longest: ids and mask [count, length]. */
+export interface Tokens extends TextBatch {
+  /** Tokens of each text, BOS and EOS counted. */
+  lengths: Int32Array<ArrayBuffer>;
+}
+
+/** Mentions or entities. */
+export interface Samples {
+  tokens: Tokens;
+  /** Each sample's images, as numbers into `Corpus.files`. */
+  images: readonly (readonly number[])[];
+}
+
+/** A data set, ready to be encoded. */
+export interface Corpus {
+  entities: Samples;
+  mentions: Readonly<Record<Split, Samples>>;
+  /** Each mention's answer: a row of `entities`. */
+  answers: Readonly<Record<Split, Int32Array<ArrayBuffer>>>;
+  /** Paths of all images. Number 0 is null: what stands in for an image that a sample lacks. */
+  files: readonly (string | null)[];
+}
+
+/** Rows are padded to a multiple of so many tokens: fewer shapes, fewer kernels to tune. */
+const lengthStep = 4;
+
+/** Tokenizes a data set's texts, each cut to `maxLength` tokens, and numbers its images. */
+export function prepareCorpus(dataset: Dataset, tokenizer: Tokenizer, maxLength: number): Corpus {
+  const files: (string | null)[] = [null];
+  const numbers = new Map<string, number>();
+  const numberOf = (file: string) => {
+    const known = numbers.get(file) ?? files.push(file) - 1;
+    numbers.set(file, known);
+    return known;
+  };
+  const tokenize = (texts: string[]) => tokenizeTexts(tokenizer, texts, maxLength);
+  const { splits } = dataset;
+  const samples = (split: Split): Samples => ({
+    tokens: tokenize(splits[split].map(mentionText)),
+    images: splits[split].map(({ image }) => (image === null ? [] : [numberOf(image)])),
+  });
+  const answers = (mentions: Mention[]) => Int32Array.from(mentions, ({ entity }) => entity);
+  return {
+    entities: {
+      tokens: tokenize(dataset.entities.map(entityText)),
+      images: dataset.entities.map(({ images }) => images.map(numberOf)),
+    },
+    mentions: { train: samples('train'), dev: samples('dev'), test: samples('test') },
+    answers: { train: answers(splits.train), dev: answers(splits.dev), test: answers(splits.test) },
+    files,
+  };
+}
+
+/** Texts as tokens, each cut to `maxLength`. */
+export function tokenizeTexts(tokenizer: Tokenizer, texts: string[], maxLength: number): Tokens {
+  return padded(tokenizer.encodeBatch(texts, maxLength), texts.length);
+}
+
+/** The texts in `rows`, padded as little as may be. */
+export function pickTexts(tokens: Tokens, rows: readonly number[]): TextBatch {
+  const longest = Math.max(...rows.map((row) => tokens.lengths[row]!));
+  const length = Math.min(tokens.length, Math.ceil(longest / lengthStep) * lengthStep);
+  const ids = new Int32Array(rows.length * length);
+  const mask = new Int32Array(rows.length * length);
+  rows.forEach((row, i) => {
+    const start = row * tokens.length;
+    ids.set(tokens.ids.subarray(start, start + length), i * length);
+    mask.set(tokens.mask.subarray(start, start + length), i * length);
+  });
+  return { ids, mask, count: rows.length, length };
+}
+
+/** Some of the samples, as samples of their own. */
+export function pickSamples({ tokens, images }: Samples, rows: readonly number[]): Samples {
+  const lengths = Int32Array.from(rows, (row) => tokens.lengths[row]!);
+  return { tokens: { ...pickTexts(tokens, rows), lengths }, images: rows.map((row) => images[row]!) };
+}
+
+/** The image that evaluation takes of a sample: the first, or number 0 where there is none. */
+export function firstImage(samples: Samples, row: number): number {
+  return samples.images[row]![0] ?? 0;
+}
+
+/** What tells one version of an image file from another, without reading it. */
+export async function fileStamp(file: string | null): Promise<string> {
+  if (file === null) return 'none';
+  const found = await stat(file).catch(() => null);
+  return found ? `${file} ${found.size} ${found.mtimeMs}` : `${file} missing`;
+}
+
+function padded(
+  { ids, mask, length }: { ids: Int32Array; mask: Int32Array; length: number },
+  count: number,
+): Tokens {
+  const lengths = new Int32Array(count);
+  mask.forEach((real, i) => {
+    lengths[Math.floor(i / length)]! += real;
+  });
+  return { ids: Int32Array.from(ids), mask: Int32Array.from(mask), lengths, count, length };
+}

@@ -1,0 +1,107 @@
+// A reference case: a folder with case.json {kind, config, tolerance} and tensors.safetensors, whose names begin
+// with param/, input/, output/ and grad/ (d output/loss / d param). Read completely and checked here.
+
+import * as fs from 'node:fs';
+import * as path from 'node:path';
+import type { Shape } from '../../engine/tensor.ts';
+import { WeightsError } from '../../files/errors.ts';
+import { openSafetensors } from '../../weights/safetensors.ts';
+
+/** A tensor on the host: float32, or int32 for masks, ids and choices. */
+export interface HostTensor {
+  shape: Shape;
+  data: Float32Array<ArrayBuffer> | Int32Array<ArrayBuffer>;
+}
+export type HostTensors = ReadonlyMap<string, HostTensor>;
+
+export interface Case {
+  name: string;
+  kind: string;
+  config: CaseConfig;
+  /** Largest error allowed, relative to the largest magnitude of the tensor. */
+  tolerance: number;
+  parameters: HostTensors;
+  inputs: HostTensors;
+  /** Expected values, under their full names: `output/loss`, `grad/text_projection.weight`. */
+  expected: HostTensors;
+}
+
+/** A case's config, its fields checked when they are asked for. */
+export class CaseConfig {
+  #file: string;
+  #fields: Record<string, unknown>;
+
+  constructor(file: string, fields: Record<string, unknown>) {
+    this.#file = file;
+    this.#fields = fields;
+  }
+
+  number(name: string): number {
+    return this.get(name, 'a number', (value) => typeof value === 'number' && Number.isFinite(value));
+  }
+
+  get<T>(name: string, expected: string, fits: (value: unknown) => boolean): T {
+    const value = this.#fields[name];
+    if (!fits(value)) throw new WeightsError(`${this.#file}: config.${name} must be ${expected}`);
+    return value as T;
+  }
+}
+
+/** True when the folder is meant to be a case. */
+export function isCase(folder: string): boolean {
+  return ['case.json', 'tensors.safetensors'].some((file) => fs.existsSync(path.join(folder, file)));
+}
+
+/** Reads a case folder. Throws WeightsError naming the file and what is wrong with it. */
+export async function readCase(folder: string): Promise<Case> {
+  const { kind, config, tolerance } = readDescription(path.join(folder, 'case.json'));
+  const sections = new Map<string, Map<string, HostTensor>>(
+    ['param', 'input', 'output', 'grad'].map((section) => [section, new Map()]),
+  );
+  const file = path.join(folder, 'tensors.safetensors');
+  const tensors = await openSafetensors(file);
+  try {
+    for (const full of tensors.names) {
+      const slash = full.indexOf('/');
+      const section = slash < 0 ? undefined : sections.get(full.slice(0, slash));
+      if (!section) throw new WeightsError(`${file}: '${full}' is neither param/, input/, output/ nor grad/`);
+      const { shape, dtype } = tensors.info(full);
+      const isFloat = ['F32', 'F16', 'BF16'].includes(dtype);
+      const data = isFloat ? await tensors.readFloats(full) : await tensors.readIntegers(full);
+      section.set(full.slice(slash + 1), { shape, data });
+    }
+  } finally {
+    await tensors.close();
+  }
+  const under = (section: string) =>
+    [...sections.get(section)!].map(([name, t]) => [`${section}/${name}`, t] as const);
+  const expected = new Map([...under('output'), ...under('grad')]);
+  if (expected.size === 0) throw new WeightsError(`${file}: no output/ tensor to compare with`);
+  return {
+    name: path.basename(folder),
+    kind,
+    config,
+    tolerance,
+    parameters: sections.get('param')!,
+    inputs: sections.get('input')!,
+    expected,
+  };
+}
+
+function readDescription(file: string): { kind: string; config: CaseConfig; tolerance: number } {
+  if (!fs.existsSync(file)) throw new WeightsError(`${file}: no such file`);
+  let value: unknown;
+  try {
+    value = JSON.parse(fs.readFileSync(file, 'utf8'));
+  } catch (error) {
+    throw new WeightsError(`${file}: not JSON (${(error as Error).message})`);
+  }
+  const { kind, config, tolerance } = (value ?? {}) as Record<string, unknown>;
+  if (typeof kind !== 'string') throw new WeightsError(`${file}: kind must be a string`);
+  if (typeof config !== 'object' || config === null)
+    throw new WeightsError(`${file}: config must be an object`);
+  if (typeof tolerance !== 'number' || !(tolerance > 0 && tolerance < 1)) {
+    throw new WeightsError(`${file}: tolerance must be a number between 0 and 1`);
+  }
+  return { kind, config: new CaseConfig(file, config as Record<string, unknown>), tolerance };
+}

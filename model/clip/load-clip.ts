@@ -1,0 +1,108 @@
+// A CLIP in Hugging Face's layout, from a folder or from the address that one is served under: config.json and
+// model.safetensors (or shards, with model.safetensors.index.json). The tokenizer's files lie beside them;
+// data/text/tokenizer-files.ts reads those. save-clip.ts writes such folders.
+
+import type { Device } from '../../engine/device.ts';
+import { cast } from '../../engine/ops/cast.ts';
+import type { Tensor } from '../../engine/tensor.ts';
+import { MissingFileError, WeightsError } from '../../files/errors.ts';
+import { locate, openSource, parseJsonObject, readSmallText } from '../../files/locate.ts';
+import { loadTensors } from '../load-tensors.ts';
+import { Parameters } from '../parameters.ts';
+import { type ClipDescription, readClipConfig } from './clip-config.ts';
+import { type ClipTensor, clipTensors } from './initialise-clip.ts';
+
+export interface LoadOptions {
+  /** Whether the weights get gradients. Default false. */
+  trainable?: boolean;
+  /** Storage on the device; 'f16' keeps only matrices in half and needs shader-f16. Default 'f32'. */
+  dtype?: 'f32' | 'f16';
+}
+
+/** A CLIP on a device. */
+export interface LoadedClip extends ClipDescription {
+  parameters: Parameters;
+  /** The same tensors by name, for an optimiser and to release. */
+  tensors: ReadonlyMap<string, Tensor>;
+  /** Where vocab.json and merges.txt are. */
+  folder: string;
+}
+
+/** Most bytes of an index of shards. */
+const mostIndexBytes = 2 ** 24;
+
+/**
+ * Loads the CLIP in `folder`, a path or an http(s) address; call it outside of any scope. F32, F16 and BF16 weights are
+ * read; tensors that CLIP does not know are left alone. Throws WeightsError, one line with the file, for what is
+ * missing, has another shape than config.json says, or is not finite.
+ */
+export async function loadClip(
+  device: Device,
+  folder: string,
+  { trainable = false, dtype = 'f32' }: LoadOptions = {},
+): Promise<LoadedClip> {
+  if (trainable && dtype === 'f16') throw new WeightsError(`${folder}: weights that are trained must be f32`);
+  const description = await readClipConfig(locate(folder, 'config.json'));
+  const files = await filesOf(folder, clipTensors(description.config));
+  const tensors = await loadTensors(device, files, (tensor, wanted) =>
+    dtype === 'f16' && isMatrix(wanted) ? halved(tensor) : tensor,
+  );
+  for (const tensor of tensors.values()) tensor.requiresGrad = trainable;
+  return { ...description, parameters: new Parameters(tensors), tensors, folder };
+}
+
+/** The tensors by the file that holds them: one file, or the shards that the index names. */
+async function filesOf(folder: string, wanted: readonly ClipTensor[]): Promise<Map<string, ClipTensor[]>> {
+  const single = locate(folder, 'model.safetensors');
+  const index = locate(folder, 'model.safetensors.index.json');
+  const missing = await missingFile(single);
+  if (!missing) return new Map([[single, [...wanted]]]);
+  const text = await readSmallText(index, mostIndexBytes).catch((error) => {
+    throw error instanceof MissingFileError ? missing : error;
+  });
+  const map = parseIndex(index, text);
+  const files = new Map<string, ClipTensor[]>();
+  for (const tensor of wanted) {
+    const shard = map.get(tensor.name);
+    if (shard === undefined)
+      throw new WeightsError(`${index}: weight_map: tensor '${tensor.name}' is missing`);
+    // A shard lies beside its index: no path from a file leads out of the folder.
+    if (typeof shard !== 'string' || !/^[^/\\:]+$/.test(shard) || /^\.+$/.test(shard)) {
+      throw new WeightsError(
+        `${index}: weight_map: '${tensor.name}': expected a file name, found ${JSON.stringify(shard).slice(0, 100)}`,
+      );
+    }
+    const path = locate(folder, shard);
+    files.set(path, [...(files.get(path) ?? []), tensor]);
+  }
+  return files;
+}
+
+/** The error of a file that is not there; null when it is. */
+async function missingFile(where: string): Promise<MissingFileError | null> {
+  try {
+    await (await openSource(where)).close();
+    return null;
+  } catch (error) {
+    if (error instanceof MissingFileError) return error;
+    throw error;
+  }
+}
+
+function parseIndex(file: string, text: string): Map<string, unknown> {
+  const { weight_map: map } = parseJsonObject(file, text);
+  if (typeof map === 'object' && map !== null && !Array.isArray(map)) return new Map(Object.entries(map));
+  throw new WeightsError(`${file}: weight_map: expected an object of file names by tensor`);
+}
+
+/** What linear layers multiply by and what rows are picked from: the kernels take these in half. */
+function isMatrix({ name, shape }: { name: string; shape: readonly number[] }): boolean {
+  return shape.length === 2 && !name.includes('position_embedding');
+}
+
+function halved(tensor: Tensor): Tensor {
+  const half = cast(tensor, 'f16');
+  half.name = tensor.name;
+  tensor.release();
+  return half;
+}

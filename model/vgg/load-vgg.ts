@@ -1,0 +1,36 @@
+// VGG16 from a safetensors file: with torchvision's names, or with those of timm, whose copy of torchvision's weights
+// on the Hugging Face hub is the one to be had as safetensors. timm has the two fully connected layers as convolutions
+// (timm/models/vgg.py, ConvMlp); their elements are the same in the same order.
+
+import type { Device } from '../../engine/device.ts';
+import type { Tensor } from '../../engine/tensor.ts';
+import { loadTensors, type WantedTensor } from '../load-tensors.ts';
+import { Parameters } from '../parameters.ts';
+import { type VggConfig, vgg16, vggShapes } from './vgg.ts';
+
+/** A VGG on a device. */
+export interface LoadedVgg {
+  parameters: Parameters;
+  /** The same tensors by name, to release. */
+  tensors: ReadonlyMap<string, Tensor>;
+}
+
+/**
+ * Loads the VGG in `file`, a path or an http(s) address; call it outside of any scope. Its last layer, which gives
+ * classes, is left alone. Throws WeightsError, one line with file and tensor.
+ */
+export async function loadVgg(device: Device, file: string, config: VggConfig = vgg16): Promise<LoadedVgg> {
+  const tensors = await loadTensors(device, new Map([[file, wantedTensors(config)]]));
+  return { parameters: new Parameters(tensors), tensors };
+}
+
+function wantedTensors(config: VggConfig): WantedTensor[] {
+  return [...vggShapes(config)].map(([name, shape]) => {
+    const timm = name.replace('classifier.0', 'pre_logits.fc1').replace('classifier.3', 'pre_logits.fc2');
+    if (timm === name) return { name, shape };
+    const side = name.startsWith('classifier.0') ? config.pool : 1;
+    const [outputs, inputs] = shape;
+    const kernel = inputs === undefined ? shape : [outputs!, inputs / side ** 2, side, side];
+    return { name, shape, orElse: { name: timm, shape: kernel } };
+  });
+}

@@ -1,0 +1,80 @@
+// Dense retrieval in front of scoring: of each mention the N entities whose whole text is most like its own, by the exact
+// dot product of the global vectors of the multimodal expert (LayerNorm of its text embeds), of the text expert where
+// there is no multimodal one. Only these are scored then.
+
+import { noGrad } from '../engine/autograd.ts';
+import type { Device } from '../engine/device.ts';
+import { matmul } from '../engine/ops/matmul.ts';
+import { RankState } from './rank-state.ts';
+import { type EntitySource, type MentionSource, range } from './sources.ts';
+
+export interface Candidates {
+  /** N */
+  count: number;
+  /** Of each mention N entities, ascending: [mentions, N]. */
+  rows: Int32Array<ArrayBuffer>;
+}
+
+const mentionsAtOnce = 256;
+const entitiesAtOnce = 4096;
+
+/** The candidates of all mentions; all entities where N is more than there are. */
+export async function retrieve(
+  device: Device,
+  mentions: MentionSource,
+  entities: EntitySource,
+  N: number,
+): Promise<Candidates> {
+  const count = Math.min(N, entities.count);
+  const rows = new Int32Array(mentions.count * count);
+  for (let first = 0; first < mentions.count; first += mentionsAtOnce) {
+    const numbers = range(first, Math.min(mentionsAtOnce, mentions.count - first));
+    const state = new RankState(device, new Int32Array(numbers.length).fill(-1), count);
+    const asking = device.scope(() => mentions.globals(numbers));
+    try {
+      for (let from = 0; from < entities.count; from += entitiesAtOnce) {
+        const block = range(from, Math.min(entitiesAtOnce, entities.count - from));
+        const load = await entities.loadGlobals(block);
+        device.scope(() => {
+          const similar = noGrad(() => matmul(asking, load(), { transposeB: true }));
+          state.add(similar, device.tensor([block.length], Int32Array.from(block)));
+        });
+        await device.finish();
+      }
+      const { numbers: best } = await state.read();
+      for (let i = 0; i < numbers.length; i++) {
+        rows.set(best.subarray(i * count, (i + 1) * count).sort(), (first + i) * count);
+      }
+    } finally {
+      asking.release();
+      state.release();
+    }
+  }
+  return { count, rows };
+}
+
+/** Percent of mentions whose answer is among their candidates. */
+export function recall(candidates: Candidates, golds: Int32Array): number {
+  const found = golds.filter((gold, mention) => isCandidate(candidates, mention, gold));
+  return (100 * found.length) / golds.length;
+}
+
+/**
+ * Ranks among candidates as ranks among all entities: what was not scored counts as tied below everything that was, so an
+ * answer that is no candidate has rank N + 1 + (others not scored) / 2.
+ */
+export function ranksAmongAll(
+  ranks: readonly number[],
+  candidates: Candidates,
+  golds: Int32Array,
+  entities: number,
+): number[] {
+  const { count } = candidates;
+  return ranks.map((rank, mention) =>
+    isCandidate(candidates, mention, golds[mention]!) ? rank : count + 1 + (entities - count - 1) / 2,
+  );
+}
+
+function isCandidate({ rows, count }: Candidates, mention: number, entity: number): boolean {
+  return rows.subarray(mention * count, (mention + 1) * count).includes(entity);
+}

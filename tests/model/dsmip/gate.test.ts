@@ -1,0 +1,90 @@
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+import { ShapeError } from '../../../engine/errors.ts';
+import { Random } from '../../../engine/random.ts';
+import { gateFeatures, gateProbabilities, standardise } from '../../../model/dsmip/gate.ts';
+import { gateSpecs, initialise } from '../../../model/initialise.ts';
+import { ParameterError, Parameters } from '../../../model/parameters.ts';
+import { device } from '../../support/device.ts';
+import { assertClose } from '../../support/gradient.ts';
+import { normal } from '../../support/random.ts';
+
+const config = { hidden: 12, experts: 3 };
+const width = 7;
+const p = new Parameters(initialise(device, gateSpecs(config, width), new Random(3)));
+const mention = device.tensor([4, width], normal(4 * width, 1));
+const entity = device.tensor([5, width], normal(5 * width, 2));
+
+test('text features are the mean over real tokens, whatever stands on padding and however long it is', async () => {
+  const table = device.parameter([10, 3], normal(30, 4), 'table');
+  const values = await table.read();
+  const image = device.tensor([2, 2], [1, 2, 3, 4]);
+  const features = (ids: number[], mask: number[]) =>
+    gateFeatures(
+      table,
+      { ids: Int32Array.from(ids), mask: Int32Array.from(mask), count: 2, length: ids.length / 2 },
+      image,
+    );
+  const short = features([1, 2, 3, 4, 5, 9], [1, 1, 1, 1, 1, 0]);
+  const long = features([1, 2, 3, 0, 4, 5, 7, 7], [1, 1, 1, 0, 1, 1, 0, 0]);
+  const row = (ids: number[], d: number) =>
+    ids.reduce((sum, id) => sum + values[3 * id + d]!, 0) / ids.length;
+  const expected = [
+    ...[0, 1, 2].map((d) => row([1, 2, 3], d)),
+    1,
+    2,
+    ...[0, 1, 2].map((d) => row([4, 5], d)),
+    3,
+    4,
+  ];
+  assertClose(await short.read(), expected, 1e-6, 'short');
+  assertClose(await long.read(), expected, 1e-6, 'long');
+  assert.not(short.requiresGrad);
+});
+
+test('features are standardised column by column', async () => {
+  const y = standardise(
+    device.tensor([2, 2], [1, 10, 3, 30]),
+    device.tensor([2], [2, 20]),
+    device.tensor([2], [1, 5]),
+  );
+  assert.equal([...(await y.read())], [-1, -2, 1, 2]);
+});
+
+test('without dropout a pair has the same probabilities in any batch, and none is negative', async () => {
+  const all = await gateProbabilities(p, config, mention, entity).read();
+  assert.ok([...all].every((pi) => pi >= 0) && [...all].some((pi) => pi > 0));
+  const last = device.tensor([1, width], (await device.read<'f32'>(entity)).slice(4 * width));
+  const alone = await gateProbabilities(p, config, mention, last).read();
+  assertClose(
+    alone,
+    [0, 1, 2, 3].flatMap((m) => [...all.slice((m * 5 + 4) * 3, (m * 5 + 5) * 3)]),
+    1e-6,
+    'pi',
+  );
+});
+
+test('dropout changes the probabilities, the same way for the same generator', async () => {
+  const draw = async (seed: number) => [
+    ...(await gateProbabilities(p, config, mention, entity, { rate: 0.5, random: new Random(seed) }).read()),
+  ];
+  const without = [...(await gateProbabilities(p, config, mention, entity).read())];
+  assert.equal(await draw(1), await draw(1));
+  assert.not.equal(await draw(1), await draw(2));
+  assert.not.equal(await draw(1), without);
+});
+
+test('features of another width or rank are refused', () => {
+  assert.throws(
+    () => gateProbabilities(p, config, device.zeros([4, 8]), entity),
+    (e: Error) =>
+      e instanceof ParameterError &&
+      e.message === 'gate.mention.0.weight: expected shape [12,8], found [12,7]',
+  );
+  assert.throws(
+    () => gateProbabilities(p, config, device.zeros([7]), entity),
+    (e: Error) => e instanceof ShapeError,
+  );
+});
+
+test.run();

@@ -1,0 +1,85 @@
+// What an index gives a scoring pass, on toy data: the same on a GPU, which unpacks it itself, as on a CPU adapter, and
+// within its dtype's precision what encoding gives.
+
+import { join } from 'node:path';
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+import { makeRandomRun } from '../../../bench/scale/random-run.ts';
+import type { Tensor } from '../../../engine/tensor.ts';
+import { type Answering, answering } from '../../../link/linking-model.ts';
+import { openRun } from '../../../link/session.ts';
+import type { EntityOperands } from '../../../model/dsmip/expert-vectors.ts';
+import { buildIndex } from '../../../ranking/index/builder.ts';
+import { type IndexDtype, indexDtypes } from '../../../ranking/index/format.ts';
+import { openIndex } from '../../../ranking/index/source.ts';
+import { device } from '../../support/device.ts';
+import { makeToy, removeToy } from '../../support/toy-run.ts';
+
+const toy = await makeToy();
+const folder = join(toy.folder, 'run');
+const run = await openRun(device, {
+  preset: 'openconcepts',
+  data: toy.data,
+  clip: toy.clip,
+  run: folder,
+  cache: '',
+  profile: false,
+});
+await makeRandomRun(run, folder, ['text', 'multimodal']);
+const chosen: Answering = await answering(run, folder, 'all');
+// Of two shards, out of order and with a neighbour.
+const rows = [9, 3, 4, 15, 0];
+const isCpu = device.isCpu;
+
+/** All vectors of `rows`, expert after expert. */
+async function vectors(dtype: IndexDtype, asGpu: boolean): Promise<Float32Array[]> {
+  await buildIndex(run, folder, chosen, { dtype, shard: 7, progress: () => {} });
+  const index = await openIndex(run, folder, chosen);
+  Object.assign(device, { isCpu: !asGpu });
+  try {
+    const load = await index.load(rows, [true, true]);
+    const globals = await index.loadGlobals(rows);
+    const reads = device.scope(() =>
+      [...load().flatMap((operands) => tensorsOf(operands!)), globals()].map((x) => device.read<'f32'>(x)),
+    );
+    return await Promise.all(reads);
+  } finally {
+    Object.assign(device, { isCpu });
+    await index.close();
+  }
+}
+
+function tensorsOf({ text, vision, crossModal }: EntityOperands): Tensor[] {
+  const { queries, global, cls, bias } = text!;
+  return [queries, global, cls, bias, vision?.vectors, vision?.scalars, crossModal].flatMap((x) => x ?? []);
+}
+
+/** Largest difference against the largest number of the reference. */
+function distance(found: Float32Array, expected: Float32Array): number {
+  assert.is(found.length, expected.length);
+  const top = expected.reduce((most, x) => Math.max(most, Math.abs(x)), 0);
+  return found.reduce((most, x, i) => Math.max(most, Math.abs(x - expected[i]!)), 0) / top;
+}
+
+const exact = await vectors('float32', false);
+
+for (const dtype of indexDtypes) {
+  test(`${dtype}: a GPU and a CPU adapter have the same numbers, near those of float32`, async () => {
+    const onCpu = await vectors(dtype, false);
+    const onGpu = await vectors(dtype, true);
+    assert.is(onCpu.length, exact.length);
+    assert.ok(onCpu.length >= 11, `${onCpu.length} tensors`);
+    const most = { float32: 0, float16: 1e-3, int8: 5e-3 }[dtype];
+    onCpu.forEach((own, i) => {
+      assert.equal([...onGpu[i]!], [...own], `tensor ${i}`);
+      const off = distance(own, exact[i]!);
+      assert.ok(off <= most, `tensor ${i}: ${off}`);
+    });
+    const queries = distance(onCpu[0]!, exact[0]!);
+    if (dtype !== 'float32') assert.ok(queries > 0, 'queries are rounded');
+  });
+}
+
+test.after(() => removeToy(toy));
+
+test.run();

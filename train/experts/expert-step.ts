@@ -1,0 +1,107 @@
+// What one batch asks of an expert whose encoders are trained (its prompts, or all of CLIP): the loss and its gradients,
+// the batch encoded whole or in chunks.
+
+import { backward } from '../../engine/autograd.ts';
+import type { Tensor } from '../../engine/tensor.ts';
+import type { Features, TextBatch, TextFeatures } from '../../model/clip/clip.ts';
+import { type Expert, repeatImages, type Side } from '../../model/dsmip/expert-model.ts';
+import type { ExpertFeatures } from '../../model/dsmip/experts.ts';
+import { contrastiveLoss } from '../../model/loss.ts';
+import { type Encoding, encodeInChunks, type LossGradients } from './encode-in-chunks.ts';
+
+/** A batch's mentions or its entities, on the host. */
+export interface SideBatch {
+  texts: TextBatch;
+  /** Each distinct image once, normalised: images x 3 x S x S; null for the text expert. */
+  pixels: Float32Array<ArrayBuffer> | null;
+  /** Where each sample's image is among them. */
+  places: Int32Array<ArrayBuffer>;
+}
+
+export interface StepBatch extends Readonly<Record<Side, SideBatch>> {
+  /** Which entity each column of the scores is, by any number. */
+  entities: Int32Array<ArrayBuffer>;
+}
+
+const sides = ['mention', 'entity'] as const;
+
+/**
+ * Loss and gradients of a batch, in the current scope. `chunk`: texts or images to encode at a time, 0 for all: then
+ * nothing is encoded twice, but the activations of all of them are on the device at once.
+ */
+export function lossGradients(expert: Expert, batch: StepBatch, chunk: number): LossGradients {
+  if (chunk > 0) return inChunks(expert, batch, chunk);
+  const [mention, entity] = sides.map((side) => {
+    const { texts, pixels, places } = batch[side];
+    return expert.encode(side, texts, pixels && pixelsOf(expert, pixels), places);
+  });
+  const loss = contrastiveLoss(expert.scores(mention!, entity!), batch.entities);
+  return { loss, gradients: backward(loss) };
+}
+
+function inChunks(expert: Expert, batch: StepBatch, chunk: number): LossGradients {
+  const encodings = encodingsOf(expert, batch);
+  return encodeInChunks(expert.device, encodings, chunk, (features) =>
+    lossOfEncodings(expert, batch, encodings, features),
+  );
+}
+
+/** The texts or the images of one side. */
+export interface SideEncoding extends Encoding {
+  side: Side;
+  of: 'text' | 'image';
+}
+
+/** All that the expert encodes of a batch. */
+export function encodingsOf(expert: Expert, batch: StepBatch): SideEncoding[] {
+  return sides.flatMap((side) => [
+    ...(expert.kind === 'visual' ? [] : [texts(expert, side, batch[side])]),
+    ...(expert.kind === 'text' ? [] : [images(expert, side, batch[side].pixels!)]),
+  ]);
+}
+
+/** The batch's loss from the features of its encodings, all rows of each. */
+export function lossOfEncodings(
+  expert: Expert,
+  batch: StepBatch,
+  encodings: readonly SideEncoding[],
+  features: readonly Features[],
+): Tensor {
+  const encoded: Record<Side, ExpertFeatures> = { mention: {}, entity: {} };
+  encodings.forEach(({ side, of }, i) => {
+    if (of === 'text') encoded[side].text = features[i] as TextFeatures;
+    else encoded[side].image = repeatImages(features[i]!, batch[side].places);
+  });
+  return contrastiveLoss(expert.scores(encoded.mention, encoded.entity), batch.entities);
+}
+
+function texts(expert: Expert, side: Side, { texts: { ids, mask, count, length } }: SideBatch): SideEncoding {
+  const rows = (of: Int32Array<ArrayBuffer>, first: number, count: number) =>
+    of.subarray(first * length, (first + count) * length);
+  const encode = (first: number, count: number) =>
+    expert.encodeTexts(side, {
+      ids: rows(ids, first, count),
+      mask: rows(mask, first, count),
+      count,
+      length,
+    });
+  return { side, of: 'text', count, encode };
+}
+
+function images(expert: Expert, side: Side, pixels: Float32Array<ArrayBuffer>): SideEncoding {
+  const plane = planeOf(expert);
+  const encode = (first: number, count: number) =>
+    expert.encodeImages(side, pixelsOf(expert, pixels.subarray(first * plane, (first + count) * plane)));
+  return { side, of: 'image', count: pixels.length / plane, encode };
+}
+
+/** Images on the device: [B, 3, S, S]. */
+function pixelsOf(expert: Expert, pixels: Float32Array<ArrayBuffer>): Tensor {
+  const size = expert.config.clip.vision.imageSize;
+  return expert.device.tensor([pixels.length / planeOf(expert), 3, size, size], pixels, { name: 'pixels' });
+}
+
+/** Numbers of an image. */
+function planeOf({ config }: Expert): number {
+  return 3 * config.clip.vision.imageSize ** 2;
+}

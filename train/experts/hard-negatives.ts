@@ -1,0 +1,100 @@
+// Entities that are easily taken for a mention's answer: in stage 1 those that CLIP's text embeddings alone would take, in
+// stage 2 those that one of the experts ranks high. An addition of ours, off in the paper's presets: in-batch negatives
+// are too easy, and homonyms almost never meet in a batch.
+
+import { embedsOf } from '../../encoding/features.ts';
+import { noGrad } from '../../engine/autograd.ts';
+import { matmul } from '../../engine/ops/matmul.ts';
+import { topK } from '../../engine/ops/top-k.ts';
+import { Random } from '../../engine/random.ts';
+import { partProgress } from '../../eval/part-progress.ts';
+import type { Run } from '../../link/session.ts';
+import { splitSources } from '../../link/split.ts';
+import { Expert, firstImages, type Side, type SideTables } from '../../model/dsmip/expert-model.ts';
+import { rankMentions } from '../../ranking/scoring-pass.ts';
+import { someMentions } from '../../ranking/sources.ts';
+import { expertAlone } from '../../ranking/systems.ts';
+import type { BatchOptions } from '../batches.ts';
+
+/** Entities to draw from for each mention. */
+const mostCandidates = 16;
+const chunk = 256;
+
+/** By CLIP's text embeddings, for the training mentions in `rows`; null when none are asked for. */
+export async function hardCandidates(
+  run: Run,
+  rows: readonly number[],
+  count: number,
+): Promise<BatchOptions['hard'] | null> {
+  if (count === 0) return null;
+  const { device, corpus } = run;
+  const text = new Expert(
+    device,
+    'text',
+    run.clip,
+    { hidden: 1, prompts: { length: 1, depth: 0 } },
+    new Random(0),
+  );
+  const mention = (await text.tables('mention', corpus.mentions.train, [], run.features)).text!;
+  const entity = (await text.tables('entity', corpus.entities, [], run.features)).text!;
+  const E = corpus.entities.tokens.count;
+  const d = entity.projection;
+  const k = Math.min(E, mostCandidates + 1);
+  const candidates: number[][] = corpus.mentions.train.images.map(() => []);
+  const table = device.tensor([E, d], entity.embeds, { name: 'entity embeds' });
+  for (let first = 0; first < rows.length; first += chunk) {
+    const part = rows.slice(first, first + chunk);
+    const embeds = embedsOf(mention, part);
+    const found = await device.scope(() => {
+      const similar = noGrad(() =>
+        matmul(device.tensor([part.length, d], embeds), table, { transposeB: true }),
+      );
+      return device.read<'i32'>(topK(similar, k).indices);
+    });
+    part.forEach((row, i) => {
+      const answer = corpus.answers.train[row]!;
+      candidates[row] = [...found.subarray(i * k, (i + 1) * k)].filter((entity) => entity !== answer);
+    });
+  }
+  table.release();
+  return { candidates, count };
+}
+
+/**
+ * By the scores of each expert alone, for the training mentions in `mentionRows`; null when none are asked for. Each expert
+ * has a say: a gate that only met what deceives one of them would learn to choose another.
+ */
+export async function deceptiveCandidates(
+  run: Run,
+  experts: readonly Expert[],
+  tables: readonly Record<Side, SideTables>[],
+  mentionRows: readonly number[],
+  count: number,
+): Promise<BatchOptions['hard'] | null> {
+  if (count === 0) return null;
+  const { device, corpus } = run;
+  const kinds = experts.map(({ kind }) => kind);
+  const [mentionImages, entityImages] = [corpus.mentions.train, corpus.entities].map(
+    (of) => firstImages(of).each,
+  );
+  const withImages = tables.map(({ mention, entity }) => ({
+    mention: { ...mention, images: mentionImages! },
+    entity: { ...entity, images: entityImages! },
+  }));
+  const { mentions, entities } = splitSources(run, experts, 'train', withImages);
+  const { systems } = await rankMentions({
+    device,
+    kinds,
+    mentions: someMentions(mentions, mentionRows),
+    entities,
+    systems: kinds.map((kind, i) => expertAlone(kind, i, kinds.length)),
+    top: mostCandidates + 1,
+    progress: partProgress('looking for hard negatives'),
+  });
+  const candidates: number[][] = corpus.mentions.train.images.map(() => []);
+  mentionRows.forEach((row, i) => {
+    const found = kinds.flatMap((kind) => systems[kind]!.top[i]!.map(({ entity }) => entity));
+    candidates[row] = [...new Set(found)].filter((entity) => entity !== corpus.answers.train[row]);
+  });
+  return { candidates, count };
+}
