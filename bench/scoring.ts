@@ -15,7 +15,7 @@ import {
 } from '../model/dsmip/expert-vectors.ts';
 import { type ExpertFeatures, type ExpertKind, expertKinds, expertScores } from '../model/dsmip/experts.ts';
 import { initialise, scoringSpecs } from '../model/initialise.ts';
-import { Parameters } from '../model/parameters.ts';
+import { ParameterStore } from '../model/parameter-store.ts';
 import { systemScores } from '../ranking/systems.ts';
 import { type Benchmark, benchmark, random } from './benchmark.ts';
 
@@ -98,7 +98,7 @@ interface Sides {
 }
 
 function vectorsOf(device: Device, kind: ExpertKind, size: Size): Sides {
-  const p = new Parameters(parametersOf(device, kind, size));
+  const p = new ParameterStore(parametersOf(device, kind, size));
   return device.scope(() => {
     const mention = featuresOf(device, size, M, new Array(M).fill(size.mentionLength));
     const { image, text } = featuresOf(device, size, E, lengthsOf(size));
@@ -137,7 +137,7 @@ const pairBenchmarks = Object.entries(sizes).flatMap(([name, size]) =>
         entity: featuresOf(device, size, E, lengthsOf(size)),
       }),
       run: ({ tensors, mention, entity }) =>
-        expertScores(kind, new Parameters(tensors), size.h, mention, entity),
+        expertScores(kind, new ParameterStore(tensors), size.h, mention, entity),
     }),
   ]),
 );

@@ -4,8 +4,9 @@
 // figures beside them where DIR is one of its data sets. --clip adds lengths in tokens: a folder with CLIP's vocab.json
 // and merges.txt.
 
+import { UsageError } from '../files/errors.ts';
 import { isBadInput } from '../train/bad-input.ts';
-import { complain, on, parseFlags, text, UsageError } from '../train/flags.ts';
+import { on, parseFlags, reportError, text } from '../train/flags.ts';
 import { readDataset } from './dataset.ts';
 import { inspect } from './inspect/inspect-dataset.ts';
 import { report } from './inspect/inspect-report.ts';
@@ -20,7 +21,7 @@ const FLAGS = {
 try {
   await main(process.argv.slice(2));
 } catch (error) {
-  complain(error, isBadInput);
+  reportError(error, isBadInput);
 }
 
 async function main(args: string[]): Promise<void> {

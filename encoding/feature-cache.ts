@@ -1,6 +1,5 @@
 // Feature tables on disk, under a name that is the hash of all they depend on: weights, data, preprocessing.
 
-import { createHash } from 'node:crypto';
 import { existsSync, openSync, readSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -14,22 +13,6 @@ import {
   type TableToMake,
   type TokenFile,
 } from './features.ts';
-
-/** Raise it when the same inputs give other features: when encoders or preprocessing change. */
-const version = 2;
-
-/** The hash of strings and arrays, each with its length, so that no two lists look the same. */
-export function hashOf(parts: readonly (string | ArrayBufferView)[]): string {
-  const hash = createHash('sha256').update(`${version}`);
-  for (const part of parts) {
-    const bytes =
-      typeof part === 'string'
-        ? new TextEncoder().encode(part)
-        : new Uint8Array(part.buffer, part.byteOffset, part.byteLength);
-    hash.update(`${bytes.length} `).update(bytes);
-  }
-  return hash.digest('hex').slice(0, 32);
-}
 
 /** Tokens of larger tables stay in their file, in bytes. */
 const mostInMemory = 2 ** 30;

@@ -13,7 +13,7 @@ import {
   type TextFeatures,
 } from '../model/clip/clip.ts';
 import type { RaggedText } from '../model/dsmip/text-vectors.ts';
-import type { Parameters } from '../model/parameters.ts';
+import type { ParameterStore } from '../model/parameter-store.ts';
 import { pickTexts, type Tokens } from './samples.ts';
 
 /** What an encoder made of n texts or images; of row i the tokens first[i] .. first[i + 1] - 1. */
@@ -49,7 +49,7 @@ export interface TableToMake {
 /** An encoder with its weights, and the prompts of one side. */
 export interface Encoder {
   device: Device;
-  parameters: Parameters;
+  parameters: ParameterStore;
   config: ClipConfig;
   prompts: readonly Tensor[];
 }

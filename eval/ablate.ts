@@ -4,7 +4,7 @@
 //   node eval/ablate.ts [--seeds 1,2,3] [--only full,no-prompts,finetune,low-resource] [--list] [--help]
 
 import { isBadInput } from '../train/bad-input.ts';
-import { complain, count, on, oneOf, parseFlags, real, text } from '../train/flags.ts';
+import { count, on, oneOf, parseFlags, real, reportError, text } from '../train/flags.ts';
 import { type Preset, type PresetName, presetOf } from '../train/presets.ts';
 import { commonFlags } from '../train/run-flags.ts';
 import { listAblations, runAblations } from './ablation/ablations.ts';
@@ -20,7 +20,7 @@ try {
   const options = parseFlags('usage: node eval/ablate.ts [flags]', flags, args);
   if (options) process.exitCode = await main(preset, options, typed(flags, options));
 } catch (error) {
-  complain(error, isBadInput);
+  reportError(error, isBadInput);
 }
 
 function flagsOf(name: PresetName, preset: Preset) {

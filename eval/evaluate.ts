@@ -6,12 +6,12 @@ import { join } from 'node:path';
 import { openDevice } from '../engine/device.ts';
 import { profileTable } from '../engine/profiler.ts';
 import { answering } from '../link/linking-model.ts';
-import { openRun, type Run } from '../link/session.ts';
+import { openSession, type Session } from '../link/session.ts';
 import { loadTrained, type Trained } from '../link/trained.ts';
 import { openIndex } from '../ranking/index/source.ts';
 import { pick } from '../ranking/tile.ts';
 import { isBadInput } from '../train/bad-input.ts';
-import { complain, count, on, oneOf, parseFlags } from '../train/flags.ts';
+import { count, on, oneOf, parseFlags, reportError } from '../train/flags.ts';
 import { presetOf } from '../train/presets.ts';
 import { type CommonOptions, commonFlags } from '../train/run-flags.ts';
 import { hold, type Outcome, propose } from './hold.ts';
@@ -44,28 +44,28 @@ try {
   const options = parseFlags('usage: node eval/evaluate.ts [flags]', flags, args);
   if (options) await main(options);
 } catch (error) {
-  complain(error, isBadInput);
+  reportError(error, isBadInput);
 }
 
 async function main(options: Options): Promise<void> {
   const device = await openDevice({ profile: options.profile });
-  const run = await openRun(device, options);
-  console.log(`${device.description}\n${run.description}`);
+  const session = await openSession(device, options);
+  console.log(`${device.description}\n${session.description}`);
   const { contests, trained } = options.index
-    ? await openIndexed(run, options)
-    : await openContests(run, options);
+    ? await openIndexed(session, options)
+    : await openContests(session, options);
   const retrieval = options.candidates > 0 ? await propose(contests.at(-1)!, options.candidates) : null;
   const outcomes: Outcome[] = [];
   for (const contest of contests) {
     const answers = contest === contests.at(-1);
     outcomes.push(await hold(contest, answers ? shown : 0, retrieval?.candidates));
   }
-  for (const line of run.features.source.takeProblems(options.data)) console.error(line);
+  for (const line of session.features.source.takeProblems(options.data)) console.error(line);
 
-  await writeMetrics(join(options.run, 'metrics.json'), run, trained, options.split, outcomes, retrieval);
+  await writeMetrics(join(options.run, 'metrics.json'), session, trained, options.split, outcomes, retrieval);
   await writePredictions(
     join(options.run, 'predictions.jsonl'),
-    run.dataset,
+    session.dataset,
     predictionsOf(options, outcomes),
   );
   if (options.profile) console.log(profileTable(await device.profile()));
@@ -79,23 +79,23 @@ interface Contests {
   trained: Trained;
 }
 
-async function openContests(run: Run, { run: folder, split, mean }: Options): Promise<Contests> {
-  const trained = await loadTrained(run, folder);
+async function openContests(session: Session, { run: folder, split, mean }: Options): Promise<Contests> {
+  const trained = await loadTrained(session, folder);
   const { experts, dsmip } = trained;
-  const tables = await splitFeatures(run, experts, split);
+  const tables = await splitFeatures(session, experts, split);
   const kinds = (dsmip?.experts ?? experts).map(({ kind }) => kind);
-  const contests = [expertContest(run, experts, split, tables, mean ? kinds : [])];
-  if (dsmip) contests.push(await dsmipContest(run, dsmip, split, tables));
+  const contests = [expertContest(session, experts, split, tables, mean ? kinds : [])];
+  if (dsmip) contests.push(await dsmipContest(session, dsmip, split, tables));
   return { contests, trained };
 }
 
-async function openIndexed(run: Run, { run: folder, split }: Options): Promise<Contests> {
-  const chosen = await answering(run, folder, 'mentions');
-  const entities = await openIndex(run, folder, chosen);
+async function openIndexed(session: Session, { run: folder, split }: Options): Promise<Contests> {
+  const chosen = await answering(session, folder, 'mentions');
+  const entities = await openIndex(session, folder, chosen);
   const { head } = entities;
   console.log(`index: ${head.dtype}, ${head.bytesPerEntity} bytes an entity`);
   return {
-    contests: [await indexContest(run, chosen, split, entities)],
+    contests: [await indexContest(session, chosen, split, entities)],
     trained: { experts: [...chosen.experts], dsmip: chosen.dsmip },
   };
 }

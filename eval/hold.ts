@@ -1,10 +1,10 @@
 // Holds a contest: scores all its mentions, or their candidates only, and makes the metrics.
 
+import { UsageError } from '../files/errors.ts';
 import { type Metrics, metricsOf } from '../ranking/metrics.ts';
 import { type Candidates, ranksAmongAll, recall, retrieve } from '../ranking/retrieval.ts';
 import { type PassResult, rankMentions } from '../ranking/scoring-pass.ts';
 import { globalExpert } from '../ranking/sources.ts';
-import { UsageError } from '../train/flags.ts';
 import { partProgress } from './part-progress.ts';
 import type { Contest } from './ranking-task.ts';
 

@@ -5,12 +5,12 @@
 import { openDevice } from '../engine/device.ts';
 import { profileTable } from '../engine/profiler.ts';
 import { answering } from '../link/linking-model.ts';
-import { openRun } from '../link/session.ts';
+import { openSession } from '../link/session.ts';
 import { indexFolder } from '../ranking/index/belongs.ts';
 import { buildIndex } from '../ranking/index/builder.ts';
 import { type IndexDtype, indexDtypes } from '../ranking/index/format.ts';
 import { isBadInput } from '../train/bad-input.ts';
-import { complain, count, oneOf, parseFlags } from '../train/flags.ts';
+import { count, oneOf, parseFlags, reportError } from '../train/flags.ts';
 import { presetOf } from '../train/presets.ts';
 import { type CommonOptions, commonFlags } from '../train/run-flags.ts';
 import { partProgress } from './part-progress.ts';
@@ -30,22 +30,22 @@ try {
   const options = parseFlags('usage: node eval/index.ts [flags]', flags, args);
   if (options) await main(options);
 } catch (error) {
-  complain(error, isBadInput);
+  reportError(error, isBadInput);
 }
 
 async function main(options: CommonOptions & { dtype: IndexDtype; shard: number }): Promise<void> {
   const device = await openDevice({ profile: options.profile });
-  const run = await openRun(device, options);
-  console.log(`${device.description}\n${run.description}`);
-  const chosen = await answering(run, options.run);
+  const session = await openSession(device, options);
+  console.log(`${device.description}\n${session.description}`);
+  const chosen = await answering(session, options.run);
   const start = performance.now();
   const { dtype, shard } = options;
-  const { head, kept } = await buildIndex(run, options.run, chosen, {
+  const { head, kept } = await buildIndex(session, options.run, chosen, {
     dtype,
     shard,
     progress: partProgress('indexing'),
   });
-  for (const line of run.features.source.takeProblems(options.data)) console.error(line);
+  for (const line of session.features.source.takeProblems(options.data)) console.error(line);
   if (options.profile) console.log(profileTable(await device.profile()));
   const seconds = ((performance.now() - start) / 1000).toFixed(1);
   console.log(

@@ -9,7 +9,7 @@ import { openDevice } from '../engine/device.ts';
 import { type LinkInput, type MentionToLink, readMentions } from '../link/link-input.ts';
 import { type Linked, openLinker } from '../link/linker.ts';
 import { isBadInput } from '../train/bad-input.ts';
-import { complain, count, on, parseFlags, text } from '../train/flags.ts';
+import { count, on, parseFlags, reportError, text } from '../train/flags.ts';
 import { type Preset, type PresetName, presetOf } from '../train/presets.ts';
 import { type CommonOptions, commonFlags } from '../train/run-flags.ts';
 import { textTable } from './text-table.ts';
@@ -26,7 +26,7 @@ try {
   const options = parseFlags('usage: node eval/link.ts [flags]', flagsOf(name, preset), args);
   if (options) await main(options);
 } catch (error) {
-  complain(error, isBadInput);
+  reportError(error, isBadInput);
 }
 
 function flagsOf(name: PresetName, preset: Preset) {

@@ -4,7 +4,7 @@ import type { Split } from '../data/dataset.ts';
 import type { Tensor } from '../engine/tensor.ts';
 import { writeFileAtomically } from '../files/atomic-file.ts';
 import { percents, pickedBy } from '../link/dsmip-split.ts';
-import type { Run } from '../link/session.ts';
+import type { Session } from '../link/session.ts';
 import type { Trained } from '../link/trained.ts';
 import type { Metrics } from '../ranking/metrics.ts';
 import type { PassResult } from '../ranking/scoring-pass.ts';
@@ -18,7 +18,7 @@ import type { Contest } from './ranking-task.ts';
  */
 export async function writeMetrics(
   path: string,
-  { corpus, device }: Run,
+  { corpus, device }: Session,
   { experts, dsmip }: Trained,
   split: Split,
   outcomes: readonly Outcome[],
@@ -48,7 +48,7 @@ export async function writeMetrics(
 }
 
 /** What the gate picked, in percent: of all pairs, without images, of mentions with their answers. */
-function gateOf(corpus: Run['corpus'], split: Split, outcomes: readonly Outcome[]) {
+function gateOf(corpus: Session['corpus'], split: Split, outcomes: readonly Outcome[]) {
   const outcome = outcomes.find(({ contest }) => contest.dsmip !== null);
   if (!outcome) return null;
   const { pass, dsmip } = outcome.contest;

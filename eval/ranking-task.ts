@@ -4,7 +4,7 @@
 import type { Split } from '../data/dataset.ts';
 import { dsmipPass, gateShares } from '../link/dsmip-split.ts';
 import type { Answering } from '../link/linking-model.ts';
-import type { Run } from '../link/session.ts';
+import type { Session } from '../link/session.ts';
 import { mentionTables, type SplitTables, splitSources, splitTablesOf } from '../link/split.ts';
 import type { Dsmip } from '../model/dsmip/dsmip-model.ts';
 import { type Expert, lastingFeatures } from '../model/dsmip/expert-model.ts';
@@ -21,17 +21,17 @@ export interface Contest {
 
 /** A split's features by expert: stage 2 leaves encoders and prompts as they are, so both contests share them. */
 export async function splitFeatures(
-  run: Run,
+  session: Session,
   experts: readonly Expert[],
   split: Split,
 ): Promise<Map<ExpertKind, SplitTables>> {
-  const tables = await splitTablesOf(run, experts, split);
+  const tables = await splitTablesOf(session, experts, split);
   return new Map(experts.map(({ kind }, i) => [kind, tables[i]!]));
 }
 
 /** Each expert alone and, if `averaged` names some, their plain mean. */
 export function expertContest(
-  run: Run,
+  session: Session,
   experts: readonly Expert[],
   split: Split,
   tables: ReadonlyMap<ExpertKind, SplitTables>,
@@ -48,46 +48,46 @@ export function expertContest(
           ),
         ]
       : [];
-  const sources = splitSources(run, experts, split, tablesOf(experts, tables));
-  const golds = run.corpus.answers[split];
+  const sources = splitSources(session, experts, split, tablesOf(experts, tables));
+  const golds = session.corpus.answers[split];
   return {
     name: 'experts',
-    pass: { device: run.device, kinds, ...sources, systems: [...alone, ...mean], golds },
+    pass: { device: session.device, kinds, ...sources, systems: [...alone, ...mean], golds },
     dsmip: null,
   };
 }
 
 export async function dsmipContest(
-  run: Run,
+  session: Session,
   dsmip: Dsmip,
   split: Split,
   tables: ReadonlyMap<ExpertKind, SplitTables>,
 ): Promise<Contest> {
-  const pass = await dsmipPass(run, dsmip, split, tablesOf(dsmip.experts, tables));
+  const pass = await dsmipPass(session, dsmip, split, tablesOf(dsmip.experts, tables));
   return { name: 'dsmip', pass, dsmip };
 }
 
 /** What answers alone, on entities from the run's index. */
 export async function indexContest(
-  run: Run,
+  session: Session,
   { experts, dsmip, system }: Answering,
   split: Split,
   entities: EntitySource,
 ): Promise<Contest> {
-  const { tokens } = run.corpus.mentions[split];
+  const { tokens } = session.corpus.mentions[split];
   const tables: RowTables[] = [];
   for (const expert of experts)
-    tables.push(await mentionTables(run, expert, split, lastingFeatures(run, expert)));
-  const gate = dsmip && (await gateShares(run, dsmip, split, 'mention'));
+    tables.push(await mentionTables(session, expert, split, lastingFeatures(session, expert)));
+  const gate = dsmip && (await gateShares(session, dsmip, split, 'mention'));
   return {
     name: dsmip ? 'dsmip' : 'experts',
     pass: {
-      device: run.device,
+      device: session.device,
       kinds: experts.map(({ kind }) => kind),
       mentions: tableMentions(experts, tables, tokens.lengths, gate),
       entities,
       systems: [system],
-      golds: run.corpus.answers[split],
+      golds: session.corpus.answers[split],
     },
     dsmip,
   };

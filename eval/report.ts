@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { readDataset } from '../data/dataset.ts';
 import { writeFileAtomically } from '../files/atomic-file.ts';
 import { isBadInput } from '../train/bad-input.ts';
-import { complain, parseFlags } from '../train/flags.ts';
+import { parseFlags, reportError } from '../train/flags.ts';
 import { presetOf } from '../train/presets.ts';
 import { commonFlags } from '../train/run-flags.ts';
 import { checkPredictions } from './report/check-predictions.ts';
@@ -20,7 +20,7 @@ try {
   const options = parseFlags('usage: node eval/report.ts [flags]', { preset: chosen, data, run }, args);
   if (options) await main(options);
 } catch (error) {
-  complain(error, isBadInput);
+  reportError(error, isBadInput);
 }
 
 async function main({ data, run }: { data: string; run: string }): Promise<void> {

@@ -4,8 +4,9 @@
 //   node eval/reproduce.ts wikimel --data DIR --weights DIR [--vgg FILE] [--list] [--help]
 
 import { join } from 'node:path';
+import { UsageError } from '../files/errors.ts';
 import { isBadInput } from '../train/bad-input.ts';
-import { complain, on, parseFlags, text, UsageError } from '../train/flags.ts';
+import { on, parseFlags, reportError, text } from '../train/flags.ts';
 import { type PresetName, presets } from '../train/presets.ts';
 import { listAblations, runAblations } from './ablation/ablations.ts';
 import { type AblationOptions, ablationRows, cellName } from './ablation/cells.ts';
@@ -39,7 +40,7 @@ try {
   const options = parseFlags(usage, flags, args);
   if (options) process.exitCode = await main(name, options);
 } catch (error) {
-  complain(error, isBadInput);
+  reportError(error, isBadInput);
 }
 
 type Options = Record<'data' | 'weights' | 'vgg' | 'run' | 'seeds' | 'only' | 'cache', string> & {

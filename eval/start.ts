@@ -6,7 +6,7 @@
 import { join } from 'node:path';
 import { expertKinds } from '../model/dsmip/experts.ts';
 import { isBadInput } from '../train/bad-input.ts';
-import { complain, count, on, oneOf, parseFlags, real } from '../train/flags.ts';
+import { count, on, oneOf, parseFlags, real, reportError } from '../train/flags.ts';
 import { type Preset, type PresetName, presetOf } from '../train/presets.ts';
 import { commonFlags } from '../train/run-flags.ts';
 import { reportStage, trainingStages } from './pipeline.ts';
@@ -21,7 +21,7 @@ try {
   const options = parseFlags('usage: npm start -- [flags]', flags, args);
   if (options) process.exitCode = await main(options, typed(flags, options));
 } catch (error) {
-  complain(error, isBadInput);
+  reportError(error, isBadInput);
 }
 
 /** Those of the commands that make sense for all of them; a single stage knows more. */

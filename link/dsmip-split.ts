@@ -8,7 +8,7 @@ import { type Metrics, metricsOf } from '../ranking/metrics.ts';
 import { type PassResult, rankMentions, type ScoringPass } from '../ranking/scoring-pass.ts';
 import { range } from '../ranking/sources.ts';
 import type { System } from '../ranking/systems.ts';
-import type { Run } from './session.ts';
+import type { Session } from './session.ts';
 import { type SplitTables, splitSources, withoutImage } from './split.ts';
 
 /** Percent of pairs by the expert that the gate picked for them; no field for no pairs. */
@@ -32,22 +32,22 @@ const shareChunk = 512;
 
 /** What ranks a split's mentions by DSMIP as it is now. */
 export async function dsmipPass(
-  run: Run,
+  session: Session,
   dsmip: Dsmip,
   split: Split,
   tables: readonly SplitTables[],
 ): Promise<ScoringPass> {
   const { experts } = dsmip;
   const shares = {
-    mention: await gateShares(run, dsmip, split, 'mention'),
-    entity: await gateShares(run, dsmip, split, 'entity'),
+    mention: await gateShares(session, dsmip, split, 'mention'),
+    entity: await gateShares(session, dsmip, split, 'entity'),
   };
   return {
-    device: run.device,
+    device: session.device,
     kinds: experts.map(({ kind }) => kind),
-    ...splitSources(run, experts, split, tables, shares),
+    ...splitSources(session, experts, split, tables, shares),
     systems: [await dsmipSystem(dsmip)],
-    golds: run.corpus.answers[split],
+    golds: session.corpus.answers[split],
   };
 }
 
@@ -58,20 +58,20 @@ export async function dsmipSystem(dsmip: Dsmip): Promise<System> {
 
 /** Scores with the expert that the gate thinks best of, without noise and dropout. */
 export async function evaluateDsmip(
-  run: Run,
+  session: Session,
   dsmip: Dsmip,
   split: Split,
   tables: readonly SplitTables[],
 ): Promise<DsmipResult> {
-  const pass = await dsmipPass(run, dsmip, split, tables);
+  const pass = await dsmipPass(session, dsmip, split, tables);
   const result = await rankMentions(pass);
   const { ranks } = result.systems['dsmip']!;
-  return { metrics: metricsOf(ranks), ranks, picked: pickedBy(run.corpus, split, pass.kinds, result) };
+  return { metrics: metricsOf(ranks), ranks, picked: pickedBy(session.corpus, split, pass.kinds, result) };
 }
 
 /** Each mention's or entity's share of the gate's choice. */
 export async function gateShares(
-  { device, corpus }: Run,
+  { device, corpus }: Session,
   dsmip: Dsmip,
   split: Split,
   side: 'mention' | 'entity',
@@ -92,7 +92,7 @@ export async function gateShares(
 
 /** What a pass counted, in percent. */
 export function pickedBy(
-  corpus: Run['corpus'],
+  corpus: Session['corpus'],
   split: Split,
   kinds: readonly string[],
   { picked }: PassResult,

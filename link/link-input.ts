@@ -1,7 +1,7 @@
 // The mentions that a user wants linked: from the command line, or one JSON object a line.
 
+import { UsageError } from '../files/errors.ts';
 import { readText } from '../files/read-text.ts';
-import { UsageError } from '../train/flags.ts';
 
 /** A mention of the user's; `image` is a path or null. */
 export interface MentionToLink {

@@ -12,7 +12,7 @@ import { rankMentions } from '../ranking/scoring-pass.ts';
 import { type EntitySource, type MentionSource, type RowTables, tableMentions } from '../ranking/sources.ts';
 import type { CommonOptions } from '../train/run-flags.ts';
 import { type Answering, answering, encodedEntities } from './linking-model.ts';
-import { openRun, type Run } from './session.ts';
+import { openSession, type Session } from './session.ts';
 import { rowTables } from './split.ts';
 
 /** A mention as a caller has it; `image` is a file's path, or null for none. */
@@ -43,18 +43,20 @@ export interface Linker {
  * for a run or an index that is missing a part, damaged or foreign.
  */
 export async function openLinker(device: Device, folder: string, options: CommonOptions): Promise<Linker> {
-  const run = await openRun(device, options);
+  const session = await openSession(device, options);
   const isIndexed = hasIndex(folder);
-  const chosen = await answering(run, folder, isIndexed ? 'mentions' : 'all');
-  const entities = isIndexed ? await openIndex(run, folder, chosen) : await encodedEntities(run, chosen);
+  const chosen = await answering(session, folder, isIndexed ? 'mentions' : 'all');
+  const entities = isIndexed
+    ? await openIndex(session, folder, chosen)
+    : await encodedEntities(session, chosen);
   const tokenizer = await loadTokenizer(options.clip);
   return {
-    link: (mentions, top) => link(run, chosen, entities, tokenizer, mentions, top),
+    link: (mentions, top) => link(session, chosen, entities, tokenizer, mentions, top),
   };
 }
 
 async function link(
-  run: Run,
+  session: Session,
   chosen: Answering,
   entities: EntitySource,
   tokenizer: Tokenizer,
@@ -65,9 +67,9 @@ async function link(
   const { system, experts } = chosen;
   const kinds = experts.map(({ kind }) => kind);
   const { systems } = await rankMentions({
-    device: run.device,
+    device: session.device,
     kinds,
-    mentions: await mentionSource(run, chosen, tokenizer, mentions),
+    mentions: await mentionSource(session, chosen, tokenizer, mentions),
     entities,
     systems: [system],
     top,
@@ -75,7 +77,7 @@ async function link(
   const only = kinds.length === 1 ? 0 : null;
   return systems[system.name]!.top.map((found) =>
     found.map(({ entity, score, expert }) => {
-      const { qid, name, attributes } = run.dataset.entities[entity]!;
+      const { qid, name, attributes } = session.dataset.entities[entity]!;
       const by = expert ?? only;
       return { qid, name, attributes, score, expert: by === null ? null : kinds[by]! };
     }),
@@ -84,18 +86,18 @@ async function link(
 
 /** Encodes mentions as a split's. */
 async function mentionSource(
-  run: Run,
+  session: Session,
   { experts, dsmip }: Answering,
   tokenizer: Tokenizer,
   mentions: readonly LinkMention[],
 ): Promise<MentionSource> {
   const files = [null, ...mentions.map(({ image }) => image)];
   const samples: Samples = {
-    tokens: tokenizeTexts(tokenizer, mentions.map(mentionText), run.clip.config.text.maxLength),
+    tokens: tokenizeTexts(tokenizer, mentions.map(mentionText), session.clip.config.text.maxLength),
     images: mentions.map(({ image }, i) => (image === null ? [] : [i + 1])),
   };
-  const source = new PixelSource(files, run.features.source.how);
-  const from: FeatureOptions = { ...run.features, source, files, cache: '' };
+  const source = new PixelSource(files, session.features.source.how);
+  const from: FeatureOptions = { ...session.features, source, files, cache: '' };
   const tables: RowTables[] = [];
   for (const expert of experts) tables.push(await rowTables(expert, 'mention', samples, from));
   const gate = dsmip && {

@@ -5,7 +5,7 @@ import { type Expert, lastingFeatures } from '../model/dsmip/expert-model.ts';
 import { type EntitySource, type RowTables, tableEntities } from '../ranking/sources.ts';
 import { expertAlone, type System } from '../ranking/systems.ts';
 import { dsmipSystem, gateShares } from './dsmip-split.ts';
-import type { Run } from './session.ts';
+import type { Session } from './session.ts';
 import { entityTables, withoutImage } from './split.ts';
 import { loadTrained } from './trained.ts';
 
@@ -18,11 +18,11 @@ export interface Answering {
 
 /** Loads DSMIP where the run has a gate, else its multimodal, text or visual expert, the first that there is. */
 export async function answering(
-  run: Run,
+  session: Session,
   folder: string,
   sees: 'all' | 'mentions' = 'all',
 ): Promise<Answering> {
-  const { experts, dsmip } = await loadTrained(run, folder, sees);
+  const { experts, dsmip } = await loadTrained(session, folder, sees);
   if (dsmip) {
     return { experts: dsmip.experts, dsmip, system: await dsmipSystem(dsmip) };
   }
@@ -33,9 +33,13 @@ export async function answering(
 }
 
 /** All entities, encoded or from the cache of features. */
-export async function encodedEntities(run: Run, { experts, dsmip }: Answering): Promise<EntitySource> {
+export async function encodedEntities(
+  session: Session,
+  { experts, dsmip }: Answering,
+): Promise<EntitySource> {
   const tables: RowTables[] = [];
-  for (const expert of experts) tables.push(await entityTables(run, expert, lastingFeatures(run, expert)));
-  const gate = dsmip && (await gateShares(run, dsmip, 'test', 'entity'));
-  return tableEntities(experts, tables, withoutImage(run.corpus.entities.images), gate);
+  for (const expert of experts)
+    tables.push(await entityTables(session, expert, lastingFeatures(session, expert)));
+  const gate = dsmip && (await gateShares(session, dsmip, 'test', 'entity'));
+  return tableEntities(experts, tables, withoutImage(session.corpus.entities.images), gate);
 }

@@ -15,7 +15,7 @@ import { type LoadedClip, loadClip } from '../model/clip/load-clip.ts';
 import type { FeatureOptions } from '../model/dsmip/expert-model.ts';
 import type { CommonOptions } from '../train/run-flags.ts';
 
-export interface Run {
+export interface Session {
   device: Device;
   clip: LoadedClip;
   dataset: Dataset;
@@ -28,7 +28,11 @@ export interface Run {
 }
 
 /** Opens what the flags name. Throws one line for what is missing or damaged. */
-export async function openRun(device: Device, options: CommonOptions, trainClip = false): Promise<Run> {
+export async function openSession(
+  device: Device,
+  options: CommonOptions,
+  trainClip = false,
+): Promise<Session> {
   const dataset = await readDataset(options.data);
   const clip = await loadClip(device, options.clip, { trainable: trainClip });
   const tokenizer = await loadTokenizer(options.clip);

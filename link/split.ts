@@ -19,7 +19,7 @@ import {
   tableMentions,
 } from '../ranking/sources.ts';
 import { expertAlone } from '../ranking/systems.ts';
-import type { Run } from './session.ts';
+import type { Session } from './session.ts';
 
 /** Features of a split's mentions and of all entities. */
 export interface SplitTables {
@@ -29,38 +29,38 @@ export interface SplitTables {
 
 /** Encodes a split and the knowledge base with the expert's weights of now. */
 export async function splitTables(
-  run: Run,
+  session: Session,
   expert: Expert,
   split: Split,
   features: FeatureOptions,
 ): Promise<SplitTables> {
   return {
-    mention: await mentionTables(run, expert, split, features),
-    entity: await entityTables(run, expert, features),
+    mention: await mentionTables(session, expert, split, features),
+    entity: await entityTables(session, expert, features),
   };
 }
 
 /** The same by several experts, whose encoders and prompts stay as they are. */
 export async function splitTablesOf(
-  run: Run,
+  session: Session,
   experts: readonly Expert[],
   split: Split,
 ): Promise<SplitTables[]> {
   const tables: SplitTables[] = [];
   for (const expert of experts) {
-    tables.push(await splitTables(run, expert, split, lastingFeatures(run, expert)));
+    tables.push(await splitTables(session, expert, split, lastingFeatures(session, expert)));
   }
   return tables;
 }
 
 /** Encodes a split's mentions. */
-export function mentionTables(run: Run, expert: Expert, split: Split, features: FeatureOptions) {
-  return rowTables(expert, 'mention', run.corpus.mentions[split], features);
+export function mentionTables(session: Session, expert: Expert, split: Split, features: FeatureOptions) {
+  return rowTables(expert, 'mention', session.corpus.mentions[split], features);
 }
 
 /** Encodes the knowledge base. */
-export function entityTables(run: Run, expert: Expert, features: FeatureOptions) {
-  return rowTables(expert, 'entity', run.corpus.entities, features);
+export function entityTables(session: Session, expert: Expert, features: FeatureOptions) {
+  return rowTables(expert, 'entity', session.corpus.entities, features);
 }
 
 /** Encodes samples, each with its first image. */
@@ -76,13 +76,13 @@ export async function rowTables(
 
 /** The tables of several experts as sources of a scoring pass; `shares` where a gate chooses. */
 export function splitSources(
-  run: Run,
+  session: Session,
   experts: readonly Expert[],
   split: Split,
   tables: readonly SplitTables[],
   shares?: { mention: GateShares; entity: GateShares },
 ): { mentions: MentionSource; entities: EntitySource } {
-  const { mentions, entities } = run.corpus;
+  const { mentions, entities } = session.corpus;
   const [ofMentions, ofEntities] = (['mention', 'entity'] as const).map((side) =>
     tables.map((table) => table[side]),
   );
@@ -105,26 +105,26 @@ const mostInMemory = 2 ** 30;
  * more than `most` bytes is encoded chunk by chunk and never held.
  */
 export async function rankSplit(
-  run: Run,
+  session: Session,
   expert: Expert,
   split: Split,
   features: FeatureOptions,
   most = mostInMemory,
 ): Promise<number[]> {
-  const { entities, mentions } = run.corpus;
+  const { entities, mentions } = session.corpus;
   const imageless = withoutImage(entities.images);
   const isStreamed = features.cache === '' && expert.tableBytes(entities) > most;
   const source = isStreamed
     ? streamedEntities([expert], entities, features, imageless)
-    : tableEntities([expert], [await entityTables(run, expert, features)], imageless);
-  const tables = await mentionTables(run, expert, split, features);
+    : tableEntities([expert], [await entityTables(session, expert, features)], imageless);
+  const tables = await mentionTables(session, expert, split, features);
   const { systems } = await rankMentions({
-    device: run.device,
+    device: session.device,
     kinds: [expert.kind],
     mentions: tableMentions([expert], [tables], mentions[split].tokens.lengths),
     entities: source,
     systems: [expertAlone(expert.kind, 0, 1)],
-    golds: run.corpus.answers[split],
+    golds: session.corpus.answers[split],
   });
   return systems[expert.kind]!.ranks;
 }

@@ -4,13 +4,12 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { Random } from '../engine/random.ts';
-import { WeightsError } from '../files/errors.ts';
+import { UsageError, WeightsError } from '../files/errors.ts';
 import { loadParameters, readAbout } from '../model/checkpoint.ts';
 import { Dsmip, type DsmipShape, pretrained } from '../model/dsmip/dsmip-model.ts';
 import type { Expert } from '../model/dsmip/expert-model.ts';
 import { expertKinds } from '../model/dsmip/experts.ts';
-import { UsageError } from '../train/flags.ts';
-import type { Run } from './session.ts';
+import type { Session } from './session.ts';
 
 export interface Trained {
   experts: Expert[];
@@ -21,7 +20,7 @@ export interface Trained {
  * Loads a run. The gate's features of entities may be left out, where an index has what it makes of them. Throws UsageError for a folder without experts, WeightsError for files that are damaged or foreign.
  */
 export async function loadTrained(
-  run: Run,
+  session: Session,
   folder: string,
   sees: 'all' | 'mentions' = 'all',
 ): Promise<Trained> {
@@ -29,18 +28,23 @@ export async function loadTrained(
   if (kinds.length === 0) {
     throw new UsageError(`${folder}: no EXPERT/best.safetensors; train an expert there first`);
   }
-  const experts = await pretrained(run, folder, kinds);
+  const experts = await pretrained(session, folder, kinds);
   const gate = join(folder, 'gate', 'best.safetensors');
-  return { experts, dsmip: existsSync(gate) ? await loadDsmip(run, folder, gate, sees) : null };
+  return { experts, dsmip: existsSync(gate) ? await loadDsmip(session, folder, gate, sees) : null };
 }
 
-async function loadDsmip(run: Run, folder: string, file: string, sees: 'all' | 'mentions'): Promise<Dsmip> {
+async function loadDsmip(
+  session: Session,
+  folder: string,
+  file: string,
+  sees: 'all' | 'mentions',
+): Promise<Dsmip> {
   const { settings } = await readAbout(file);
-  if (settings['inputs'] !== run.inputs) {
+  if (settings['inputs'] !== session.inputs) {
     throw new WeightsError(`${file}: was trained on another data set or CLIP than --data and --clip name`);
   }
-  const experts = await pretrained(run, folder, String(settings['experts']).split(','));
-  const dsmip = await Dsmip.create(run, experts, settings as unknown as DsmipShape, new Random(0), sees);
+  const experts = await pretrained(session, folder, String(settings['experts']).split(','));
+  const dsmip = await Dsmip.create(session, experts, settings as unknown as DsmipShape, new Random(0), sees);
   await loadParameters(file, new Map([...dsmip.units, ...dsmip.gate]));
   return dsmip;
 }

@@ -1,8 +1,8 @@
 // One epoch's batches: the mentions in a random order, each with its entity, and of each entity one of its images.
 
 import type { Samples } from '../encoding/samples.ts';
-import { UsageError } from './flags.ts';
-import { Draws } from './random-stream.ts';
+import { UsageError } from '../files/errors.ts';
+import { RandomStream } from './random-stream.ts';
 
 /** Rows of a batch and the image drawn for each; entities beyond the mentions are further negatives. */
 export interface Batch {
@@ -26,7 +26,7 @@ export function epochBatches(
   answers: Int32Array,
   entities: Samples,
   { size, hard }: BatchOptions,
-  draws: Draws,
+  draws: RandomStream,
 ): Batch[] {
   const order = draws.shuffled(rows);
   const batches: Batch[] = [];
@@ -61,7 +61,7 @@ export function batchesPerEpoch(n: number, size: number): number {
  */
 export function holdOut(rows: readonly number[], part: number): { kept: number[]; held: number[] } {
   if (!(part >= 0 && part < 1)) throw new UsageError(`--hold-out ${part}: expected at least 0, less than 1`);
-  const held = new Set(new Draws(0).shuffled(rows).slice(0, Math.round(part * rows.length)));
+  const held = new Set(new RandomStream(0).shuffled(rows).slice(0, Math.round(part * rows.length)));
   return { kept: rows.filter((row) => !held.has(row)), held: [...held].sort((a, b) => a - b) };
 }
 
@@ -72,7 +72,7 @@ export function checkFraction(fraction: number): void {
 }
 
 /** A part of 0 .. n - 1, at least one, always the same for a seed: `--train-fraction`. */
-export function fractionOf(n: number, fraction: number, draws: Draws): number[] {
+export function fractionOf(n: number, fraction: number, draws: RandomStream): number[] {
   const all = Array.from({ length: n }, (_, i) => i);
   if (fraction >= 1) return all;
   return draws
@@ -81,7 +81,7 @@ export function fractionOf(n: number, fraction: number, draws: Draws): number[] 
     .sort((a, b) => a - b);
 }
 
-function drawImage({ images }: Samples, row: number, draws: Draws): number {
+function drawImage({ images }: Samples, row: number, draws: RandomStream): number {
   const own = images[row]!;
   if (own.length < 2) return own[0] ?? 0;
   return draws.pick(own);

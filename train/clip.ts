@@ -14,16 +14,16 @@ import { scale } from '../engine/ops/elementwise.ts';
 import { profileTable } from '../engine/profiler.ts';
 import { Random } from '../engine/random.ts';
 import type { Tensor } from '../engine/tensor.ts';
-import { WeightsError } from '../files/errors.ts';
+import { UsageError, WeightsError } from '../files/errors.ts';
 import type { ClipConfig } from '../model/clip/clip.ts';
 import { initialiseClip } from '../model/clip/initialise-clip.ts';
 import { saveClip, type Vocabulary } from '../model/clip/save-clip.ts';
 import { ClipBatches } from './clip-pretraining/clip-batches.ts';
 import { readClipData, trainVocabulary } from './clip-pretraining/clip-data.ts';
 import { clipLoss, type LossOptions } from './clip-pretraining/clip-loss.ts';
-import { complain, count, on, parseFlags, real, text, UsageError } from './flags.ts';
+import { count, on, parseFlags, real, reportError, text } from './flags.ts';
 import { Progress } from './progress.ts';
-import { Draws } from './random-stream.ts';
+import { RandomStream } from './random-stream.ts';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 
@@ -69,7 +69,7 @@ try {
   const options = parseFlags('usage: node train/clip.ts [flags]', flags, process.argv.slice(2));
   if (options !== null) await main(options);
 } catch (error) {
-  complain(error, (bad) => bad instanceof WeightsError || bad instanceof EngineError || isInputError(bad));
+  reportError(error, (bad) => bad instanceof WeightsError || bad instanceof EngineError || isInputError(bad));
 }
 
 type Options = NonNullable<ReturnType<typeof parseFlags<typeof flags>>>;
@@ -80,7 +80,7 @@ async function main(options: Options): Promise<void> {
   // Refused now rather than after the training.
   await mkdir(options.out, { recursive: true });
   const progress = new Progress(options.steps, options.metrics === '' ? null : options.metrics);
-  const draws = new Draws(options.seed);
+  const draws = new RandomStream(options.seed);
   const vocabulary = trainVocabulary(data, options.vocabulary);
   const config = configOf(options, Object.keys(vocabulary.vocab).length);
   const device = await openDevice({ profile: options.profile });

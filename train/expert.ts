@@ -7,7 +7,7 @@ import { Adam } from '../engine/adam.ts';
 import { openDevice } from '../engine/device.ts';
 import { profileTable } from '../engine/profiler.ts';
 import { Random } from '../engine/random.ts';
-import { openRun, type Run } from '../link/session.ts';
+import { openSession, type Session } from '../link/session.ts';
 import { rankSplit } from '../link/split.ts';
 import { beginTraining, endEpoch, openFolder } from '../model/checkpoint.ts';
 import type { ClipConfig } from '../model/clip/clip.ts';
@@ -26,12 +26,12 @@ import {
   usualMemory,
 } from './experts/memory-estimate.ts';
 import { clipConfigOf, parameterLines } from './experts/parameter-counts.ts';
-import { complain, parseFlags } from './flags.ts';
+import { parseFlags, reportError } from './flags.ts';
 import { LossLog } from './loss-log.ts';
 import { MetricsLog } from './metrics-log.ts';
 import { presetOf } from './presets.ts';
 import { Progress } from './progress.ts';
-import { Draws } from './random-stream.ts';
+import { RandomStream } from './random-stream.ts';
 import { type ExpertOptions, encodeChunkOf, expertFlags, settingsOf, shapeOf } from './run-flags.ts';
 import { scheduleFactor } from './schedule.ts';
 
@@ -43,7 +43,7 @@ try {
   else if (options?.['print-memory']) await printMemory(options);
   else if (options) await main({ ...options, epochs: options.epochs || preset.epochs[options.expert] });
 } catch (error) {
-  complain(error, isBadInput);
+  reportError(error, isBadInput);
 }
 
 async function main(options: ExpertOptions): Promise<void> {
@@ -54,21 +54,21 @@ async function main(options: ExpertOptions): Promise<void> {
     profile: options.profile,
     ...(options.memory > 0 ? { memoryBudgetBytes: 1e9 * options.memory } : {}),
   });
-  const run = await openRun(device, options, options['finetune-encoder']);
+  const session = await openSession(device, options, options['finetune-encoder']);
   const random = new Random(options.seed);
   const expert = new Expert(
     device,
     options.expert,
-    run.clip,
+    session.clip,
     shapeOf(options),
     random,
     options['prompt-start'],
   );
   const trainedSize = [...expert.trained.values()].reduce((sum, { size }) => sum + size, 0);
   console.log(
-    `${device.description}\n${run.description}\n${options.expert} expert: ${trainedSize} parameters`,
+    `${device.description}\n${session.description}\n${options.expert} expert: ${trainedSize} parameters`,
   );
-  await train(run, expert, options, random, folder);
+  await train(session, expert, options, random, folder);
   if (options.profile) console.log(profileTable(await device.profile()));
   device.destroy();
 }
@@ -103,7 +103,7 @@ function planOf(
 async function chunkFor(
   options: ExpertOptions,
   expert: Expert,
-  { corpus }: Run,
+  { corpus }: Session,
   rows: number,
 ): Promise<number> {
   const { device, config } = expert;
@@ -123,23 +123,27 @@ async function chunkFor(
 }
 
 async function train(
-  run: Run,
+  session: Session,
   expert: Expert,
   options: ExpertOptions,
   seeded: Random,
   folder: string,
 ): Promise<void> {
   const { device } = expert;
-  const { corpus } = run;
-  const some = fractionOf(corpus.answers.train.length, options['train-fraction'], new Draws(options.seed));
+  const { corpus } = session;
+  const some = fractionOf(
+    corpus.answers.train.length,
+    options['train-fraction'],
+    new RandomStream(options.seed),
+  );
   const { kept: rows } = holdOut(some, options['hold-out']);
   const steps = options.epochs * batchesPerEpoch(rows.length, options.batch);
 
-  const chunk = await chunkFor(options, expert, run, rows.length);
+  const chunk = await chunkFor(options, expert, session, rows.length);
   const files = await openFolder(folder, options.resume);
   const adam = new Adam([...expert.trained.values()], { lr: options.lr });
   const training = {
-    settings: { ...settingsOf(options), 'encode-chunk': chunk, inputs: run.inputs },
+    settings: { ...settingsOf(options), 'encode-chunk': chunk, inputs: session.inputs },
     parameters: expert.trained,
     adams: { adam },
   };
@@ -147,8 +151,8 @@ async function train(
   const { random } = begun;
   let { position } = begun;
 
-  const hard = await hardCandidates(run, rows, options['hard-negatives']);
-  const frozen = expert.isFrozen ? await trainingTables(run, expert) : null;
+  const hard = await hardCandidates(session, rows, options['hard-negatives']);
+  const frozen = expert.isFrozen ? await trainingTables(session, expert) : null;
   const progress = new Progress(steps - position.step, null);
   const metrics = new MetricsLog(files.log, position.step);
   const losses = new LossLog(metrics, progress);
@@ -156,7 +160,7 @@ async function train(
   const firstEpoch = position.epoch + 1;
   device.resetPeak();
   for (let epoch = firstEpoch; epoch <= options.epochs; epoch++) {
-    const draws = new Draws(random.words(1)[0]!);
+    const draws = new RandomStream(random.words(1)[0]!);
     const batches = epochBatches(
       rows,
       corpus.mentions.train,
@@ -166,7 +170,9 @@ async function train(
       draws,
     );
     let { step } = position;
-    const made = frozen ? frozenSteps(expert, frozen, batches) : encodingSteps(run, expert, batches, chunk);
+    const made = frozen
+      ? frozenSteps(expert, frozen, batches)
+      : encodingSteps(session, expert, batches, chunk);
     for await (const { batch, make } of made) {
       const lr = options.lr * scheduleFactor(options.schedule, step, steps);
       const loss = device.scope(() => {
@@ -181,9 +187,9 @@ async function train(
       console.log(`a step took up to ${sizeText(device.counters.peakBytes)} of device memory`);
     }
     // Prompts that are still being trained give other features every epoch: nothing to keep.
-    const features = expert.isFrozen ? run.features : { ...run.features, cache: '' };
-    const dev = metricsOf(await rankSplit(run, expert, 'dev', features));
-    for (const line of run.features.source.takeProblems(options.data)) console.error(line);
+    const features = expert.isFrozen ? session.features : { ...session.features, cache: '' };
+    const dev = metricsOf(await rankSplit(session, expert, 'dev', features));
+    for (const line of session.features.source.takeProblems(options.data)) console.error(line);
     metrics.add({ step, epoch, dev });
     console.log(
       `epoch ${epoch}/${options.epochs}  dev H@1 ${dev['hits@1'].toFixed(2)}  MRR ${dev.mrr.toFixed(2)}  MR ${dev.mr.toFixed(1)}`,

@@ -2,11 +2,7 @@
 // input is one clear line.
 
 import { parseArgs } from 'node:util';
-
-/** What the user typed is wrong; the message is all there is to say. */
-export class UsageError extends Error {
-  override name = 'UsageError';
-}
+import { InputError, UsageError } from '../files/errors.ts';
 
 /**
  * A flag: its default, what it means; for numbers the least value and whether it counts things, for texts
@@ -70,8 +66,8 @@ export function parseFlags<F extends Flags>(usage: string, flags: F, args: strin
  * Prints what the user did wrong as one line and sets the exit code 1; anything else is a bug and goes on
  * up.
  */
-export function complain(error: unknown, isBadInput: (error: Error) => boolean): void {
-  if (!(error instanceof Error) || !(error instanceof UsageError || isBadInput(error))) throw error;
+export function reportError(error: unknown, isBadInput: (error: Error) => boolean): void {
+  if (!(error instanceof Error) || !(error instanceof InputError || isBadInput(error))) throw error;
   console.error(error.message);
   process.exitCode = 1;
 }

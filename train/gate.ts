@@ -5,15 +5,16 @@
 import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { hashOf } from '../encoding/feature-cache.ts';
 import { Adam } from '../engine/adam.ts';
 import { backward } from '../engine/autograd.ts';
 import { openDevice } from '../engine/device.ts';
 import { gumbelNoise } from '../engine/ops/gumbel.ts';
 import { profileTable } from '../engine/profiler.ts';
 import { Random } from '../engine/random.ts';
+import { UsageError } from '../files/errors.ts';
+import { hashOf } from '../files/fingerprint.ts';
 import { evaluateDsmip } from '../link/dsmip-split.ts';
-import { openRun, type Run } from '../link/session.ts';
+import { openSession, type Session } from '../link/session.ts';
 import { splitTablesOf } from '../link/split.ts';
 import { beginTraining, endEpoch, openFolder, readAbout } from '../model/checkpoint.ts';
 import { drawExperts, selectedScores } from '../model/dsmip/dsmip.ts';
@@ -24,13 +25,13 @@ import { isBadInput } from './bad-input.ts';
 import { batchesPerEpoch, checkFraction, epochBatches, fractionOf, holdOut } from './batches.ts';
 import { trainingTables } from './experts/expert-batches.ts';
 import { deceptiveCandidates } from './experts/hard-negatives.ts';
-import { complain, parseFlags, UsageError } from './flags.ts';
+import { parseFlags, reportError } from './flags.ts';
 import { standardise } from './gating/calibration.ts';
 import { LossLog } from './loss-log.ts';
 import { MetricsLog } from './metrics-log.ts';
 import { presetOf } from './presets.ts';
 import { Progress } from './progress.ts';
-import { Draws } from './random-stream.ts';
+import { RandomStream } from './random-stream.ts';
 import { type GateOptions, gateFlags, settingsOf } from './run-flags.ts';
 import { scheduleFactor } from './schedule.ts';
 
@@ -43,7 +44,7 @@ try {
   const options = parseFlags('usage: node train/gate.ts [flags]', gateFlags(name, preset), args);
   if (options) await main(options);
 } catch (error) {
-  complain(error, isBadInput);
+  reportError(error, isBadInput);
 }
 
 async function main(options: GateOptions): Promise<void> {
@@ -52,26 +53,30 @@ async function main(options: GateOptions): Promise<void> {
   if (options.dropout >= 1) throw new UsageError(`--dropout ${options.dropout}: expected less than 1`);
   await checkRows(options);
   const device = await openDevice({ profile: options.profile });
-  const run = await openRun(device, options);
+  const session = await openSession(device, options);
   const random = new Random(options.seed);
-  const experts = await pretrained(run, options.run, options.experts.split(','));
-  const dsmip = await Dsmip.create(run, experts, options, random);
+  const experts = await pretrained(session, options.run, options.experts.split(','));
+  const dsmip = await Dsmip.create(session, experts, options, random);
   const folder = join(options.run, 'gate');
-  console.log(`${device.description}\n${run.description}\nexperts: ${options.experts}`);
-  await train(run, dsmip, options, random, folder);
+  console.log(`${device.description}\n${session.description}\nexperts: ${options.experts}`);
+  await train(session, dsmip, options, random, folder);
   if (options.profile) console.log(profileTable(await device.profile()));
   device.destroy();
 }
 
 async function train(
-  run: Run,
+  session: Session,
   dsmip: Dsmip,
   options: GateOptions,
   seeded: Random,
   folder: string,
 ): Promise<void> {
-  const { device, corpus } = run;
-  const some = fractionOf(corpus.answers.train.length, options['train-fraction'], new Draws(options.seed));
+  const { device, corpus } = session;
+  const some = fractionOf(
+    corpus.answers.train.length,
+    options['train-fraction'],
+    new RandomStream(options.seed),
+  );
   const { held } = holdOut(some, options['hold-out']);
   const rows = options['hold-out'] > 0 ? held : some;
   const steps = options.epochs * batchesPerEpoch(rows.length, options.batch);
@@ -82,18 +87,22 @@ async function train(
     gate: new Adam([...dsmip.gate.values()], { lr: options.lr }),
   };
   const parameters = new Map([...dsmip.units, ...dsmip.gate]);
-  const settings = { ...settingsOf(options), inputs: run.inputs, 'expert files': await expertsHash(options) };
+  const settings = {
+    ...settingsOf(options),
+    inputs: session.inputs,
+    'expert files': await expertsHash(options),
+  };
   const training = { settings, parameters, adams };
   const tables: Record<Side, SideTables>[] = [];
-  for (const expert of dsmip.experts) tables.push(await trainingTables(run, expert));
-  const devTables = await splitTablesOf(run, dsmip.experts, 'dev');
+  for (const expert of dsmip.experts) tables.push(await trainingTables(session, expert));
+  const devTables = await splitTablesOf(session, dsmip.experts, 'dev');
   // Before a checkpoint is restored: what deceives the experts as stage 1 left them, resumed or not.
-  const hard = await deceptiveCandidates(run, dsmip.experts, tables, rows, options['hard-negatives']);
+  const hard = await deceptiveCandidates(session, dsmip.experts, tables, rows, options['hard-negatives']);
   const begun = await beginTraining(files, training, seeded);
   const { random } = begun;
   let { position } = begun;
 
-  const batchesOf = (draws: Draws) =>
+  const batchesOf = (draws: RandomStream) =>
     epochBatches(
       rows,
       corpus.mentions.train,
@@ -102,7 +111,7 @@ async function train(
       { size: options.batch, ...(hard ? { hard } : {}) },
       draws,
     );
-  if (!files.isResumed) await standardise(device, dsmip, tables, batchesOf(new Draws(options.seed)));
+  if (!files.isResumed) await standardise(device, dsmip, tables, batchesOf(new RandomStream(options.seed)));
   const progress = new Progress(steps - position.step, null);
   const metrics = new MetricsLog(files.log, position.step);
   const kinds = dsmip.experts.length;
@@ -110,7 +119,7 @@ async function train(
 
   for (let epoch = position.epoch + 1; epoch <= options.epochs; epoch++) {
     let { step } = position;
-    for (const batch of batchesOf(new Draws(random.words(1)[0]!))) {
+    for (const batch of batchesOf(new RandomStream(random.words(1)[0]!))) {
       const factor = scheduleFactor(options.schedule, step, steps);
       const loss = device.scope(() => {
         const scores = dsmip.expertScores(tables, batch);
@@ -133,8 +142,8 @@ async function train(
       await losses.add({ step: ++step, epoch }, batch.mentions.length, loss);
     }
     await losses.settle();
-    const { metrics: dev, picked } = await evaluateDsmip(run, dsmip, 'dev', devTables);
-    for (const line of run.features.source.takeProblems(options.data)) console.error(line);
+    const { metrics: dev, picked } = await evaluateDsmip(session, dsmip, 'dev', devTables);
+    for (const line of session.features.source.takeProblems(options.data)) console.error(line);
     metrics.add({ step, epoch, dev, picked });
     console.log(
       `epoch ${epoch}/${options.epochs}  dev H@1 ${dev['hits@1'].toFixed(2)}  MRR ${dev.mrr.toFixed(2)}  ` +

@@ -1,6 +1,6 @@
 // What a training's steps report, taken in one step late: the device works on a step while the host records the next.
 
-import { UsageError } from './flags.ts';
+import { UsageError } from '../files/errors.ts';
 import type { MetricsLog } from './metrics-log.ts';
 import type { Progress } from './progress.ts';
 

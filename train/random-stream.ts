@@ -4,7 +4,7 @@ import { Random } from '../engine/random.ts';
 
 const bufferWords = 4096;
 
-export class Draws {
+export class RandomStream {
   #random: Random;
   #words = new Uint32Array(0);
   #next = 0;
@@ -52,10 +52,10 @@ export class Draws {
 /** Goes through items in random order again and again, so that all turn up equally often. */
 export class Cycle<T> {
   #items: readonly T[];
-  #draws: Draws;
+  #draws: RandomStream;
   #left: T[] = [];
 
-  constructor(items: readonly T[], draws: Draws) {
+  constructor(items: readonly T[], draws: RandomStream) {
     this.#items = items;
     this.#draws = draws;
   }

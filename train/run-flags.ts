@@ -1,9 +1,10 @@
 // The flags of both training stages; their defaults are the preset's.
 
+import { UsageError } from '../files/errors.ts';
 import type { Settings } from '../model/checkpoint.ts';
 import { type ExpertConfig, type ExpertKind, expertKinds } from '../model/dsmip/experts.ts';
 import { promptStarts } from '../model/initialise.ts';
-import { count, on, oneOf, real, text, UsageError } from './flags.ts';
+import { count, on, oneOf, real, text } from './flags.ts';
 import type { Preset, PresetName } from './presets.ts';
 import { presetNames } from './presets.ts';
 

@@ -9,7 +9,7 @@ import { type Device, openDevice } from '../../engine/device.ts';
 import { profileTable } from '../../engine/profiler.ts';
 import { indexContest } from '../../eval/ranking-task.ts';
 import { type Answering, answering } from '../../link/linking-model.ts';
-import { openRun, type Run } from '../../link/session.ts';
+import { openSession, type Session } from '../../link/session.ts';
 import type { ExpertKind } from '../../model/dsmip/experts.ts';
 import { buildIndex } from '../../ranking/index/builder.ts';
 import { type IndexDtype, indexDtypes } from '../../ranking/index/format.ts';
@@ -19,7 +19,7 @@ import { ranksAmongAll, recall, retrieve } from '../../ranking/retrieval.ts';
 import { rankMentions, type ScoringPass } from '../../ranking/scoring-pass.ts';
 import { expertAlone } from '../../ranking/systems.ts';
 import { isBadInput } from '../../train/bad-input.ts';
-import { complain, count, oneOf, parseFlags, text } from '../../train/flags.ts';
+import { count, oneOf, parseFlags, reportError, text } from '../../train/flags.ts';
 import { presets } from '../../train/presets.ts';
 import { commonFlags } from '../../train/run-flags.ts';
 import { makeRandomRun } from './random-run.ts';
@@ -40,47 +40,47 @@ try {
   const options = parseFlags('usage: node bench/scale/measure.ts [flags]', FLAGS, process.argv.slice(2));
   if (options) await main(options);
 } catch (error) {
-  complain(error, isBadInput);
+  reportError(error, isBadInput);
 }
 
 async function main(options: Options): Promise<void> {
   const device = await openDevice({ profile: options.profile });
   const opening = watch(device);
-  const run = await openRun(device, { ...options, cache: '' });
+  const session = await openSession(device, { ...options, cache: '' });
   if (!existsSync(join(options.run, 'gate', 'best.safetensors'))) {
-    await makeRandomRun(run, options.run, options.experts.split(',') as ExpertKind[]);
+    await makeRandomRun(session, options.run, options.experts.split(',') as ExpertKind[]);
   }
-  const chosen = await answering(run, options.run, options.part === 'index' ? 'all' : 'mentions');
+  const chosen = await answering(session, options.run, options.part === 'index' ? 'all' : 'mentions');
   const opened = opening.stop();
-  const entities = run.corpus.entities.tokens;
+  const entities = session.corpus.entities.tokens;
   const tokens = entities.lengths.reduce((sum, n) => sum + n, 0) / entities.count;
   const parts = { index, rank, retrieve: propose };
-  const found = await parts[options.part as keyof typeof parts](run, chosen, options);
+  const found = await parts[options.part as keyof typeof parts](session, chosen, options);
   console.log(JSON.stringify({ part: options.part, entities: entities.count, tokens, opened, ...found }));
   if (options.profile) console.log(profileTable(await device.profile()));
   device.destroy();
 }
 
-async function index(run: Run, chosen: Answering, { run: folder, dtype }: Options) {
-  const watching = watch(run.device);
+async function index(session: Session, chosen: Answering, { run: folder, dtype }: Options) {
+  const watching = watch(session.device);
   const progress = () => {};
-  const { head, kept } = await buildIndex(run, folder, chosen, { dtype, shard: 4096, progress });
+  const { head, kept } = await buildIndex(session, folder, chosen, { dtype, shard: 4096, progress });
   return { built: watching.stop(), kept, dtype, bytesPerEntity: head.bytesPerEntity };
 }
 
 /** Each system's pass through all entities. */
-async function rank(run: Run, chosen: Answering, { run: folder, systems }: Options) {
-  const entities = await openIndex(run, folder, chosen);
-  const { pass } = await indexContest(run, chosen, split, entities);
+async function rank(session: Session, chosen: Answering, { run: folder, systems }: Options) {
+  const entities = await openIndex(session, folder, chosen);
+  const { pass } = await indexContest(session, chosen, split, entities);
   const found: Record<string, object> = {};
   for (const name of systems.split(',')) {
     const expert = (pass.kinds as readonly string[]).indexOf(name);
     const system = expert >= 0 ? expertAlone(name, expert, pass.kinds.length) : chosen.system;
     const own = { ...pass, systems: [system], top: 5 };
-    const warming = watch(run.device);
+    const warming = watch(session.device);
     await rankMentions(firstEntities(own, Math.min(512, entities.count)));
     const firstUse = warming.stop().cpuSeconds;
-    const watching = watch(run.device);
+    const watching = watch(session.device);
     const { systems, pairs } = await rankMentions(own);
     const work = watching.stop();
     const { mr } = metricsOf(systems[system.name]!.ranks);
@@ -100,13 +100,13 @@ function firstEntities(pass: ScoringPass, count: number): ScoringPass {
 }
 
 /** Dense retrieval and the scores of its candidates. */
-async function propose(run: Run, chosen: Answering, { run: folder, candidates: N }: Options) {
-  const entities = await openIndex(run, folder, chosen);
-  const { pass } = await indexContest(run, chosen, split, entities);
-  const retrieving = watch(run.device);
-  const candidates = await retrieve(run.device, pass.mentions, entities, N);
+async function propose(session: Session, chosen: Answering, { run: folder, candidates: N }: Options) {
+  const entities = await openIndex(session, folder, chosen);
+  const { pass } = await indexContest(session, chosen, split, entities);
+  const retrieving = watch(session.device);
+  const candidates = await retrieve(session.device, pass.mentions, entities, N);
   const retrieved = retrieving.stop();
-  const scoring = watch(run.device);
+  const scoring = watch(session.device);
   const { systems, pairs } = await rankMentions({ ...pass, candidates });
   const golds = pass.golds!;
   const { mr } = metricsOf(ranksAmongAll(systems['dsmip']!.ranks, candidates, golds, entities.count));

@@ -14,9 +14,10 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { openDevice } from '../../engine/device.ts';
 import { textTable } from '../../eval/text-table.ts';
+import { UsageError } from '../../files/errors.ts';
 import { indexDtypes } from '../../ranking/index/format.ts';
 import { isBadInput } from '../../train/bad-input.ts';
-import { complain, count, oneOf, parseFlags, text, UsageError } from '../../train/flags.ts';
+import { count, oneOf, parseFlags, reportError, text } from '../../train/flags.ts';
 import { makeRandomClip } from './random-run.ts';
 
 const FLAGS = {
@@ -43,7 +44,7 @@ try {
   const options = parseFlags('usage: node bench/scale/proof.ts [flags]', FLAGS, process.argv.slice(2));
   if (options) await main(options);
 } catch (error) {
-  complain(error, isBadInput);
+  reportError(error, isBadInput);
 }
 
 async function main(options: Options): Promise<void> {

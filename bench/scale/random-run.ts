@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import type { Device } from '../../engine/device.ts';
 import { Random } from '../../engine/random.ts';
 import type { Tensor } from '../../engine/tensor.ts';
-import type { Run } from '../../link/session.ts';
+import type { Session } from '../../link/session.ts';
 import { openFolder, saveParameters } from '../../model/checkpoint.ts';
 import type { ClipConfig } from '../../model/clip/clip.ts';
 import { initialiseClip } from '../../model/clip/initialise-clip.ts';
@@ -47,8 +47,12 @@ export async function makeRandomClip(
 }
 
 /** Writes best.safetensors of each expert and of a gate for pairs into a run's folder. */
-export async function makeRandomRun(run: Run, folder: string, kinds: readonly ExpertKind[]): Promise<void> {
-  const { device, clip, inputs } = run;
+export async function makeRandomRun(
+  session: Session,
+  folder: string,
+  kinds: readonly ExpertKind[],
+): Promise<void> {
+  const { device, clip, inputs } = session;
   const experts: Expert[] = [];
   for (const [i, kind] of kinds.entries()) {
     const expert = new Expert(device, kind, clip, { hidden: h, prompts }, new Random(10 + i));
@@ -65,7 +69,7 @@ export async function makeRandomRun(run: Run, folder: string, kinds: readonly Ex
     vgg: '',
     calibrate: true,
   } as const;
-  const dsmip = await Dsmip.create(run, experts, shape, new Random(20));
+  const dsmip = await Dsmip.create(session, experts, shape, new Random(20));
   await shake(device, dsmip.gate, 1000);
   const { best } = await openFolder(join(folder, 'gate'), false);
   const settings = { ...shape, experts: kinds.join(','), inputs };

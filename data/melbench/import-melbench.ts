@@ -9,9 +9,10 @@ import { existsSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { writeFileAtomically } from '../../files/atomic-file.ts';
+import { UsageError } from '../../files/errors.ts';
 import { fieldsOf, readObject } from '../../files/json-fields.ts';
 import { isBadInput } from '../../train/bad-input.ts';
-import { complain, count, on, parseFlags, text, UsageError } from '../../train/flags.ts';
+import { count, on, parseFlags, reportError, text } from '../../train/flags.ts';
 import type { Split } from '../dataset.ts';
 import { type MelbenchSample, melbenchName, readMelbench } from './melbench.ts';
 import { entityRows, mentionRows, randomSplits, type SplitOf } from './melbench-layout.ts';
@@ -31,7 +32,7 @@ try {
   const options = parseFlags(usage, FLAGS, process.argv.slice(2));
   if (options) await main(options);
 } catch (error) {
-  complain(error, isBadInput);
+  reportError(error, isBadInput);
 }
 
 type Options = NonNullable<ReturnType<typeof parseFlags<typeof FLAGS>>>;

@@ -1,4 +1,4 @@
-// Draws the builder's pictures: one icon of an Iconify set -> 96 x 96 JPEG on white.
+// RandomStream the builder's pictures: one icon of an Iconify set -> 96 x 96 JPEG on white.
 // Knows how each vendor names an emoji or a flag; knows nothing of WordNet or of the data set.
 import { Buffer } from 'node:buffer';
 import { readFileSync } from 'node:fs';

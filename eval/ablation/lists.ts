@@ -1,6 +1,6 @@
 // Flags that are lists, separated by commas.
 
-import { UsageError } from '../../train/flags.ts';
+import { UsageError } from '../../files/errors.ts';
 
 /** '1,2,3' -> seeds. Throws UsageError for what is no integer from 0 on, and for one that stands twice. */
 export function seedsOf(list: string): number[] {

@@ -10,7 +10,7 @@ import {
   expertScores,
 } from '../../model/dsmip/experts.ts';
 import { contrastiveLoss } from '../../model/loss.ts';
-import type { Parameters } from '../../model/parameters.ts';
+import type { ParameterStore } from '../../model/parameter-store.ts';
 import type { CaseConfig } from './case.ts';
 import { clipConfig, textBatch } from './clip.ts';
 import { type CaseContext, input, integers, type Kind, readResults } from './kind.ts';
@@ -25,7 +25,7 @@ export const expert: Kind = (context) =>
   });
 
 /** The expert's scores [M, E] of a case's mentions and entities; `units` holds its scoring units. */
-export function scoresOf(kind: ExpertKind, context: CaseContext, units: Parameters): Tensor {
+export function scoresOf(kind: ExpertKind, context: CaseContext, units: ParameterStore): Tensor {
   const config = expertConfig(context.config);
   const [mention, entity] = (['mention', 'entity'] as const).map((side) =>
     encodeFor(kind, context.parameters, config, side, expertInput(context, side)),

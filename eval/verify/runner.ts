@@ -6,7 +6,7 @@ import type { Device } from '../../engine/device.ts';
 import { EngineError } from '../../engine/errors.ts';
 import type { Tensor } from '../../engine/tensor.ts';
 import { WeightsError } from '../../files/errors.ts';
-import { Parameters } from '../../model/parameters.ts';
+import { ParameterStore } from '../../model/parameter-store.ts';
 import { type Case, isCase, readCase } from './case.ts';
 import { type Comparison, compareResults } from './compare.ts';
 import type { Kind, Results } from './kind.ts';
@@ -87,7 +87,7 @@ async function runKind(
       tensor.requiresGrad = expected.has(`grad/${name}`);
       tensors.set(name, tensor);
     }
-    return await kind({ device, config, parameters: new Parameters(tensors), inputs });
+    return await kind({ device, config, parameters: new ParameterStore(tensors), inputs });
   } finally {
     for (const tensor of tensors.values()) tensor.release();
   }

@@ -17,7 +17,7 @@ import { linear } from '../../engine/ops/linear.ts';
 import { patchEmbedding } from '../../engine/ops/patch-embedding.ts';
 import { broadcastTo, concat, reshape, slice } from '../../engine/ops/shape.ts';
 import { describe, type Tensor } from '../../engine/tensor.ts';
-import type { Parameters } from '../parameters.ts';
+import type { ParameterStore } from '../parameter-store.ts';
 
 /** A stack of transformer blocks. The comments name the fields of Hugging Face's config.json. */
 export interface TransformerConfig {
@@ -68,7 +68,7 @@ export interface TextFeatures extends Features {
  * [r, d_t], one a layer from the first on; they carry no position and are always attended to.
  */
 export function encodeText(
-  p: Parameters,
+  p: ParameterStore,
   config: ClipConfig,
   batch: TextBatch,
   prompts: readonly Tensor[] = [],
@@ -94,7 +94,7 @@ export function encodeText(
  * `prompts` holds J tensors [r, d_v].
  */
 export function encodeImage(
-  p: Parameters,
+  p: ParameterStore,
   config: ClipConfig,
   pixels: Tensor,
   prompts: readonly Tensor[] = [],
@@ -125,7 +125,7 @@ export function encodeImage(
  * x [B, T, d], mask i32 [B, r + T] for a causal stack -> [B, r + T, d] (r = 0 without prompts).
  */
 function runBlocks(
-  p: Parameters,
+  p: ParameterStore,
   config: TransformerConfig,
   x: Tensor,
   prompts: readonly Tensor[],
@@ -151,7 +151,7 @@ function runBlocks(
 }
 
 /** One pre-LN block, x [B, T, d]; causal exactly when it has a key mask (only the text encoder has one). */
-function block(p: Parameters, config: TransformerConfig, x: Tensor, mask?: Tensor): Tensor {
+function block(p: ParameterStore, config: TransformerConfig, x: Tensor, mask?: Tensor): Tensor {
   const { width, hidden, heads } = config;
   const attn = p.under('self_attn');
   const project = (name: string, of: Tensor, residual?: Tensor) => {
@@ -167,11 +167,11 @@ function block(p: Parameters, config: TransformerConfig, x: Tensor, mask?: Tenso
   return feedForward(norm(p, 'layer_norm2', y), fc1, fc2, y);
 }
 
-function layer(p: Parameters, name: string, inputs: number, outputs: number): LinearWeights {
+function layer(p: ParameterStore, name: string, inputs: number, outputs: number): LinearWeights {
   return { weight: p.get(`${name}.weight`, [outputs, inputs]), bias: p.get(`${name}.bias`, [outputs]) };
 }
 
-function norm(p: Parameters, name: string, x: Tensor): Tensor {
+function norm(p: ParameterStore, name: string, x: Tensor): Tensor {
   const width = x.shape.at(-1)!;
   return layerNorm(x, p.get(`${name}.weight`, [width]), p.get(`${name}.bias`, [width]));
 }

@@ -8,7 +8,7 @@ import type { Tensor } from '../../engine/tensor.ts';
 import { MissingFileError, WeightsError } from '../../files/errors.ts';
 import { locate, openSource, parseJsonObject, readSmallText } from '../../files/locate.ts';
 import { loadTensors } from '../load-tensors.ts';
-import { Parameters } from '../parameters.ts';
+import { ParameterStore } from '../parameter-store.ts';
 import { type ClipDescription, readClipConfig } from './clip-config.ts';
 import { type ClipTensor, clipTensors } from './initialise-clip.ts';
 
@@ -21,7 +21,7 @@ export interface LoadOptions {
 
 /** A CLIP on a device. */
 export interface LoadedClip extends ClipDescription {
-  parameters: Parameters;
+  parameters: ParameterStore;
   /** The same tensors by name, for an optimiser and to release. */
   tensors: ReadonlyMap<string, Tensor>;
   /** Where vocab.json and merges.txt are. */
@@ -48,7 +48,7 @@ export async function loadClip(
     dtype === 'f16' && isMatrix(wanted) ? halved(tensor) : tensor,
   );
   for (const tensor of tensors.values()) tensor.requiresGrad = trainable;
-  return { ...description, parameters: new Parameters(tensors), tensors, folder };
+  return { ...description, parameters: new ParameterStore(tensors), tensors, folder };
 }
 
 /** The tensors by the file that holds them: one file, or the shards that the index names. */

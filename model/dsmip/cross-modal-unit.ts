@@ -7,7 +7,7 @@ import { reshape } from '../../engine/ops/shape.ts';
 import { softmax } from '../../engine/ops/softmax.ts';
 import type { Tensor } from '../../engine/tensor.ts';
 import { linear, norm } from '../layers.ts';
-import type { Parameters } from '../parameters.ts';
+import type { ParameterStore } from '../parameter-store.ts';
 import type { ScoredImage, ScoredText } from './scoring-features.ts';
 
 /** A sample's two modalities. */
@@ -17,7 +17,12 @@ export interface ScoredPair {
 }
 
 /** Scores [M, E]. */
-export function crossModalUnit(p: Parameters, h: number, mention: ScoredPair, entity: ScoredPair): Tensor {
+export function crossModalUnit(
+  p: ParameterStore,
+  h: number,
+  mention: ScoredPair,
+  entity: ScoredPair,
+): Tensor {
   const unit = p.under('cross_modal_unit');
   const [m, e] = [mention, entity].map(({ text, image }) => context(unit, h, text.cls, image.tokens));
   return matmul(m!, e!, { transposeB: true });
@@ -25,7 +30,7 @@ export function crossModalUnit(p: Parameters, h: number, mention: ScoredPair, en
 
 /** What the score needs of samples, their dot product being the score: cls [B, d_z] of the texts -> [B, h]. */
 export function crossModalVectors(
-  p: Parameters,
+  p: ParameterStore,
   h: number,
   { cls, image }: { cls: Tensor; image: ScoredImage },
 ): Tensor {
@@ -33,7 +38,7 @@ export function crossModalVectors(
 }
 
 /** A sample's text and what of its image the text attends to: [B, h]. */
-function context(p: Parameters, h: number, cls: Tensor, tokens: Tensor): Tensor {
+function context(p: ParameterStore, h: number, cls: Tensor, tokens: Tensor): Tensor {
   const B = cls.shape[0]!;
   const text = linear(p, 'text', cls, h); // [B, h]
   const image = linear(p, 'image', tokens, h); // [B, N, h]

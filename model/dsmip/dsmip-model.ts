@@ -8,14 +8,13 @@ import { add, mul } from '../../engine/ops/elementwise.ts';
 import { broadcastTo, slice } from '../../engine/ops/shape.ts';
 import { Random } from '../../engine/random.ts';
 import type { Tensor } from '../../engine/tensor.ts';
-import { WeightsError } from '../../files/errors.ts';
-import type { Run } from '../../link/session.ts';
+import { UsageError, WeightsError } from '../../files/errors.ts';
+import type { Session } from '../../link/session.ts';
 import type { Batch } from '../../train/batches.ts';
-import { UsageError } from '../../train/flags.ts';
 import { loadParameters, readAbout } from '../checkpoint.ts';
 import { loadClip } from '../clip/load-clip.ts';
 import { gateSpecs, initialise } from '../initialise.ts';
-import { Parameters } from '../parameters.ts';
+import { ParameterStore } from '../parameter-store.ts';
 import { Expert, type FeatureOptions, type Side, type SideTables } from './expert-model.ts';
 import { type ExpertKind, expertKinds } from './experts.ts';
 import { type GateDropout, gateHalf, gateProbabilities } from './gate.ts';
@@ -40,25 +39,31 @@ export interface Rows {
  * The experts of a run's folder at their best epochs. Throws WeightsError for a file that is missing, damaged, or made
  * of another data set or CLIP, UsageError for an expert that does not exist.
  */
-export async function pretrained(run: Run, folder: string, kinds: readonly string[]): Promise<Expert[]> {
+export async function pretrained(
+  session: Session,
+  folder: string,
+  kinds: readonly string[],
+): Promise<Expert[]> {
   const experts: Expert[] = [];
   for (const name of kinds) {
     const kind = expertKinds.find((known) => known === name);
     if (!kind || kinds.indexOf(name) !== experts.length) {
       throw new UsageError(`experts ${kinds}: expected some of ${expertKinds.join(',')}, each once`);
     }
-    experts.push(await loadExpert(run, join(folder, kind, 'best.safetensors'), kind));
+    experts.push(await loadExpert(session, join(folder, kind, 'best.safetensors'), kind));
   }
   return experts;
 }
 
-async function loadExpert(run: Run, path: string, kind: ExpertKind): Promise<Expert> {
+async function loadExpert(session: Session, path: string, kind: ExpertKind): Promise<Expert> {
   const { settings } = await readAbout(path);
-  if (settings['inputs'] !== run.inputs) {
+  if (settings['inputs'] !== session.inputs) {
     throw new WeightsError(`${path}: was trained on another data set or CLIP than --data and --clip name`);
   }
   const finetuned = settings['finetune-encoder'] === true;
-  const clip = finetuned ? await loadClip(run.device, run.clip.folder, { trainable: true }) : run.clip;
+  const clip = finetuned
+    ? await loadClip(session.device, session.clip.folder, { trainable: true })
+    : session.clip;
   const isPlain = finetuned || settings['no-prompts'] === true;
   const shape = {
     hidden: Number(settings['hidden']),
@@ -67,7 +72,7 @@ async function loadExpert(run: Run, path: string, kind: ExpertKind): Promise<Exp
       depth: isPlain ? 0 : Number(settings['prompt-depth']),
     },
   };
-  const expert = new Expert(run.device, kind, clip, shape, new Random(0));
+  const expert = new Expert(session.device, kind, clip, shape, new Random(0));
   await loadParameters(path, expert.trained);
   return expert;
 }
@@ -75,11 +80,11 @@ async function loadExpert(run: Run, path: string, kind: ExpertKind): Promise<Exp
 export class Dsmip {
   readonly experts: readonly Expert[];
   readonly by: 'pair' | 'mention';
-  /** Parameters of the experts' scoring units, trained on in stage 2. */
+  /** ParameterStore of the experts' scoring units, trained on in stage 2. */
   readonly units: ReadonlyMap<string, Tensor>;
-  /** Parameters of the gate and of the calibration. */
+  /** ParameterStore of the gate and of the calibration. */
   readonly gate: ReadonlyMap<string, Tensor>;
-  #run: Run;
+  #session: Session;
   #features: GateFeatures;
   #shape: DsmipShape;
   #width: number;
@@ -89,23 +94,23 @@ export class Dsmip {
    * their shares are known.
    */
   static async create(
-    run: Run,
+    session: Session,
     experts: Expert[],
     shape: DsmipShape,
     random: Random,
     sees: 'all' | 'mentions' = 'all',
   ): Promise<Dsmip> {
-    return new Dsmip(run, experts, shape, await gateInputs(run, shape, sees), random);
+    return new Dsmip(session, experts, shape, await gateInputs(session, shape, sees), random);
   }
 
   private constructor(
-    run: Run,
+    session: Session,
     experts: Expert[],
     shape: DsmipShape,
     features: GateFeatures,
     random: Random,
   ) {
-    this.#run = run;
+    this.#session = session;
     this.experts = experts;
     this.by = shape['gate-by'];
     this.#shape = shape;
@@ -119,7 +124,7 @@ export class Dsmip {
     };
     const specs = gateSpecs({ hidden: shape['gate-hidden'], experts: B }, features.width);
     this.gate = initialise(
-      run.device,
+      session.device,
       new Map([...specs, ...(shape.calibrate ? Object.entries(calibration) : [])]),
       random,
     );
@@ -145,11 +150,11 @@ export class Dsmip {
 
   /** pi of pairs [M, E, B], or [M, 1, B] where the gate looks at the mention only. */
   choice(mention: Rows, entity: Rows, split: Split, drop?: GateDropout): Tensor {
-    const { device } = this.#run;
+    const { device } = this.#session;
     const config = { hidden: this.#shape['gate-hidden'], experts: this.experts.length };
     const m = this.#features.rows(split, mention);
     const e = this.by === 'pair' ? this.#features.rows('entity', entity) : device.zeros([1, this.#width]);
-    return gateProbabilities(new Parameters(this.gate), config, m, e, drop);
+    return gateProbabilities(new ParameterStore(this.gate), config, m, e, drop);
   }
 
   /**
@@ -157,26 +162,26 @@ export class Dsmip {
    * only, v is the same for all, [1, B]. No gradients.
    */
   share(of: Side, rows: Rows, split: Split): Tensor {
-    const { device } = this.#run;
+    const { device } = this.#session;
     const config = { hidden: this.#shape['gate-hidden'], experts: this.experts.length };
     const sees = of === 'mention' || this.by === 'pair';
     return noGrad(() => {
       const f = sees
         ? this.#features.rows(of === 'mention' ? split : 'entity', rows)
         : device.zeros([1, this.#width]);
-      return gateHalf(new Parameters(this.gate), config, of, f);
+      return gateHalf(new ParameterStore(this.gate), config, of, f);
     });
   }
 
   /** u [n, B] of mentions that are in no split, on the host; images are numbers into `from.files`. */
   async sharesOfOthers(samples: Samples, from: FeatureOptions): Promise<Float32Array<ArrayBuffer>> {
-    const { device } = this.#run;
+    const { device } = this.#session;
     const config = { hidden: this.#shape['gate-hidden'], experts: this.experts.length };
     const f = await this.#features.others(samples, from);
     const shape = [samples.images.length, this.#width];
     return device.scope(() =>
       device.read<'f32'>(
-        noGrad(() => gateHalf(new Parameters(this.gate), config, 'mention', device.tensor(shape, f))),
+        noGrad(() => gateHalf(new ParameterStore(this.gate), config, 'mention', device.tensor(shape, f))),
       ),
     );
   }
@@ -186,8 +191,8 @@ export class Dsmip {
     const B = this.experts.length;
     const [scale, offset] = ['scale', 'offset'].map((name) => this.gate.get(`calibration.${name}`));
     const values = new Float32Array(2 * B).fill(1, 0, B);
-    if (scale) values.set(await this.#run.device.read<'f32'>(scale));
-    if (offset) values.set(await this.#run.device.read<'f32'>(offset), B);
+    if (scale) values.set(await this.#session.device.read<'f32'>(scale));
+    if (offset) values.set(await this.#session.device.read<'f32'>(offset), B);
     return values;
   }
 

@@ -2,7 +2,7 @@
 // evaluation. Whatever of it is frozen is encoded once.
 
 import type { PixelSource } from '../../data/images/pixel-source.ts';
-import { hashOf, keptTable } from '../../encoding/feature-cache.ts';
+import { keptTable } from '../../encoding/feature-cache.ts';
 import {
   embedsOf,
   encodeImages,
@@ -19,10 +19,11 @@ import { embedding } from '../../engine/ops/embedding.ts';
 import { reshape } from '../../engine/ops/shape.ts';
 import type { Random } from '../../engine/random.ts';
 import type { Tensor } from '../../engine/tensor.ts';
+import { hashOf } from '../../files/fingerprint.ts';
 import { encodeImage, encodeText, type Features, type TextBatch, type TextFeatures } from '../clip/clip.ts';
 import type { LoadedClip } from '../clip/load-clip.ts';
 import { expertSpecs, initialise, type PromptStart } from '../initialise.ts';
-import { Parameters } from '../parameters.ts';
+import { ParameterStore } from '../parameter-store.ts';
 import {
   type EntityVectors,
   entityVectors,
@@ -73,7 +74,7 @@ export class Expert {
   /** What is trained in stage 1, by name. */
   readonly trained: ReadonlyMap<string, Tensor>;
   /** All weights. */
-  readonly parameters: Parameters;
+  readonly parameters: ParameterStore;
   /** Whether its encoders, prompts included, stay as they are in stage 1. */
   readonly isFrozen: boolean;
   /** Whether stage 1 trains CLIP as well. */
@@ -94,7 +95,7 @@ export class Expert {
     const own = initialise(device, expertSpecs(kind, this.config, promptStart), random);
     const finetuned = [...clip.tensors].filter(([, tensor]) => tensor.requiresGrad);
     this.trained = new Map([...finetuned, ...own]);
-    this.parameters = new Parameters(new Map([...clip.tensors, ...own]));
+    this.parameters = new ParameterStore(new Map([...clip.tensors, ...own]));
     this.isTrainedClip = finetuned.length > 0;
     this.isFrozen = finetuned.length === 0 && (kind !== 'multimodal' || shape.prompts.depth === 0);
   }

@@ -7,7 +7,7 @@ import { gemm } from '../../engine/ops/gemm.ts';
 import type { Tensor } from '../../engine/tensor.ts';
 import type { Features } from '../clip/clip.ts';
 import { norm } from '../layers.ts';
-import type { Parameters } from '../parameters.ts';
+import type { ParameterStore } from '../parameter-store.ts';
 import { crossModalVectors } from './cross-modal-unit.ts';
 import type { ExpertFeatures, ExpertKind } from './experts.ts';
 import { scoredImage } from './scoring-features.ts';
@@ -57,7 +57,7 @@ export interface EntityFeatures {
 /** The vectors of M mentions; h: width of the scoring units. Throws EngineError for features that are missing. */
 export function mentionVectors(
   kind: ExpertKind,
-  p: Parameters,
+  p: ParameterStore,
   h: number,
   { text, image }: ExpertFeatures,
 ): MentionVectors {
@@ -76,7 +76,7 @@ export function mentionVectors(
 /** The vectors of E entities. `rounded`: what storing a tensor will make of it. Throws EngineError. */
 export function entityVectors(
   kind: ExpertKind,
-  p: Parameters,
+  p: ParameterStore,
   h: number,
   { text, image }: EntityFeatures,
   rounded?: (x: Tensor) => Tensor,
@@ -99,7 +99,7 @@ export function entityOperands({ vision, ...others }: EntityVectors): EntityOper
 }
 
 /** What dense retrieval compares texts by: LayerNorm of the embeds, [n, d_z]. */
-export function globalVectors(p: Parameters, embeds: Tensor): Tensor {
+export function globalVectors(p: ParameterStore, embeds: Tensor): Tensor {
   return norm(p, 'text_cls_norm', embeds);
 }
 

@@ -11,7 +11,7 @@ import {
   type TextBatch,
   type TextFeatures,
 } from '../clip/clip.ts';
-import type { Parameters } from '../parameters.ts';
+import type { ParameterStore } from '../parameter-store.ts';
 import { crossModalUnit } from './cross-modal-unit.ts';
 import { interactivePrompts, type PromptConfig } from './prompts.ts';
 import { scoredImage, scoredText } from './scoring-features.ts';
@@ -48,7 +48,7 @@ export interface ExpertFeatures {
  */
 export function encodeFor(
   kind: ExpertKind,
-  p: Parameters,
+  p: ParameterStore,
   config: ExpertConfig,
   side: 'mention' | 'entity',
   { texts, pixels }: ExpertInput,
@@ -71,7 +71,7 @@ export function encodeFor(
  */
 export function expertScores(
   kind: ExpertKind,
-  p: Parameters,
+  p: ParameterStore,
   h: number,
   mention: ExpertFeatures,
   entity: ExpertFeatures,

@@ -6,7 +6,7 @@ import { meanTokens } from '../../encoding/features.ts';
 import { firstImage, pickTexts, type Samples } from '../../encoding/samples.ts';
 import { Random } from '../../engine/random.ts';
 import type { Tensor } from '../../engine/tensor.ts';
-import type { Run } from '../../link/session.ts';
+import type { Session } from '../../link/session.ts';
 import { vggTable } from '../vgg/vgg-table.ts';
 import { Expert, type FeatureOptions } from './expert-model.ts';
 import { gateFeatures } from './gate.ts';
@@ -43,11 +43,11 @@ type ImageKind = { 'gate-image': 'clip' | 'vgg'; vgg: string };
  * that does not look at them or whose shares of them are known.
  */
 export async function gateInputs(
-  run: Run,
+  session: Session,
   kind: ImageKind,
   sees: 'all' | 'mentions' = 'all',
 ): Promise<GateFeatures> {
-  const { device, corpus } = run;
+  const { device, corpus } = session;
   const { entities, mentions } = corpus;
   const samples: Partial<Record<GateSide, Samples>> = {
     ...mentions,
@@ -56,10 +56,10 @@ export async function gateInputs(
   const used = Object.values(samples).flatMap((of) => of.images.map((_, row) => firstImage(of, row)));
   // All images where training may draw any of them.
   const wanted = sees === 'all' ? [...corpus.files.keys()] : [...new Set([0, ...used])];
-  const images = await imageFeatures(run, kind, wanted, run.features);
+  const images = await imageFeatures(session, kind, wanted, session.features);
   const texts: Partial<Record<GateSide, Matrix>> = {};
   for (const side of Object.keys(samples) as GateSide[])
-    texts[side] = await meanEmbeddings(run, samples[side]!);
+    texts[side] = await meanEmbeddings(session, samples[side]!);
   const width = texts.train!.width + images.width;
   const statistics = (side: GateSide) => {
     const of = samples[side];
@@ -87,8 +87,8 @@ export async function gateInputs(
     async others(of, from) {
       const rows = [...of.images.keys()];
       const taken = rows.map((row) => firstImage(of, row));
-      const own = await imageFeatures(run, kind, [...new Set(taken)], from);
-      return standard(joined(await meanEmbeddings(run, of), rows, own, taken), mention);
+      const own = await imageFeatures(session, kind, [...new Set(taken)], from);
+      return standard(joined(await meanEmbeddings(session, of), rows, own, taken), mention);
     },
   };
 }
@@ -111,29 +111,29 @@ function joined(
 }
 
 async function imageFeatures(
-  run: Run,
+  session: Session,
   { 'gate-image': kind, vgg }: ImageKind,
   images: readonly number[],
   from: FeatureOptions,
 ): Promise<ImageFeatures> {
   const rowOf = new Map(images.map((image, row) => [image, row]));
-  if (kind === 'clip') return { ...(await clipTable(run, images, from)), rowOf };
+  if (kind === 'clip') return { ...(await clipTable(session, images, from)), rowOf };
   const files = images.map((image) => from.files[image]!);
-  const corpus = { ...run.corpus, files };
-  return { ...(await vggTable({ ...run, corpus, features: from }, vgg)), rowOf };
+  const corpus = { ...session.corpus, files };
+  return { ...(await vggTable({ ...session, corpus, features: from }, vgg)), rowOf };
 }
 
 /** CLIP's mean image token of each image, without prompts: --gate-image clip. */
-async function clipTable(run: Run, images: readonly number[], from: FeatureOptions): Promise<Matrix> {
+async function clipTable(session: Session, images: readonly number[], from: FeatureOptions): Promise<Matrix> {
   const shape = { hidden: 1, prompts: { length: 1, depth: 0 } };
-  const visual = new Expert(run.device, 'visual', run.clip, shape, new Random(0));
-  const { image } = await visual.tables('entity', run.corpus.entities, images, from);
+  const visual = new Expert(session.device, 'visual', session.clip, shape, new Random(0));
+  const { image } = await visual.tables('entity', session.corpus.entities, images, from);
   return { data: meanTokens(image!), width: image!.width };
 }
 
 /** The mean token embedding of every text. */
-async function meanEmbeddings(run: Run, samples: Samples): Promise<Matrix> {
-  const { device, clip } = run;
+async function meanEmbeddings(session: Session, samples: Samples): Promise<Matrix> {
+  const { device, clip } = session;
   const { vocabulary, width } = clip.config.text;
   const table = clip.parameters.get('text_model.embeddings.token_embedding.weight', [vocabulary, width]);
   const n = samples.tokens.count;

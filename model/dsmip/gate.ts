@@ -13,7 +13,7 @@ import type { Random } from '../../engine/random.ts';
 import { describe, type Tensor } from '../../engine/tensor.ts';
 import type { TextBatch } from '../clip/clip.ts';
 import { linear } from '../layers.ts';
-import type { Parameters } from '../parameters.ts';
+import type { ParameterStore } from '../parameter-store.ts';
 
 export interface GateConfig {
   /** g, width of both layers of each side. */
@@ -63,7 +63,7 @@ export function standardise(f: Tensor, mean: Tensor, deviation: Tensor): Tensor 
  * Throws ShapeError, ParameterError.
  */
 export function gateProbabilities(
-  p: Parameters,
+  p: ParameterStore,
   { hidden: g, experts: B }: GateConfig,
   mention: Tensor,
   entity: Tensor,
@@ -84,7 +84,7 @@ export function gateProbabilities(
  * two halves. The bias is the entity's.
  */
 export function gateHalf(
-  p: Parameters,
+  p: ParameterStore,
   { hidden: g, experts: B }: GateConfig,
   of: 'mention' | 'entity',
   f: Tensor,
@@ -97,7 +97,13 @@ export function gateHalf(
 }
 
 /** h_m or h_e: two layers of FC, LeakyReLU and dropout, [., f] -> [., g]. */
-function side(p: Parameters, name: 'mention' | 'entity', g: number, f: Tensor, drop?: GateDropout): Tensor {
+function side(
+  p: ParameterStore,
+  name: 'mention' | 'entity',
+  g: number,
+  f: Tensor,
+  drop?: GateDropout,
+): Tensor {
   let x = f;
   for (let i = 0; i < 2; i++) {
     x = leakyRelu(linear(p, `${name}.${i}`, x, g), 0.01);

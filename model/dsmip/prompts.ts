@@ -4,7 +4,7 @@
 import { linear } from '../../engine/ops/linear.ts';
 import type { Tensor } from '../../engine/tensor.ts';
 import type { ClipConfig } from '../clip/clip.ts';
-import type { Parameters } from '../parameters.ts';
+import type { ParameterStore } from '../parameter-store.ts';
 
 export interface PromptConfig {
   /** r, prompts a layer. */
@@ -23,7 +23,7 @@ export interface Prompts {
 
 /** The prompts of one side, from `prompts.SIDE.J` and `coupling.SIDE.J.{weight, bias}`. */
 export function interactivePrompts(
-  p: Parameters,
+  p: ParameterStore,
   clip: ClipConfig,
   { length, depth }: PromptConfig,
   side: 'mention' | 'entity',

@@ -5,7 +5,7 @@ import { ShapeError } from '../../engine/errors.ts';
 import type { Shape, Tensor } from '../../engine/tensor.ts';
 import type { Features, TextFeatures } from '../clip/clip.ts';
 import { linear, norm } from '../layers.ts';
-import type { Parameters } from '../parameters.ts';
+import type { ParameterStore } from '../parameter-store.ts';
 
 /** Texts for the units. */
 export interface ScoredText {
@@ -26,7 +26,7 @@ export interface ScoredImage {
 }
 
 /** embeds [B, d_z], tokens [B, L, d_t], mask [B, L] -> the same, normalised. */
-export function scoredText(p: Parameters, text: TextFeatures): ScoredText {
+export function scoredText(p: ParameterStore, text: TextFeatures): ScoredText {
   checkFeatures('text', text);
   if (`${text.mask.shape}` !== `${text.tokens.shape.slice(0, 2)}`) {
     throw new ShapeError(`text features: mask [${text.mask.shape}] for tokens [${text.tokens.shape}]`);
@@ -39,7 +39,7 @@ export function scoredText(p: Parameters, text: TextFeatures): ScoredText {
 }
 
 /** embeds [B, d_z], tokens [B, N, d_v] -> cls [B, h], tokens [B, N, h]. */
-export function scoredImage(p: Parameters, h: number, image: Features): ScoredImage {
+export function scoredImage(p: ParameterStore, h: number, image: Features): ScoredImage {
   checkFeatures('image', image);
   return {
     cls: norm(p, 'image_cls_norm', linear(p, 'image_cls', image.embeds, h)),

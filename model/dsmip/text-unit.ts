@@ -7,11 +7,11 @@ import { meanAttention } from '../../engine/ops/mean-attention.ts';
 import { sum } from '../../engine/ops/reduce.ts';
 import type { Tensor } from '../../engine/tensor.ts';
 import { linear, norm } from '../layers.ts';
-import type { Parameters } from '../parameters.ts';
+import type { ParameterStore } from '../parameter-store.ts';
 import type { ScoredText } from './scoring-features.ts';
 
 /** Scores [M, E]. Padding takes no part: a score does not depend on what a text was batched with. */
-export function textUnit(p: Parameters, h: number, mention: ScoredText, entity: ScoredText): Tensor {
+export function textUnit(p: ParameterStore, h: number, mention: ScoredText, entity: ScoredText): Tensor {
   const unit = p.under('text_unit');
   const q = linear(unit, 'query', entity.tokens, h); // [E, L_e, h]
   const k = linear(unit, 'key', mention.tokens, h); // [M, L_m, h]

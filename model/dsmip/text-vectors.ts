@@ -13,7 +13,7 @@ import { reshape } from '../../engine/ops/shape.ts';
 import { describe, type Tensor } from '../../engine/tensor.ts';
 import type { TextFeatures } from '../clip/clip.ts';
 import { linear, norm } from '../layers.ts';
-import type { Parameters } from '../parameters.ts';
+import type { ParameterStore } from '../parameter-store.ts';
 import { scoredText } from './scoring-features.ts';
 
 /** Text features without padding: of text i the tokens first[i] .. first[i + 1] - 1, prompts included. */
@@ -51,7 +51,7 @@ export interface TextEntities {
 
 const eps = 1e-5;
 
-export function textMentions(p: Parameters, h: number, text: TextFeatures): TextMentions {
+export function textMentions(p: ParameterStore, h: number, text: TextFeatures): TextMentions {
   const { cls, tokens, mask } = scoredText(p, text);
   const unit = p.under('text_unit');
   return {
@@ -62,7 +62,11 @@ export function textMentions(p: Parameters, h: number, text: TextFeatures): Text
   };
 }
 
-export function textEntities(p: Parameters, h: number, { tokens, first, embeds }: RaggedText): TextEntities {
+export function textEntities(
+  p: ParameterStore,
+  h: number,
+  { tokens, first, embeds }: RaggedText,
+): TextEntities {
   const unit = p.under('text_unit');
   const global = norm(p, 'text_cls_norm', embeds);
   const cls = linear(unit, 'cls', global, h);

@@ -6,11 +6,11 @@ import { mean, sum } from '../../engine/ops/reduce.ts';
 import { reshape } from '../../engine/ops/shape.ts';
 import type { Tensor } from '../../engine/tensor.ts';
 import { linear, norm } from '../layers.ts';
-import type { Parameters } from '../parameters.ts';
+import type { ParameterStore } from '../parameter-store.ts';
 import type { ScoredImage } from './scoring-features.ts';
 
 /** Scores [M, E]. */
-export function visionUnit(p: Parameters, h: number, mention: ScoredImage, entity: ScoredImage): Tensor {
+export function visionUnit(p: ParameterStore, h: number, mention: ScoredImage, entity: ScoredImage): Tensor {
   const [m, e] = [along(0, mention), along(1, entity)];
   const unit = p.under('vision_unit');
   const entityToMention = dual(unit.under('entity_to_mention'), h, e.cls, m.cls, m.mean);
@@ -29,7 +29,7 @@ function along(axis: 0 | 1, { cls, tokens }: ScoredImage): { cls: Tensor; mean: 
  * How well one side's query meets the other side's key and tokens, for every pair. Query along one axis of the scores,
  * key and tokens' mean along the other -> [M, E].
  */
-function dual(p: Parameters, h: number, queryCls: Tensor, keyCls: Tensor, tokenMean: Tensor): Tensor {
+function dual(p: ParameterStore, h: number, queryCls: Tensor, keyCls: Tensor, tokenMean: Tensor): Tensor {
   const query = linear(p, 'cls', queryCls, h);
   const key = linear(p, 'cls', keyCls, h);
   const value = linear(p, 'tokens', tokenMean, h); // of the mean: it is the mean of the linear images

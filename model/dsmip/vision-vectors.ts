@@ -17,7 +17,7 @@ import { mean, sum } from '../../engine/ops/reduce.ts';
 import { concat, reshape, transpose } from '../../engine/ops/shape.ts';
 import { describe, type Tensor } from '../../engine/tensor.ts';
 import { linear, norm } from '../layers.ts';
-import type { Parameters } from '../parameters.ts';
+import type { ParameterStore } from '../parameter-store.ts';
 import type { ScoredImage } from './scoring-features.ts';
 import { centred } from './text-vectors.ts';
 
@@ -46,7 +46,7 @@ const isAsked = [v, a, a, k, k];
  * will be stored with fewer bits, so that squares and products fit together.
  */
 export function visionVectors(
-  p: Parameters,
+  p: ParameterStore,
   h: number,
   side: 'mention' | 'entity',
   { cls, tokens }: ScoredImage,
@@ -131,7 +131,7 @@ export function visionScores(mention: VisionOperand, entity: VisionOperand, base
 }
 
 /** q~, r, b [n, h] of the side that asks; w.Aq and beta_2.LN_2(q) [n]. */
-function asQuery(p: Parameters, h: number, cls: Tensor) {
+function asQuery(p: ParameterStore, h: number, cls: Tensor) {
   const query = linear(p, 'cls', cls, h);
   const q = centred(query);
   const Aq = throughA(p, h, q);
@@ -146,24 +146,24 @@ function asQuery(p: Parameters, h: number, cls: Tensor) {
 }
 
 /** v~, a, k~ [n, h] of the side that is asked; w.Av [n]. */
-function asKey(p: Parameters, h: number, cls: Tensor, tokenMean: Tensor) {
+function asKey(p: ParameterStore, h: number, cls: Tensor, tokenMean: Tensor) {
   const v = centred(linear(p, 'tokens', tokenMean, h));
   const Av = throughA(p, h, v);
   return { v, a: centred(Av), k: centred(linear(p, 'cls', cls, h)), gate: gateOf(p, h, Av) };
 }
 
 /** A x for centred x: [n, h]. */
-function throughA(p: Parameters, h: number, x: Tensor): Tensor {
+function throughA(p: ParameterStore, h: number, x: Tensor): Tensor {
   return linearOp(mul(x, p.get('add_norm.weight', [h])), p.get('fc.weight', [h, h]), null);
 }
 
 /** w.x: [n]. */
-function gateOf(p: Parameters, h: number, x: Tensor): Tensor {
+function gateOf(p: ParameterStore, h: number, x: Tensor): Tensor {
   return reshape(linearOp(x, p.get('gate.weight', [1, h]), null), [x.shape[0]!]);
 }
 
 /** d = c0~ [h], and w.c0 + b_g [1]. */
-function constants(p: Parameters, h: number): { d: Tensor; gate: Tensor } {
+function constants(p: ParameterStore, h: number): { d: Tensor; gate: Tensor } {
   const beta = reshape(p.get('add_norm.bias', [h]), [1, h]);
   const c0 = linear(p, 'fc', beta, h); // [1, h]
   return { d: reshape(centred(c0), [h]), gate: reshape(linear(p, 'gate', c0, 1), [1]) };

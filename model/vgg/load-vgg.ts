@@ -5,12 +5,12 @@
 import type { Device } from '../../engine/device.ts';
 import type { Tensor } from '../../engine/tensor.ts';
 import { loadTensors, type WantedTensor } from '../load-tensors.ts';
-import { Parameters } from '../parameters.ts';
+import { ParameterStore } from '../parameter-store.ts';
 import { type VggConfig, vgg16, vggShapes } from './vgg.ts';
 
 /** A VGG on a device. */
 export interface LoadedVgg {
-  parameters: Parameters;
+  parameters: ParameterStore;
   /** The same tensors by name, to release. */
   tensors: ReadonlyMap<string, Tensor>;
 }
@@ -21,7 +21,7 @@ export interface LoadedVgg {
  */
 export async function loadVgg(device: Device, file: string, config: VggConfig = vgg16): Promise<LoadedVgg> {
   const tensors = await loadTensors(device, new Map([[file, wantedTensors(config)]]));
-  return { parameters: new Parameters(tensors), tensors };
+  return { parameters: new ParameterStore(tensors), tensors };
 }
 
 function wantedTensors(config: VggConfig): WantedTensor[] {

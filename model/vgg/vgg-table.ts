@@ -3,12 +3,13 @@
 import { existsSync } from 'node:fs';
 import { PixelSource } from '../../data/images/pixel-source.ts';
 import { vggPreprocessing } from '../../data/images/preprocess.ts';
-import { cachedTable, hashOf } from '../../encoding/feature-cache.ts';
+import { cachedTable } from '../../encoding/feature-cache.ts';
 import type { MemoryTable } from '../../encoding/features.ts';
 import { fileStamp } from '../../encoding/samples.ts';
 import type { Device } from '../../engine/device.ts';
-import type { Run } from '../../link/session.ts';
-import { UsageError } from '../../train/flags.ts';
+import { UsageError } from '../../files/errors.ts';
+import { hashOf } from '../../files/fingerprint.ts';
+import type { Session } from '../../link/session.ts';
 import { loadVgg } from './load-vgg.ts';
 import { vgg16, vggFeatures } from './vgg.ts';
 
@@ -19,7 +20,7 @@ const batch = 16;
  * in the run's cache of features.
  */
 export async function vggTable(
-  { device, corpus, features }: Run,
+  { device, corpus, features }: Session,
   file: string,
 ): Promise<{ data: Float32Array<ArrayBuffer>; width: number }> {
   if (!existsSync(file)) {

@@ -1,5 +1,5 @@
 // VGG16 (Simonyan and Zisserman 2015, configuration D) up to its second fully connected layer: the gate's
-// feature of an image. Frozen: forward only. Parameters are named as torchvision's.
+// feature of an image. Frozen: forward only. ParameterStore are named as torchvision's.
 
 import { conv3x3 } from '../../engine/ops/convolution.ts';
 import { relu } from '../../engine/ops/elementwise.ts';
@@ -7,7 +7,7 @@ import { linear } from '../../engine/ops/linear.ts';
 import { adaptiveAveragePool, maxPool2x2 } from '../../engine/ops/pooling.ts';
 import { reshape } from '../../engine/ops/shape.ts';
 import type { Shape, Tensor } from '../../engine/tensor.ts';
-import type { Parameters } from '../parameters.ts';
+import type { ParameterStore } from '../parameter-store.ts';
 
 export interface VggConfig {
   /** Output channels of each convolution, 'M' for a max pooling. */
@@ -53,7 +53,7 @@ export function vggShapes({ layers, pool, hidden }: VggConfig): Map<string, Shap
  * pixels [B, 3, S, S], normalised as torchvision does -> fc7 after its ReLU, [B, hidden]. Throws
  * ParameterError for a parameter that is missing or misshapen.
  */
-export function vggFeatures(parameters: Parameters, config: VggConfig, pixels: Tensor): Tensor {
+export function vggFeatures(parameters: ParameterStore, config: VggConfig, pixels: Tensor): Tensor {
   const { device } = pixels;
   return device.scope(() => {
     let channels = pixels.shape[1]!;
@@ -83,7 +83,7 @@ export function vggFeatures(parameters: Parameters, config: VggConfig, pixels: T
 }
 
 /** relu(x weight^T + bias), x [B, inputs] -> [B, outputs]. */
-function fullyConnected(parameters: Parameters, outputs: number, x: Tensor): Tensor {
+function fullyConnected(parameters: ParameterStore, outputs: number, x: Tensor): Tensor {
   const weight = parameters.get('weight', [outputs, x.shape[1]!]);
   return relu(linear(x, weight, parameters.get('bias', [outputs])));
 }

@@ -2,9 +2,9 @@
 
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { hashOf } from '../../encoding/feature-cache.ts';
+import { hashOf } from '../../files/fingerprint.ts';
 import type { Answering } from '../../link/linking-model.ts';
-import type { Run } from '../../link/session.ts';
+import type { Session } from '../../link/session.ts';
 import { indexVersion } from './format.ts';
 
 /** Folder of a run's index. */
@@ -14,7 +14,7 @@ export function indexFolder(run: string): string {
 
 /** The hash for what answers in the run's folder now. */
 export async function belongsTo(
-  { inputs }: Run,
+  { inputs }: Session,
   folder: string,
   { experts, dsmip }: Answering,
 ): Promise<string> {

@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { writeFileAtomically } from '../../files/atomic-file.ts';
 import { WeightsError } from '../../files/errors.ts';
 import type { Answering } from '../../link/linking-model.ts';
-import type { Run } from '../../link/session.ts';
+import type { Session } from '../../link/session.ts';
 import { openSafetensors } from '../../weights/safetensors.ts';
 import { belongsTo, indexFolder } from './belongs.ts';
 import { type IndexDtype, type IndexHead, indexVersion } from './format.ts';
@@ -21,15 +21,15 @@ export interface BuildOptions extends ShardOptions {
 
 /** Builds RUN/index and gives its head, and how many shards were there already. Throws UsageError, WeightsError. */
 export async function buildIndex(
-  run: Run,
+  session: Session,
   folder: string,
   chosen: Answering,
   options: BuildOptions,
 ): Promise<{ head: IndexHead; kept: number }> {
   const path = indexFolder(folder);
   await mkdir(path, { recursive: true });
-  const count = run.corpus.entities.images.length;
-  const belongs = await belongsTo(run, folder, chosen);
+  const count = session.corpus.entities.images.length;
+  const belongs = await belongsTo(session, folder, chosen);
   const shards = shardList(count, options.shard);
   // Without its head an index is none, until all shards are new.
   await rm(join(path, 'index.json'), { force: true });
@@ -41,7 +41,14 @@ export async function buildIndex(
     const found = await finishedBytes(file, stamp);
     if (found !== null) kept++;
     else
-      await writeShard(run, chosen, { ...options, progress: (part) => done(i + part) }, file, shard, stamp);
+      await writeShard(
+        session,
+        chosen,
+        { ...options, progress: (part) => done(i + part) },
+        file,
+        shard,
+        stamp,
+      );
     bytes += found ?? (await finishedBytes(file, stamp))!;
   }
   for (const name of await readdir(path)) {
@@ -50,11 +57,11 @@ export async function buildIndex(
   const head: IndexHead = {
     version: indexVersion,
     belongs,
-    inputs: run.inputs,
+    inputs: session.inputs,
     dtype: options.dtype,
     entities: count,
     experts: chosen.experts.map(({ kind }) => kind),
-    gate: await sharedGate(run, chosen),
+    gate: await sharedGate(session, chosen),
     bytes,
     bytesPerEntity: Math.round(bytes / count),
     shards,
@@ -95,7 +102,7 @@ async function finishedBytes(path: string, stamp: Readonly<Record<string, string
 }
 
 /** How the gate sees entities: by shares of their own, or all alike. */
-async function sharedGate({ device }: Run, { experts, dsmip }: Answering): Promise<IndexHead['gate']> {
+async function sharedGate({ device }: Session, { experts, dsmip }: Answering): Promise<IndexHead['gate']> {
   if (!dsmip) return null;
   if (dsmip.by === 'pair') return { experts: experts.length, shared: null };
   const read = device.scope(() =>

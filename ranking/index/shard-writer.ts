@@ -4,12 +4,12 @@ import { firstImage, pickSamples } from '../../encoding/samples.ts';
 import type { Device } from '../../engine/device.ts';
 import { packHalves, unpackHalves } from '../../engine/ops/half.ts';
 import type { Tensor } from '../../engine/tensor.ts';
+import { UsageError } from '../../files/errors.ts';
 import type { Answering } from '../../link/linking-model.ts';
-import type { Run } from '../../link/session.ts';
+import type { Session } from '../../link/session.ts';
 import type { Dsmip } from '../../model/dsmip/dsmip-model.ts';
 import { type Expert, firstImages } from '../../model/dsmip/expert-model.ts';
 import type { ExpertKind } from '../../model/dsmip/experts.ts';
-import { UsageError } from '../../train/flags.ts';
 import { type TensorToWrite, writeSafetensors } from '../../weights/write-safetensors.ts';
 import { range } from '../sources.ts';
 import { type IndexDtype, type StoredVectors, stored } from './format.ts';
@@ -26,7 +26,7 @@ const chunk = 256;
 
 /** Encodes the entities of a shard and writes its file with a stamp. Throws UsageError, WeightsError. */
 export async function writeShard(
-  run: Run,
+  session: Session,
   { experts, dsmip }: Answering,
   { dtype, progress }: ShardOptions,
   path: string,
@@ -38,9 +38,9 @@ export async function writeShard(
   for (let from = first; from < first + count; from += chunk) {
     const rows = range(from, Math.min(chunk, first + count - from));
     for (const [i, expert] of experts.entries()) {
-      parts[i]!.push(await hostVectors(run, expert, rows, dtype));
+      parts[i]!.push(await hostVectors(session, expert, rows, dtype));
     }
-    if (dsmip?.by === 'pair') gates.push(await gateShares(run, dsmip, rows));
+    if (dsmip?.by === 'pair') gates.push(await gateShares(session, dsmip, rows));
     progress((from + rows.length - first) / count);
   }
   const tensors: Record<string, TensorToWrite> = {};
@@ -51,7 +51,7 @@ export async function writeShard(
   await writeSafetensors(path, tensors, stamp);
 }
 
-async function gateShares({ device, corpus }: Run, dsmip: Dsmip, rows: readonly number[]) {
+async function gateShares({ device, corpus }: Session, dsmip: Dsmip, rows: readonly number[]) {
   const images = rows.map((row) => firstImage(corpus.entities, row));
   return device.scope(() => device.read<'f32'>(dsmip.share('entity', { rows, images }, 'train')));
 }
@@ -66,7 +66,7 @@ interface HostVectors {
 }
 
 async function hostVectors(
-  { device, corpus, features }: Run,
+  { device, corpus, features }: Session,
   expert: Expert,
   rows: readonly number[],
   dtype: IndexDtype,

@@ -9,7 +9,7 @@ import type { Tensor } from '../../engine/tensor.ts';
 import { WeightsError } from '../../files/errors.ts';
 import { readText } from '../../files/read-text.ts';
 import type { Answering } from '../../link/linking-model.ts';
-import type { Run } from '../../link/session.ts';
+import type { Session } from '../../link/session.ts';
 import { withoutImage } from '../../link/split.ts';
 import type { ExpertKind } from '../../model/dsmip/experts.ts';
 import { widenHalves } from '../../weights/half.ts';
@@ -31,11 +31,11 @@ export function hasIndex(run: string): boolean {
 }
 
 /** Opens RUN/index. Throws WeightsError, one line, for an index that is missing, damaged or made of something else. */
-export async function openIndex(run: Run, folder: string, chosen: Answering): Promise<IndexSource> {
+export async function openIndex(session: Session, folder: string, chosen: Answering): Promise<IndexSource> {
   const path = join(indexFolder(folder), 'index.json');
   if (!existsSync(path)) throw new WeightsError(`${path}: no such file; node eval/index.ts makes an index`);
   const head = parseHead(path, await readText(path));
-  if (head.belongs !== (await belongsTo(run, folder, chosen))) {
+  if (head.belongs !== (await belongsTo(session, folder, chosen))) {
     throw new WeightsError(
       `${path}: belongs to other weights, settings or data than the run has now; build it again: node eval/index.ts`,
     );
@@ -45,7 +45,7 @@ export async function openIndex(run: Run, folder: string, chosen: Answering): Pr
     for (const shard of head.shards)
       shards.push(await openShard(join(indexFolder(folder), shard.file), head, shard, chosen));
     const gate = await gateOf(head, shards);
-    return sourceOf(run, head, shards, chosen, gate);
+    return sourceOf(session, head, shards, chosen, gate);
   } catch (error) {
     for (const { file } of shards) await file.close();
     throw error;
@@ -62,7 +62,7 @@ async function gateOf({ entities, gate }: IndexHead, shards: readonly Shard[]): 
 }
 
 function sourceOf(
-  { device, corpus }: Run,
+  { device, corpus }: Session,
   head: IndexHead,
   shards: readonly Shard[],
   { experts }: Answering,

@@ -20,7 +20,7 @@ import { pickTexts, type Tokens } from '../../encoding/samples.ts';
 import { Random } from '../../engine/random.ts';
 import { encodeImage, encodeText, type Features } from '../../model/clip/clip.ts';
 import { initialiseClip } from '../../model/clip/initialise-clip.ts';
-import { Parameters } from '../../model/parameters.ts';
+import { ParameterStore } from '../../model/parameter-store.ts';
 import { device } from '../support/device.ts';
 
 const config = {
@@ -28,7 +28,7 @@ const config = {
   vision: { width: 12, hidden: 24, heads: 3, layers: 1, imageSize: 8, patchSize: 4 },
   projection: 6,
 };
-const parameters = new Parameters(initialiseClip(device, config, new Random(4)));
+const parameters = new ParameterStore(initialiseClip(device, config, new Random(4)));
 const prompts = (width: number) => [
   device.tensor(
     [2, width],

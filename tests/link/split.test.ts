@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { Random } from '../../engine/random.ts';
-import { openRun } from '../../link/session.ts';
+import { openSession } from '../../link/session.ts';
 import { rankSplit } from '../../link/split.ts';
 import { Expert } from '../../model/dsmip/expert-model.ts';
 import { expertKinds } from '../../model/dsmip/experts.ts';
@@ -12,7 +12,7 @@ import { device } from '../support/device.ts';
 import { makeToy, removeToy } from '../support/toy-run.ts';
 
 const toy = await makeToy();
-const run = await openRun(device, {
+const session = await openSession(device, {
   preset: 'openconcepts',
   data: toy.data,
   clip: toy.clip,
@@ -24,18 +24,18 @@ const run = await openRun(device, {
 for (const kind of expertKinds) {
   test(`${kind}: ranks are the same of entities in memory, in a file's table and encoded as they come`, async () => {
     const shape = { hidden: 8, prompts: { length: 2, depth: 2 } };
-    const expert = new Expert(device, kind, run.clip, shape, new Random(3));
-    const inMemory = await rankSplit(run, expert, 'train', run.features);
+    const expert = new Expert(device, kind, session.clip, shape, new Random(3));
+    const inMemory = await rankSplit(session, expert, 'train', session.features);
     assert.is(inMemory.length, 40);
     assert.ok(new Set(inMemory).size > 3, `${inMemory}`);
-    assert.equal(await rankSplit(run, expert, 'train', run.features, 0), inMemory);
+    assert.equal(await rankSplit(session, expert, 'train', session.features, 0), inMemory);
     const cache = join(toy.folder, 'cache');
     for (let i = 0; i < 2; i++) {
-      assert.equal(await rankSplit(run, expert, 'train', { ...run.features, cache }), inMemory);
+      assert.equal(await rankSplit(session, expert, 'train', { ...session.features, cache }), inMemory);
     }
-    const table = await expert.tables('entity', run.corpus.entities, [0], run.features);
+    const table = await expert.tables('entity', session.corpus.entities, [0], session.features);
     const tokens = (['text', 'image'] as const).map((of) => (table[of]?.tokens as Float32Array)?.length ?? 0);
-    const oneImage = { ...run.corpus.entities, images: run.corpus.entities.images.map(() => []) };
+    const oneImage = { ...session.corpus.entities, images: session.corpus.entities.images.map(() => []) };
     assert.is(expert.tableBytes(oneImage), 4 * (tokens[0]! + tokens[1]!));
   });
 }

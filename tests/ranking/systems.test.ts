@@ -21,7 +21,7 @@ import {
 } from '../../model/dsmip/expert-vectors.ts';
 import { type ExpertFeatures, encodeFor, expertKinds } from '../../model/dsmip/experts.ts';
 import { gateFeatures, gateHalf } from '../../model/dsmip/gate.ts';
-import { Parameters } from '../../model/parameters.ts';
+import { ParameterStore } from '../../model/parameter-store.ts';
 import { vggFeatures } from '../../model/vgg/vgg.ts';
 import { choiceOf } from '../../ranking/gate-shares.ts';
 import { meanOf, systemScores } from '../../ranking/systems.ts';
@@ -30,7 +30,7 @@ import { assertClose } from '../support/gradient.ts';
 
 const reference = await readCase(fileURLToPath(new URL('../cases/dsmip', import.meta.url)));
 const { config } = reference;
-const p = new Parameters(
+const p = new ParameterStore(
   new Map(
     [...reference.parameters].map(([name, { shape, data }]) => [name, device.tensor(shape, data, { name })]),
   ),

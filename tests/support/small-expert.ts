@@ -5,7 +5,7 @@ import { Random } from '../../engine/random.ts';
 import { initialiseClip } from '../../model/clip/initialise-clip.ts';
 import { Expert } from '../../model/dsmip/expert-model.ts';
 import type { ExpertKind } from '../../model/dsmip/experts.ts';
-import { Parameters } from '../../model/parameters.ts';
+import { ParameterStore } from '../../model/parameter-store.ts';
 import type { StepPlan } from '../../train/experts/memory-estimate.ts';
 
 const smallest = {
@@ -29,6 +29,12 @@ export function smallPlan(kind: ExpertKind, finetune: boolean, clip = smallest):
 export function smallExpert({ kind, config, finetune }: StepPlan, device: Device): Expert {
   const tensors = initialiseClip(device, config.clip, new Random(4));
   for (const tensor of tensors.values()) tensor.requiresGrad = finetune;
-  const clip = { config: config.clip, tensors, parameters: new Parameters(tensors), eosId: 19, folder: '' };
+  const clip = {
+    config: config.clip,
+    tensors,
+    parameters: new ParameterStore(tensors),
+    eosId: 19,
+    folder: '',
+  };
   return new Expert(device, kind, clip, config, new Random(5));
 }

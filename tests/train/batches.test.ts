@@ -4,7 +4,7 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { Samples } from '../../encoding/samples.ts';
 import { batchesPerEpoch, checkFraction, epochBatches, fractionOf, holdOut } from '../../train/batches.ts';
-import { Draws } from '../../train/random-stream.ts';
+import { RandomStream } from '../../train/random-stream.ts';
 
 const none = new Int32Array(0);
 const samples = (images: number[][]): Samples => ({
@@ -16,10 +16,11 @@ const n = 17;
 const rows = Array.from({ length: n }, (_, i) => i);
 const mentions = samples(rows.map((row) => (row % 2 === 0 ? [] : [100 + row])));
 const answers = Int32Array.from(rows, (row) => row % 3);
-const epoch = (draws: Draws, size = 4) => epochBatches(rows, mentions, answers, entities, { size }, draws);
+const epoch = (draws: RandomStream, size = 4) =>
+  epochBatches(rows, mentions, answers, entities, { size }, draws);
 
 test('every mention once, with its answer and images of its own; a last single mention is left out', () => {
-  const batches = epoch(new Draws(1));
+  const batches = epoch(new RandomStream(1));
   assert.equal(
     batches.map((batch) => batch.mentions.length),
     [4, 4, 4, 4],
@@ -40,16 +41,23 @@ test('every mention once, with its answer and images of its own; a last single m
 });
 
 test('the same seed gives the same epochs, another seed another order, the next epoch too', () => {
-  const [a, b] = [new Draws(7), new Draws(7)];
+  const [a, b] = [new RandomStream(7), new RandomStream(7)];
   const first = epoch(a);
   assert.equal(first, epoch(b));
   assert.not.equal(first, epoch(a));
-  assert.not.equal(first, epoch(new Draws(8)));
+  assert.not.equal(first, epoch(new RandomStream(8)));
 });
 
 test("hard negatives follow the batch's own entities", () => {
   const hard = { candidates: rows.map((row) => [(row + 1) % 3, (row + 2) % 3]), count: 1 };
-  for (const batch of epochBatches(rows, mentions, answers, entities, { size: 4, hard }, new Draws(1))) {
+  for (const batch of epochBatches(
+    rows,
+    mentions,
+    answers,
+    entities,
+    { size: 4, hard },
+    new RandomStream(1),
+  )) {
     const M = batch.mentions.length;
     assert.is(batch.entities.length, 2 * M);
     assert.is(batch.entityImages.length, 2 * M);
@@ -61,15 +69,15 @@ test("hard negatives follow the batch's own entities", () => {
 });
 
 test('a fraction of the mentions: sorted, distinct, at least one, all for 1', () => {
-  const tenth = fractionOf(100, 0.1, new Draws(3));
+  const tenth = fractionOf(100, 0.1, new RandomStream(3));
   assert.is(new Set(tenth).size, 10);
   assert.equal(
     tenth,
     [...tenth].sort((a, b) => a - b),
   );
-  assert.equal(tenth, fractionOf(100, 0.1, new Draws(3)));
-  assert.is(fractionOf(5, 0.01, new Draws(3)).length, 1);
-  assert.equal(fractionOf(3, 1, new Draws(3)), [0, 1, 2]);
+  assert.equal(tenth, fractionOf(100, 0.1, new RandomStream(3)));
+  assert.is(fractionOf(5, 0.01, new RandomStream(3)).length, 1);
+  assert.equal(fractionOf(3, 1, new RandomStream(3)), [0, 1, 2]);
   for (const bad of [0, -1, 1.5, Number.NaN]) assert.throws(() => checkFraction(bad), /--train-fraction/);
   assert.throws(() => batchesPerEpoch(1, 32), /expected at least 2/);
 });

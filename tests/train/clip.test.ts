@@ -22,7 +22,7 @@ import { loadTokenizer } from '../../data/text/tokenizer-files.ts';
 import { encodeText } from '../../model/clip/clip.ts';
 import { loadClip } from '../../model/clip/load-clip.ts';
 import { homonymsOutside, textPairs } from '../../train/clip-pretraining/wordnet-pairs.ts';
-import { Cycle, Draws } from '../../train/random-stream.ts';
+import { Cycle, RandomStream } from '../../train/random-stream.ts';
 import { device } from '../support/device.ts';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
@@ -126,13 +126,13 @@ test('pairs from WordNet: homonyms outside the knowledge base that share no sent
     banks.map(({ word, senses }) => [word, senses.length]),
     [['bank', 3]],
   );
-  const pairs = textPairs(wordNet, banks[0]!, new Draws(1));
+  const pairs = textPairs(wordNet, banks[0]!, new RandomStream(1));
   assert.ok(pairs.every(({ entity, mention }) => / : /.test(entity) && mention.startsWith('bank : ')));
 });
 
 test('a cycle gives every item equally often, different ones in one call, and no more than asked for', () => {
   const items = Array.from({ length: 10 }, (_, i) => i);
-  const cycle = new Cycle(items, new Draws(5));
+  const cycle = new Cycle(items, new RandomStream(5));
   const seen = new Array<number>(10).fill(0);
   for (let call = 0; call < 30; call++) {
     const taken = cycle.fill(4, () => 1);

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { UsageError } from '../../train/flags.ts';
+import { UsageError } from '../../files/errors.ts';
 import { LossLog } from '../../train/loss-log.ts';
 import { MetricsLog } from '../../train/metrics-log.ts';
 import { Progress } from '../../train/progress.ts';

@@ -1,7 +1,7 @@
 // Random views of an image: scaled, shifted, turned, and other colours. No mirroring: flags would become
 // others. Works on normalised pixels on the host.
 
-import type { Draws } from '../random-stream.ts';
+import type { RandomStream } from '../random-stream.ts';
 
 /** How far a view may be from its image. */
 export interface Augmentation {
@@ -27,7 +27,7 @@ export function randomView(
   view: Float32Array,
   size: number,
   { scale, shift, rotation, colour }: Augmentation,
-  draws: Draws,
+  draws: RandomStream,
 ): void {
   const zoom = draws.between(...scale);
   const angle = (draws.between(-rotation, rotation) * Math.PI) / 180;

@@ -3,7 +3,7 @@
 
 import { type Entity, entityText } from '../../data/dataset.ts';
 import type { WordNet } from '../../data/openconcepts-builder/wordnet.ts';
-import { Cycle, type Draws } from '../random-stream.ts';
+import { Cycle, type RandomStream } from '../random-stream.ts';
 import { type Augmentation, randomView } from './augment.ts';
 import { type Homonyms, textPairs } from './wordnet-pairs.ts';
 
@@ -52,13 +52,13 @@ export interface ClipBatch {
 export class ClipBatches {
   #data: ClipData;
   #options: BatchOptions;
-  #draws: Draws;
+  #draws: RandomStream;
   #pictures: Cycle<Picture>;
   #viewed: Cycle<Picture>;
   #entities: Cycle<Entity[]>;
   #homonyms: Cycle<Homonyms>;
 
-  constructor(data: ClipData, options: BatchOptions, draws: Draws) {
+  constructor(data: ClipData, options: BatchOptions, draws: RandomStream) {
     this.#data = data;
     this.#options = options;
     this.#draws = draws;

@@ -11,7 +11,7 @@ import { readWordNet } from '../../data/openconcepts-builder/wordnet.ts';
 import { trainBpe } from '../../data/text/bpe-trainer.ts';
 import { createTokenizer } from '../../data/text/tokenizer.ts';
 import type { Vocabulary } from '../../model/clip/save-clip.ts';
-import { Draws } from '../random-stream.ts';
+import { RandomStream } from '../random-stream.ts';
 import type { ClipData, Picture } from './clip-batches.ts';
 import { homonymsOutside, textPairs } from './wordnet-pairs.ts';
 
@@ -41,7 +41,7 @@ export function trainVocabulary(
   { entities, wordNet, homonyms }: ClipData,
   vocabularySize: number,
 ): Vocabulary {
-  const draws = new Draws(0);
+  const draws = new RandomStream(0);
   const pairs = homonyms.flatMap((word) => textPairs(wordNet, word, draws));
   const texts = [...entities.map(entityText), ...pairs.flatMap(({ entity, mention }) => [entity, mention])];
   const files = trainBpe(texts, { vocabularySize });

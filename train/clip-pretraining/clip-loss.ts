@@ -7,9 +7,9 @@ import { embedding } from '../../engine/ops/embedding.ts';
 import { matmul } from '../../engine/ops/matmul.ts';
 import { concat, transpose } from '../../engine/ops/shape.ts';
 import type { Tensor } from '../../engine/tensor.ts';
+import { UsageError } from '../../files/errors.ts';
 import { type ClipConfig, encodeImage, encodeText, type TextBatch } from '../../model/clip/clip.ts';
-import { Parameters } from '../../model/parameters.ts';
-import { UsageError } from '../flags.ts';
+import { ParameterStore } from '../../model/parameter-store.ts';
 import type { ClipBatch, Pairing } from './clip-batches.ts';
 
 /** Ids and mask [n, length] of texts cut to so many tokens, padded to the longest. */
@@ -40,7 +40,7 @@ export function clipLoss(
   tokenize: Tokenize,
   { weights, maxLogitScale }: LossOptions,
 ): { loss: Tensor; parts: Record<string, Tensor> } {
-  const p = new Parameters(tensors);
+  const p = new ParameterStore(tensors);
   const logitScale = p.get('logit_scale', []);
   const { device } = logitScale;
   const { imageSize } = config.vision;
@@ -95,7 +95,7 @@ function contrastive(a: Tensor, b: Tensor, factor: Tensor): Tensor {
 
 /** Embeds [n, d_z] of texts in their order, encoded from short to long. */
 function encodeByLength(
-  p: Parameters,
+  p: ParameterStore,
   config: ClipConfig,
   texts: readonly string[],
   tokenize: Tokenize,

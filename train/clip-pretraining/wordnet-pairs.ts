@@ -3,7 +3,7 @@
 // that shares a sentence with one inside: mentions of any split are made of those.
 
 import { kindsOf, related, type Synset, type WordNet } from '../../data/openconcepts-builder/wordnet.ts';
-import type { Draws } from '../random-stream.ts';
+import type { RandomStream } from '../random-stream.ts';
 
 /** The senses of one word: together in a batch, they are each other's hard negatives. */
 export interface Homonyms {
@@ -37,7 +37,7 @@ export function homonymsOutside(wordNet: WordNet, qids: readonly string[]): Homo
 }
 
 /** One pair for each sense of the word. */
-export function textPairs(wordNet: WordNet, { word, senses }: Homonyms, draws: Draws): TextPair[] {
+export function textPairs(wordNet: WordNet, { word, senses }: Homonyms, draws: RandomStream): TextPair[] {
   return senses.map((synset) => {
     // Mentions go by any of a concept's names; homonyms share theirs.
     const name = draws.uniform() < 0.7 ? word : draws.pick(synset.words);

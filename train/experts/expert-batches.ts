@@ -2,7 +2,7 @@
 
 import { pickTexts } from '../../encoding/samples.ts';
 import { backward } from '../../engine/autograd.ts';
-import type { Run } from '../../link/session.ts';
+import type { Session } from '../../link/session.ts';
 import { type Expert, lastingFeatures, type Side, type SideTables } from '../../model/dsmip/expert-model.ts';
 import { contrastiveLoss } from '../../model/loss.ts';
 import type { Batch } from '../batches.ts';
@@ -16,10 +16,10 @@ export interface Step {
 }
 
 /** Both sides' features of all that training may ask for, of an expert whose encoders stay as they are. */
-export async function trainingTables(run: Run, expert: Expert): Promise<Record<Side, SideTables>> {
-  const { mentions, entities } = run.corpus;
+export async function trainingTables(session: Session, expert: Expert): Promise<Record<Side, SideTables>> {
+  const { mentions, entities } = session.corpus;
   const all = (images: readonly (readonly number[])[]) => [...new Set([0, ...images.flat()])];
-  const features = lastingFeatures(run, expert);
+  const features = lastingFeatures(session, expert);
   const of = (side: Side, samples: typeof entities) =>
     expert.tables(side, samples, all(samples.images), features);
   return { mention: await of('mention', mentions.train), entity: await of('entity', entities) };
@@ -44,13 +44,13 @@ export function* frozenSteps(
 
 /** Steps through the encoders, `chunk` texts or images at a time (0: all at once). Pixels are decoded ahead. */
 export async function* encodingSteps(
-  run: Run,
+  session: Session,
   expert: Expert,
   batches: readonly Batch[],
   chunk: number,
 ): AsyncGenerator<Step> {
-  const { mentions, entities } = run.corpus;
-  const { source } = run.features;
+  const { mentions, entities } = session.corpus;
+  const { source } = session.features;
   const plane = 3 * source.size * source.size;
   const groups = batches.map((batch) => ({
     mention: distinct(batch.mentionImages),

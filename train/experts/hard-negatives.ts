@@ -8,7 +8,7 @@ import { matmul } from '../../engine/ops/matmul.ts';
 import { topK } from '../../engine/ops/top-k.ts';
 import { Random } from '../../engine/random.ts';
 import { partProgress } from '../../eval/part-progress.ts';
-import type { Run } from '../../link/session.ts';
+import type { Session } from '../../link/session.ts';
 import { splitSources } from '../../link/split.ts';
 import { Expert, firstImages, type Side, type SideTables } from '../../model/dsmip/expert-model.ts';
 import { rankMentions } from '../../ranking/scoring-pass.ts';
@@ -22,21 +22,21 @@ const chunk = 256;
 
 /** By CLIP's text embeddings, for the training mentions in `rows`; null when none are asked for. */
 export async function hardCandidates(
-  run: Run,
+  session: Session,
   rows: readonly number[],
   count: number,
 ): Promise<BatchOptions['hard'] | null> {
   if (count === 0) return null;
-  const { device, corpus } = run;
+  const { device, corpus } = session;
   const text = new Expert(
     device,
     'text',
-    run.clip,
+    session.clip,
     { hidden: 1, prompts: { length: 1, depth: 0 } },
     new Random(0),
   );
-  const mention = (await text.tables('mention', corpus.mentions.train, [], run.features)).text!;
-  const entity = (await text.tables('entity', corpus.entities, [], run.features)).text!;
+  const mention = (await text.tables('mention', corpus.mentions.train, [], session.features)).text!;
+  const entity = (await text.tables('entity', corpus.entities, [], session.features)).text!;
   const E = corpus.entities.tokens.count;
   const d = entity.projection;
   const k = Math.min(E, mostCandidates + 1);
@@ -65,14 +65,14 @@ export async function hardCandidates(
  * has a say: a gate that only met what deceives one of them would learn to choose another.
  */
 export async function deceptiveCandidates(
-  run: Run,
+  session: Session,
   experts: readonly Expert[],
   tables: readonly Record<Side, SideTables>[],
   mentionRows: readonly number[],
   count: number,
 ): Promise<BatchOptions['hard'] | null> {
   if (count === 0) return null;
-  const { device, corpus } = run;
+  const { device, corpus } = session;
   const kinds = experts.map(({ kind }) => kind);
   const [mentionImages, entityImages] = [corpus.mentions.train, corpus.entities].map(
     (of) => firstImages(of).each,
@@ -81,7 +81,7 @@ export async function deceptiveCandidates(
     mention: { ...mention, images: mentionImages! },
     entity: { ...entity, images: entityImages! },
   }));
-  const { mentions, entities } = splitSources(run, experts, 'train', withImages);
+  const { mentions, entities } = splitSources(session, experts, 'train', withImages);
   const { systems } = await rankMentions({
     device,
     kinds,

@@ -1,19 +1,19 @@
-// How much device memory a step of stage 1 takes, known beforehand: the step is rehearsed on a device that only keeps
-// the books (engine/rehearsal.ts). So the estimate follows the model and the ops by itself. Weights are not needed,
+// How much device memory a step of stage 1 takes, known beforehand: the step runs dry on a device that only keeps
+// the books (engine/dry-run.ts). So the estimate follows the model and the ops by itself. Weights are not needed,
 // nor is data. What it leaves out: the driver's own memory, and evaluation between the epochs.
 
 import { totalmem } from 'node:os';
 import { Adam } from '../../engine/adam.ts';
 import { backward } from '../../engine/autograd.ts';
 import type { Device } from '../../engine/device.ts';
+import { dryRunOf } from '../../engine/dry-run.ts';
 import { Random } from '../../engine/random.ts';
-import { rehearsalOf } from '../../engine/rehearsal.ts';
+import { UsageError } from '../../files/errors.ts';
 import type { TextBatch } from '../../model/clip/clip.ts';
 import { clipTensors } from '../../model/clip/initialise-clip.ts';
 import { Expert } from '../../model/dsmip/expert-model.ts';
 import type { ExpertConfig, ExpertKind } from '../../model/dsmip/experts.ts';
-import { Parameters } from '../../model/parameters.ts';
-import { UsageError } from '../flags.ts';
+import { ParameterStore } from '../../model/parameter-store.ts';
 import { encodeApart } from './encode-in-chunks.ts';
 import {
   encodingsOf,
@@ -51,9 +51,9 @@ export interface Choice {
   memory: StepMemory;
 }
 
-/** A step with this chunk, rehearsed. `device` decides on kernels; nothing is made on it. */
+/** A step with this chunk, run dry. `device` decides on kernels; nothing is made on it. */
 export async function choiceOf(device: Device, plan: StepPlan, chunk: number): Promise<Choice> {
-  const { idle, expert, adam, batch } = await rehearsal(device, plan);
+  const { idle, expert, adam, batch } = await dryRun(device, plan);
   idle.trim();
   idle.resetPeak();
   idle.scope(() => adam.step(lossGradients(expert, batch, chunk).gradients));
@@ -114,9 +114,9 @@ export function sizeText(bytes: number): string {
 }
 
 /** A training before its first step, on a device that only keeps the books. */
-async function rehearsal(device: Device, plan: StepPlan) {
+async function dryRun(device: Device, plan: StepPlan) {
   const { kind, config, finetune } = plan;
-  const idle = await rehearsalOf(device);
+  const idle = await dryRunOf(device);
   const tensors = new Map(
     clipTensors(config.clip).map(({ name, shape }) => {
       const tensor = idle.empty(shape, 'f32', name);
@@ -124,7 +124,13 @@ async function rehearsal(device: Device, plan: StepPlan) {
       return [name, tensor];
     }),
   );
-  const clip = { config: config.clip, tensors, parameters: new Parameters(tensors), eosId: 0, folder: '' };
+  const clip = {
+    config: config.clip,
+    tensors,
+    parameters: new ParameterStore(tensors),
+    eosId: 0,
+    folder: '',
+  };
   const expert = new Expert(idle, kind, clip, config, new Random(0));
   const weights = idle.counters.liveBytes;
   const adam = new Adam([...expert.trained.values()], { lr: 0 });
@@ -134,7 +140,7 @@ async function rehearsal(device: Device, plan: StepPlan) {
 
 /** The parts of a step, in bytes. */
 async function partsOf(device: Device, plan: StepPlan) {
-  const { idle, expert, batch, weights, optimiser } = await rehearsal(device, plan);
+  const { idle, expert, batch, weights, optimiser } = await dryRun(device, plan);
   const encodings = encodingsOf(expert, batch);
   const live = () => idle.counters.liveBytes;
   const start = live();

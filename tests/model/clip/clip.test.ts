@@ -11,7 +11,7 @@ import { readCase } from '../../../eval/verify/case.ts';
 import { clipConfig } from '../../../eval/verify/clip.ts';
 import { encodeImage, encodeText, type TextBatch } from '../../../model/clip/clip.ts';
 import { interactivePrompts } from '../../../model/dsmip/prompts.ts';
-import { ParameterError, Parameters } from '../../../model/parameters.ts';
+import { ParameterError, ParameterStore } from '../../../model/parameter-store.ts';
 import { device } from '../../support/device.ts';
 import { assertClose } from '../../support/gradient.ts';
 
@@ -22,7 +22,7 @@ const promptConfig = { length: 2, depth: 3 };
 const tensors = new Map<string, Tensor>(
   [...reference.parameters].map(([name, { shape, data }]) => [name, device.tensor(shape, data, { name })]),
 );
-const p = new Parameters(tensors);
+const p = new ParameterStore(tensors);
 const [B, L] = reference.inputs.get('ids')!.shape as [number, number];
 const texts: TextBatch = {
   ids: reference.inputs.get('ids')!.data as Int32Array<ArrayBuffer>,
@@ -168,8 +168,8 @@ test('a step in a steady state allocates and compiles nothing, and its memory is
 
 test('a missing or misshapen weight is named in full, with the shape expected', () => {
   const name = 'text_model.encoder.layers.2.mlp.fc1.weight';
-  const without = new Parameters(new Map([...tensors].filter(([other]) => other !== name)));
-  const refused = (weights: Parameters) => device.scope(() => encodeText(weights, config, texts));
+  const without = new ParameterStore(new Map([...tensors].filter(([other]) => other !== name)));
+  const refused = (weights: ParameterStore) => device.scope(() => encodeText(weights, config, texts));
   assert.throws(
     () => refused(without),
     (error: Error) => {
@@ -178,7 +178,7 @@ test('a missing or misshapen weight is named in full, with the shape expected', 
       );
     },
   );
-  const turned = new Parameters(new Map([...tensors, [name, device.zeros([32, 128])]]));
+  const turned = new ParameterStore(new Map([...tensors, [name, device.zeros([32, 128])]]));
   assert.throws(
     () => refused(turned),
     (error: Error) => {

@@ -27,7 +27,7 @@ import {
   expertScores,
 } from '../../../model/dsmip/experts.ts';
 import { initialise, scoringSpecs } from '../../../model/initialise.ts';
-import { Parameters } from '../../../model/parameters.ts';
+import { ParameterStore } from '../../../model/parameter-store.ts';
 import { device } from '../../support/device.ts';
 import { assertClose } from '../../support/gradient.ts';
 import { normal } from '../../support/random.ts';
@@ -109,7 +109,7 @@ async function raggedOf(features: ExpertFeatures): Promise<EntityFeatures> {
 /** Scores from vectors. */
 async function fromVectors(
   kind: ExpertKind,
-  p: Parameters,
+  p: ParameterStore,
   h: number,
   mention: ExpertFeatures,
   entity: ExpertFeatures,
@@ -132,7 +132,7 @@ forBothRowShapes((shape, within) => {
       `${kind}: scores from vectors are the training units' at every shape (${shape})`,
       within(async () => {
         for (const [i, sizes] of shapes.entries()) {
-          const p = new Parameters(parametersOf(kind, sizes.h, 10 * i + 1));
+          const p = new ParameterStore(parametersOf(kind, sizes.h, 10 * i + 1));
           const [m, e] = [featuresOf(sizes.M, sizes, 20 + i), featuresOf(sizes.E, sizes, 50 + i)];
           const expected = await device.read<'f32'>(noGrad(() => expertScores(kind, p, sizes.h, m, e)));
           const found = await fromVectors(kind, p, sizes.h, m, e);
@@ -146,7 +146,7 @@ forBothRowShapes((shape, within) => {
 test('a pair has the same bits in every tile', async () => {
   const sizes = shapes[2]!;
   for (const kind of expertKinds) {
-    const p = new Parameters(parametersOf(kind, sizes.h, 7));
+    const p = new ParameterStore(parametersOf(kind, sizes.h, 7));
     const [m, e] = [featuresOf(sizes.M, sizes, 1), featuresOf(sizes.E, sizes, 2)];
     const all = await fromVectors(kind, p, sizes.h, m, e);
     const one = await fromVectors(kind, p, sizes.h, await only(m, 4, sizes.L), await only(e, 31, sizes.L));
@@ -186,7 +186,7 @@ test("the vision unit's bilinear form is float64's score, also where the varianc
   ] as const) {
     const tensors = parametersOf('visual', sizes.h, 3, scale);
     const [m, e] = [featuresOf(sizes.M, sizes, 5), featuresOf(sizes.E, sizes, 6)];
-    const found = await fromVectors('visual', new Parameters(tensors), sizes.h, m, e);
+    const found = await fromVectors('visual', new ParameterStore(tensors), sizes.h, m, e);
     const expected = await visionReference(tensors, sizes.h, m, e);
     assertClose(found, expected, tolerance, `scale ${scale}`);
   }
@@ -265,7 +265,7 @@ async function visionReference(
 
 test('vectors stored as halves give scores that are off by a half’s precision', async () => {
   const sizes = shapes[3]!;
-  const p = new Parameters(parametersOf('visual', sizes.h, 4));
+  const p = new ParameterStore(parametersOf('visual', sizes.h, 4));
   const [m, e] = [featuresOf(sizes.M, sizes, 8), featuresOf(sizes.E, sizes, 9)];
   const expected = await fromVectors('visual', p, sizes.h, m, e);
   const found = await fromVectors('visual', p, sizes.h, m, e, (x) => unpackHalves(packHalves(x), x.shape));
@@ -277,7 +277,7 @@ for (const kind of expertKinds) {
   test(`${kind}: scores from vectors are the reference's`, async () => {
     const reference = await readCase(fileURLToPath(new URL(`../../cases/expert-${kind}`, import.meta.url)));
     const config = expertConfig(reference.config);
-    const p = new Parameters(
+    const p = new ParameterStore(
       new Map(
         [...reference.parameters].map(([name, { shape, data }]) => [
           name,
@@ -296,7 +296,7 @@ for (const kind of expertKinds) {
 
 test('an expert says which features or vectors it misses', () => {
   const missing = (message: RegExp) => (e: Error) => e instanceof EngineError && message.test(e.message);
-  const p = new Parameters(parametersOf('multimodal', 8, 1));
+  const p = new ParameterStore(parametersOf('multimodal', 8, 1));
   assert.throws(() => mentionVectors('text', p, 8, {}), missing(/^text expert: mention text .*missing$/));
   assert.throws(() => entityVectors('visual', p, 8, {}), missing(/^visual expert: entity image .*missing$/));
   assert.throws(() => pairScores('text', {}, {}), missing(/^text expert: mention text/));

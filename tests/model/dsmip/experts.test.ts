@@ -9,7 +9,7 @@ import { readCase } from '../../../eval/verify/case.ts';
 import { expertConfig, expertInput } from '../../../eval/verify/expert.ts';
 import type { TextBatch } from '../../../model/clip/clip.ts';
 import { type ExpertInput, encodeFor, expertKinds, expertScores } from '../../../model/dsmip/experts.ts';
-import { ParameterError, Parameters } from '../../../model/parameters.ts';
+import { ParameterError, ParameterStore } from '../../../model/parameter-store.ts';
 import { device } from '../../support/device.ts';
 import { assertClose } from '../../support/gradient.ts';
 
@@ -18,7 +18,7 @@ const config = expertConfig(reference.config);
 const tensors = new Map<string, Tensor>(
   [...reference.parameters].map(([name, { shape, data }]) => [name, device.tensor(shape, data, { name })]),
 );
-const p = new Parameters(tensors);
+const p = new ParameterStore(tensors);
 const context = { device, config: reference.config, parameters: p, inputs: reference.inputs };
 const [mentions, entities] = [expertInput(context, 'mention'), expertInput(context, 'entity')];
 const [M, E] = [mentions.texts.count, entities.texts.count];

@@ -4,14 +4,14 @@ import { ShapeError } from '../../../engine/errors.ts';
 import { Random } from '../../../engine/random.ts';
 import { gateFeatures, gateProbabilities, standardise } from '../../../model/dsmip/gate.ts';
 import { gateSpecs, initialise } from '../../../model/initialise.ts';
-import { ParameterError, Parameters } from '../../../model/parameters.ts';
+import { ParameterError, ParameterStore } from '../../../model/parameter-store.ts';
 import { device } from '../../support/device.ts';
 import { assertClose } from '../../support/gradient.ts';
 import { normal } from '../../support/random.ts';
 
 const config = { hidden: 12, experts: 3 };
 const width = 7;
-const p = new Parameters(initialise(device, gateSpecs(config, width), new Random(3)));
+const p = new ParameterStore(initialise(device, gateSpecs(config, width), new Random(3)));
 const mention = device.tensor([4, width], normal(4 * width, 1));
 const entity = device.tensor([5, width], normal(5 * width, 2));
 

@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { Tensor } from '../../../engine/tensor.ts';
-import { ParameterError, Parameters } from '../../../model/parameters.ts';
+import { ParameterError, ParameterStore } from '../../../model/parameter-store.ts';
 import { type VggConfig, vggFeatures } from '../../../model/vgg/vgg.ts';
 import { openSafetensors } from '../../../weights/safetensors.ts';
 import { device } from '../../support/device.ts';
@@ -32,7 +32,7 @@ async function load(): Promise<{ weights: Map<string, Tensor>; pixels: Tensor; f
 
 test("the features are PyTorch's", async () => {
   const { weights, pixels, features } = await load();
-  const y = vggFeatures(new Parameters(weights), config, pixels);
+  const y = vggFeatures(new ParameterStore(weights), config, pixels);
   assert.equal([...y.shape], [pixels.shape[0], hidden]);
   assertClose(await device.read<'f32'>(y), features, description.tolerance, 'features');
 });
@@ -43,7 +43,7 @@ test('an image does not depend on the others of its batch, and the pixels outliv
   const all = await device.read<'f32'>(pixels);
   const size = all.length / images!;
   const last = device.tensor([1, ...image], all.slice((images! - 1) * size));
-  const y = vggFeatures(new Parameters(weights), config, last);
+  const y = vggFeatures(new ParameterStore(weights), config, last);
   assertClose(
     await device.read<'f32'>(y),
     features.subarray((images! - 1) * hidden),
@@ -56,14 +56,14 @@ test('an image does not depend on the others of its batch, and the pixels outliv
 test('only the features stay in memory', async () => {
   const { weights, pixels } = await load();
   const before = device.counters.liveBytes;
-  const y = device.scope(() => vggFeatures(new Parameters(weights), config, pixels));
+  const y = device.scope(() => vggFeatures(new ParameterStore(weights), config, pixels));
   assert.ok(device.counters.liveBytes - before <= Math.max(256, 2 * y.bytes), 'live bytes after the call');
 });
 
 test('a missing or misshapen parameter is named in full', async () => {
   const { weights, pixels } = await load();
   const run = (tensors: ReadonlyMap<string, Tensor>, prefix = '') =>
-    vggFeatures(new Parameters(tensors, prefix), config, pixels);
+    vggFeatures(new ParameterStore(tensors, prefix), config, pixels);
   const without = new Map(weights);
   without.delete('features.5.bias');
   const refused = (message: string) => (e: unknown) => e instanceof ParameterError && e.message === message;

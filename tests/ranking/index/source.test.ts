@@ -7,7 +7,7 @@ import * as assert from 'uvu/assert';
 import { makeRandomRun } from '../../../bench/scale/random-run.ts';
 import type { Tensor } from '../../../engine/tensor.ts';
 import { type Answering, answering } from '../../../link/linking-model.ts';
-import { openRun } from '../../../link/session.ts';
+import { openSession } from '../../../link/session.ts';
 import type { EntityOperands } from '../../../model/dsmip/expert-vectors.ts';
 import { buildIndex } from '../../../ranking/index/builder.ts';
 import { type IndexDtype, indexDtypes } from '../../../ranking/index/format.ts';
@@ -17,7 +17,7 @@ import { makeToy, removeToy } from '../../support/toy-run.ts';
 
 const toy = await makeToy();
 const folder = join(toy.folder, 'run');
-const run = await openRun(device, {
+const session = await openSession(device, {
   preset: 'openconcepts',
   data: toy.data,
   clip: toy.clip,
@@ -25,16 +25,16 @@ const run = await openRun(device, {
   cache: '',
   profile: false,
 });
-await makeRandomRun(run, folder, ['text', 'multimodal']);
-const chosen: Answering = await answering(run, folder, 'all');
+await makeRandomRun(session, folder, ['text', 'multimodal']);
+const chosen: Answering = await answering(session, folder, 'all');
 // Of two shards, out of order and with a neighbour.
 const rows = [9, 3, 4, 15, 0];
 const isCpu = device.isCpu;
 
 /** All vectors of `rows`, expert after expert. */
 async function vectors(dtype: IndexDtype, asGpu: boolean): Promise<Float32Array[]> {
-  await buildIndex(run, folder, chosen, { dtype, shard: 7, progress: () => {} });
-  const index = await openIndex(run, folder, chosen);
+  await buildIndex(session, folder, chosen, { dtype, shard: 7, progress: () => {} });
+  const index = await openIndex(session, folder, chosen);
   Object.assign(device, { isCpu: !asGpu });
   try {
     const load = await index.load(rows, [true, true]);

@@ -4,7 +4,7 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { Adam } from '../../../engine/adam.ts';
 import { openDevice } from '../../../engine/device.ts';
-import { rehearsalOf } from '../../../engine/rehearsal.ts';
+import { dryRunOf } from '../../../engine/dry-run.ts';
 import { lossGradients } from '../../../train/experts/expert-step.ts';
 import { choiceOf, chooseChunk, memoryLines } from '../../../train/experts/memory-estimate.ts';
 import { madeUpBatch } from '../../support/expert-batch.ts';
@@ -79,9 +79,9 @@ test('chunks take less memory the smaller they are, and the largest that fits is
   device.destroy();
 });
 
-test('nothing can be read from a rehearsal', async () => {
+test('nothing can be read from a dry run', async () => {
   const device = await openDevice();
-  const idle = await rehearsalOf(device);
+  const idle = await dryRunOf(device);
   let message = '';
   await idle
     .zeros([2])
@@ -89,7 +89,7 @@ test('nothing can be read from a rehearsal', async () => {
     .catch((error: Error) => {
       message = error.message;
     });
-  assert.match(message, /rehearsal computes nothing/);
+  assert.match(message, /dry run computes nothing/);
   device.destroy();
 });
 

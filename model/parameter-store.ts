@@ -9,7 +9,7 @@ export class ParameterError extends EngineError {
   override name = 'ParameterError';
 }
 
-export class Parameters {
+export class ParameterStore {
   #tensors: ReadonlyMap<string, Tensor>;
   #prefix: string;
 
@@ -20,8 +20,8 @@ export class Parameters {
   }
 
   /** The parameters whose names go on with `prefix` and a dot. */
-  under(prefix: string): Parameters {
-    return new Parameters(this.#tensors, this.#fullName(prefix));
+  under(prefix: string): ParameterStore {
+    return new ParameterStore(this.#tensors, this.#fullName(prefix));
   }
 
   /** The tensor of that name under the prefix. Throws ParameterError with its full name and both shapes. */

@@ -8,7 +8,7 @@ import { loadKernelSources } from './kernels.ts';
  * A stand-in for `device`, with its limits and its choice of kernels (tuned variants apart, which take the same
  * memory). Tensors on it have no contents: reading one throws.
  */
-export async function rehearsalOf(device: Device): Promise<Device> {
+export async function dryRunOf(device: Device): Promise<Device> {
   const { description, subgroupSize, maxBindingBytes } = device;
   const info = { description, vendor: '', device: '', architecture: '', subgroupMinSize: subgroupSize };
   const sources = await loadKernelSources();
@@ -23,7 +23,7 @@ function idleGpu({ limits, features }: GPUDevice): GPUDevice {
     features,
     lost: never,
     popErrorScope: () => Promise.resolve(null),
-    mapAsync: () => Promise.reject(new Error('a rehearsal computes nothing that could be read')),
+    mapAsync: () => Promise.reject(new Error('a dry run computes nothing that could be read')),
     // What is awaited must not pass for a promise.
     // biome-ignore lint/suspicious/noThenProperty: this says that it is none.
     then: undefined,
