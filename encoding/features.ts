@@ -16,6 +16,16 @@ import type { RaggedText } from '../model/dsmip/text-vectors.ts';
 import type { ParameterStore } from '../model/parameter-store.ts';
 import { pickTexts, type Tokens } from './samples.ts';
 
+/** Where features come from and are kept. */
+export interface FeatureOptions {
+  source: PixelSource;
+  files: readonly (string | null)[];
+  /** Folder of the cache, '' for none. */
+  cache: string;
+  /** Hash of CLIP's files. */
+  clipHash: string;
+}
+
 /** What an encoder made of n texts or images; of row i the tokens first[i] .. first[i + 1] - 1. */
 export interface FeatureTable {
   /** [tokens of all rows, width]; of a table that is too large for memory, in its file. */

@@ -8,11 +8,11 @@ import { type Dataset, readDataset } from '../data/dataset.ts';
 import { PixelSource } from '../data/images/pixel-source.ts';
 import { clipPreprocessing } from '../data/images/preprocess.ts';
 import { loadTokenizer } from '../data/text/tokenizer-files.ts';
+import type { FeatureOptions } from '../encoding/features.ts';
 import { type Corpus, prepareCorpus } from '../encoding/samples.ts';
 import type { Device } from '../engine/device.ts';
 import { WeightsError } from '../files/errors.ts';
 import { type LoadedClip, loadClip } from '../model/clip/load-clip.ts';
-import type { FeatureOptions } from '../model/dsmip/expert-model.ts';
 import type { CommonOptions } from '../train/run-flags.ts';
 
 export interface Session {

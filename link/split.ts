@@ -1,13 +1,9 @@
 // Experts on one split: every mention of it against the whole knowledge base, each by its first image.
 
 import type { Split } from '../data/dataset.ts';
+import type { FeatureOptions } from '../encoding/features.ts';
 import type { Samples } from '../encoding/samples.ts';
-import {
-  type Expert,
-  type FeatureOptions,
-  firstImages,
-  lastingFeatures,
-} from '../model/dsmip/expert-model.ts';
+import { type Expert, firstImages, lastingFeatures } from '../model/dsmip/expert-model.ts';
 import type { GateShares } from '../ranking/gate-shares.ts';
 import { rankMentions } from '../ranking/scoring-pass.ts';
 import {

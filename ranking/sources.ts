@@ -1,14 +1,10 @@
 // Where a scoring pass has its mentions and entities from: abstractly, and from tables of features in memory. An index on
 // disk is another source of entities (entity-index/source.ts).
 
+import type { FeatureOptions } from '../encoding/features.ts';
 import { pickSamples, type Samples } from '../encoding/samples.ts';
 import type { Tensor } from '../engine/tensor.ts';
-import {
-  type Expert,
-  type FeatureOptions,
-  firstImages,
-  type SideTables,
-} from '../model/dsmip/expert-model.ts';
+import { type Expert, firstImages, type SideTables } from '../model/dsmip/expert-model.ts';
 import { type EntityOperands, entityOperands, type MentionVectors } from '../model/dsmip/expert-vectors.ts';
 import type { ExpertKind } from '../model/dsmip/experts.ts';
 import { type GateShares, sharesOf } from './gate-shares.ts';

@@ -2,6 +2,7 @@
 
 import { join } from 'node:path';
 import type { Split } from '../../data/dataset.ts';
+import type { FeatureOptions } from '../../encoding/features.ts';
 import type { Samples } from '../../encoding/samples.ts';
 import { noGrad } from '../../engine/autograd.ts';
 import { add, mul } from '../../engine/ops/elementwise.ts';
@@ -15,7 +16,7 @@ import { loadParameters, readAbout } from '../checkpoint.ts';
 import { loadClip } from '../clip/load-clip.ts';
 import { gateSpecs, initialise } from '../initialise.ts';
 import { ParameterStore } from '../parameter-store.ts';
-import { Expert, type FeatureOptions, type Side, type SideTables } from './expert-model.ts';
+import { Expert, type Side, type SideTables } from './expert-model.ts';
 import { type ExpertKind, expertKinds } from './experts.ts';
 import { type GateDropout, gateHalf, gateProbabilities } from './gate.ts';
 import { type GateFeatures, gateInputs } from './gate-inputs.ts';

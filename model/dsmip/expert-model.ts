@@ -1,12 +1,12 @@
 // An expert at work: its weights beside CLIP's, its batches in training, its tables of features and its scores in
 // evaluation. Whatever of it is frozen is encoded once.
 
-import type { PixelSource } from '../../data/images/pixel-source.ts';
 import { keptTable } from '../../encoding/feature-cache.ts';
 import {
   embedsOf,
   encodeImages,
   encodeTexts,
+  type FeatureOptions,
   type FeatureTable,
   imageRows,
   raggedTextRows,
@@ -47,16 +47,6 @@ export interface SideTables {
   text?: FeatureTable;
   image?: FeatureTable;
   imageRow: ReadonlyMap<number, number>;
-}
-
-/** Where features come from and are kept. */
-export interface FeatureOptions {
-  source: PixelSource;
-  files: readonly (string | null)[];
-  /** Folder of the cache, '' for none. */
-  cache: string;
-  /** Hash of CLIP's files. */
-  clipHash: string;
 }
 
 /** Where a trained expert has its features from: those of a CLIP of its own are not kept. */

@@ -2,13 +2,14 @@
 // mentions and over the entities.
 
 import type { Split } from '../../data/dataset.ts';
+import type { FeatureOptions } from '../../encoding/features.ts';
 import { meanTokens } from '../../encoding/features.ts';
 import { firstImage, pickTexts, type Samples } from '../../encoding/samples.ts';
 import { Random } from '../../engine/random.ts';
 import type { Tensor } from '../../engine/tensor.ts';
 import type { Session } from '../../link/session.ts';
 import { vggTable } from '../vgg/vgg-table.ts';
-import { Expert, type FeatureOptions } from './expert-model.ts';
+import { Expert } from './expert-model.ts';
 import { gateFeatures } from './gate.ts';
 
 /** Whose rows: a split's mentions or the entities. */
