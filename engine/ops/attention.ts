@@ -4,8 +4,8 @@
 import { record, willRecord } from '../autograd.ts';
 import type { Device } from '../device.ts';
 import { DtypeError, ShapeError } from '../errors.ts';
+import { attentionBackwardVariant, attentionVariants } from '../kernels/attention-variants.ts';
 import { checkOperands, describe, type Tensor } from '../tensor.ts';
-import { attentionBackwardVariant, attentionVariants } from './attention-variants.ts';
 
 export interface AttentionOptions {
   heads: number;

@@ -2,10 +2,10 @@
 
 import { record } from '../autograd.ts';
 import { ShapeError } from '../errors.ts';
+import { rowParts } from '../kernels/parts.ts';
+import { rowShape } from '../kernels/rows.ts';
 import { checkOperands, describe, type Tensor } from '../tensor.ts';
-import { rowParts } from './parts.ts';
 import { mean } from './reduce.ts';
-import { rowShape } from './rows.ts';
 
 /**
  * The mean over rows of -log softmax(logits)[target], a scalar `[]`. logits [M, N] f32; targets [M] i32,

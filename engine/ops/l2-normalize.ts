@@ -1,9 +1,9 @@
 // Scaling of vectors to length 1.
 
 import { record, willRecord } from '../autograd.ts';
+import { rowParts } from '../kernels/parts.ts';
+import { rowShape, rowsOf } from '../kernels/rows.ts';
 import { checkOperands, type Tensor } from '../tensor.ts';
-import { rowParts } from './parts.ts';
-import { rowShape, rowsOf } from './rows.ts';
 
 /** Shorter vectors are divided by this instead of their length. */
 const floor = 1e-12;

@@ -4,8 +4,8 @@
 import { record } from '../autograd.ts';
 import { type Device, linearGrid } from '../device.ts';
 import { ShapeError } from '../errors.ts';
+import { gemm } from '../kernels/gemm.ts';
 import { checkOperands, describe, type Tensor } from '../tensor.ts';
-import { gemm } from './gemm.ts';
 
 interface Operands {
   q: Tensor;

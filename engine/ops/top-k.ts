@@ -3,8 +3,8 @@
 import { willRecord } from '../autograd.ts';
 import { type Dispatch, linearGrid } from '../device.ts';
 import { EngineError, ShapeError } from '../errors.ts';
+import { type RowPart, rowParts } from '../kernels/parts.ts';
 import { checkOperands, describe, type Tensor } from '../tensor.ts';
-import { type RowPart, rowParts } from './parts.ts';
 import { concat } from './shape.ts';
 
 const invocationsPerGroup = 8;
