@@ -1,5 +1,6 @@
-// Makes the TypeScript that the engine imports from the kernels: one file for each folder of .wgsl files, with every
-// kernel's text and what it declares, so that the type checker knows each entry point, buffer, parameter and constant.
+// Makes the modules that the engine imports from the kernels: one for each folder of .wgsl files, with every kernel's text
+// and what it declares, so that the type checker knows each entry point, buffer, parameter and constant. They are JavaScript
+// with types in comments: stripping types from so much text would cost Node 40 ms at every start.
 //
 //   node shaders/generate.ts           writes generated/
 //   node shaders/generate.ts --check   fails where generated/ is not what the .wgsl files give
@@ -27,16 +28,14 @@ export async function generate(): Promise<Map<string, string>> {
   }
   const output = new Map<string, string>();
   for (const [folder, kernels] of folders) {
-    output.set(
-      `${folder}.ts`,
-      `${head(`shaders/${folder}`)}export const ${folder} = {\n${kernels.join('')}} as const;\n`,
-    );
+    const object = `/** @type {const} */ ({\n${kernels.join('')}})`;
+    output.set(`${folder}.js`, `${head(`shaders/${folder}`)}export const ${folder} = ${object};\n`);
   }
   const imports = [...folders.keys()]
-    .map((folder) => `import { ${folder} } from './${folder}.ts';\n`)
+    .map((folder) => `import { ${folder} } from './${folder}.js';\n`)
     .join('');
   const spread = [...folders.keys()].map((folder) => `  ...${folder},\n`).join('');
-  output.set('index.ts', `${head('shaders/')}${imports}\nexport const kernels = {\n${spread}};\n`);
+  output.set('index.js', `${head('shaders/')}${imports}\nexport const kernels = {\n${spread}};\n`);
   return output;
 }
 
@@ -89,7 +88,7 @@ function literal(name: string, { code, entries, buffers, params, constants }: Ke
   const fields = Object.entries({ entries, buffers, params, constants }).map(
     ([field, value]) => `    ${field}: ${JSON.stringify(value)},\n`,
   );
-  return `  '${name}': {\n    code: \`${text}\` as string,\n${fields.join('')}  },\n`;
+  return `  '${name}': {\n    code: /** @type {string} */ (\`${text}\`),\n${fields.join('')}  },\n`;
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {

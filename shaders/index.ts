@@ -2,7 +2,7 @@
 // kernels share lies in files of its own, which they name in lines `// needs PART.wgsl`. `node shaders/generate.ts` makes
 // generated/ of them, which is all that is loaded at run time.
 
-import { kernels as generated } from './generated/index.ts';
+import { kernels as generated } from './generated/index.js';
 import type { Kernel } from './read-kernel.ts';
 
 export type { Kernel };

@@ -1,8 +1,8 @@
 // Made by `node shaders/generate.ts` from shaders/scoring; do not edit.
 
-export const scoring = {
+export const scoring = /** @type {const} */ ({
   'context-score': {
-    code: `
+    code: /** @type {string} */ (`
 
 
 
@@ -81,14 +81,14 @@ fn across(v: f32, thread: u32, maximum: bool) -> f32 {
   workgroupBarrier();
   return result;
 }
-` as string,
+`),
     entries: {"score":["x","c","b","global","y"]},
     buffers: {"x":{"binding":1,"access":"read"},"c":{"binding":2,"access":"read"},"b":{"binding":3,"access":"read"},"global":{"binding":4,"access":"read"},"y":{"binding":5,"access":"read_write"}},
     params: {"pairs":"u32","entities":"u32","h":"u32","scalars":"f32","eps":"f32"},
     constants: {"SHARE":"f32","LANES":"u32","ROWS":"u32","Element":"type"},
   },
   'dual-unit': {
-    code: `
+    code: /** @type {string} */ (`
 
 
 
@@ -197,14 +197,14 @@ fn combine(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index)
     y[at] = base[at] + 0.5 * (to_mention + to_entity);
   }
 }
-` as string,
+`),
     entries: {"side":["vectors","given","asking","asked","gate_offset","scalars"],"combine":["products","mention","entity","base","y"]},
     buffers: {"vectors":{"binding":1,"access":"read"},"given":{"binding":2,"access":"read"},"asking":{"binding":3,"access":"read"},"asked":{"binding":4,"access":"read"},"gate_offset":{"binding":5,"access":"read"},"scalars":{"binding":6,"access":"read_write"},"products":{"binding":7,"access":"read"},"mention":{"binding":8,"access":"read"},"entity":{"binding":9,"access":"read"},"base":{"binding":10,"access":"read"},"y":{"binding":11,"access":"read_write"}},
     params: {"mentions":"u32","entities":"u32","h":"u32","eps":"f32"},
     constants: {"ITEMS":"u32"},
   },
   'expert-choice': {
-    code: `
+    code: /** @type {string} */ (`
 
 
 
@@ -328,14 +328,14 @@ fn across(v: f32, thread: u32, maximum: bool) -> f32 {
   workgroupBarrier();
   return result;
 }
-` as string,
+`),
     entries: {"choose":["u","v","s_0","s_1","s_2","calibration","y"],"want":["u","v","wanted"],"tally":["u","v","imageless","counts"]},
     buffers: {"u":{"binding":1,"access":"read"},"v":{"binding":2,"access":"read"},"s_0":{"binding":3,"access":"read"},"s_1":{"binding":4,"access":"read"},"s_2":{"binding":5,"access":"read"},"calibration":{"binding":6,"access":"read"},"y":{"binding":7,"access":"read_write"},"imageless":{"binding":8,"access":"read"},"counts":{"binding":9,"access":"read_write"},"wanted":{"binding":10,"access":"read_write"}},
     params: {"mentions":"u32","entities":"u32","experts":"u32","nan":"f32"},
     constants: {"STEP":"u32","ITEMS":"u32","EXPERT":"u32","LANES":"u32","ROWS":"u32"},
   },
   'rank': {
-    code: `
+    code: /** @type {string} */ (`
 
 
 
@@ -456,10 +456,10 @@ fn across(v: f32, thread: u32, maximum: bool) -> f32 {
   workgroupBarrier();
   return result;
 }
-` as string,
+`),
     entries: {"count":["scores","numbers","gold_scores","gold_numbers","state"],"merge":["numbers","best_values","best_numbers","found_values","found_indices","merged_values","merged_numbers"]},
     buffers: {"scores":{"binding":1,"access":"read"},"numbers":{"binding":2,"access":"read"},"gold_scores":{"binding":3,"access":"read"},"gold_numbers":{"binding":4,"access":"read"},"state":{"binding":5,"access":"read_write"},"best_values":{"binding":6,"access":"read"},"best_numbers":{"binding":7,"access":"read"},"found_values":{"binding":8,"access":"read"},"found_indices":{"binding":9,"access":"read"},"merged_values":{"binding":10,"access":"read_write"},"merged_numbers":{"binding":11,"access":"read_write"}},
     params: {"mentions":"u32","entities":"u32","k":"u32","n":"u32","lowest":"f32"},
     constants: {"LANES":"u32","ROWS":"u32"},
   },
-} as const;
+});

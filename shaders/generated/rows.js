@@ -1,8 +1,8 @@
 // Made by `node shaders/generate.ts` from shaders/rows; do not edit.
 
-export const rows = {
+export const rows = /** @type {const} */ ({
   'cross-entropy': {
-    code: `
+    code: /** @type {string} */ (`
 
 
 
@@ -111,14 +111,14 @@ fn across(v: f32, thread: u32, maximum: bool) -> f32 {
   workgroupBarrier();
   return result;
 }
-` as string,
+`),
     entries: {"forward":["x","targets","excluded","row_loss","stats"],"backward":["x","targets","excluded","stats","dloss","dx"]},
     buffers: {"x":{"binding":1,"access":"read"},"targets":{"binding":2,"access":"read"},"excluded":{"binding":3,"access":"read"},"row_loss":{"binding":4,"access":"read_write"},"stats":{"binding":5,"access":"read_write"},"dloss":{"binding":6,"access":"read"},"dx":{"binding":7,"access":"read_write"}},
     params: {"rows":"u32","n":"u32","factor":"f32","infinity":"f32"},
     constants: {"EXCLUDING":"bool","LOWEST":"f32","LANES":"u32","ROWS":"u32"},
   },
   'l2-normalize': {
-    code: `
+    code: /** @type {string} */ (`
 
 
 
@@ -209,14 +209,14 @@ fn across(v: f32, thread: u32, maximum: bool) -> f32 {
   workgroupBarrier();
   return result;
 }
-` as string,
+`),
     entries: {"forward":["x","y","lengths"],"backward":["y","lengths","dy","dx"]},
     buffers: {"x":{"binding":1,"access":"read"},"y":{"binding":2,"access":"read_write"},"lengths":{"binding":3,"access":"read_write"},"dy":{"binding":4,"access":"read"},"dx":{"binding":5,"access":"read_write"}},
     params: {"rows":"u32","n":"u32","least":"f32"},
     constants: {"SHARE":"f32","KEEP":"bool","LANES":"u32","ROWS":"u32","Element":"type"},
   },
   'layer-norm': {
-    code: `
+    code: /** @type {string} */ (`
 
 
 
@@ -378,14 +378,14 @@ fn across(v: f32, thread: u32, maximum: bool) -> f32 {
   workgroupBarrier();
   return result;
 }
-` as string,
+`),
     entries: {"forward":["x","weight","bias","y","stats"],"backward":["x","weight","stats","dy","dx"],"columns":["x","stats","dy","partial"],"fold":["partial","d_weight","d_bias"]},
     buffers: {"x":{"binding":1,"access":"read"},"weight":{"binding":2,"access":"read"},"bias":{"binding":3,"access":"read"},"y":{"binding":4,"access":"read_write"},"stats":{"binding":5,"access":"read_write"},"dy":{"binding":6,"access":"read"},"dx":{"binding":7,"access":"read_write"},"partial":{"binding":8,"access":"read_write"},"d_weight":{"binding":9,"access":"read_write"},"d_bias":{"binding":10,"access":"read_write"}},
     params: {"rows":"u32","n":"u32","scalars":"f32","eps":"f32","chunk":"u32","chunks":"u32","first_chunk":"u32"},
     constants: {"SHARE":"f32","KEEP":"bool","LANES":"u32","ROWS":"u32","Element":"type"},
   },
   'reduce': {
-    code: `
+    code: /** @type {string} */ (`
 
 
 
@@ -439,14 +439,14 @@ fn rows(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: ve
   }
   if lane == 0u && row < params.outer { y[row] = params.scale * partial[0]; }
 }
-` as string,
+`),
     entries: {"columns":["x","y"],"rows":["x","y"]},
     buffers: {"x":{"binding":1,"access":"read"},"y":{"binding":2,"access":"read_write"}},
     params: {"outer":"u32","n":"u32","inner":"u32","chunk":"u32","chunks":"u32","scale":"f32"},
     constants: {"WIDTH":"u32"},
   },
   'softmax': {
-    code: `
+    code: /** @type {string} */ (`
 
 
 
@@ -575,14 +575,14 @@ fn across(v: f32, thread: u32, maximum: bool) -> f32 {
   workgroupBarrier();
   return result;
 }
-` as string,
+`),
     entries: {"forward":["x","mask","y"],"backward":["y","dy","dx"]},
     buffers: {"x":{"binding":1,"access":"read"},"mask":{"binding":2,"access":"read"},"y":{"binding":3,"access":"read_write"},"dy":{"binding":4,"access":"read"},"dx":{"binding":5,"access":"read_write"}},
     params: {"rows":"u32","n":"u32","first_row":"u32","size_1":"u32","size_2":"u32","size_3":"u32","stride_0":"u32","stride_1":"u32","stride_2":"u32","stride_3":"u32","step":"u32"},
     constants: {"SHARE":"f32","MASKED":"bool","LOWEST":"f32","LANES":"u32","ROWS":"u32","Element":"type"},
   },
   'top-k': {
-    code: `
+    code: /** @type {string} */ (`
 
 
 
@@ -668,10 +668,10 @@ fn gather(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: 
   if i >= params.rows * params.k { return; }
   values[i] = x[i / params.k * params.n + from_indices[i]];
 }
-` as string,
+`),
     entries: {"thin":["x","from_keys","from_indices","keys","indices"],"gather":["x","from_indices","values"]},
     buffers: {"x":{"binding":1,"access":"read"},"from_keys":{"binding":2,"access":"read"},"from_indices":{"binding":3,"access":"read"},"keys":{"binding":4,"access":"read_write"},"indices":{"binding":5,"access":"read_write"},"values":{"binding":6,"access":"read_write"}},
     params: {"rows":"u32","n":"u32","chunks":"u32","k":"u32"},
     constants: {"FIRST":"bool"},
   },
-} as const;
+});

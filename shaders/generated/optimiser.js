@@ -1,8 +1,8 @@
 // Made by `node shaders/generate.ts` from shaders/optimiser; do not edit.
 
-export const optimiser = {
+export const optimiser = /** @type {const} */ ({
   'adam': {
-    code: `
+    code: /** @type {string} */ (`
 
 
 
@@ -45,14 +45,14 @@ fn step(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: ve
   v[i] = second;
   p[i] = params.decay * p[i] - params.step_size * first / spread;
 }
-` as string,
+`),
     entries: {"step":["p","g","m","v","norm"]},
     buffers: {"p":{"binding":1,"access":"read_write"},"g":{"binding":2,"access":"read"},"m":{"binding":3,"access":"read_write"},"v":{"binding":4,"access":"read_write"},"norm":{"binding":5,"access":"read"}},
     params: {"n":"u32","keep_1":"f32","beta_2":"f32","keep_2":"f32","step_size":"f32","root_correction":"f32","eps":"f32","decay":"f32"},
     constants: {"CLIP":"bool"},
   },
   'gradient-norm': {
-    code: `
+    code: /** @type {string} */ (`
 
 
 
@@ -118,10 +118,10 @@ fn finish(@builtin(local_invocation_index) lane: u32) {
   norm[0] = select(length, lanes[0], magnitude >= 0x7f800000u);
   norm[1] = scale;
 }
-` as string,
+`),
     entries: {"squares":["g","partials"],"finish":["partials","norm"]},
     buffers: {"g":{"binding":1,"access":"read"},"partials":{"binding":2,"access":"read_write"},"norm":{"binding":3,"access":"read_write"}},
     params: {"n":"u32","first":"u32","limit":"f32"},
     constants: {"LANES":"u32","ITEMS":"u32"},
   },
-} as const;
+});

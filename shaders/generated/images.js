@@ -1,8 +1,8 @@
 // Made by `node shaders/generate.ts` from shaders/images; do not edit.
 
-export const images = {
+export const images = /** @type {const} */ ({
   'convolution': {
-    code: `
+    code: /** @type {string} */ (`
 
 
 
@@ -280,14 +280,14 @@ fn forward(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index)
   finish(first, group.z, row + 6u, column + 5u, p65 + b);
   finish(first, group.z, row + 6u, column + 6u, p66 + b);
 }
-` as string,
+`),
     entries: {"pad":["x","padding"],"forward":["padded","weight","bias","y"]},
     buffers: {"x":{"binding":1,"access":"read"},"padding":{"binding":2,"access":"read_write"},"padded":{"binding":3,"access":"read"},"weight":{"binding":4,"access":"read"},"bias":{"binding":5,"access":"read"},"y":{"binding":6,"access":"read_write"}},
     params: {"in_channels":"u32","out_channels":"u32","height":"u32","width":"u32","padded_height":"u32","padded_width":"u32","tile_columns":"u32","planes":"u32"},
     constants: {"LANES":"u32","TILES":"u32","TRANSPOSED":"bool","RELU":"bool","Weight":"type"},
   },
   'patchify': {
-    code: `
+    code: /** @type {string} */ (`
 
 
 
@@ -344,14 +344,14 @@ fn backward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups
   }
   d_pixels[i] = value;
 }
-` as string,
+`),
     entries: {"forward":["pixels","patches"],"backward":["d_patches","d_pixels"]},
     buffers: {"pixels":{"binding":1,"access":"read"},"patches":{"binding":2,"access":"read_write"},"d_patches":{"binding":3,"access":"read"},"d_pixels":{"binding":4,"access":"read_write"}},
     params: {"n":"u32","channels":"u32","height":"u32","width":"u32","rows":"u32","columns":"u32","size":"u32"},
     constants: {},
   },
   'pooling': {
-    code: `
+    code: /** @type {string} */ (`
 
 
 
@@ -411,10 +411,10 @@ fn adaptive_average(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups
     y[line * params.columns + column] = total / f32((bottom - top) * (right - left));
   }
 }
-` as string,
+`),
     entries: {"max_2x2":["x","y"],"adaptive_average":["x","y"]},
     buffers: {"x":{"binding":1,"access":"read"},"y":{"binding":2,"access":"read_write"}},
     params: {"lines":"u32","height":"u32","width":"u32","rows":"u32","columns":"u32"},
     constants: {},
   },
-} as const;
+});

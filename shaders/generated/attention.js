@@ -1,8 +1,8 @@
 // Made by `node shaders/generate.ts` from shaders/attention; do not edit.
 
-export const attention = {
+export const attention = /** @type {const} */ ({
   'attention-backward-subgroup': {
-    code: `enable subgroups;
+    code: /** @type {string} */ (`enable subgroups;
 
 
 
@@ -338,14 +338,14 @@ fn queries(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index)
 fn keys(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
   gradients(true, group, lane);
 }
-` as string,
+`),
     entries: {"queries":["own_a","own_b","other_a","other_b","lse","dots","key_mask","first_gradient","second_gradient"],"keys":["own_a","own_b","other_a","other_b","lse","dots","key_mask","first_gradient","second_gradient"]},
     buffers: {"own_a":{"binding":1,"access":"read"},"own_b":{"binding":2,"access":"read"},"other_a":{"binding":3,"access":"read"},"other_b":{"binding":4,"access":"read"},"lse":{"binding":5,"access":"read"},"dots":{"binding":6,"access":"read"},"key_mask":{"binding":7,"access":"read"},"first_gradient":{"binding":8,"access":"read_write"},"second_gradient":{"binding":9,"access":"read_write"}},
     params: {"heads":"u32","lq":"u32","lk":"u32","scale":"f32"},
     constants: {"HEAD_SIZE":"u32","CAUSAL":"bool","HAS_KEY_MASK":"bool","VECTOR":"bool"},
   },
   'attention-backward': {
-    code: `
+    code: /** @type {string} */ (`
 
 
 
@@ -575,14 +575,14 @@ fn keys(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
     }
   }
 }
-` as string,
+`),
     entries: {"row_dots":["q","dout","first_gradient"],"queries":["q","k","v","dout","lse","dots","key_mask","first_gradient"],"keys":["q","k","v","dout","lse","dots","key_mask","first_gradient","second_gradient"]},
     buffers: {"q":{"binding":1,"access":"read"},"k":{"binding":2,"access":"read"},"v":{"binding":3,"access":"read"},"dout":{"binding":4,"access":"read"},"lse":{"binding":5,"access":"read"},"dots":{"binding":6,"access":"read"},"key_mask":{"binding":7,"access":"read"},"first_gradient":{"binding":8,"access":"read_write"},"second_gradient":{"binding":9,"access":"read_write"}},
     params: {"heads":"u32","lq":"u32","lk":"u32","scale":"f32"},
     constants: {"HEAD_SIZE":"u32","CAUSAL":"bool","HAS_KEY_MASK":"bool","VECTOR":"bool","STAGED":"bool","ROWS":"u32","STEP":"u32"},
   },
   'attention-register': {
-    code: `
+    code: /** @type {string} */ (`
 
 
 
@@ -926,14 +926,14 @@ fn v_block(base: u32, key: u32, d: u32) -> mat4x4f {
     select(none, v_four(base + min(key + 3u, last) * params.v_stride, d), key + 3u < n),
   );
 }
-` as string,
+`),
     entries: {"attention":["q","k","v","out","lse","key_mask"]},
     buffers: {"q":{"binding":1,"access":"read"},"k":{"binding":2,"access":"read"},"v":{"binding":3,"access":"read"},"out":{"binding":4,"access":"read_write"},"lse":{"binding":5,"access":"read_write"},"key_mask":{"binding":6,"access":"read"}},
     params: {"heads":"u32","lq":"u32","lk":"u32","q_stride":"u32","k_stride":"u32","v_stride":"u32","o_stride":"u32","q_offset":"u32","k_offset":"u32","v_offset":"u32","scale":"f32"},
     constants: {"HEAD_SIZE":"u32","CAUSAL":"bool","HAS_KEY_MASK":"bool","VECTOR":"bool","LOWEST":"f32","NO_KEYS":"f32"},
   },
   'attention-subgroup': {
-    code: `enable subgroups;
+    code: /** @type {string} */ (`enable subgroups;
 
 
 
@@ -1228,14 +1228,14 @@ fn v_block(base: u32, key: u32, d: u32) -> mat4x4f {
     select(none, v_four(base + min(key + 3u, last) * params.v_stride, d), key + 3u < n),
   );
 }
-` as string,
+`),
     entries: {"attention":["q","k","v","out","lse","key_mask"]},
     buffers: {"q":{"binding":1,"access":"read"},"k":{"binding":2,"access":"read"},"v":{"binding":3,"access":"read"},"out":{"binding":4,"access":"read_write"},"lse":{"binding":5,"access":"read_write"},"key_mask":{"binding":6,"access":"read"}},
     params: {"heads":"u32","lq":"u32","lk":"u32","q_stride":"u32","k_stride":"u32","v_stride":"u32","o_stride":"u32","q_offset":"u32","k_offset":"u32","v_offset":"u32","scale":"f32"},
     constants: {"HEAD_SIZE":"u32","CAUSAL":"bool","HAS_KEY_MASK":"bool","VECTOR":"bool","LOWEST":"f32","NO_KEYS":"f32"},
   },
   'attention-tiled': {
-    code: `
+    code: /** @type {string} */ (`
 
 
 
@@ -1357,14 +1357,14 @@ fn attention(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_inde
   }
   lse[(batch * params.heads + head) * params.lq + query] = select(NO_KEYS, top + log(total), any);
 }
-` as string,
+`),
     entries: {"attention":["q","k","v","out","lse","key_mask"]},
     buffers: {"q":{"binding":1,"access":"read"},"k":{"binding":2,"access":"read"},"v":{"binding":3,"access":"read"},"out":{"binding":4,"access":"read_write"},"lse":{"binding":5,"access":"read_write"},"key_mask":{"binding":6,"access":"read"}},
     params: {"heads":"u32","lq":"u32","lk":"u32","q_stride":"u32","k_stride":"u32","v_stride":"u32","o_stride":"u32","q_offset":"u32","k_offset":"u32","v_offset":"u32","scale":"f32"},
     constants: {"HEAD_SIZE":"u32","CAUSAL":"bool","HAS_KEY_MASK":"bool","QUERIES":"u32","KEYS":"u32","LOWEST":"f32","NO_KEYS":"f32"},
   },
   'mean-attention': {
-    code: `
+    code: /** @type {string} */ (`
 
 
 
@@ -1520,14 +1520,14 @@ fn gradient(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups
     s[own.scores + j] = ds;
   }
 }
-` as string,
+`),
     entries: {"weigh":["query_mask","weights"],"row_sums":["key_mask","weights","s","lse"],"average":["key_mask","weights","s","lse","average_weights"],"gradient":["key_mask","weights","s","d_average"]},
     buffers: {"query_mask":{"binding":1,"access":"read"},"key_mask":{"binding":2,"access":"read"},"weights":{"binding":3,"access":"read_write"},"s":{"binding":4,"access":"read_write"},"lse":{"binding":5,"access":"read_write"},"average_weights":{"binding":6,"access":"read_write"},"d_average":{"binding":7,"access":"read"}},
     params: {"entities":"u32","queries":"u32","keys":"u32","count":"u32","first":"u32","scale":"f32","nan":"f32"},
     constants: {"LOWEST":"f32","NO_KEYS":"f32"},
   },
   'ragged-mean-attention-panel': {
-    code: `enable subgroups;
+    code: /** @type {string} */ (`enable subgroups;
 
 
 
@@ -1809,14 +1809,14 @@ fn k_four(mention: u32, key: u32, d: u32) -> vec4f {
     keep(d + 3u, k[(e + 3u) >> 2u][(e + 3u) & 3u]),
   );
 }
-` as string,
+`),
     entries: {"ragged_mean_attention":["q","first","k","key_mask","average_weights","wanted"]},
     buffers: {"q":{"binding":1,"access":"read"},"first":{"binding":2,"access":"read"},"k":{"binding":3,"access":"read"},"key_mask":{"binding":4,"access":"read"},"average_weights":{"binding":5,"access":"read_write"},"wanted":{"binding":6,"access":"read"}},
     params: {"rows":"u32","entities":"u32","mentions":"u32","before":"u32","skip":"u32","keys":"u32","width":"u32","run":"u32","scale":"f32","nan":"f32"},
     constants: {"CHUNKS":"u32","COLUMNS":"u32","MENTIONS":"u32","VECTOR":"bool","MASKED":"bool","LOWEST":"f32"},
   },
   'ragged-mean-attention': {
-    code: `
+    code: /** @type {string} */ (`
 
 
 
@@ -2079,10 +2079,10 @@ fn k_four(mention: u32, key: u32, d: u32) -> vec4f {
     keep(d + 3u, k[(e + 3u) >> 2u][(e + 3u) & 3u]),
   );
 }
-` as string,
+`),
     entries: {"ragged_mean_attention":["q","first","k","key_mask","average_weights","wanted"]},
     buffers: {"q":{"binding":1,"access":"read"},"first":{"binding":2,"access":"read"},"k":{"binding":3,"access":"read"},"key_mask":{"binding":4,"access":"read"},"average_weights":{"binding":5,"access":"read_write"},"wanted":{"binding":6,"access":"read"}},
     params: {"rows":"u32","entities":"u32","mentions":"u32","before":"u32","skip":"u32","keys":"u32","width":"u32","run":"u32","scale":"f32","nan":"f32"},
     constants: {"ROW_LANES":"u32","KEY_LANES":"u32","VECTOR":"bool","MASKED":"bool","LOWEST":"f32"},
   },
-} as const;
+});

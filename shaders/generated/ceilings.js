@@ -1,8 +1,8 @@
 // Made by `node shaders/generate.ts` from shaders/ceilings; do not edit.
 
-export const ceilings = {
+export const ceilings = /** @type {const} */ ({
   'ceiling-copy': {
-    code: `
+    code: /** @type {string} */ (`
 
 
 
@@ -26,14 +26,14 @@ fn copy(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
     destination[i] = source[i];
   }
 }
-` as string,
+`),
     entries: {"copy":["source","destination"]},
     buffers: {"source":{"binding":1,"access":"read"},"destination":{"binding":2,"access":"read_write"}},
     params: {"count":"u32"},
     constants: {"LANES":"u32","PER_LANE":"u32"},
   },
   'ceiling-fma': {
-    code: `
+    code: /** @type {string} */ (`
 
 
 
@@ -156,10 +156,10 @@ fn multiply_add(@builtin(global_invocation_id) id: vec3u) {
   }
   x[id.x] = c00 + c01 + c02 + c03 + c04 + c05 + c06 + c07 + c08 + c09 + c10;
 }
-` as string,
+`),
     entries: {"multiply_add":["x"]},
     buffers: {"x":{"binding":1,"access":"read_write"}},
     params: {"steps":"u32"},
     constants: {"LANES":"u32"},
   },
-} as const;
+});

@@ -1,8 +1,8 @@
 // Made by `node shaders/generate.ts` from shaders/elementwise; do not edit.
 
-export const elementwise = {
+export const elementwise = /** @type {const} */ ({
   'elementwise-binary': {
-    code: `
+    code: /** @type {string} */ (`
 
 
 
@@ -63,14 +63,14 @@ fn add_into(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups
     if i < params.n { y[i] += b[i]; }
   }
 }
-` as string,
+`),
     entries: {"forward":["a","b","y"],"add_into":["b","y"]},
     buffers: {"a":{"binding":1,"access":"read"},"b":{"binding":2,"access":"read"},"y":{"binding":3,"access":"read_write"}},
     params: {"n":"u32","size_1":"u32","size_2":"u32","size_3":"u32","a_0":"u32","a_1":"u32","a_2":"u32","a_3":"u32","b_0":"u32","b_1":"u32","b_2":"u32","b_3":"u32"},
     constants: {"OP":"u32","DENSE":"bool","ITEMS":"u32"},
   },
   'elementwise-unary': {
-    code: `
+    code: /** @type {string} */ (`
 
 
 
@@ -148,14 +148,14 @@ fn backward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups
     if i < params.n { dx[i] = dy[i] * derivative(x[i]); }
   }
 }
-` as string,
+`),
     entries: {"forward":["x","y"],"backward":["x","dy","dx"]},
     buffers: {"x":{"binding":1,"access":"read"},"y":{"binding":2,"access":"read_write"},"dy":{"binding":3,"access":"read"},"dx":{"binding":4,"access":"read_write"}},
     params: {"n":"u32","alpha":"f32","beta":"f32"},
     constants: {"OP":"u32","ITEMS":"u32"},
   },
   'random': {
-    code: `
+    code: /** @type {string} */ (`
 
 
 
@@ -261,14 +261,14 @@ fn dropout(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups:
   if i + 2u < params.n { y[i + 2u] = x[i + 2u] * factors.z; }
   if i + 3u < params.n { y[i + 3u] = x[i + 3u] * factors.w; }
 }
-` as string,
+`),
     entries: {"generate":["bits"],"dropout":["x","y"]},
     buffers: {"bits":{"binding":1,"access":"read_write"},"x":{"binding":2,"access":"read"},"y":{"binding":3,"access":"read_write"}},
     params: {"n":"u32","key_0":"u32","key_1":"u32","counter_0":"u32","counter_1":"u32","counter_2":"u32","counter_3":"u32","threshold":"u32","factor":"f32"},
     constants: {"KIND":"u32","WIDTH":"u32"},
   },
   'straight-through': {
-    code: `
+    code: /** @type {string} */ (`
 
 
 
@@ -369,10 +369,10 @@ fn backward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups
     dpi[base + j] = select(nan(), dl / (pi[base + j] + params.eps), row.valid);
   }
 }
-` as string,
+`),
     entries: {"forward":["pi","noise","z"],"backward":["pi","noise","dz","dpi"]},
     buffers: {"pi":{"binding":1,"access":"read"},"noise":{"binding":2,"access":"read"},"z":{"binding":3,"access":"read_write"},"dz":{"binding":4,"access":"read"},"dpi":{"binding":5,"access":"read_write"}},
     params: {"rows":"u32","inverse_tau":"f32","eps":"f32"},
     constants: {"EXPERTS":"u32","NOISY":"bool"},
   },
-} as const;
+});

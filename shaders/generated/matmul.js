@@ -1,8 +1,8 @@
 // Made by `node shaders/generate.ts` from shaders/matmul; do not edit.
 
-export const matmul = {
+export const matmul = /** @type {const} */ ({
   'matmul-panel': {
-    code: `enable subgroups;
+    code: /** @type {string} */ (`enable subgroups;
 
 
 
@@ -330,14 +330,14 @@ fn b_four(i: u32) -> vec4f {
   }
   return vec4f(b_at(i), b_at(i + 1u), b_at(i + 2u), b_at(i + 3u));
 }
-` as string,
+`),
     entries: {"matmul":["c","bias","residual","pre","a","b"]},
     buffers: {"c":{"binding":3,"access":"read_write"},"bias":{"binding":4,"access":"read"},"residual":{"binding":5,"access":"read"},"pre":{"binding":6,"access":"read_write"},"a":{"binding":1,"access":"read"},"b":{"binding":2,"access":"read"}},
     params: {"m":"u32","n":"u32","k":"u32","lda":"u32","ldb":"u32","ldc":"u32","a_batch":"u32","b_batch":"u32","c_batch":"u32","run":"u32","epilogue":"u32"},
     constants: {"CHUNKS":"u32","COLUMNS":"u32","CONTINUES":"bool","TRANS_A":"bool","TRANS_B":"bool","VECTOR_A":"bool","VECTOR_B":"bool","ACTIVATION":"u32","Weight":"type"},
   },
   'matmul-register': {
-    code: `
+    code: /** @type {string} */ (`
 
 
 
@@ -615,14 +615,14 @@ fn b_row(base: u32, k: u32, col: u32) -> vec4f {
   }
   return b_four(base + k * params.ldb + min(col, (params.n - 1u) & ~3u));
 }
-` as string,
+`),
     entries: {"matmul":["a","b","c","bias","residual","pre"]},
     buffers: {"a":{"binding":1,"access":"read"},"b":{"binding":2,"access":"read"},"c":{"binding":3,"access":"read_write"},"bias":{"binding":4,"access":"read"},"residual":{"binding":5,"access":"read"},"pre":{"binding":6,"access":"read_write"}},
     params: {"m":"u32","n":"u32","k":"u32","lda":"u32","ldb":"u32","ldc":"u32","a_batch":"u32","b_batch":"u32","c_batch":"u32","run":"u32","epilogue":"u32"},
     constants: {"TRANS_A":"bool","TRANS_B":"bool","VECTOR_A":"bool","VECTOR_B":"bool","ACTIVATION":"u32","TAIL":"bool","Weight":"type"},
   },
   'matmul-subgroup': {
-    code: `enable subgroups;
+    code: /** @type {string} */ (`enable subgroups;
 
 
 
@@ -935,14 +935,14 @@ fn b_row(base: u32, k: u32, col: u32) -> vec4f {
   }
   return b_four(base + k * params.ldb + min(col, (params.n - 1u) & ~3u));
 }
-` as string,
+`),
     entries: {"matmul":["a","b","c","bias","residual","pre"]},
     buffers: {"a":{"binding":1,"access":"read"},"b":{"binding":2,"access":"read"},"c":{"binding":3,"access":"read_write"},"bias":{"binding":4,"access":"read"},"residual":{"binding":5,"access":"read"},"pre":{"binding":6,"access":"read_write"}},
     params: {"m":"u32","n":"u32","k":"u32","lda":"u32","ldb":"u32","ldc":"u32","a_batch":"u32","b_batch":"u32","c_batch":"u32","run":"u32","epilogue":"u32"},
     constants: {"TRANS_A":"bool","TRANS_B":"bool","VECTOR_A":"bool","VECTOR_B":"bool","ACTIVATION":"u32","TAIL":"bool","Weight":"type"},
   },
   'matmul-tiled': {
-    code: `
+    code: /** @type {string} */ (`
 
 
 
@@ -1112,10 +1112,10 @@ fn finish(batch: u32, row: u32, col: u32, sum: f32) {
   }
   c[i] = x;
 }
-` as string,
+`),
     entries: {"matmul":["a","b","c","bias","residual","pre"]},
     buffers: {"a":{"binding":1,"access":"read"},"b":{"binding":2,"access":"read"},"c":{"binding":3,"access":"read_write"},"bias":{"binding":4,"access":"read"},"residual":{"binding":5,"access":"read"},"pre":{"binding":6,"access":"read_write"}},
     params: {"m":"u32","n":"u32","k":"u32","lda":"u32","ldb":"u32","ldc":"u32","a_batch":"u32","b_batch":"u32","c_batch":"u32","run":"u32","epilogue":"u32"},
     constants: {"TILE_M":"u32","TILE_N":"u32","TILE_K":"u32","ROWS":"u32","COLS":"u32","TRANS_A":"bool","TRANS_B":"bool","VECTOR_A":"bool","VECTOR_B":"bool","ACTIVATION":"u32","Weight":"type"},
   },
-} as const;
+});

@@ -1,8 +1,8 @@
 // Made by `node shaders/generate.ts` from shaders/storage; do not edit.
 
-export const storage = {
+export const storage = /** @type {const} */ ({
   'cast': {
-    code: `
+    code: /** @type {string} */ (`
 
 
 
@@ -49,14 +49,14 @@ fn to_single(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) group
     if i + 1u < params.n { y_single[i + 1u] = value.y; }
   }
 }
-` as string,
+`),
     entries: {"to_half":["x_single","y_half"],"to_single":["x_half","y_single"]},
     buffers: {"x_single":{"binding":1,"access":"read"},"y_half":{"binding":2,"access":"read_write"},"x_half":{"binding":3,"access":"read"},"y_single":{"binding":4,"access":"read_write"}},
     params: {"n":"u32"},
     constants: {"ITEMS":"u32","Half":"type"},
   },
   'embedding': {
-    code: `
+    code: /** @type {string} */ (`
 
 
 
@@ -143,14 +143,14 @@ fn backward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups
     dtable[row * params.d + j] = total;
   }
 }
-` as string,
+`),
     entries: {"forward":["ids","table","y"],"link_in_turn":["ids","head","next"],"link":["ids","head","next"],"backward":["ids","dy","dtable","head","next"]},
     buffers: {"ids":{"binding":1,"access":"read"},"table":{"binding":2,"access":"read"},"y":{"binding":3,"access":"read_write"},"dy":{"binding":4,"access":"read"},"dtable":{"binding":5,"access":"read_write"},"head":{"binding":6,"access":"read_write"},"next":{"binding":7,"access":"read_write"}},
     params: {"n":"u32","d":"u32","vocabulary":"u32","window_first":"u32","window_rows":"u32","nan":"f32"},
     constants: {"Element":"type"},
   },
   'half': {
-    code: `
+    code: /** @type {string} */ (`
 
 
 struct Params {
@@ -217,14 +217,14 @@ fn unpack(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: 
   y[i] = from_bits(word & 0xffffu);
   if i + 1u < params.n { y[i + 1u] = from_bits(word >> 16u); }
 }
-` as string,
+`),
     entries: {"pack":["x","packed"],"unpack":["words","y"]},
     buffers: {"x":{"binding":1,"access":"read"},"packed":{"binding":2,"access":"read_write"},"words":{"binding":3,"access":"read"},"y":{"binding":4,"access":"read_write"}},
     params: {"n":"u32"},
     constants: {},
   },
   'int8-rows': {
-    code: `
+    code: /** @type {string} */ (`
 
 
 struct Params {
@@ -249,14 +249,14 @@ fn unpack(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: 
     y[j] = scales[j / params.width] * four[j - i];
   }
 }
-` as string,
+`),
     entries: {"unpack":["words","scales","y"]},
     buffers: {"words":{"binding":1,"access":"read"},"scales":{"binding":2,"access":"read"},"y":{"binding":3,"access":"read_write"}},
     params: {"n":"u32","width":"u32"},
     constants: {},
   },
   'strided-copy': {
-    code: `
+    code: /** @type {string} */ (`
 
 
 
@@ -305,10 +305,10 @@ fn scatter(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups:
     if i < params.n { y[position(i)] = x[i]; }
   }
 }
-` as string,
+`),
     entries: {"gather":["x","y"],"scatter":["x","y"]},
     buffers: {"x":{"binding":1,"access":"read"},"y":{"binding":2,"access":"read_write"}},
     params: {"n":"u32","offset":"u32","size_1":"u32","size_2":"u32","size_3":"u32","stride_0":"u32","stride_1":"u32","stride_2":"u32","stride_3":"u32"},
     constants: {"ITEMS":"u32","Element":"type"},
   },
-} as const;
+});
