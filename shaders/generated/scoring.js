@@ -9,9 +9,6 @@ export const scoring = /** @type {const} */ ({
 
 
 
-alias Element = f32;
-const SHARE: f32 = 0.25;
-
 
 
 struct Params {
@@ -29,14 +26,10 @@ struct Params {
 @group(0) @binding(4) var<storage, read> global: array<f32>;
 @group(0) @binding(5) var<storage, read_write> y: array<f32>;
 
-fn total(e: Element) -> f32 {
-  return dot(vec4f(e), vec4f(SHARE));
-}
-
 @compute @workgroup_size(THREADS)
 fn score(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u,
          @builtin(local_invocation_index) thread: u32) {
-  let pair = (group.y * groups.x + group.x) * ROWS + thread / LANES;
+  let pair = row_of(group, groups, thread);
   let exists = pair < params.pairs;
 
   let h = select(0u, params.h, exists);
@@ -58,11 +51,30 @@ fn score(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: v
 
 
 
+
+
+alias Element = f32;
+const SHARE: f32 = 0.25;
+
+
+fn total(e: Element) -> f32 {
+  return dot(vec4f(e), vec4f(SHARE));
+}
+
+
+
+
+
 const LANES: u32 = 1u;
 const ROWS: u32 = 8u;
 const THREADS: u32 = LANES * ROWS;
 
 var<workgroup> shared_values: array<f32, THREADS>;
+
+
+fn row_of(group: vec3u, groups: vec3u, thread: u32) -> u32 {
+  return linear_group(group, groups) * ROWS + thread / LANES;
+}
 
 
 fn across(v: f32, thread: u32, maximum: bool) -> f32 {
@@ -81,6 +93,18 @@ fn across(v: f32, thread: u32, maximum: bool) -> f32 {
   workgroupBarrier();
   return result;
 }
+
+
+
+
+fn linear_group(group: vec3u, groups: vec3u) -> u32 {
+  return group.y * groups.x + group.x;
+}
+
+
+fn linear_index(group: vec3u, groups: vec3u, lane: u32) -> u32 {
+  return linear_group(group, groups) * 64u + lane;
+}
 `),
     entries: {"score":["x","c","b","global","y"]},
     buffers: {"x":{"binding":1,"access":"read"},"c":{"binding":2,"access":"read"},"b":{"binding":3,"access":"read"},"global":{"binding":4,"access":"read"},"y":{"binding":5,"access":"read_write"}},
@@ -96,6 +120,9 @@ fn across(v: f32, thread: u32, maximum: bool) -> f32 {
 
 
 const ITEMS: u32 = 8u;
+
+
+
 
 struct Params {
   mentions: u32,
@@ -121,7 +148,7 @@ struct Params {
 @compute @workgroup_size(64)
 fn side(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u,
         @builtin(local_invocation_index) lane: u32) {
-  let row = (group.y * groups.x + group.x) * 64u + lane;
+  let row = linear_index(group, groups, lane);
   if row >= params.mentions { return; }
   var squares = vec4f();
   var query = vec4f();
@@ -149,12 +176,6 @@ fn side(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: ve
 
 fn inverse_deviation(squares: f32) -> f32 {
   return 1.0 / sqrt(select(squares, 0.0, squares < 0.0) / f32(params.h) + params.eps);
-}
-
-
-fn tanh_of(v: f32) -> f32 {
-  let e = select(exp(2.0 * v), v, (bitcast<u32>(v) & 0x7fffffffu) > 0x7f800000u);
-  return 1.0 - 2.0 / (e + 1.0);
 }
 
 
@@ -196,6 +217,43 @@ fn combine(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index)
     let to_entity = direction(t, products[other + 4u * plane], m0, m1, e2, e3, m3.w);
     y[at] = base[at] + 0.5 * (to_mention + to_entity);
   }
+}
+
+
+
+
+
+
+fn exp_of(v: f32) -> f32 {
+  return select(exp(v), v, is_nan(v));
+}
+
+
+fn tanh_of(v: f32) -> f32 {
+  return 1.0 - 2.0 / (exp_of(2.0 * v) + 1.0);
+}
+
+
+
+
+fn linear_group(group: vec3u, groups: vec3u) -> u32 {
+  return group.y * groups.x + group.x;
+}
+
+
+fn linear_index(group: vec3u, groups: vec3u, lane: u32) -> u32 {
+  return linear_group(group, groups) * 64u + lane;
+}
+
+
+
+
+fn is_nan(v: f32) -> bool {
+  return (bitcast<u32>(v) & 0x7fffffffu) > 0x7f800000u;
+}
+
+fn is_finite(v: f32) -> bool {
+  return (bitcast<u32>(v) & 0x7f800000u) != 0x7f800000u;
 }
 `),
     entries: {"side":["vectors","given","asking","asked","gate_offset","scalars"],"combine":["products","mention","entity","base","y"]},
@@ -281,7 +339,7 @@ fn select_mask(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_in
 @compute @workgroup_size(THREADS)
 fn count_choices(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u,
                  @builtin(local_invocation_index) thread: u32) {
-  let m = (group.y * groups.x + group.x) * ROWS + thread / LANES;
+  let m = row_of(group, groups, thread);
   let exists = m < params.mentions;
   let entities = select(0u, params.entities, exists);
   var chosen: array<f32, EXPERTS>;
@@ -306,11 +364,18 @@ fn count_choices(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) g
 
 
 
+
+
 const LANES: u32 = 1u;
 const ROWS: u32 = 8u;
 const THREADS: u32 = LANES * ROWS;
 
 var<workgroup> shared_values: array<f32, THREADS>;
+
+
+fn row_of(group: vec3u, groups: vec3u, thread: u32) -> u32 {
+  return linear_group(group, groups) * ROWS + thread / LANES;
+}
 
 
 fn across(v: f32, thread: u32, maximum: bool) -> f32 {
@@ -332,12 +397,25 @@ fn across(v: f32, thread: u32, maximum: bool) -> f32 {
 
 
 
+
 fn is_nan(v: f32) -> bool {
   return (bitcast<u32>(v) & 0x7fffffffu) > 0x7f800000u;
 }
 
 fn is_finite(v: f32) -> bool {
   return (bitcast<u32>(v) & 0x7f800000u) != 0x7f800000u;
+}
+
+
+
+
+fn linear_group(group: vec3u, groups: vec3u) -> u32 {
+  return group.y * groups.x + group.x;
+}
+
+
+fn linear_index(group: vec3u, groups: vec3u, lane: u32) -> u32 {
+  return linear_group(group, groups) * 64u + lane;
 }
 `),
     entries: {"select_scores":["u","v","scores","calibration","y"],"select_mask":["u","v","pair_mask"],"count_choices":["u","v","has_no_image","counts"]},
@@ -347,6 +425,7 @@ fn is_finite(v: f32) -> bool {
   },
   'rank': {
     code: /** @type {string} */ (`
+
 
 
 
@@ -380,7 +459,7 @@ struct Params {
 @compute @workgroup_size(THREADS)
 fn count(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u,
          @builtin(local_invocation_index) thread: u32) {
-  let m = (group.y * groups.x + group.x) * ROWS + thread / LANES;
+  let m = row_of(group, groups, thread);
   let exists = m < params.mentions;
   let entities = select(0u, params.entities, exists);
   let row = select(0u, m, exists);
@@ -396,7 +475,7 @@ fn count(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: v
     let other = select(0.0, 1.0, number != gold);
     higher += select(0.0, other, score > own);
     equal += select(0.0, other, score == own);
-    if (bitcast<u32>(score) & 0x7f800000u) == 0x7f800000u {
+    if !is_finite(score) {
       broken += 1.0;
       culprit = f32(e + 1u);
     }
@@ -415,7 +494,7 @@ fn count(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: v
 @compute @workgroup_size(8)
 fn merge(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u,
          @builtin(local_invocation_index) lane: u32) {
-  let m = (group.y * groups.x + group.x) * 8u + lane;
+  let m = linear_group(group, groups) * 8u + lane;
   if m >= params.mentions { return; }
   var i = 0u;
   var j = 0u;
@@ -444,11 +523,29 @@ fn merge(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: v
 
 
 
+
+fn is_nan(v: f32) -> bool {
+  return (bitcast<u32>(v) & 0x7fffffffu) > 0x7f800000u;
+}
+
+fn is_finite(v: f32) -> bool {
+  return (bitcast<u32>(v) & 0x7f800000u) != 0x7f800000u;
+}
+
+
+
+
+
 const LANES: u32 = 1u;
 const ROWS: u32 = 8u;
 const THREADS: u32 = LANES * ROWS;
 
 var<workgroup> shared_values: array<f32, THREADS>;
+
+
+fn row_of(group: vec3u, groups: vec3u, thread: u32) -> u32 {
+  return linear_group(group, groups) * ROWS + thread / LANES;
+}
 
 
 fn across(v: f32, thread: u32, maximum: bool) -> f32 {
@@ -466,6 +563,18 @@ fn across(v: f32, thread: u32, maximum: bool) -> f32 {
   let result = shared_values[thread - thread % LANES];
   workgroupBarrier();
   return result;
+}
+
+
+
+
+fn linear_group(group: vec3u, groups: vec3u) -> u32 {
+  return group.y * groups.x + group.x;
+}
+
+
+fn linear_index(group: vec3u, groups: vec3u, lane: u32) -> u32 {
+  return linear_group(group, groups) * 64u + lane;
 }
 `),
     entries: {"count":["scores","numbers","gold_scores","gold_numbers","state"],"merge":["numbers","best_values","best_numbers","found_values","found_indices","merged_values","merged_numbers"]},

@@ -75,7 +75,7 @@ fn select_mask(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_in
 @compute @workgroup_size(THREADS)
 fn count_choices(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u,
                  @builtin(local_invocation_index) thread: u32) {
-  let m = (group.y * groups.x + group.x) * ROWS + thread / LANES;
+  let m = row_of(group, groups, thread);
   let exists = m < params.mentions;
   let entities = select(0u, params.entities, exists);
   var chosen: array<f32, EXPERTS>;
