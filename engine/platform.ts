@@ -1,6 +1,8 @@
 // The one module that knows where the engine runs: Node, Deno or a browser. Everything else in the
 // library asks here for settings, the GPU entry point and a place to remember things.
 
+import { withoutLimitWarnings } from './limit-warnings.ts';
+
 export type Runtime = 'node' | 'deno' | 'browser';
 
 /** Which of the three runtimes this is. */
@@ -28,6 +30,12 @@ export async function* gpuEntries(): AsyncGenerator<GPU> {
     const gpu = await openGpu();
     if (gpu) yield gpu;
   }
+}
+
+/** The best adapter of an entry point. */
+export function bestAdapter(entry: GPU): Promise<GPUAdapter | null> {
+  const request = () => entry.requestAdapter({ powerPreference: 'high-performance' });
+  return runtime === 'node' ? withoutLimitWarnings(request) : request();
 }
 
 /** Dawn frees its instance, devices and all, when the entry point is garbage collected: so it never is. */
