@@ -5,7 +5,7 @@ import { bestAdapter, gpuEntries } from './platform.ts';
 
 const optionalFeatures = ['shader-f16', 'subgroups', 'timestamp-query'] as const;
 
-export interface OpenedAdapter {
+interface OpenedAdapter {
   gpu: GPUDevice;
   info: GPUAdapterInfo;
 }

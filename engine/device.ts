@@ -33,7 +33,7 @@ import { tensorsIn } from './tensors-in.ts';
 import { Tuner } from './tuner.ts';
 import type { Specialisation } from './wgsl.ts';
 
-export interface DeviceOptions {
+interface DeviceOptions {
   /** Time every dispatch (where the adapter has timestamp queries). */
   profile?: boolean;
   /** Most bytes of GPU memory to hold; ops beyond it throw OutOfMemoryError. Default: no limit. */
@@ -43,7 +43,7 @@ export interface DeviceOptions {
 }
 
 /** One kernel dispatch: what to run, on which buffers, with which parameters. Names are those of the kernel's file. */
-export interface Dispatch<K extends KernelName, E extends EntryOf<K>> {
+interface Dispatch<K extends KernelName, E extends EntryOf<K>> {
   kernel: K;
   /** Entry point in the kernel's file. */
   entry: E;

@@ -16,7 +16,7 @@ export interface BufferRange {
 }
 
 /** A pipeline with what is needed to bind buffers to it. */
-export interface CompiledKernel {
+interface CompiledKernel {
   pipeline: GPUComputePipeline;
   layout: GPUBindGroupLayout;
   kernel: Kernel;

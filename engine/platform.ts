@@ -3,7 +3,7 @@
 
 import { withoutLimitWarnings } from './limit-warnings.ts';
 
-export type Runtime = 'node' | 'deno' | 'browser';
+type Runtime = 'node' | 'deno' | 'browser';
 
 /** Which of the three runtimes this is. */
 export const runtime: Runtime =

@@ -7,18 +7,18 @@ import type { Device } from '../device.ts';
 type AttentionKernel = 'attention-register' | 'attention-subgroup' | 'attention-tiled';
 type AttentionBackwardKernel = 'attention-backward' | 'attention-backward-subgroup';
 
-export interface AttentionVariant {
+interface AttentionVariant {
   kernel: AttentionKernel;
   constants: ConstantsOf<AttentionKernel>;
-  /** Queries that one workgroup owns. */
+  /** Queries that one workgroup computes. */
   queries: number;
 }
 
 /** The kernel whose entries `queries` and `keys` make dq, and dk with dv. */
-export interface AttentionBackwardVariant {
+interface AttentionBackwardVariant {
   kernel: AttentionBackwardKernel;
   constants: ConstantsOf<AttentionBackwardKernel>;
-  /** Queries, or keys, that one workgroup owns. */
+  /** Queries, or keys, that one workgroup computes. */
   rows: number;
   /** How to run `row_dots` of attention-backward. */
   dots: { constants: ConstantsOf<'attention-backward'>; rows: number };
@@ -41,7 +41,7 @@ export function attentionVariants(
 
 /** The backward kernel of an adapter. */
 export function attentionBackwardVariant(device: Device, headSize: number): AttentionBackwardVariant {
-  // An invocation owns a row: eight fill a CPU adapter's vector, a GPU wants more and stages the other side.
+  // An invocation computes a row: eight fill a CPU adapter's vector, a GPU wants more and stages the other side.
   const rows = device.isCpu ? 8 : 64;
   const direct: AttentionBackwardVariant = {
     kernel: 'attention-backward',

@@ -4,7 +4,7 @@ import { ShapeError } from '../errors.ts';
 import { describe, type Shape, type Tensor } from '../tensor.ts';
 
 /** Kernels split an index over this many dimensions. */
-export const kernelRank = 4;
+const kernelRank = 4;
 
 /** The shape of two operands broadcast against each other (NumPy's rule). Throws ShapeError naming both. */
 export function broadcastShape(op: string, a: Tensor, b: Tensor): Shape {

@@ -20,7 +20,7 @@ const unaryCodes = {
 const binaryCodes = { add: 0, sub: 1, mul: 2, div: 3 } as const;
 
 export type UnaryOp = keyof typeof unaryCodes;
-export type BinaryOp = keyof typeof binaryCodes;
+type BinaryOp = keyof typeof binaryCodes;
 
 /** op(x) as a new tensor; `alpha` and `beta` mean what the op's case in elementwise-unary.wgsl says. */
 export function unary(op: UnaryOp, x: Tensor, alpha = 1, beta = 0): Tensor {

@@ -12,7 +12,7 @@ export type GemmKernel = Extract<KernelName, `matmul-${string}`>;
 export interface GemmVariant {
   kernel: GemmKernel;
   constants: ConstantsOf<GemmKernel>;
-  /** Rows and columns of C that one workgroup owns. */
+  /** Rows and columns of C that one workgroup computes. */
   tileM: number | ((sizes: GemmSizes) => number);
   tileN: number;
   /** Where a workgroup keeps a panel of B for all its rows: how much of k the panel has. */
@@ -39,7 +39,7 @@ export function gemmVariants(device: Device, sizes: GemmSizes): Readonly<Record<
   return hasPanel(sizes) ? panelVariant(sizes) : { subgroup };
 }
 
-/** Rows of C that a workgroup of the variant owns in a product of these sizes. */
+/** Rows of C that a workgroup of the variant computes in a product of these sizes. */
 export function rowsOf({ tileM }: GemmVariant, sizes: GemmSizes): number {
   return typeof tileM === 'number' ? tileM : tileM(sizes);
 }

@@ -15,7 +15,7 @@ import {
 } from './gemm-variants.ts';
 
 /** What happens to each element of the product before it is stored, in this order. */
-export interface Epilogue {
+interface Epilogue {
   /** Added to every row, [n]. */
   bias?: Tensor | null;
   /** Receives (`quickGelu`) or holds (`quickGeluBackward`) the value before the activation; shaped like C. */
@@ -27,7 +27,7 @@ export interface Epilogue {
 }
 
 /** A product C[m, n] = A[m, k] B[k, n], or a batch of them; row strides in elements. */
-export interface Gemm {
+interface Gemm {
   a: Tensor;
   b: Tensor;
   c: Tensor;

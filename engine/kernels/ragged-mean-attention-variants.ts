@@ -5,10 +5,10 @@ import type { Device } from '../device.ts';
 
 type RaggedMeanAttentionKernel = 'ragged-mean-attention' | 'ragged-mean-attention-panel';
 
-export interface RaggedMeanAttentionVariant {
+interface RaggedMeanAttentionVariant {
   kernel: RaggedMeanAttentionKernel;
   constants: ConstantsOf<RaggedMeanAttentionKernel>;
-  /** Mentions that one workgroup owns. */
+  /** Mentions that one workgroup computes. */
   mentions: number;
 }
 

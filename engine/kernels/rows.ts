@@ -1,4 +1,4 @@
-// How kernels that work along the last axis share out its rows. On a CPU adapter an invocation owns a row
+// How kernels that work along the last axis share out its rows. On a CPU adapter an invocation computes a row
 // (8 neighbours fill a SIMD vector, nothing crosses lanes); on a GPU up to 256 invocations share one and
 // meet in workgroup memory. Both are the same kernel text under other constants.
 

@@ -7,7 +7,7 @@ import { DtypeError, ShapeError } from '../errors.ts';
 import { attentionBackwardVariant, attentionVariants } from '../kernels/attention-variants.ts';
 import { checkOperands, describe, type Tensor } from '../tensor.ts';
 
-export interface AttentionOptions {
+interface AttentionOptions {
   heads: number;
   /** Query i sees the keys 0 to i. */
   causal?: boolean;
@@ -25,7 +25,7 @@ interface Sizes {
   scale: number;
 }
 
-export const largestHeadSize = 128;
+const largestHeadSize = 128;
 
 /**
  * q [batch, Lq, heads * headSize], k and v [batch, Lk, heads * headSize] -> [batch, Lq, heads * headSize]. f32;

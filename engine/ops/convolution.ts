@@ -7,7 +7,7 @@ import { rowParts } from '../kernels/parts.ts';
 import { checkOperands, describe, type Tensor } from '../tensor.ts';
 import { transpose } from './shape.ts';
 
-/** What one invocation of the kernel owns. */
+/** What one invocation of the kernel computes. */
 const tile = { rows: 7, columns: 7, channels: 4 };
 
 /**

@@ -6,7 +6,7 @@ import { gemm } from '../kernels/gemm.ts';
 import { sumRows } from '../kernels/reduce.ts';
 import { checkOperands, describe, type Tensor } from '../tensor.ts';
 
-export interface LinearOptions {
+interface LinearOptions {
   /** Added to the result, [..., out]. */
   residual?: Tensor;
 }

@@ -7,11 +7,11 @@ enable subgroups;
 //   dk_j = sum_i ds_ij q_i,  dv_j = sum_i p_ij dout_i    (`keys`: own are k and v, other are q and dout)
 // Seen from its own side each is the same work: two products give s = own_a other_a^T and dp = own_b other_b^T, which
 // become ds and p; then first_gradient = ds other_a and, for keys, second_gradient = p other_b.
-// A workgroup of 8 lanes owns 16 rows of one head and takes the other side 32 rows at a time. Lane l computes s and dp
-// of the other rows 4 l .. 4 l + 3 with all 16 own rows, whose features the lanes hold in turn and broadcast; of the
-// gradients it owns the features 4 l .. 4 l + 3 (and 32, 64, 96 further) and takes ds and p by broadcast. Why this
-// shape: on a CPU adapter bringing an element costs tens of multiply-adds from any memory, a broadcast about one; what
-// is brought serves 16 or 32 rows here, and s, p and ds stay in named registers, as a dynamic index costs as
+// A workgroup of 8 lanes computes 16 rows of one head and takes the other side 32 rows at a time. Lane l computes s and
+// dp of the other rows 4 l .. 4 l + 3 with all 16 own rows, whose features the lanes hold in turn and broadcast; of the
+// gradients it computes the features 4 l .. 4 l + 3 (and 32, 64, 96 further) and takes ds and p by broadcast. Why this
+// shape: on a CPU adapter loading an element costs tens of multiply-adds from any memory, a broadcast about one; what
+// is loaded serves 16 or 32 rows here, and s, p and ds stay in named registers, as a dynamic index costs as
 // much as a load. Dispatch (ceil(own length / 16), heads, batch).
 
 struct Params {
@@ -111,7 +111,7 @@ fn other_block(b: bool, starts: vec4u, d: u32) -> mat4x4f {
   );
 }
 
-/** own_a other_a^T (own_b other_b^T) for the 16 own rows, two brought by each lane, and a lane's four other rows. */
+/** own_a other_a^T (own_b other_b^T) for the 16 own rows, two loaded by each lane, and a lane's four other rows. */
 fn product(b: bool, own0: u32, own1: u32, starts: vec4u, fours: u32) -> Rows {
   var s = Rows();
   for (var f = 0u; f < fours; f++) {

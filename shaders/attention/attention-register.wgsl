@@ -1,15 +1,15 @@
 // Scaled dot-product attention, forward: out = softmax(scale q k^T + masks) v a head, by online softmax
 // (Milakov and Gimelshein 2018; Rabe and Staats 2021; Dao et al. 2022): nothing of shape [L, L] is
 // written. Also writes lse[batch, heads, Lq] = log sum exp of the scaled, masked scores, from which the
-// backward rebuilds the weights as exp(scale q k^T - lse). A row whose keys are all masked gives 0 and lse
+// backward rebuilds the weights as exp(scale q k^T - lse). A row whose keys are all masked yields 0 and lse
 // = +3e38, so that its weights rebuild to 0. q, out: [batch, Lq, heads * HEAD_SIZE]; k, v: [batch, Lk,
 // heads * HEAD_SIZE], with row strides and first elements in params, so that a fused [.., 3 * width]
-// projection is read in place. key_mask: u32 [batch, Lk], 0 = not attended. A workgroup of 8 lanes owns 16
+// projection is read in place. key_mask: u32 [batch, Lk], 0 = not attended. A workgroup of 8 lanes computes 16
 // queries of one head and takes the keys 32 at a time. Lane l computes the scores of the keys 4 l .. 4 l +
 // 3 with all 16 queries; then a lane does the softmax of the queries l and l + 8; for the output lane l
-// owns the features 4 l .. 4 l + 3 (and 32, 64, 96 further). q and the weights pass through workgroup
-// memory. Why this shape: for CPU adapters without subgroups, where bringing an element costs several
-// multiply-adds from any memory: k and v are brought once for 16 queries. Dispatch (ceil(lq / 16), heads,
+// computes the features 4 l .. 4 l + 3 (and 32, 64, 96 further). q and the weights pass through workgroup
+// memory. Why this shape: for CPU adapters without subgroups, where loading an element costs several
+// multiply-adds from any memory: k and v are loaded once for 16 queries. Dispatch (ceil(lq / 16), heads,
 // batch).
 
 // needs attention-operands.wgsl

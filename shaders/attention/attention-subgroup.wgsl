@@ -3,15 +3,15 @@ enable subgroups;
 // Scaled dot-product attention, forward: out = softmax(scale q k^T + masks) v a head, by online softmax
 // (Milakov and Gimelshein 2018; Rabe and Staats 2021; Dao et al. 2022): nothing of shape [L, L] is
 // written. Also writes lse[batch, heads, Lq] = log sum exp of the scaled, masked scores, from which the
-// backward rebuilds the weights as exp(scale q k^T - lse). A row whose keys are all masked gives 0 and lse
+// backward rebuilds the weights as exp(scale q k^T - lse). A row whose keys are all masked yields 0 and lse
 // = +3e38, so that its weights rebuild to 0. q, out: [batch, Lq, heads * HEAD_SIZE]; k, v: [batch, Lk,
 // heads * HEAD_SIZE], with row strides and first elements in params, so that a fused [.., 3 * width]
-// projection is read in place. key_mask: u32 [batch, Lk], 0 = not attended. A workgroup of 8 lanes owns 16
+// projection is read in place. key_mask: u32 [batch, Lk], 0 = not attended. A workgroup of 8 lanes computes 16
 // queries of one head and takes the keys 32 at a time. Lane l computes the scores of the keys 4 l .. 4 l +
-// 3 with all 16 queries, whose features the lanes hold in turn and broadcast; for the output it owns the
+// 3 with all 16 queries, whose features the lanes hold in turn and broadcast; for the output it computes the
 // features 4 l .. 4 l + 3 (and 32, 64, 96 further) and takes the weights by broadcast. Why this shape: for
-// CPU adapters, where bringing an element costs several multiply-adds and a broadcast about one: k and v
-// are brought once for 16 queries, q once for 32 keys, and the scores never leave registers. Needs
+// CPU adapters, where loading an element costs several multiply-adds and a broadcast about one: k and v
+// are loaded once for 16 queries, q once for 32 keys, and the scores never leave registers. Needs
 // subgroups of at least 8 invocations. Dispatch (ceil(lq / 16), heads, batch).
 
 // needs attention-operands.wgsl
@@ -23,7 +23,7 @@ fn attention(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_inde
   let column = head * HEAD_SIZE;
   let query0 = group.x * 16u;
   let last = params.lq - 1u;
-  // This lane brings the rows query0 + lane and query0 + 8 + lane of q.
+  // This lane loads the rows query0 + lane and query0 + 8 + lane of q.
   let q_base = params.q_offset + column;
   let q_row0 = q_base + (batch * params.lq + min(query0 + lane, last)) * params.q_stride;
   let q_row1 = q_base + (batch * params.lq + min(query0 + 8u + lane, last)) * params.q_stride;

@@ -1,10 +1,10 @@
 // Scaled dot-product attention, forward: out = softmax(scale q k^T + masks) v a head, by online softmax
 // (Milakov and Gimelshein 2018; Rabe and Staats 2021; Dao et al. 2022): nothing of shape [L, L] is
 // written. Also writes lse[batch, heads, Lq] = log sum exp of the scaled, masked scores, from which the
-// backward rebuilds the weights as exp(scale q k^T - lse). A row whose keys are all masked gives 0 and lse
+// backward rebuilds the weights as exp(scale q k^T - lse). A row whose keys are all masked yields 0 and lse
 // = +3e38, so that its weights rebuild to 0. q, out: [batch, Lq, heads * HEAD_SIZE]; k, v: [batch, Lk,
 // heads * HEAD_SIZE], with row strides and first elements in params, so that a fused [.., 3 * width]
-// projection is read in place. key_mask: u32 [batch, Lk], 0 = not attended. A workgroup owns QUERIES
+// projection is read in place. key_mask: u32 [batch, Lk], 0 = not attended. A workgroup computes QUERIES
 // queries of one head, one an invocation, whose q and sums stay in its registers; the keys and values pass
 // through workgroup memory KEYS at a time, each element fetched once for QUERIES queries. Why this shape:
 // for GPUs, where neighbours stage neighbouring elements and all read the same staged element at a time.

@@ -4,9 +4,9 @@
 //   row_sums:  lse_im = log sum_j exp(scale s_ij) over the real keys j of sequence m
 //   average:   average_mej = sum_i weight_i p_ij over the queries i of sequence e, p_ij = exp(scale s_ij - lse_im)
 //   gradient:  s_ij <- scale weight_i p_ij (d_j - sum_j p_ij d_j), d = d average: the gradient of the products, in place
-// query_mask, query_weights [E Lq]; key_mask [M Lk]; average_weights, d_average [M, E, Lk]; lse [E Lq, C]. An invocation owns
-// the scores of a query with a sequence of keys in `row_sums` and `gradient` (one division a segment: on CPU adapters
-// an index by division a score cost more than the softmax), and one average weight in `average`, neighbours owning
+// query_mask, query_weights [E Lq]; key_mask [M Lk]; average_weights, d_average [M, E, Lk]; lse [E Lq, C]. An invocation
+// takes the scores of a query with a sequence of keys in `row_sums` and `gradient` (one division a segment: on CPU adapters
+// an index by division a score cost more than the softmax), and one average weight in `average`, neighbours those of
 // neighbouring keys. Nothing is shared, and every sum is sequential: same bits always. Padding is
 // skipped, not multiplied by zero: whatever stands there does not matter.
 

@@ -5,12 +5,12 @@
 struct Params {
   rows: u32,     // R, of all entities
   entities: u32, // E
-  mentions: u32, // end of those that this dispatch owns, at most M
+  mentions: u32, // end of those that this dispatch computes, at most M
   before: u32,   // the first of them
   skip: u32,     // elements bound as average_weights before theirs
   keys: u32,     // Lk
   width: u32,    // h
-  run: u32,      // consecutive entities that a workgroup owns
+  run: u32,      // consecutive entities that a workgroup computes
   scale: f32,    // 1 / sqrt(h)
   nan: f32,      // no constant: WGSL refuses to write one
 }

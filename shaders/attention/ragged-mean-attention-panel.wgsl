@@ -5,11 +5,11 @@ enable subgroups;
 // has the rows offsets[e] .. offsets[e + 1] - 1. k [M, Lk, h], key_mask [M, Lk], average_weights = a [M, E, Lk].
 // The scores never leave the registers.
 //
-// A workgroup of 8 lanes owns a run of entities with the keys of MENTIONS mentions, COLUMNS neighbouring keys
-// of each a lane, at most 12 in all. It brings the keys into a private array, once, and walks over the rows,
+// A workgroup of 8 lanes computes a run of entities with the keys of MENTIONS mentions, COLUMNS neighbouring keys
+// of each a lane, at most 12 in all. It loads the keys into a private array, once, and walks over the rows,
 // one at a time; an entity keeps the sum of its rows' weights. Why this shape: for CPU adapters, where a lane
-// is one SIMD lane. An element brought from a buffer costs tens of multiply-adds there, one from a private
-// array at a place known to the compiler nothing: so the loop over features is written out. The lanes bring
+// is one SIMD lane. An element loaded from a buffer costs tens of multiply-adds there, one from a private
+// array at a place known to the compiler nothing: so the loop over features is written out. The lanes load
 // different features of a row and shuffle them to each other, once for all 12 keys; all of the row comes before its
 // first product, since a load in between drives the sums out of the registers (two thirds of the speed). 12 sums
 // are what the registers hold, and 96 features of 12 keys what the first cache does. Loops end at the bottom: one

@@ -2,7 +2,7 @@
 // mention m; 0 on padded keys, for entities without rows and for mentions without keys. q [R, h]: entity e
 // has the rows offsets[e] .. offsets[e + 1] - 1. k [M, Lk, h], key_mask [M, Lk], average_weights = a [M, E, Lk].
 //
-// A workgroup owns a run of entities with one mention. It takes 8 ROW_LANES rows at a time, whether or not an
+// A workgroup computes a run of entities with one mention. It takes 8 ROW_LANES rows at a time, whether or not an
 // entity ends among them: an invocation computes the scores of 8 rows with 8 keys at a time in registers and
 // puts them into workgroup memory; then an invocation does the softmax of a row, and one sums the weights of
 // a key, entity by entity. Why this shape: for devices without subgroups, and GPUs with any. Registers save

@@ -1,5 +1,5 @@
 // Measures what the adapter's memory can do: to = from, each element read and written once. A workgroup of
-// LANES owns LANES * PER_LANE consecutive vec4 elements and a lane every LANES-th of them, so that
+// LANES computes LANES * PER_LANE consecutive vec4 elements and a lane every LANES-th of them, so that
 // neighbours touch neighbours (a GPU merges them) and a workgroup is long enough to pay for starting it
 // (CPU adapters). Dispatch (ceil(count / (LANES * PER_LANE)), 1, 1), count in vec4 elements.
 

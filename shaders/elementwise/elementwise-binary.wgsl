@@ -1,6 +1,6 @@
 // y = a OP b with broadcasting. The host collapses the operands' shapes to four dimensions; an operand
 // that is repeated along a dimension has stride 0 there. y is contiguous, n elements.
-// A workgroup owns 64 * ITEMS consecutive outputs; an invocation takes every 64th of them.
+// A workgroup computes 64 * ITEMS consecutive outputs; an invocation takes every 64th of them.
 
 const OP: u32 = 0u; // 0 a + b, 1 a - b, 2 a * b, 3 a / b
 const DENSE: bool = false; // both operands have y's shape: no index arithmetic

@@ -1,5 +1,5 @@
 // y[i] = f(x[i]) and its backward dx[i] = dy[i] f'(x[i]), for one f chosen by OP.
-// x, y, dy, dx: n elements, any shape. A workgroup owns 64 * ITEMS consecutive elements; an invocation
+// x, y, dy, dx: n elements, any shape. A workgroup computes 64 * ITEMS consecutive elements; an invocation
 // takes every 64th of them, so that neighbours read neighbouring words.
 
 const OP: u32 = 0u; // 0 alpha x + beta, 1 exp, 2 log, 3 tanh, 4 sigmoid, 5 QuickGELU, 6 LeakyReLU with slope alpha, 7 sqrt

@@ -3,7 +3,7 @@
 // the work is shared out, and the same numbers can be drawn again: dropout's backward makes its mask anew.
 //   generate: bits[i] = word i % 4 of block i / 4, as KIND says
 //   dropout:  y[i] = x[i] * (the word >= threshold ? factor : 0); the backward is the same with dy for x
-// n elements, any shape. An invocation owns one block: four consecutive elements. Dropped NaNs stay NaN, as
+// n elements, any shape. An invocation computes one block: four consecutive elements. Dropped NaNs stay NaN, as
 // in PyTorch.
 
 const KIND: u32 = 0u; // 0 the word, 1 uniform in (0, 1), 2 Gumbel(0, 1), 3 normal times factor

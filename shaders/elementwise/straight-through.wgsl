@@ -2,7 +2,7 @@
 //   forward:  z = one-hot(argmax l), the first of equals
 //   backward: that of p = softmax(l / tau): dl = p (dz - sum(p dz)) / tau, dpi = dl / (pi + eps)
 // pi, noise, z, dz, dpi: [rows, EXPERTS]. A row whose softmax is not a number (a NaN or +infinity in l, or
-// nothing but -infinity) gives NaN throughout, as in PyTorch. An invocation owns one row: it fits into
+// nothing but -infinity) yields NaN throughout, as in PyTorch. An invocation computes one row: it fits into
 // registers, and nothing passes between invocations.
 
 const EXPERTS: u32 = 3u;

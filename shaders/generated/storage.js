@@ -279,6 +279,7 @@ fn is_finite(v: f32) -> bool {
 
 
 
+
 struct Params {
   n: u32,
   width: u32,

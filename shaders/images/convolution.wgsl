@@ -1,9 +1,9 @@
 // y = x (*) weight + bias, and ReLU on request: 3 x 3, stride 1, zero padding 1, by direct sums in f32.
 // x: [B, C, H, W]; weight: [O, C, 3, 3] (TRANSPOSED: [C, 3, 3, O]); bias: [O]; y: [B, O, H, W].
 // `pad` first copies x into planes with a border of zeros, wide enough for whole tiles, so that the loop
-// needs no tests. In `forward` an invocation owns 4 output channels, LANES apart, of a tile of 7 rows x
-// 7 columns, in named registers; the LANES invocations beside it own the channels between, TILES such groups
-// are a workgroup. Why this shape: on a CPU adapter every element brought from a buffer costs about as
+// needs no tests. In `forward` an invocation computes 4 output channels, LANES apart, of a tile of 7 rows x
+// 7 columns, in named registers; the LANES invocations beside it compute the channels between, TILES such groups
+// are a workgroup. Why this shape: on a CPU adapter every element loaded from a buffer costs about as
 // much as three vector multiply-adds, whatever the address; 117 elements serve 1764 multiply-adds here, and
 // each sum is loaded and stored once for nine of them. On a GPU the pixels are the same for a whole warp
 // and the transposed weights of neighbours are neighbours. The sums run over channels, then over the
@@ -38,7 +38,7 @@ struct Params {
 @group(0) @binding(5) var<storage, read> bias: array<f32>;
 @group(0) @binding(6) var<storage, read_write> y: array<f32>;
 
-// A workgroup owns one line of the padded planes: divisions, dear on a CPU adapter, are done once a line.
+// A workgroup computes one line of the padded planes: divisions, expensive on a CPU adapter, are done once a line.
 @compute @workgroup_size(32)
 fn pad(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u,
        @builtin(local_invocation_index) lane: u32) {

@@ -1,7 +1,7 @@
 // Cuts images into square patches: pixels [B, C, H, W] -> patches [B, rows * columns, C * P * P], each
 // patch in the order channel, y, x of a convolution's weight; and the way back, where pixels beyond the last
 // whole patch get 0. rows = H / P and columns = W / P, rounded down. Each output element has its own
-// invocation; neighbours own neighbouring elements.
+// invocation; neighbours compute neighbouring elements.
 
 // needs linear-index.wgsl
 

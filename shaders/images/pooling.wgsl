@@ -1,6 +1,6 @@
 // Pooling of images: x [planes, H, W] -> y [planes, rows, columns], planes = images times channels. A
-// workgroup owns one line of y (so that divisions, dear on a CPU adapter, are done once a line); neighbouring
-// invocations own neighbouring columns.
+// workgroup computes one line of y (so that divisions, expensive on a CPU adapter, are done once a line); neighbouring
+// invocations compute neighbouring columns.
 
 // needs linear-index.wgsl
 // needs numbers.wgsl

@@ -1,12 +1,12 @@
 enable subgroups;
 
 // C[batch] = epilogue(op(A[batch]) op(B[batch])), sums in f32, in the transposes a linear layer and its
-// backward need. A workgroup of 8 lanes owns 32 COLUMNS columns of C (a lane 4 COLUMNS) and `run` rows.
-// It takes k in blocks of 32 CHUNKS: brings the block's part of B into a private array, once, and then walks
+// backward need. A workgroup of 8 lanes computes 32 COLUMNS columns of C (a lane 4 COLUMNS) and `run` rows.
+// It takes k in blocks of 32 CHUNKS: loads the block's part of B into a private array, once, and then walks
 // over its rows, one at a time. Why this shape: for CPU adapters, where a lane is one SIMD lane. There an
-// element brought from a buffer costs tens of multiply-adds, whatever the address, but one from a private
+// element loaded from a buffer costs tens of multiply-adds, whatever the address, but one from a private
 // array at a place known to the compiler costs nothing. So the loop over a block's k is written out, and
-// the loop over rows is not. The lanes bring different elements of A and shuffle them to each other. Wider
+// the loop over rows is not. The lanes load different elements of A and shuffle them to each other. Wider
 // blocks leave the instruction cache and take seconds to compile. Loops end at the bottom and stand around
 // what would otherwise be written out twice: a loop that tests at the top runs its body once more with all
 // lanes off, and the sums of both column blocks must meet in a loop before they are stored, or the compiler
@@ -15,7 +15,7 @@ enable subgroups;
 // Dispatch (ceil(n / (32 COLUMNS)), ceil(m / run), batch); in TRANS_A, m and run are multiples of 4.
 
 // needs matmul-shared.wgsl
-// needs matmul-fours.wgsl
+// needs matmul-vec4.wgsl
 
 const CHUNKS: u32 = 2u;         // 1 to 4
 const COLUMNS: u32 = 2u;        // 1 or 2

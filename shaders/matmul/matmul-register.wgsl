@@ -1,13 +1,13 @@
 // C[batch] = epilogue(op(A[batch]) op(B[batch])), sums in f32, in the transposes a linear layer and its
-// backward need. A workgroup of 8 lanes owns 32 x 32 of C; a lane owns 16 rows (the upper or lower half) x
+// backward need. A workgroup of 8 lanes computes 32 x 32 of C; a lane computes 16 rows (the upper or lower half) x
 // 8 columns in named registers and shares nothing with the others. Why this shape: for CPU adapters
-// without subgroups. There every element brought from a buffer costs tens of vector multiply-adds,
+// without subgroups. There every element loaded from a buffer costs tens of vector multiply-adds,
 // whatever the address, and workgroup memory costs the same, so only registers save loads. Dispatch
 // (ceil(n / 32), ceil(m / 32), batch).
 
 // needs matmul-shared.wgsl
 // needs matmul-finish.wgsl
-// needs matmul-fours.wgsl
+// needs matmul-vec4.wgsl
 // needs matmul-blocks.wgsl
 
 /** A[row, k..k+3] of row. */

@@ -12,7 +12,7 @@ struct Params {
   a_batch: u32, // elements from one matrix of the batch to the next; 0 shares the operand
   b_batch: u32,
   c_batch: u32, // also of residual and pre
-  run: u32,     // rows of C that a workgroup owns
+  run: u32,     // rows of C that a workgroup computes
   epilogue: u32, // BIAS | SAVE_PRE | RESIDUAL | ACCUMULATE
 }
 

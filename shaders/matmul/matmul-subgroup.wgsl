@@ -1,17 +1,17 @@
 enable subgroups;
 
 // C[batch] = epilogue(op(A[batch]) op(B[batch])), sums in f32, in the transposes a linear layer and its
-// backward need. A workgroup of 8 lanes owns 32 x 32 of C: lane l owns the columns 4 l .. 4 l + 3 of all
+// backward need. A workgroup of 8 lanes computes 32 x 32 of C: lane l computes the columns 4 l .. 4 l + 3 of all
 // 32 rows, in named registers. Why this shape: on a CPU adapter a lane is one SIMD lane and every element
-// brought from a buffer costs tens of vector multiply-adds, whatever the address, while a broadcast from a
-// lane costs one or two. So each lane brings a different part of A, once, and the others take it
+// loaded from a buffer costs tens of vector multiply-adds, whatever the address, while a broadcast from a
+// lane costs one or two. So each lane loads a different part of A, once, and the others take it
 // by broadcast: 64 loaded elements a k for 1024 multiply-adds. For what matmul-panel.wgsl cannot load in fours,
 // and for few rows of long sums in TRANS_A. Needs subgroups of at least 8 invocations.
 // Dispatch (ceil(n / 32), ceil(m / 32), batch).
 
 // needs matmul-shared.wgsl
 // needs matmul-finish.wgsl
-// needs matmul-fours.wgsl
+// needs matmul-vec4.wgsl
 // needs matmul-blocks.wgsl
 
 /** A[row, k..k+3] of this lane's row, or in TRANS_A the block A[row..row+3, k..k+3] by rows. */
@@ -152,7 +152,7 @@ fn matmul(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) 
     c31 += row * subgroupBroadcast(a3, 7u);
   }
 
-  // Register c[8 j + l] is the row that register j of lane l brought.
+  // Register c[8 j + l] is the row that register j of lane l loaded.
   var tile = array<vec4f, 32>(
     c00, c01, c02, c03, c04, c05, c06, c07,
     c08, c09, c10, c11, c12, c13, c14, c15,

@@ -5,7 +5,7 @@
 // with decay = 1 - lr weightDecay, step_size = lr / (1 - beta1^t), root_correction = sqrt(1 - beta2^t) from
 // the host, in double. p, g, m, v: n groups of four elements; norm = [norm, clipping scale] of
 // gradient-norm.wgsl.
-// An invocation owns a group of four: the work is all memory traffic. There is no backward.
+// An invocation computes a group of four: the work is all memory traffic. There is no backward.
 
 const CLIP: bool = false; // multiply the gradients by the scale in norm[1]
 

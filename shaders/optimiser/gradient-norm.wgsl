@@ -1,7 +1,7 @@
 // Global norm of all gradients and the scale that clips it, as torch.nn.utils.clip_grad_norm_:
 //   norm = sqrt(sum g^2), scale = min(1, limit / (norm + 1e-6))
 // g: n groups of four elements of a flat buffer whose padding is zero -> partials -> norm = [norm, scale].
-// In `squares` a workgroup owns LANES * ITEMS groups of four and gives one partial sum; in `finish` one
+// In `squares` a workgroup computes LANES * ITEMS groups of four and writes one partial sum; in `finish` one
 // workgroup sums them all. The order of additions is fixed: same bits always.
 
 const LANES: u32 = 64u; // invocations that share a partial sum; few where they are a CPU's SIMD lanes

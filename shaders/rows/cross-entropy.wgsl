@@ -4,7 +4,7 @@
 //              factor = 1 / all rows
 // With EXCLUDING, column i is no candidate of its row where excluded is not 0; an excluded target is
 // infinitely unlikely. Targets are clamped into the row, so that no index leaves it.
-// LANES invocations share a row, a workgroup owns ROWS rows: 1 x 8 on CPU adapters, up to 256 x 1 on GPUs.
+// LANES invocations share a row, a workgroup computes ROWS rows: 1 x 8 on CPU adapters, up to 256 x 1 on GPUs.
 
 const EXCLUDING: bool = false;
 
@@ -51,7 +51,7 @@ fn forward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups:
   }
   let top = across(own_top, thread, true);
 
-  // max may drop a NaN; the exponentials bring it back.
+  // max may drop a NaN; the exponentials restore it.
   var own_sum = 0.0;
   for (var i = thread % LANES; i < n; i += LANES) {
     own_sum += select(0.0, exp(x[base + i] - top), is_candidate(base + i));

@@ -1,7 +1,7 @@
 // Rows scaled to length 1 (PyTorch's normalize): x, y, dy, dx [rows, n].
 //   forward:   y = x / max(|x|, floor), |x| = sqrt(sum x^2)
 //   backward:  dx = (dy - y sum dy y) / |x|, where |x| < floor: dx = dy / floor
-// LANES invocations share a row, a workgroup owns ROWS rows: 1 x 8 on CPU adapters (a SIMD lane walks its
+// LANES invocations share a row, a workgroup computes ROWS rows: 1 x 8 on CPU adapters (a SIMD lane walks its
 // row alone), up to 256 x 1 on GPUs. n counts Elements: vec4f where rows divide into them.
 
 const KEEP: bool = true; // whether backward will want lengths

@@ -4,10 +4,10 @@
 //   backward:  g = dy weight, h = (x - mean) rstd, dx = rstd (g - mean(g) - h mean(g h))
 //   columns:   partial[c] = over the rows of chunk c: sum dy h, sum dy
 //   fold:      d_weight, d_bias = sums of partial over c
-// LANES invocations share a row, a workgroup owns ROWS rows: 1 x 8 on CPU adapters (a SIMD lane walks its
+// LANES invocations share a row, a workgroup computes ROWS rows: 1 x 8 on CPU adapters (a SIMD lane walks its
 // row alone, weight and bias are loads of one address), up to 256 x 1 on GPUs. Mean and variance come from
 // one reading by Welford's recurrence, which holds where the mean is large against the deviation.
-// In columns and fold an invocation owns one element of the columns, so neighbours read neighbours.
+// In columns and fold an invocation computes one element of the columns, so neighbours read neighbours.
 // n counts Elements: vec4f where rows divide into them.
 
 const KEEP: bool = true; // whether backward will want stats

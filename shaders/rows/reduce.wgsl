@@ -1,5 +1,5 @@
 // Sums over the middle axis: x [outer, n, inner] -> y [outer, chunks, inner], y = scale * the sum of the
-// chunk's share of n. One chunk gives the sum itself; several give partial sums for a second dispatch, so
+// chunk's share of n. One chunk yields the sum itself; several yield partial sums for a second dispatch, so
 // that few long columns still fill the device. Sums are sequential within an invocation: same bits always.
 
 const WIDTH: u32 = 64u; // invocations that share one row in `rows`
@@ -19,7 +19,7 @@ struct Params {
 @group(0) @binding(1) var<storage, read> x: array<f32>;
 @group(0) @binding(2) var<storage, read_write> y: array<f32>;
 
-// An invocation owns one output; neighbours own neighbouring columns.
+// An invocation computes one output; neighbours compute neighbouring columns.
 @compute @workgroup_size(64)
 fn columns(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u,
            @builtin(local_invocation_index) lane: u32) {
@@ -37,7 +37,7 @@ fn columns(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups:
 
 var<workgroup> partial: array<f32, WIDTH>;
 
-// inner = 1, chunks = 1: a workgroup owns one row and halves its partial sums in workgroup memory.
+// inner = 1, chunks = 1: a workgroup computes one row and halves its partial sums in workgroup memory.
 @compute @workgroup_size(WIDTH)
 fn rows(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u,
         @builtin(local_invocation_index) lane: u32) {

@@ -1,4 +1,4 @@
-// How kernels that work along rows share them out: LANES invocations share a row, a workgroup owns ROWS rows.
+// How kernels that work along rows share them out: LANES invocations share a row, a workgroup computes ROWS rows.
 
 // needs linear-index.wgsl
 

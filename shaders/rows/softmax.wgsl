@@ -3,7 +3,7 @@
 //   backward:  dx = y (dy - sum dy y)
 // With MASKED, element i of a row takes part where mask is not 0; the mask is walked with strides over up to
 // four leading dimensions (0 where it repeats) and `step` along the row. A row without any part is all zeros.
-// LANES invocations share a row, a workgroup owns ROWS rows: 1 x 8 on CPU adapters (a SIMD lane walks its
+// LANES invocations share a row, a workgroup computes ROWS rows: 1 x 8 on CPU adapters (a SIMD lane walks its
 // row alone), up to 256 x 1 on GPUs. The exponentials are computed twice: keeping them in private or storage
 // memory was no faster. n counts Elements: vec4f where rows divide into them.
 
@@ -35,7 +35,7 @@ fn largest(e: Element) -> f32 {
   return max(max(v.x, v.y), max(v.z, v.w));
 }
 
-// exp, whose NaN some drivers turn into a number. One NaN gives its element back as it is: the row is lost anyway.
+// exp, whose NaN some drivers turn into a number. One NaN yields its element back as it is: the row is lost anyway.
 fn exponential(e: Element) -> Element {
   let bits = bitcast<vec4u>(vec4f(e)) & vec4u(0x7fffffffu);
   return select(exp(e), e, any(bits > vec4u(0x7f800000u)));
@@ -68,7 +68,7 @@ fn forward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups:
   }
   let top = across(largest(own_top), thread, true);
 
-  // max may drop a NaN; the exponentials bring it back.
+  // max may drop a NaN; the exponentials restore it.
   var own_sum = Element();
   for (var i = thread % LANES; i < n; i += LANES) {
     own_sum += select(Element(), exponential(x[base + i] - top), takes_part(parts, i));

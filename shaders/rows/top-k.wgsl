@@ -1,5 +1,5 @@
 // The k largest of each row, largest first, the lower index first among equals; NaN counts as largest.
-// Rows are thinned out until k are left: `partial_top_k` gives each invocation one chunk of a row (every chunks-th
+// Rows are thinned out until k are left: `partial_top_k` assigns each invocation one chunk of a row (every chunks-th
 // element, so that neighbours read neighbouring words) and keeps the chunk's k best in order, by insertion,
 // in candidates [rows, chunks, k]; the next dispatch selects among those, until a row has one chunk.
 // The order of keys and indices is total: chunks of any size give the same result.
@@ -79,7 +79,7 @@ fn partial_top_k(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) g
   for (; kept < params.k; kept++) { keys[base + kept] = 0u; }
 }
 
-// values = x at the indices that were selected; an invocation owns one of them.
+// values = x at the indices that were selected; an invocation computes one of them.
 @compute @workgroup_size(64)
 fn gather(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u,
           @builtin(local_invocation_index) lane: u32) {

@@ -2,7 +2,7 @@
 //   y[m, e] = ((x_me . c_e) / sqrt(|x_me|^2 / h + eps) + b_e + global[m, e]) / 2
 // x [M, E, h]: contexts made of centred values, so that LayerNorm is a division; c [E, h]: the entity's vector
 // times LayerNorm's weight, centred; b [E]: its product with LayerNorm's bias; global, y [M, E].
-// LANES invocations share the context of a pair, a workgroup owns ROWS pairs: 1 x 8 on CPU adapters, where nothing
+// LANES invocations share the context of a pair, a workgroup computes ROWS pairs: 1 x 8 on CPU adapters, where nothing
 // crosses lanes, several lanes on GPUs, where neighbours read neighbours. h counts Elements.
 
 // needs row-elements.wgsl

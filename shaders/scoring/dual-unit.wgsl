@@ -1,8 +1,8 @@
 // The vision unit's score of a pair, once everything of width h is in per-side vectors (model/vision-vectors.ts has the
 // derivation). A side's vectors [n, 6 h]: as a query q, r, b, as a key v, a, k, all centred. Of each of the two
 // directions a pair needs five products: v.q, a.r, a.b, k.r, k.b; what else there is are scalars of one side.
-//   side:    scalars [n, 16] from given [n, 3] and the vectors: an invocation owns a row
-//   combine: y[m, e] = base[m, e] + the mean of both directions' scores, from products [10, M, E]; an invocation owns
+//   side:    scalars [n, 16] from given [n, 3] and the vectors: an invocation computes a row
+//   combine: y[m, e] = base[m, e] + the mean of both directions' scores, from products [10, M, E]; an invocation computes
 //            an entity and ITEMS mentions, so that the entity's scalars are read once
 
 const ITEMS: u32 = 8u;

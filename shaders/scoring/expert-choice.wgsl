@@ -3,9 +3,9 @@
 //   select_scores:  y[m, e] = scale[i] scores[i, m, e] + offset[i] for the chosen i
 //   select_mask:    pair_mask[m, e] = 1 where the chosen i is EXPERT, else 0
 //   count_choices:  counts[m, i] += entities for which m has i chosen, counts[m, EXPERTS + i] += those without an image
-// An invocation of the first two owns an entity and ITEMS mentions; of the third, LANES share a mention and a workgroup owns
-// ROWS mentions. The scores of an expert that no pair chooses may hold anything. A gate
-// that is not a number chooses no expert, and the pair's score is not a number either.
+// In the first two an invocation takes an entity and ITEMS mentions; in the third LANES invocations share a mention, and a
+// workgroup has ROWS of them. The scores of an expert that no pair chooses may hold anything. A gate that is not a number
+// chooses no expert, and the pair's score is not a number either.
 
 const EXPERTS: u32 = 3u;
 const STEP: u32 = 1u;

@@ -1,10 +1,10 @@
-// The state of ranking M mentions, brought up to date with their scores of E entities more: scores [M, E], numbers [E].
+// The state of ranking M mentions, updated with their scores of E entities more: scores [M, E], numbers [E].
 //   count: state[m] = (others above the gold entity, others equal to it, scores that are not finite, 1 + the number of
 //          an entity with such a score or 0); gold_scores, gold_numbers [M]. LANES invocations share a mention, a
-//          workgroup owns ROWS of them.
+//          workgroup computes ROWS of them.
 //   merge: the k best of best (values, numbers [M, k]) and found (found_values, found_indices [M, n]; both in order,
 //          larger first, the lower number first among equals) -> merged [M, k]; places without an entity have number -1.
-//          An invocation owns a mention.
+//          An invocation computes a mention.
 
 // needs numbers.wgsl
 // needs row-lanes.wgsl

@@ -1,6 +1,6 @@
 // y[i] = x[i] in another storage type, float32 to float16 or back; n elements. Float16 is read and written
 // two at a time, as the 32-bit words that buffers are made of: no two invocations ever share a word. An
-// invocation owns ITEMS pairs. Rounds to nearest; what is beyond float16 becomes infinite.
+// invocation computes ITEMS pairs. Rounds to nearest; what is beyond float16 becomes infinite.
 
 const ITEMS: u32 = 2u;
 

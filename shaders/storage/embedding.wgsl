@@ -1,5 +1,5 @@
 // y[i] = table[ids[i]] and its backward dtable[v] = sum of dy[i] over the positions i with ids[i] = v.
-// table, dtable: [V, d]; ids: [n]; y, dy: [n, d]. An id outside 0 .. V - 1 gives a row of NaN and takes
+// table, dtable: [V, d]; ids: [n]; y, dy: [n, d]. An id outside 0 .. V - 1 yields a row of NaN and takes
 // no part in the backward. A table larger than a binding is bound as windows of its rows, one dispatch each.
 //
 // Backward without float atomics, so that the same input gives the same bits: the positions of one id are
@@ -28,7 +28,7 @@ alias Element = f32;
 @group(0) @binding(6) var<storage, read_write> head: array<u32>;
 @group(0) @binding(7) var<storage, read_write> next: array<u32>;
 
-// A workgroup owns one position; neighbouring lanes own neighbouring columns.
+// A workgroup computes one position; neighbouring lanes compute neighbouring columns.
 @compute @workgroup_size(64)
 fn forward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u,
            @builtin(local_invocation_index) lane: u32) {
@@ -72,7 +72,7 @@ fn link(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: ve
   next[i] = select(0u, after + 1u, after < params.n);
 }
 
-// A workgroup owns one position and works if that is the head of its list. dtable starts as zeros.
+// A workgroup computes one position and works if that is the head of its list. dtable starts as zeros.
 @compute @workgroup_size(64)
 fn backward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u,
             @builtin(local_invocation_index) lane: u32) {

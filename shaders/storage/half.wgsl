@@ -1,5 +1,5 @@
 // Numbers of 32 bits stored as halves (IEEE 754 binary16), two a word, on any adapter: cast.wgsl needs shader-f16. What is
-// beyond a half's range becomes infinite. An invocation owns one word; neighbours own neighbours.
+// beyond a half's range becomes infinite. An invocation takes one word, its neighbour the next.
 
 // needs linear-index.wgsl
 // needs numbers.wgsl

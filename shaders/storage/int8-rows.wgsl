@@ -1,5 +1,6 @@
 // Rows of numbers stored in 8 bits with a scale a row, back to f32: y[r, d] = scales[r] q[r, d]. words: the numbers of all
-// rows one after the other, four a word, as two's complement. An invocation owns one word; neighbours own neighbours.
+// rows one after the other, four a word, as two's complement. An invocation unpacks one
+// word, its neighbour the next.
 
 // needs linear-index.wgsl
 

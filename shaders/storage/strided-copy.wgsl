@@ -2,7 +2,7 @@
 // concatenation and broadcasting. Index i of the contiguous side, split over the four sizes, meets
 // position offset + sum(i_d * stride_d) of the strided side.
 //   gather:  y[i] = x[position(i)]      scatter:  y[position(i)] = x[i]
-// A workgroup owns 64 * ITEMS consecutive i; an invocation takes every 64th of them.
+// A workgroup computes 64 * ITEMS consecutive i; an invocation takes every 64th of them.
 
 alias Element = f32;
 const ITEMS: u32 = 4u;
