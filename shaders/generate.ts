@@ -82,13 +82,12 @@ function head(source: string): string {
   return `// Made by \`node shaders/generate.ts\` from ${source}; do not edit.\n\n`;
 }
 
-/** A kernel as a property of an object literal. The text's type is `string`: its letters are nothing to the type checker. */
+/** A kernel as a property of an object literal; the type checker sees of its text only that it is a string. */
 function literal(name: string, { code, entries, buffers, params, constants }: Kernel): string {
-  const text = code.replace(/[\\`]|\$\{/g, '\\$&');
   const fields = Object.entries({ entries, buffers, params, constants }).map(
     ([field, value]) => `    ${field}: ${JSON.stringify(value)},\n`,
   );
-  return `  '${name}': {\n    code: /** @type {string} */ (\`${text}\`),\n${fields.join('')}  },\n`;
+  return `  '${name}': {\n    code: /** @type {string} */ (${JSON.stringify(code)}),\n${fields.join('')}  },\n`;
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
