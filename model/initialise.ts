@@ -1,8 +1,9 @@
 // Fresh trainable parameters: their names, shapes and how each starts. CLIP's own are in initialise-clip.ts.
 
 import type { Device } from '../engine/device.ts';
+import { normal, uniform } from '../engine/kernels/random.ts';
 import { affine } from '../engine/ops/elementwise.ts';
-import { normal, type Random, uniform } from '../engine/random.ts';
+import type { Random } from '../engine/random.ts';
 import { type Shape, sizeOf, type Tensor } from '../engine/tensor.ts';
 import type { ExpertConfig, ExpertKind } from './dsmip/experts.ts';
 import type { GateConfig } from './dsmip/gate.ts';
