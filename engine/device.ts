@@ -1,14 +1,7 @@
 // A device: the adapter it runs on, the memory of its tensors, and the one door (`run`) through which
 // every op dispatches its kernel. Knows nothing of what the kernels compute.
 
-import {
-  type BufferOf,
-  type ConstantsOf,
-  type EntryOf,
-  type KernelName,
-  kernels,
-  type ParamsOf,
-} from '../shaders/index.ts';
+import type { BufferOf, ConstantsOf, EntryOf, KernelName, ParamsOf } from '../shaders/index.ts';
 import { describeAdapter, isCpuAdapter, openAdapter, subgroupSize } from './adapter.ts';
 import { type Counters, newCounters } from './counters.ts';
 import { DeviceLostError, DeviceMismatchError, DtypeError, LimitError, ShapeError } from './errors.ts';
@@ -242,7 +235,7 @@ export class Device {
     this.#recorder.dispatch({
       pipeline: kernel.pipeline,
       bindGroup: this.#kernels.bind(kernel, variables, ranges),
-      params: packParams(dispatch.kernel, kernels[dispatch.kernel].params, dispatch.params),
+      params: packParams(kernel.label, kernel.params, dispatch.params),
       grid: dispatch.grid,
       name: kernel.label,
       flops: dispatch.flops ?? 0,

@@ -20,12 +20,16 @@ interface CompiledKernel {
   pipeline: GPUComputePipeline;
   layout: GPUBindGroupLayout;
   kernel: Kernel;
+  /** Fields of `Params`, in order. */
+  params: readonly ParamField[];
   /** Kernel and entry point, for labels and profiles. */
   label: string;
   id: number;
   /** Size of `Params` in bytes, 0 without parameters. */
   paramBytes: number;
 }
+
+type ParamField = readonly [name: string, type: Kernel['params'][string]];
 
 const cachedBindGroups = 16_384;
 
@@ -102,7 +106,8 @@ export class Kernels {
     key: string,
   ): CompiledKernel {
     const kernel: Kernel = kernels[name];
-    const paramBytes = Math.ceil((4 * Object.keys(kernel.params).length) / 16) * 16;
+    const params = Object.entries(kernel.params);
+    const paramBytes = Math.ceil((4 * params.length) / 16) * 16;
     const layout = this.#layout(name, kernel, variables, paramBytes);
     const pipeline = this.#recorder.guard('validation', key, () =>
       this.#gpu.createComputePipeline({
@@ -118,7 +123,15 @@ export class Kernels {
       }),
     );
     this.#counters.pipelines++;
-    return { pipeline, layout, kernel, label: `${name}/${entry}`, id: this.#compiled.size, paramBytes };
+    return {
+      pipeline,
+      layout,
+      kernel,
+      params,
+      label: `${name}/${entry}`,
+      id: this.#compiled.size,
+      paramBytes,
+    };
   }
 
   #layout(
@@ -147,22 +160,21 @@ export class Kernels {
 
 /** Packs parameters as the kernel's `Params` struct; every field must be given and nothing else. */
 export function packParams(
-  name: string,
-  fields: Kernel['params'],
+  kernel: string,
+  fields: readonly ParamField[],
   values: Readonly<Record<string, number>>,
 ): ArrayBuffer | null {
-  const declared = Object.entries(fields);
-  if (Object.keys(values).length !== declared.length) {
+  if (Object.keys(values).length !== fields.length) {
     throw new KernelError(
-      `${name}.wgsl takes parameters (${Object.keys(fields)}), given (${Object.keys(values)})`,
+      `${kernel} takes parameters (${fields.map(([field]) => field)}), given (${Object.keys(values)})`,
     );
   }
-  if (declared.length === 0) return null;
-  const bytes = new ArrayBuffer(Math.ceil((4 * declared.length) / 16) * 16);
+  if (fields.length === 0) return null;
+  const bytes = new ArrayBuffer(Math.ceil((4 * fields.length) / 16) * 16);
   const view = new DataView(bytes);
-  declared.forEach(([field, type], i) => {
+  fields.forEach(([field, type], i) => {
     const value = values[field];
-    if (value === undefined) throw new KernelError(`${name}.wgsl: parameter ${field} is missing`);
+    if (value === undefined) throw new KernelError(`${kernel}: parameter ${field} is missing`);
     if (type === 'f32') view.setFloat32(4 * i, value, true);
     else view.setUint32(4 * i, value, true);
   });

@@ -4,7 +4,10 @@ import { KernelError } from '../../engine/errors.ts';
 import { packParams } from '../../engine/kernels.ts';
 import { specialise } from '../../engine/wgsl.ts';
 
-const fields = { n: 'u32', scale: 'f32' } as const;
+const fields = [
+  ['n', 'u32'],
+  ['scale', 'f32'],
+] as const;
 const code = `const ROWS: u32 = 8u;
 const EXACT: bool = false;
 const STEP: f32 = 1.0;
