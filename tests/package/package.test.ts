@@ -50,7 +50,7 @@ test('the archive has what a user needs and nothing else', () => {
     .filter((entry) => entry.isFile())
     .map((entry) => path.relative(project.dsmip, path.join(entry.parentPath, entry.name)));
   const shipped =
-    /^(dist\/.*\.(js|js\.map|d\.ts)|data\/openconcepts\/.*|weights\/tiny-clip\/.*|package\.json|README\.md|LICENSE|CHANGELOG\.md|setup\.mjs)$/;
+    /^(dist\/.*\.(js|js\.map|d\.ts|wgsl)|data\/openconcepts\/.*|weights\/tiny-clip\/.*|package\.json|README\.md|LICENSE|CHANGELOG\.md|setup\.mjs)$/;
   assert.equal(
     names.filter((name) => !shipped.test(name)),
     [],
@@ -61,9 +61,12 @@ test('the archive has what a user needs and nothing else', () => {
 });
 
 test('every entry point has its code and its types', () => {
-  const { exports, bin } = JSON.parse(fs.readFileSync(path.join(project.dsmip, 'package.json'), 'utf8'));
-  const targets = [...Object.values(exports), ...Object.values(bin)].flatMap((target) =>
-    typeof target === 'object' ? Object.values(target as object) : target,
+  const { exports, bin } = JSON.parse(fs.readFileSync(path.join(project.dsmip, 'package.json'), 'utf8')) as {
+    exports: Record<string, string | Record<string, string>>;
+    bin?: Record<string, string>;
+  };
+  const targets = [...Object.values(exports), ...Object.values(bin ?? {})].flatMap((target) =>
+    typeof target === 'string' ? target : Object.values(target),
   );
   for (const target of targets) assert.ok(fs.existsSync(path.join(project.dsmip, target)), target);
 });
@@ -74,21 +77,48 @@ test('Node imports the engine from JavaScript', () => {
 });
 
 test('Node imports the engine from TypeScript, with types that the compiler checks', () => {
-  project.write('regression.ts', regression + misuse);
-  const options = {
-    target: 'es2023',
-    lib: ['es2023', 'dom'],
-    types: [],
-    module: 'nodenext',
-    strict: true,
-    exactOptionalPropertyTypes: true,
-    noEmit: true,
-    verbatimModuleSyntax: true,
-  };
-  project.write('tsconfig.json', JSON.stringify({ compilerOptions: options, files: ['regression.ts'] }));
-  project.run(process.execPath, [path.join(repository, 'node_modules', 'typescript', 'bin', 'tsc')]);
+  compile('regression.ts', regression + misuse);
   project.write('regression.ts', regression);
   assertLearned(project.run(process.execPath, ['regression.ts']));
+});
+
+const encode = `
+import { openDevice } from 'dsmip/engine';
+import { encodeText, loadClip, loadTokenizer } from 'dsmip/model';
+
+const folder = 'node_modules/dsmip/weights/tiny-clip';
+const device = await openDevice();
+const { parameters, config } = await loadClip(device, folder);
+const tokenizer = await loadTokenizer(folder);
+const texts = ['a seal in the water', 'a seal of wax'];
+const batch = { ...tokenizer.encodeBatch(texts, config.text.maxLength), count: texts.length };
+const embeds = await device.scope(() => device.read(encodeText(parameters, config, batch).embeds));
+console.log(JSON.stringify([embeds.length / config.projection, Math.hypot(...embeds) ** 2]));
+`;
+
+test('Node encodes texts with the CLIP that is shipped', () => {
+  project.write('encode.js', encode);
+  const [texts, length] = JSON.parse(project.run(process.execPath, ['encode.js'])) as [number, number];
+  assert.is(texts, 2);
+  assert.ok(Math.abs(length - 2) < 1e-4, `the sum of the vectors' squared lengths is ${length}`);
+});
+
+/** The declarations of all entry points, in the eyes of the strictest compiler; and what a program does with them. */
+const declarations = `
+import { openDevice } from 'dsmip/engine';
+import { loadClip, type LoadedClip } from 'dsmip/model';
+import { openLinker } from 'dsmip/link';
+import * as all from 'dsmip';
+
+const clip: LoadedClip = await loadClip(await openDevice(), 'node_modules/dsmip/weights/tiny-clip');
+const width: number = clip.config.text.width;
+// @ts-expect-error: a linker is opened, not constructed
+new all.Linker();
+export { openLinker, width };
+`;
+
+test('the types of every entry point hold in a strict project without Node', () => {
+  compile('declarations.ts', declarations);
 });
 
 test('Deno imports the engine', () => {
@@ -97,6 +127,23 @@ test('Deno imports the engine', () => {
   const deno = path.join(repository, 'node_modules', '.bin', 'deno');
   assertLearned(project.run(deno, ['run', '--no-lock', '--check', '-A', 'regression.ts']));
 });
+
+/** Has the compiler check one file of the project as strictly as it can; nothing of Node's types is there. */
+function compile(name: string, text: string): void {
+  project.write(name, text);
+  const compilerOptions = {
+    target: 'es2023',
+    lib: ['es2023', 'dom', 'dom.iterable'],
+    types: [],
+    module: 'nodenext',
+    strict: true,
+    exactOptionalPropertyTypes: true,
+    noEmit: true,
+    verbatimModuleSyntax: true,
+  };
+  project.write('tsconfig.json', JSON.stringify({ compilerOptions, files: [name] }));
+  project.run(process.execPath, [path.join(repository, 'node_modules', 'typescript', 'bin', 'tsc')]);
+}
 
 /** The last line printed is a JSON list of the first and the last loss. */
 function assertLearned(output: string): void {
