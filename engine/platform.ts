@@ -1,5 +1,5 @@
 // The one module that knows where the engine runs: Node, Deno or a browser. Everything else in the
-// library asks here for files, settings, the GPU entry point and a place to remember things.
+// library asks here for settings, the GPU entry point and a place to remember things.
 
 export type Runtime = 'node' | 'deno' | 'browser';
 
@@ -13,13 +13,6 @@ const swiftShaderManifest = '.cache/swiftshader/vk_swiftshader_icd.json';
 /** An environment variable, undefined where there is none (always so in a browser). */
 export function setting(name: string): string | undefined {
   return runtime === 'browser' ? undefined : process.env[name];
-}
-
-/** Reads a text file that ships with the code. */
-export async function readText(url: URL): Promise<string> {
-  if (runtime === 'browser') return (await fetch(url)).text();
-  const { readFile } = await import('node:fs/promises');
-  return readFile(url, 'utf8');
 }
 
 /**

@@ -2,8 +2,8 @@
 // each pair the score of the expert that the gate picks.
 
 import type { Device } from '../engine/device.ts';
+import { rowShape } from '../engine/kernels/rows.ts';
 import { add, scale } from '../engine/ops/elementwise.ts';
-import { rowShape } from '../engine/ops/rows.ts';
 import type { Tensor } from '../engine/tensor.ts';
 
 export type System =

@@ -3,8 +3,8 @@
 
 import { type Device, linearGrid } from '../device.ts';
 import { ShapeError } from '../errors.ts';
+import { mostKeys, raggedMeanAttentionVariant } from '../kernels/ragged-mean-attention-variants.ts';
 import { checkOperands, describe, type Tensor } from '../tensor.ts';
-import { mostKeys, raggedMeanAttentionVariant } from './ragged-mean-attention-variants.ts';
 
 /**
  * a[m, e, j] = mean over the rows i of entity e of softmax_j(q_i . k_mj / sqrt(h)), over the real keys j of

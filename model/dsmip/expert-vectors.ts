@@ -2,8 +2,8 @@
 // once a mention and once an entity. The scores are those of experts.ts, without gradients.
 
 import { EngineError } from '../../engine/errors.ts';
+import { gemm } from '../../engine/kernels/gemm.ts';
 import { scale } from '../../engine/ops/elementwise.ts';
-import { gemm } from '../../engine/ops/gemm.ts';
 import type { Tensor } from '../../engine/tensor.ts';
 import type { Features } from '../clip/clip.ts';
 import { norm } from '../layers.ts';

@@ -4,11 +4,11 @@
 // averaged first; LayerNorm takes a context's mean away, so the values are centred beforehand.
 
 import { ShapeError } from '../../engine/errors.ts';
+import { rowShape } from '../../engine/kernels/rows.ts';
 import { mul, sub } from '../../engine/ops/elementwise.ts';
 import { matmul } from '../../engine/ops/matmul.ts';
 import { raggedMeanAttention } from '../../engine/ops/ragged-mean-attention.ts';
 import { mean, sum } from '../../engine/ops/reduce.ts';
-import { rowShape } from '../../engine/ops/rows.ts';
 import { reshape } from '../../engine/ops/shape.ts';
 import { describe, type Tensor } from '../../engine/tensor.ts';
 import type { TextFeatures } from '../clip/clip.ts';

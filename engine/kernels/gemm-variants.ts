@@ -3,12 +3,15 @@
 // result. On CPU adapters the shape picks: the kernels differ too much there for a measurement to be needed,
 // and each costs most of a second to compile.
 
-import type { KernelName } from '../../shaders/index.ts';
+import type { ConstantsOf, KernelName } from '../../shaders/index.ts';
 import type { Device } from '../device.ts';
 
+/** The kernels that compute a product; all have the same operands and parameters. */
+export type GemmKernel = Extract<KernelName, `matmul-${string}`>;
+
 export interface GemmVariant {
-  kernel: KernelName;
-  constants: Readonly<Record<string, number>>;
+  kernel: GemmKernel;
+  constants: ConstantsOf<GemmKernel>;
   /** Rows and columns of C that one workgroup owns. */
   tileM: number | ((sizes: GemmSizes) => number);
   tileN: number;

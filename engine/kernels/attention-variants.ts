@@ -1,30 +1,27 @@
 // The attention kernels and the constants to try them with, by adapter. Variants offered on one adapter
 // give the same bits, so that tuning never changes a result.
 
-import type { KernelName } from '../../shaders/index.ts';
+import type { ConstantsOf } from '../../shaders/index.ts';
 import type { Device } from '../device.ts';
-import type { Tensor } from '../tensor.ts';
+
+type AttentionKernel = 'attention-register' | 'attention-subgroup' | 'attention-tiled';
+type AttentionBackwardKernel = 'attention-backward' | 'attention-backward-subgroup';
 
 export interface AttentionVariant {
-  kernel: KernelName;
-  constants: Readonly<Record<string, number>>;
+  kernel: AttentionKernel;
+  constants: ConstantsOf<AttentionKernel>;
   /** Queries that one workgroup owns. */
   queries: number;
 }
 
 /** The kernel whose entries `queries` and `keys` make dq, and dk with dv. */
 export interface AttentionBackwardVariant {
-  kernel: KernelName;
-  constants: Readonly<Record<string, number | boolean>>;
+  kernel: AttentionBackwardKernel;
+  constants: ConstantsOf<AttentionBackwardKernel>;
   /** Queries, or keys, that one workgroup owns. */
   rows: number;
-  /** The operands by the names that the kernel has for them. */
-  operands(
-    entry: 'queries' | 'keys',
-    operands: Record<'q' | 'k' | 'v' | 'dout', Tensor>,
-  ): Record<string, Tensor>;
   /** How to run `row_dots` of attention-backward. */
-  dots: { constants: Readonly<Record<string, number | boolean>>; rows: number };
+  dots: { constants: ConstantsOf<'attention-backward'>; rows: number };
 }
 
 /** Variants by label, the default first. */
@@ -50,7 +47,6 @@ export function attentionBackwardVariant(device: Device, headSize: number): Atte
     kernel: 'attention-backward',
     constants: { ROWS: rows, STEP: headSize > 64 ? 8 : 16, STAGED: !device.isCpu },
     rows,
-    operands: (_, operands) => operands,
     dots: { constants: { ROWS: rows, STAGED: !device.isCpu }, rows },
   };
   return device.isCpu && device.subgroupSize >= 8 ? { ...direct, ...subgroupBackward } : direct;
@@ -60,10 +56,6 @@ const subgroupBackward: Omit<AttentionBackwardVariant, 'dots'> = {
   kernel: 'attention-backward-subgroup',
   constants: {},
   rows: 16,
-  operands: (entry, { q, k, v, dout }) =>
-    entry === 'queries'
-      ? { own_a: q, own_b: dout, other_a: k, other_b: v }
-      : { own_a: k, own_b: v, other_a: q, other_b: dout },
 };
 
 const subgroup: AttentionVariant = { kernel: 'attention-subgroup', constants: {}, queries: 16 };

@@ -1,12 +1,13 @@
 // The kernels of ragged mean attention and their constants, by adapter and shape.
 
-import type { KernelName } from '../../shaders/index.ts';
+import type { ConstantsOf } from '../../shaders/index.ts';
 import type { Device } from '../device.ts';
-import type { Specialisation } from '../wgsl.ts';
+
+type RaggedMeanAttentionKernel = 'ragged-mean-attention' | 'ragged-mean-attention-panel';
 
 export interface RaggedMeanAttentionVariant {
-  kernel: KernelName;
-  constants: Specialisation;
+  kernel: RaggedMeanAttentionKernel;
+  constants: ConstantsOf<RaggedMeanAttentionKernel>;
   /** Mentions that one workgroup owns. */
   mentions: number;
 }

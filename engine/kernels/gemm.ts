@@ -2,9 +2,17 @@
 // Picks the kernel variant for the adapter and shape and binds operands in parts where they are too
 // large. Not differentiable by itself: matmul.ts, linear.ts and feed-forward.ts are.
 
+import type { ConstantsOf } from '../../shaders/index.ts';
 import type { Device } from '../device.ts';
 import type { Tensor } from '../tensor.ts';
-import { type GemmSizes, type GemmVariant, gemmVariants, rowsOf, vectorised } from './gemm-variants.ts';
+import {
+  type GemmKernel,
+  type GemmSizes,
+  type GemmVariant,
+  gemmVariants,
+  rowsOf,
+  vectorised,
+} from './gemm-variants.ts';
 
 /** What happens to each element of the product before it is stored, in this order. */
 export interface Epilogue {
@@ -166,7 +174,7 @@ function runPart(product: Gemm, part: Part, variant: GemmVariant): void {
     entry: 'matmul',
     constants: {
       ...variant.constants,
-      ...(b.dtype === 'f16' ? { Weight: 'f16' } : {}),
+      ...(b.dtype === 'f16' ? { Weight: 'f16' as const } : {}),
       TRANS_A: transposeA,
       TRANS_B: transposeB,
       ...lengthConstants(variant, part),
@@ -204,7 +212,7 @@ function runPart(product: Gemm, part: Part, variant: GemmVariant): void {
 }
 
 /** Constants that leave code out of a kernel for which the sums are too short, or whole. */
-function lengthConstants({ kernel, block }: GemmVariant, { k, k0 }: Part): Record<string, boolean> {
+function lengthConstants({ kernel, block }: GemmVariant, { k, k0 }: Part): ConstantsOf<GemmKernel> {
   if (block) return { CONTINUES: k > block || k0 > 0 };
   return kernel === 'matmul-tiled' ? {} : { TAIL: k % 4 !== 0 };
 }
@@ -212,9 +220,11 @@ function lengthConstants({ kernel, block }: GemmVariant, { k, k0 }: Part): Recor
 /** The kernel declares its epilogue operands whether it uses them or not; unused ones get a small buffer. */
 function fillers<T>(
   device: Device,
-  operands: Readonly<Record<string, T | null>>,
-): Record<string, T | Tensor> {
-  return Object.fromEntries(
-    Object.entries(operands).map(([name, operand], i) => [name, operand ?? device.dummy(i)]),
-  );
+  { bias, residual, pre }: Readonly<Record<'bias' | 'residual' | 'pre', T | null>>,
+) {
+  return {
+    bias: bias ?? device.dummy(0),
+    residual: residual ?? device.dummy(1),
+    pre: pre ?? device.dummy(2),
+  };
 }

@@ -18,7 +18,7 @@ export interface RowShape {
   /** LANES invocations share a row, a workgroup has ROWS rows; see the kernels. */
   constants: { LANES: number; ROWS: number };
   /** For kernels that read vec4 where rows divide into them: their element type and its share in a sum. */
-  elements: { Element: string; SHARE: number };
+  elements: { Element: 'f32' | 'vec4f'; SHARE: number };
   /** Elements a row. */
   length: number;
   /** Workgroups for so many rows. */
