@@ -1,6 +1,6 @@
 // Builds what the package ships: `npm run build` makes dist/ anew, with the JavaScript, the type declarations and the source
 // maps of the entry points in tsconfig.build.json and of all that they import, a file for a file. The TypeScript compiler does
-// it; this script adds what it leaves: the extensions of imports in declarations, and the shaders.
+// it; this script adds what it leaves: the extensions of imports in declarations.
 
 import { spawnSync } from 'node:child_process';
 import * as fs from 'node:fs';
@@ -18,9 +18,6 @@ const { status } = spawnSync(process.execPath, [compiler, '-p', path.join(root, 
 if (status === 0) {
   const declarations = filesIn(dist).filter((file) => file.endsWith('.d.ts'));
   for (const file of declarations) importJavaScript(file);
-  for (const file of filesIn(path.join(root, 'shaders')).filter((name) => name.endsWith('.wgsl'))) {
-    fs.copyFileSync(file, path.join(dist, path.relative(root, file)));
-  }
   console.log(`dist: ${declarations.length} modules, ${megabytes(filesIn(dist))} MB`);
 } else {
   process.exitCode = 1;

@@ -55,10 +55,6 @@ export async function bundle(project: Project, script: string): Promise<number> 
   });
   const problems = [...errors, ...warnings].map(({ text }) => text);
   if (problems.length > 0) throw new Error(`${script} does not bundle cleanly:\n${problems.join('\n')}`);
-  const shaders = path.join(project.dsmip, 'dist', 'shaders');
-  for (const name of fs.readdirSync(shaders).filter((name) => name.endsWith('.wgsl'))) {
-    fs.copyFileSync(path.join(shaders, name), path.join(project.folder, name));
-  }
   return fs.statSync(bundleOf(project, script)).size;
 }
 
