@@ -19,6 +19,7 @@
 import { execFileSync, spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import * as fs from 'node:fs';
+import { createRequire } from 'node:module';
 import * as os from 'node:os';
 import * as path from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
@@ -41,8 +42,8 @@ function main(args) {
     say(`unknown argument ${unknown}; there are --swiftshader and --chromium`);
     return false;
   }
-  if (!fs.existsSync(path.join(ROOT, 'node_modules', 'webgpu'))) {
-    say('node_modules/webgpu is missing: run `npm ci` first');
+  if (webgpuFolder() === undefined) {
+    say('the npm package webgpu is missing: run `npm ci` first');
     return false;
   }
   const node = findNode();
@@ -52,6 +53,15 @@ function main(args) {
   if (args.includes('--chromium')) ready = addChromium() && ready;
   say(ready ? 'ready' : 'not ready, see above');
   return ready;
+}
+
+/** @returns {string | undefined} where the package webgpu lies: here, or where npm put it for a project that uses dsmip */
+function webgpuFolder() {
+  try {
+    return path.dirname(createRequire(import.meta.url).resolve('webgpu'));
+  } catch {
+    return undefined;
+  }
 }
 
 // ---- Node
@@ -69,7 +79,8 @@ function findNode() {
     return local;
   }
   const advice = 'install Node 24 (22.18 is the oldest that runs TypeScript)';
-  if (process.platform !== 'linux' || !['x64', 'arm64'].includes(process.arch)) {
+  const isInstalled = ROOT.split(path.sep).includes('node_modules');
+  if (isInstalled || process.platform !== 'linux' || !['x64', 'arm64'].includes(process.arch)) {
     say(`Node ${process.versions.node} is too old: ${advice}`);
     return undefined;
   }
@@ -309,7 +320,7 @@ function untar(archive, directory, names) {
 /** Puts SwiftShader's Vulkan loader beside Dawn's library where the system has none. */
 function addLoader() {
   if (hasSystemLoader()) return;
-  const target = path.join(ROOT, 'node_modules', 'webgpu', 'dist', `linux-${process.arch}`, 'libvulkan.so.1');
+  const target = path.join(webgpuFolder() ?? ROOT, 'dist', `linux-${process.arch}`, 'libvulkan.so.1');
   const source = path.join(path.dirname(SWIFTSHADER_ICD), 'libvulkan.so.1');
   if (fs.existsSync(target) || !fs.existsSync(source)) return;
   fs.copyFileSync(source, target);
