@@ -4,7 +4,14 @@
 import * as path from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { type Import, loadCycles, readSource, type SourceFile, sourcePaths } from './support/source-files.ts';
+import {
+  type Import,
+  loadCycles,
+  readSource,
+  type SourceFile,
+  sourcePaths,
+  startsWithComment,
+} from './support/source-files.ts';
 
 /** The rooms from the ground up, and what each may import besides itself. */
 const rooms: Readonly<Record<string, readonly string[]>> = (() => {
@@ -50,7 +57,14 @@ const notYet: Readonly<Record<string, readonly string[]>> = {
     'train/experts/hard-negatives.ts',
   ],
   'no files load each other in a circle': ['engine/ops'],
-  'only commands print, read arguments and set the exit code': ['data', 'eval', 'link', 'train', 'weights', 'model'],
+  'only commands print, read arguments and set the exit code': [
+    'data',
+    'eval',
+    'link',
+    'train',
+    'weights',
+    'model',
+  ],
   'only commands name flags': ['data', 'eval', 'link', 'train', 'weights', 'model', 'ranking'],
   'a command file outside cli/ is a few lines': ['eval', 'train'],
   'what the browser loads needs nothing of Node': ['data', 'encoding', 'files', 'link', 'model', 'ranking'],
@@ -208,6 +222,16 @@ rule('a file has a plain name and starts by saying what it is for', () => [
     .filter(({ hasHead }) => !hasHead)
     .map((source) => ({ file: source.path, line: 1, message: 'no comment at its head' })),
 ]);
+
+rule('tests mirror the tree', () => {
+  const folders = new Set(files.map((file) => path.posix.dirname(file)));
+  const own = ['support', 'package'];
+  return files
+    .filter((file) => file.startsWith('tests/') && file.endsWith('.test.ts'))
+    .map((file) => ({ file, folder: path.posix.dirname(file).slice('tests/'.length) }))
+    .filter(({ folder }) => folder !== '' && !own.includes(folder) && !folders.has(folder))
+    .map(({ file, folder }) => ({ file, message: `there is no ${folder}/` }));
+});
 
 test('circles are found wherever they start', () => {
   const edges = new Map([

@@ -31,8 +31,6 @@ export interface SourceFile {
   /** From the repository's root, with forward slashes. */
   path: string;
   lines: number;
-  /** Whether it starts with a comment (after `#!`, if any). */
-  hasHead: boolean;
   imports: Import[];
   /** Uses of the process's own things: console, process.argv, process.exit, process.exitCode, process.stdout ... */
   processUses: Found[];
@@ -41,7 +39,7 @@ export interface SourceFile {
 }
 
 /** Folders of data, of what is built and of what a run writes: no rule speaks about them. */
-const skipped = new Set(['node_modules', 'dist', 'runs', 'openconcepts', 'cases']);
+const skipped = new Set(['node_modules', 'dist', 'runs', 'openconcepts', 'cases', 'generated']);
 
 /** Every .ts, .mjs and .wgsl file, as paths from the root, sorted. */
 export function sourcePaths(folder = ''): string[] {
@@ -55,6 +53,11 @@ export function sourcePaths(folder = ''): string[] {
     }
   }
   return paths.sort();
+}
+
+/** Whether a file starts with a comment, after `#!`, if any. */
+export function startsWithComment(file: string): boolean {
+  return /^(#!.*\n)?\/[/*]/.test(fs.readFileSync(path.join(root, file), 'utf8'));
 }
 
 /** Parses one TypeScript or JavaScript file, given by its path from the root. Throws where it does not parse. */
@@ -104,7 +107,6 @@ export function readSource(file: string): SourceFile {
   return {
     path: file,
     lines: text.trimEnd().split('\n').length,
-    hasHead: /^(#!.*\n)?\/[/*]/.test(text),
     imports,
     processUses,
     strings,
