@@ -9,8 +9,8 @@ type Runtime = 'node' | 'deno' | 'browser';
 export const runtime: Runtime =
   'Deno' in globalThis ? 'deno' : typeof process === 'object' && process.versions?.node ? 'node' : 'browser';
 
-/** Folder, relative to the repository root, where `npm run setup -- --swiftshader` unpacks SwiftShader. */
-const swiftShaderManifest = '../.cache/swiftshader/vk_swiftshader_icd.json';
+/** Where setup.mjs unpacks SwiftShader, relative to the package's root. */
+const swiftShaderManifest = '.cache/swiftshader/vk_swiftshader_icd.json';
 
 /** An environment variable, undefined where there is none (always so in a browser). */
 export function setting(name: string): string | undefined {
@@ -55,7 +55,9 @@ async function useSwiftShader(): Promise<boolean> {
   if (runtime === 'browser') return false;
   const { existsSync } = await import('node:fs');
   const { fileURLToPath } = await import('node:url');
-  const manifest = fileURLToPath(new URL(swiftShaderManifest, import.meta.url));
+  // The sources lie one folder below the root, what is built of them two.
+  const root = new URL(import.meta.url.endsWith('.ts') ? '../' : '../../', import.meta.url);
+  const manifest = fileURLToPath(new URL(swiftShaderManifest, root));
   if (!existsSync(manifest)) return false;
   // Read by the Vulkan loader when the next instance is created.
   process.env.VK_DRIVER_FILES = manifest;
