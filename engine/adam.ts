@@ -15,7 +15,7 @@ export interface AdamOptions {
   weightDecay?: number;
 }
 
-interface AdamStep {
+export interface AdamStep {
   /** Learning rate of this step, instead of the optimiser's. */
   lr?: number;
   /** Largest global norm of the gradients; larger ones are scaled down. Infinity only measures the norm. */

@@ -26,7 +26,7 @@ import { tensorsIn } from './tensors-in.ts';
 import { Tuner } from './tuner.ts';
 import type { Specialisation } from './wgsl.ts';
 
-interface DeviceOptions {
+export interface DeviceOptions {
   /** Time every dispatch (where the adapter has timestamp queries). */
   profile?: boolean;
   /** Most bytes of GPU memory to hold; ops beyond it throw OutOfMemoryError. Default: no limit. */

@@ -17,6 +17,7 @@ export {
   ReleasedTensorError,
   ShapeError,
 } from './errors.ts';
+export { normal, randomBits, uniform } from './kernels/random.ts';
 export { type AttentionOptions, attention } from './ops/attention.ts';
 export { cast } from './ops/cast.ts';
 export { conv3x3 } from './ops/convolution.ts';
@@ -54,5 +55,5 @@ export { broadcastTo, concat, reshape, slice, transpose } from './ops/shape.ts';
 export { softmax } from './ops/softmax.ts';
 export { argmax, topK } from './ops/top-k.ts';
 export { type ProfileRow, profileTable } from './profiler.ts';
-export { normal, Random, type RandomState, randomBits, uniform } from './random.ts';
+export { Random, type RandomState } from './random.ts';
 export type { Dtype, HostArray, HostArrays, Shape, Tensor } from './tensor.ts';

@@ -21,8 +21,9 @@ interface WgslFile {
 export async function generate(): Promise<Map<string, string>> {
   const files = await wgslFiles();
   const folders = new Map<string, string[]>();
-  for (const [name, { folder, text }] of files) {
-    if (!/^@compute\b/m.test(text)) continue;
+  const parts = new Set([...files.values()].flatMap(({ text }) => neededParts(text)));
+  for (const [name, { folder }] of files) {
+    if (parts.has(name)) continue;
     const kernel = readKernel(name, wholeText(name, files));
     folders.set(folder, [...(folders.get(folder) ?? []), literal(name, kernel)]);
   }

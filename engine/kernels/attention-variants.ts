@@ -4,8 +4,11 @@
 import type { ConstantsOf } from '../../shaders/index.ts';
 import type { Device } from '../device.ts';
 
-type AttentionKernel = 'attention-register' | 'attention-subgroup' | 'attention-tiled';
-type AttentionBackwardKernel = 'attention-backward' | 'attention-backward-subgroup';
+type AttentionKernel = 'attention-quad' | 'attention-register' | 'attention-subgroup' | 'attention-tiled';
+type AttentionBackwardKernel =
+  | 'attention-backward'
+  | 'attention-backward-quad'
+  | 'attention-backward-subgroup';
 
 interface AttentionVariant {
   kernel: AttentionKernel;
@@ -20,8 +23,12 @@ interface AttentionBackwardVariant {
   constants: ConstantsOf<AttentionBackwardKernel>;
   /** Queries, or keys, that one workgroup computes. */
   rows: number;
-  /** How to run `row_dots` of attention-backward. */
-  dots: { constants: ConstantsOf<'attention-backward'>; rows: number };
+  /** How to run `row_dots`. */
+  dots: {
+    kernel: 'attention-backward' | 'attention-backward-quad';
+    constants: ConstantsOf<'attention-backward'>;
+    rows: number;
+  };
 }
 
 /** Variants by label, the default first. */
@@ -30,6 +37,7 @@ export function attentionVariants(
   headSize: number,
 ): Readonly<Record<string, AttentionVariant>> {
   if (device.isCpu) return device.subgroupSize >= 8 ? { subgroup } : { register };
+  if (device.subgroupSize >= 4) return { quad };
   // Keys and values wait in workgroup memory: 16 kB is what every device has.
   const keys = headSize > 64 ? 8 : 16;
   return {
@@ -47,9 +55,10 @@ export function attentionBackwardVariant(device: Device, headSize: number): Atte
     kernel: 'attention-backward',
     constants: { ROWS: rows, STEP: headSize > 64 ? 8 : 16, STAGED: !device.isCpu },
     rows,
-    dots: { constants: { ROWS: rows, STAGED: !device.isCpu }, rows },
+    dots: { kernel: 'attention-backward', constants: { ROWS: rows, STAGED: !device.isCpu }, rows },
   };
-  return device.isCpu && device.subgroupSize >= 8 ? { ...direct, ...subgroupBackward } : direct;
+  if (device.isCpu) return device.subgroupSize >= 8 ? { ...direct, ...subgroupBackward } : direct;
+  return device.subgroupSize >= 4 ? quadBackward : direct;
 }
 
 const subgroupBackward: Omit<AttentionBackwardVariant, 'dots'> = {
@@ -58,6 +67,14 @@ const subgroupBackward: Omit<AttentionBackwardVariant, 'dots'> = {
   rows: 16,
 };
 
+const quadBackward: AttentionBackwardVariant = {
+  kernel: 'attention-backward-quad',
+  constants: {},
+  rows: 32,
+  dots: { kernel: 'attention-backward-quad', constants: {}, rows: 32 },
+};
+
+const quad: AttentionVariant = { kernel: 'attention-quad', constants: {}, queries: 32 };
 const subgroup: AttentionVariant = { kernel: 'attention-subgroup', constants: {}, queries: 16 };
 const register: AttentionVariant = { kernel: 'attention-register', constants: {}, queries: 16 };
 

@@ -64,8 +64,10 @@ export function gemm(product: Gemm): void {
   for (const part of partsOf(product)) runPart(product, part, variant);
 }
 
-/** Candidates are measured on as many rows as make a few milliseconds on a slow adapter. */
-const trialFlops = 2e8;
+/** Candidates are measured on as many rows as make a millisecond on a fast adapter. */
+const trialFlops = 2e10;
+/** Smaller products take less than recording them does: measuring the hundreds of their shapes would cost more than it gains. */
+const tunedFlops = 5e8;
 /** Products with larger operands run the default: a trial would need as much memory again. */
 const trialBytes = 2 ** 26;
 
@@ -74,7 +76,8 @@ function pickVariant(product: Gemm): GemmVariant {
   const { device } = a;
   const variants = gemmVariants(device, sizesOf(product));
   const largest = Math.max(a.bytes, b.bytes, c.bytes);
-  if (largest > Math.min(trialBytes, device.maxBindingBytes)) return Object.values(variants)[0]!;
+  const isSmall = 2 * m * n * k * batch < tunedFlops;
+  if (isSmall || largest > Math.min(trialBytes, device.maxBindingBytes)) return Object.values(variants)[0]!;
   const bucket = (x: number) => Math.ceil(Math.log2(x));
   const transposes = `${transposeA ? 'T' : 'N'}${transposeB ? 'T' : 'N'}`;
   const shapeClass = `matmul ${transposes} ${b.dtype} ${bucket(m)} ${bucket(n)} ${bucket(k)} ${bucket(batch)}`;
@@ -214,7 +217,7 @@ function runPart(product: Gemm, part: Part, variant: GemmVariant): void {
 /** Constants that leave code out of a kernel for which the sums are too short, or whole. */
 function lengthConstants({ kernel, block }: GemmVariant, { k, k0 }: Part): ConstantsOf<GemmKernel> {
   if (block) return { CONTINUES: k > block || k0 > 0 };
-  return kernel === 'matmul-tiled' ? {} : { TAIL: k % 4 !== 0 };
+  return kernel.startsWith('matmul-tiled') ? {} : { TAIL: k % 4 !== 0 };
 }
 
 /** The kernel declares its epilogue operands whether it uses them or not; unused ones get a small buffer. */

@@ -7,6 +7,7 @@ const rowWidth = 64;
 const fewOutputs = 4096;
 const longColumn = 256;
 const chunkLength = 64;
+const rowChunkLength = 4096;
 
 /** factor * sum over one axis, without that axis. */
 export function sumAxis(x: Tensor, axis: number, factor: number): Tensor {
@@ -16,27 +17,19 @@ export function sumAxis(x: Tensor, axis: number, factor: number): Tensor {
   const inner = sizeOf(x.shape.slice(axis + 1));
   const y = device.empty([...x.shape.slice(0, axis), ...x.shape.slice(axis + 1)], 'f32', 'sum');
   const work = { flops: x.size, bytes: 4 * (x.size + y.size) };
-  if (inner === 1 && n >= rowWidth && !device.isCpu) {
-    const params = { outer, n, inner, chunk: n, chunks: 1, scale: factor };
-    device.run({
-      kernel: 'reduce',
-      entry: 'rows',
-      buffers: { x, y },
-      params,
-      grid: linearGrid(outer),
-      ...work,
-    });
-    return y;
-  }
-  const chunks = outer * inner < fewOutputs && n >= longColumn ? Math.ceil(n / chunkLength) : 1;
+  // On GPUs neighbours take neighbouring elements of a long row, and a row longer than that goes in chunks.
+  const isRow = inner === 1 && n >= rowWidth && !device.isCpu;
+  const length = isRow ? rowChunkLength : chunkLength;
+  const isLong = n >= (isRow ? 2 * rowChunkLength : longColumn);
+  const chunks = outer * inner < fewOutputs && isLong ? Math.ceil(n / length) : 1;
   const parts = chunks > 1 ? device.empty([outer, chunks, inner], 'f32', 'partial sums') : y;
   const run = (source: Tensor, target: Tensor, count: number, into: number, factor: number) =>
     device.run({
       kernel: 'reduce',
-      entry: 'columns',
+      entry: isRow ? 'rows' : 'columns',
       buffers: { x: source, y: target },
       params: { outer, n: count, inner, chunk: Math.ceil(count / into), chunks: into, scale: factor },
-      grid: linearGrid(Math.ceil((outer * into * inner) / 64)),
+      grid: linearGrid(isRow ? outer * into : Math.ceil((outer * into * inner) / 64)),
       ...work,
     });
   run(x, parts, n, chunks, chunks > 1 ? 1 : factor);

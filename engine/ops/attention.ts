@@ -7,7 +7,7 @@ import { DtypeError, ShapeError } from '../errors.ts';
 import { attentionBackwardVariant, attentionVariants } from '../kernels/attention-variants.ts';
 import { checkOperands, describe, type Tensor } from '../tensor.ts';
 
-interface AttentionOptions {
+export interface AttentionOptions {
   heads: number;
   /** Query i sees the keys 0 to i. */
   causal?: boolean;
@@ -100,7 +100,7 @@ function backward(
   const params = { heads, lq, lk, scale };
   const dots = device.empty(lse.shape, 'f32', 'attention dots');
   device.run({
-    kernel: 'attention-backward',
+    kernel: variant.dots.kernel,
     entry: 'row_dots',
     constants: { ...variant.dots.constants, HEAD_SIZE: headSize, VECTOR: headSize % 4 === 0 },
     buffers: { q: out, dout, first_gradient: dots },
@@ -121,13 +121,13 @@ function backward(
       flops: (isOfQueries ? 6 : 8) * batch * heads * lq * lk * headSize,
     } as const;
     const buffers = { lse, dots, key_mask, ...gradients };
-    if (variant.kernel === 'attention-backward') {
-      device.run({ ...shared, kernel: variant.kernel, buffers: { q, k, v, dout, ...buffers } });
-    } else {
+    if (variant.kernel === 'attention-backward-subgroup') {
       const sides = isOfQueries
         ? { own_a: q, own_b: dout, other_a: k, other_b: v }
         : { own_a: k, own_b: v, other_a: q, other_b: dout };
       device.run({ ...shared, kernel: variant.kernel, buffers: { ...sides, ...buffers } });
+    } else {
+      device.run({ ...shared, kernel: variant.kernel, buffers: { q, k, v, dout, ...buffers } });
     }
   };
   const dq = needs[0] ? device.empty(q.shape, 'f32', 'd query') : null;

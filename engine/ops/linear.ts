@@ -6,7 +6,7 @@ import { gemm } from '../kernels/gemm.ts';
 import { sumRows } from '../kernels/reduce.ts';
 import { checkOperands, describe, type Tensor } from '../tensor.ts';
 
-interface LinearOptions {
+export interface LinearOptions {
   /** Added to the result, [..., out]. */
   residual?: Tensor;
 }

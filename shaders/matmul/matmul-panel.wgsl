@@ -41,7 +41,7 @@ struct Columns {
 }
 
 /** What the sums of a block become, besides C. */
-struct Fate {
+struct BlockEpilogue {
   bias: Columns,
   epilogue: u32, // of params, 0 before the last block
   is_last: bool,
@@ -125,9 +125,9 @@ fn finish(i: u32, sums: vec4f, epilogue: u32) {
 }
 
 /** A block's sums of the row of C that starts at element i, for the columns from `left` on. */
-fn run_row(panel: ptr<function, Panel>, i: u32, left: u32, columns: u32, x: Chunks, fate: Fate) {
+fn run_row(panel: ptr<function, Panel>, i: u32, left: u32, columns: u32, x: Chunks, then: BlockEpilogue) {
   var sums = Columns();
-  if (CONTINUES && fate.goes_on) {
+  if (CONTINUES && then.goes_on) {
     var j = 0u;
     loop {
       sums.left = sums.right;
@@ -145,13 +145,13 @@ fn run_row(panel: ptr<function, Panel>, i: u32, left: u32, columns: u32, x: Chun
   if (CHUNKS > 1u) { sums = add_chunk(panel, sums, 1u, x[1]); }
   if (CHUNKS > 2u) { sums = add_chunk(panel, sums, 2u, x[2]); }
   if (CHUNKS > 3u) { sums = add_chunk(panel, sums, 3u, x[3]); }
-  var bias = fate.bias;
+  var bias = then.bias;
   var j = 0u;
   loop {
     let col = left + 32u * j;
     if (col < params.n) {
-      if (!CONTINUES || fate.is_last) {
-        finish(i + col, sums.left + bias.left, fate.epilogue);
+      if (!CONTINUES || then.is_last) {
+        finish(i + col, sums.left + bias.left, then.epilogue);
       } else {
         c[(i + col) >> 2u] = sums.left;
       }
@@ -176,19 +176,19 @@ fn matmul(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) 
   let elements = BLOCK * some;
   let fours = 4u * some;
 
-  var fate = Fate();
+  var then = BlockEpilogue();
   if ((params.epilogue & BIAS) != 0u) {
     var j = 0u;
     loop {
-      fate.bias.left = fate.bias.right;
-      fate.bias.right = bias[min(left + 32u * j, params.n - 4u) >> 2u];
+      then.bias.left = then.bias.right;
+      then.bias.right = bias[min(left + 32u * j, params.n - 4u) >> 2u];
       continuing {
         j++;
         break if j >= columns;
       }
     }
     if (COLUMNS == 1u) {
-      fate.bias.left = fate.bias.right;
+      then.bias.left = then.bias.right;
     }
   }
 
@@ -212,9 +212,9 @@ fn matmul(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) 
         break if j >= columns;
       }
     }
-    fate.is_last = !CONTINUES || k0 + BLOCK >= params.k;
-    fate.epilogue = params.epilogue;
-    fate.goes_on = k0 > 0u || (params.epilogue & ACCUMULATE) != 0u;
+    then.is_last = !CONTINUES || k0 + BLOCK >= params.k;
+    then.epilogue = params.epilogue;
+    then.goes_on = k0 > 0u || (params.epilogue & ACCUMULATE) != 0u;
     let k = k0 + 4u * lane;
     var row = first;
     loop {
@@ -235,7 +235,7 @@ fn matmul(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) 
         b0 = transpose(b0); b1 = transpose(b1); b2 = transpose(b2); b3 = transpose(b3);
         var r = 0u;
         loop {
-          run_row(&panel, i + r * params.ldc, left, columns, Chunks(b0[0], b1[0], b2[0], b3[0]), fate);
+          run_row(&panel, i + r * params.ldc, left, columns, Chunks(b0[0], b1[0], b2[0], b3[0]), then);
           b0 = mat4x4f(b0[1], b0[2], b0[3], b0[0]);
           b1 = mat4x4f(b1[1], b1[2], b1[3], b1[0]);
           b2 = mat4x4f(b2[1], b2[2], b2[3], b2[0]);
@@ -251,7 +251,7 @@ fn matmul(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) 
         if (CHUNKS > 1u) { x[1] = a_from(a_base, row, k + 32u); }
         if (CHUNKS > 2u) { x[2] = a_from(a_base, row, k + 64u); }
         if (CHUNKS > 3u) { x[3] = a_from(a_base, row, k + 96u); }
-        run_row(&panel, i, left, columns, x, fate);
+        run_row(&panel, i, left, columns, x, then);
       }
       continuing {
         row += select(1u, 4u, TRANS_A);

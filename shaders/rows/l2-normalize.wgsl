@@ -21,6 +21,14 @@ struct Params {
 @group(0) @binding(4) var<storage, read> dy: array<Element>;
 @group(0) @binding(5) var<storage, read_write> dx: array<Element>;
 
+/**
+ * Whether a length is under the floor: a NaN is not. By their bits, which have the order of the numbers from 0 on:
+ * compilers may take max, and a comparison too, to be of numbers, and the floor would replace a NaN.
+ */
+fn is_short(length: f32) -> bool {
+  return bitcast<u32>(length) < bitcast<u32>(params.least);
+}
+
 @compute @workgroup_size(THREADS)
 fn forward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u,
            @builtin(local_invocation_index) thread: u32) {
@@ -34,8 +42,7 @@ fn forward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups:
     own += v * v;
   }
   let length = sqrt(across(total(own), thread, false));
-  // max would replace a NaN by the floor.
-  let divisor = select(length, params.least, length < params.least);
+  let divisor = select(length, params.least, is_short(length));
   for (var i = thread % LANES; i < n; i += LANES) { y[base + i] = x[base + i] / divisor; }
   if KEEP && thread % LANES == 0u && row < params.rows { lengths[row] = length; }
 }
@@ -50,7 +57,7 @@ fn backward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups
   for (var i = thread % LANES; i < n; i += LANES) { own += dy[base + i] * y[base + i]; }
   let along = across(total(own), thread, false);
   let length = lengths[min(row, params.rows - 1u)];
-  let short = length < params.least;
+  let short = is_short(length);
   let removed = select(along, 0.0, short);
   let divisor = select(length, params.least, short);
   for (var i = thread % LANES; i < n; i += LANES) {

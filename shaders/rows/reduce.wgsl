@@ -2,7 +2,7 @@
 // chunk's share of n. One chunk yields the sum itself; several yield partial sums for a second dispatch, so
 // that few long columns still fill the device. Sums are sequential within an invocation: same bits always.
 
-const WIDTH: u32 = 64u; // invocations that share one row in `rows`
+const WIDTH: u32 = 64u; // invocations that share one chunk of a row in `rows`
 
 // needs linear-index.wgsl
 
@@ -37,14 +37,17 @@ fn columns(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups:
 
 var<workgroup> partial: array<f32, WIDTH>;
 
-// inner = 1, chunks = 1: a workgroup computes one row and halves its partial sums in workgroup memory.
+// inner = 1: a workgroup computes one chunk of a row and halves its partial sums in workgroup memory.
 @compute @workgroup_size(WIDTH)
 fn rows(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u,
         @builtin(local_invocation_index) lane: u32) {
-  let row = linear_group(group, groups);
+  let i = linear_group(group, groups);
+  let row = i / params.chunks;
+  let first = (i % params.chunks) * params.chunk;
   var total = 0.0;
   if row < params.outer {
-    for (var j = lane; j < params.n; j += WIDTH) { total += x[row * params.n + j]; }
+    let last = min(first + params.chunk, params.n);
+    for (var j = first + lane; j < last; j += WIDTH) { total += x[row * params.n + j]; }
   }
   partial[lane] = total;
   workgroupBarrier();
@@ -52,5 +55,5 @@ fn rows(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: ve
     if lane < half { partial[lane] += partial[lane + half]; }
     workgroupBarrier();
   }
-  if lane == 0u && row < params.outer { y[row] = params.scale * partial[0]; }
+  if lane == 0u && row < params.outer { y[i] = params.scale * partial[0]; }
 }
