@@ -1,5 +1,6 @@
 // What the ragged mean attention kernels share: operands, masks and loads of four features at a time.
 
+// needs linear-index.wgsl
 // needs numbers.wgsl
 
 struct Params {

@@ -98,7 +98,7 @@ fn any_in_mask(mention: u32, entity: u32) -> bool {
 @compute @workgroup_size(8)
 fn ragged_mean_attention(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u,
                          @builtin(local_invocation_index) lane: u32) {
-  let index = group.y * groups.x + group.x;
+  let index = linear_group(group, groups);
   let mention_groups = (params.mentions - params.before + MENTIONS - 1u) / MENTIONS;
   let mention = params.before + index % mention_groups * MENTIONS;
   let run = index / mention_groups * params.run;

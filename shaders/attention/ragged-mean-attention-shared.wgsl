@@ -70,7 +70,7 @@ fn multiply_add(x: vec4f, y: vec4f, sum: f32) -> f32 {
 @compute @workgroup_size(THREADS)
 fn ragged_mean_attention(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u,
                          @builtin(local_invocation_index) thread: u32) {
-  let index = group.y * groups.x + group.x;
+  let index = linear_group(group, groups);
   let mentions = params.mentions - params.before;
   let mention = params.before + index % mentions;
   let run = index / mentions * params.run;
@@ -93,7 +93,7 @@ fn ragged_mean_attention(@builtin(workgroup_id) group: vec3u, @builtin(num_workg
     let entity = at + thread / LANES;
     let own = min(entity, params.entities - 1u);
     let begin = first_row(own);
-    let is_asked = entity < last_entity && is_wanted(mention, own);
+    let is_asked = entity < last_entity && is_in_mask(mention, own);
     let rows = select(0u, max(begin, first_row(own + 1u)) - begin, is_asked);
     let most_rows = subgroupMax(rows);
     var sums = Row();

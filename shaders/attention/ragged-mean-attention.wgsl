@@ -116,7 +116,7 @@ fn softmax(row: u32) {
 @compute @workgroup_size(LANES)
 fn ragged_mean_attention(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u,
                          @builtin(local_invocation_index) lane: u32) {
-  let index = group.y * groups.x + group.x;
+  let index = linear_group(group, groups);
   let mentions = params.mentions - params.before;
   let mention = params.before + index % mentions;
   var entity = min(index / mentions * params.run, params.entities);
