@@ -1,9 +1,9 @@
 // A tile: mentions that are scored together, with their scoring vectors and the state of their rankings on the device.
 
+import { tensorsIn } from '../engine/device/tensors-in.ts';
 import type { Device } from '../engine/device.ts';
 import { EngineError } from '../engine/errors.ts';
 import type { Tensor } from '../engine/tensor.ts';
-import { tensorsIn } from '../engine/tensors-in.ts';
 import { type EntityOperands, type MentionVectors, pairScores } from '../model/dsmip/expert-vectors.ts';
 import type { ExpertKind } from '../model/dsmip/experts.ts';
 import { choiceOf, type GateShares, shareOf, sharesOf } from './gate-shares.ts';

@@ -5,8 +5,8 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Split } from '../../data/dataset.ts';
+import { profileTable } from '../../engine/device/profiler.ts';
 import { type Device, openDevice } from '../../engine/device.ts';
-import { profileTable } from '../../engine/profiler.ts';
 import { indexContest } from '../../eval/ranking-task.ts';
 import { type Answering, answering } from '../../link/linking-model.ts';
 import { openSession, type Session } from '../../link/session.ts';

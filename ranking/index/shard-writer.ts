@@ -2,7 +2,7 @@
 
 import { firstImage, pickSamples } from '../../encoding/samples.ts';
 import type { Device } from '../../engine/device.ts';
-import { packHalves, unpackHalves } from '../../engine/ops/half.ts';
+import { packHalves, unpackHalves } from '../../engine/ops/storage/half.ts';
 import type { Tensor } from '../../engine/tensor.ts';
 import { UsageError } from '../../files/errors.ts';
 import type { Answering } from '../../link/linking-model.ts';
