@@ -5,15 +5,8 @@ import type { PixelSource } from '../data/images/pixel-source.ts';
 import { noGrad } from '../engine/autograd.ts';
 import type { Device } from '../engine/device.ts';
 import type { Tensor } from '../engine/tensor.ts';
-import {
-  type ClipConfig,
-  encodeImage,
-  encodeText,
-  type Features,
-  type TextFeatures,
-} from '../model/clip/clip.ts';
+import type { ClipImageEncoder, ClipTextEncoder, Features, TextFeatures } from '../model/clip/clip.ts';
 import type { RaggedText } from '../model/dsmip/text-vectors.ts';
-import type { ParameterStore } from '../model/parameter-store.ts';
 import { pickTexts, type Tokens } from './samples.ts';
 
 /** Where features come from and are kept. */
@@ -56,11 +49,10 @@ export interface TableToMake {
   rows(): AsyncIterable<{ tokens: Float32Array<ArrayBuffer>; embeds: Float32Array<ArrayBuffer> }>;
 }
 
-/** An encoder with its weights, and the prompts of one side. */
-export interface Encoder {
+/** An encoder, and the prompts of one side. */
+export interface Encoder<E> {
   device: Device;
-  parameters: ParameterStore;
-  config: ClipConfig;
+  encoder: E;
   prompts: readonly Tensor[];
 }
 
@@ -70,10 +62,12 @@ const rowsAtOnce = 2048;
 const lengthStep = 4;
 
 /** All texts, those of similar length together. */
-export function encodeTexts(encoder: Encoder, tokens: Tokens): TableToMake {
-  const { device, parameters, config, prompts } = encoder;
+export function encodeTexts(
+  { device, encoder, prompts }: Encoder<ClipTextEncoder>,
+  tokens: Tokens,
+): TableToMake {
   const r = prompts[0]?.shape[0] ?? 0;
-  const sizes = { width: config.text.width, projection: config.projection };
+  const sizes = { width: encoder.config.width, projection: encoder.embedWidth };
   const first = startsOf(Array.from(tokens.lengths, (length) => r + length));
   async function* rows() {
     for (let from = 0; from < tokens.count; from += rowsAtOnce) {
@@ -83,9 +77,7 @@ export function encodeTexts(encoder: Encoder, tokens: Tokens): TableToMake {
       for (let i = 0; i < order.length; i += encodeBatch) {
         const some = order.slice(i, i + encodeBatch);
         const batch = pickTexts(tokens, some);
-        const pending = device.scope(() =>
-          readFeatures(noGrad(() => encodeText(parameters, config, batch, prompts))),
-        );
+        const pending = device.scope(() => readFeatures(noGrad(() => encoder.encode(batch, prompts))));
         const places = some.map((row) => row - from);
         fillRows(part, places, r + batch.length, await pending);
       }
@@ -96,10 +88,13 @@ export function encodeTexts(encoder: Encoder, tokens: Tokens): TableToMake {
 }
 
 /** The images of these numbers, one a row. */
-export function encodeImages(encoder: Encoder, source: PixelSource, images: readonly number[]): TableToMake {
-  const { device, parameters, config, prompts } = encoder;
-  const { imageSize, patchSize } = config.vision;
-  const sizes = { width: config.vision.width, projection: config.projection };
+export function encodeImages(
+  { device, encoder, prompts }: Encoder<ClipImageEncoder>,
+  source: PixelSource,
+  images: readonly number[],
+): TableToMake {
+  const { width, imageSize, patchSize } = encoder.config;
+  const sizes = { width, projection: encoder.embedWidth };
   const T = (prompts[0]?.shape[0] ?? 0) + 1 + Math.floor(imageSize / patchSize) ** 2;
   const first = startsOf(images.map(() => T));
   async function* rows() {
@@ -110,7 +105,7 @@ export function encodeImages(encoder: Encoder, source: PixelSource, images: read
       const count = Math.min(encodeBatch, images.length - from);
       const pending = device.scope(() => {
         const input = device.tensor([count, 3, imageSize, imageSize], pixels, { name: 'pixels' });
-        return readFeatures(noGrad(() => encodeImage(parameters, config, input, prompts)));
+        return readFeatures(noGrad(() => encoder.encode(input, prompts)));
       });
       yield await pending;
       from += count;
@@ -155,17 +150,17 @@ export function textRows(device: Device, table: FeatureTable, rows: readonly num
 /** The rows as text features on the device, without padding. */
 export function raggedTextRows(device: Device, table: FeatureTable, rows: readonly number[]): RaggedText {
   const { width, projection } = table;
-  const first = new Int32Array(rows.length + 1);
+  const offsets = new Int32Array(rows.length + 1);
   rows.forEach((row, i) => {
-    first[i + 1] = first[i]! + lengthOf(table, row);
+    offsets[i + 1] = offsets[i]! + lengthOf(table, row);
   });
-  const tokens = new Float32Array(first.at(-1)! * width);
+  const tokens = new Float32Array(offsets.at(-1)! * width);
   rows.forEach((row, i) => {
-    copyTokens(table, row, tokens, first[i]! * width);
+    copyTokens(table, row, tokens, offsets[i]! * width);
   });
   return {
-    tokens: device.tensor([first.at(-1)!, width], tokens, { name: 'token features' }),
-    first,
+    tokens: device.tensor([offsets.at(-1)!, width], tokens, { name: 'token features' }),
+    offsets,
     embeds: device.tensor([rows.length, projection], embedsOf(table, rows), { name: 'embeds' }),
   };
 }

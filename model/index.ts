@@ -12,9 +12,10 @@ export { loadTokenizer } from '../data/text/tokenizer-files.ts';
 export { InputError, MissingFileError, WeightsError } from '../files/errors.ts';
 export { openSafetensors, readSafetensors, Safetensors, type TensorInfo } from '../weights/safetensors.ts';
 export {
+  Clip,
   type ClipConfig,
-  encodeImage,
-  encodeText,
+  ClipImageEncoder,
+  ClipTextEncoder,
   type Features,
   type TextBatch,
   type TextFeatures,
@@ -24,5 +25,5 @@ export type { ClipDescription } from './clip/clip-config.ts';
 export { type LoadedClip, type LoadOptions, loadClip } from './clip/load-clip.ts';
 export { contrastiveLoss } from './loss.ts';
 export { ParameterError, ParameterStore } from './parameter-store.ts';
-export { type LoadedVgg, loadVgg } from './vgg/load-vgg.ts';
-export { type VggConfig, vgg16, vggFeatures } from './vgg/vgg.ts';
+export { loadVgg } from './vgg/load-vgg.ts';
+export { Vgg, type VggConfig, vgg16 } from './vgg/vgg.ts';

@@ -67,9 +67,9 @@ export function wantedPairs(shares: BlockShares, entities: number, expert: numbe
   const wanted = device.empty([params.mentions, entities], 'u32', 'pairs of an expert');
   device.run({
     kernel: 'expert-choice',
-    entry: 'want',
+    entry: 'select_mask',
     constants: { ...pairs.constants, EXPERT: expert },
-    buffers: { u, v: shares.v, wanted },
+    buffers: { u, v: shares.v, pair_mask: wanted },
     params,
     grid: pairs.grid,
     bytes: 4 * wanted.size,
@@ -79,13 +79,13 @@ export function wantedPairs(shares: BlockShares, entities: number, expert: numbe
 
 /** Adds to counts u32 [M, 2, B] how often the gate picks each expert: of all entities, of those without an image. */
 export function tallyChoices(shares: BlockShares, imageless: Tensor, counts: Tensor): void {
-  const { u, device, params, step } = operands(shares, imageless.size);
+  const { u, device, params, gate } = operands(shares, imageless.size);
   const { constants, grid } = rowShape(device, imageless.size, false);
   device.run({
     kernel: 'expert-choice',
-    entry: 'tally',
-    constants: { ...constants, STEP: step },
-    buffers: { u, v: shares.v, imageless, counts },
+    entry: 'count_choices',
+    constants: { ...constants, ...gate },
+    buffers: { u, v: shares.v, has_no_image: imageless, counts },
     params,
     grid: grid(params.mentions),
   });
@@ -100,17 +100,18 @@ function chosenScores(
   const [M, E] = any.shape as [number, number];
   const { u, device, params, pairs } = operands(shares, E);
   const y = device.empty([M, E], 'f32', 'scores of the chosen experts');
-  const [s_0, s_1, s_2] = [0, 1, 2].map((i) => scores[i] ?? device.dummy(i));
+  const stacked = device.empty([scores.length, M, E], 'f32', 'scores of all experts');
+  scores.forEach((score, i) => {
+    if (score) device.copy(score, stacked, M * E, 0, i * M * E);
+  });
   device.run({
     kernel: 'expert-choice',
-    entry: 'choose',
+    entry: 'select_scores',
     constants: pairs.constants,
     buffers: {
       u,
       v: shares.v,
-      s_0: s_0!,
-      s_1: s_1!,
-      s_2: s_2!,
+      scores: stacked,
       calibration: device.tensor([calibration.length], calibration),
       y,
     },
@@ -124,15 +125,15 @@ function chosenScores(
 function operands({ u, isShared }: BlockShares, entities: number) {
   const [mentions, experts] = u.shape as [number, number];
   const device: Device = u.device;
-  const step = isShared ? 0 : 1;
+  const gate = { EXPERTS: experts, STEP: isShared ? 0 : 1 };
   return {
     u,
     device,
-    step,
-    params: { mentions, entities, experts, nan: Number.NaN },
+    gate,
+    params: { mentions, entities, nan: Number.NaN },
     /** Where an invocation owns an entity and 8 mentions. */
     pairs: {
-      constants: { LANES: 1, ROWS: 8, STEP: step },
+      constants: { ...gate, LANES: 1, ROWS: 8 },
       grid: [Math.ceil(entities / 64), Math.ceil(mentions / 8), 1] as const,
     },
   };

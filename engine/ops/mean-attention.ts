@@ -36,8 +36,8 @@ export function meanAttention(q: Tensor, k: Tensor, queryMask: Tensor, keyMask: 
   const weights = device.empty([E * Lq], 'f32', 'query weights');
   device.run({
     kernel: 'mean-attention',
-    entry: 'weigh',
-    buffers: { query_mask: queryMask, weights },
+    entry: 'weights',
+    buffers: { query_mask: queryMask, query_weights: weights },
     params: { entities: E, queries: Lq, keys: Lk, count: 0, first: 0, scale: 0, nan: 0 },
     grid: gridOf(E * Lq),
   });
@@ -110,7 +110,7 @@ function scores({ q, k, keyMask, weights }: Operands, { first, count }: Chunk) {
     flops: 5 * s.size,
     bytes: 8 * s.size,
   } as const;
-  return { s, keys, shared, buffers: { key_mask: keyMask, weights, s } };
+  return { s, keys, shared, buffers: { key_mask: keyMask, query_weights: weights, s } };
 }
 
 function gridOf(invocations: number): [number, number, number] {

@@ -67,7 +67,7 @@ function largest(x: Tensor, { first, count }: RowPart, n: number, k: number): Te
     );
     device.run({
       kernel: 'top-k',
-      entry: 'thin',
+      entry: 'partial_top_k',
       constants: { FIRST: isFirst },
       buffers: { ...source, keys, indices },
       params: { rows: count, n: length, chunks, k },

@@ -5,8 +5,7 @@ import type { Split } from '../../data/dataset.ts';
 import type { FeatureOptions } from '../../encoding/features.ts';
 import type { Samples } from '../../encoding/samples.ts';
 import { noGrad } from '../../engine/autograd.ts';
-import { add, mul } from '../../engine/ops/elementwise.ts';
-import { broadcastTo, slice } from '../../engine/ops/shape.ts';
+import { broadcastTo } from '../../engine/ops/shape.ts';
 import { Random } from '../../engine/random.ts';
 import type { Tensor } from '../../engine/tensor.ts';
 import { UsageError, WeightsError } from '../../files/errors.ts';
@@ -14,11 +13,11 @@ import type { Session } from '../../link/session.ts';
 import type { Batch } from '../../train/batches.ts';
 import { loadParameters, readAbout } from '../checkpoint.ts';
 import { loadClip } from '../clip/load-clip.ts';
-import { gateSpecs, initialise } from '../initialise.ts';
-import { ParameterStore } from '../parameter-store.ts';
+import { initialise } from '../initialise.ts';
+import { Calibration } from './dsmip.ts';
 import { Expert, type Side, type SideTables } from './expert-model.ts';
 import { type ExpertKind, expertKinds } from './experts.ts';
-import { type GateDropout, gateHalf, gateProbabilities } from './gate.ts';
+import { Gate, type GateDropout } from './gate.ts';
 import { type GateFeatures, gateInputs } from './gate-inputs.ts';
 
 /** What shapes a gate, by its flags' names. */
@@ -87,7 +86,8 @@ export class Dsmip {
   readonly gate: ReadonlyMap<string, Tensor>;
   #session: Session;
   #features: GateFeatures;
-  #shape: DsmipShape;
+  #gate: Gate;
+  #calibration: Calibration | null;
   #width: number;
 
   /**
@@ -114,21 +114,17 @@ export class Dsmip {
     this.#session = session;
     this.experts = experts;
     this.by = shape['gate-by'];
-    this.#shape = shape;
     this.#features = features;
     this.#width = features.width;
     this.units = new Map(experts.flatMap(unitsOf));
     const B = experts.length;
-    const calibration = {
-      'calibration.scale': { shape: [B], start: { value: 1 } },
-      'calibration.offset': { shape: [B], start: { value: 0 } },
-    };
-    const specs = gateSpecs({ hidden: shape['gate-hidden'], experts: B }, features.width);
-    this.gate = initialise(
-      session.device,
-      new Map([...specs, ...(shape.calibrate ? Object.entries(calibration) : [])]),
-      random,
-    );
+    const { module, tensors } = initialise(session.device, random, (p) => ({
+      gate: new Gate(p, { hidden: shape['gate-hidden'], experts: B }, features.width),
+      calibration: shape.calibrate ? new Calibration(p, B) : null,
+    }));
+    this.#gate = module.gate;
+    this.#calibration = module.calibration;
+    this.gate = tensors;
   }
 
   /** Each expert's scores of a training batch, calibrated: [M, E] each. */
@@ -144,18 +140,15 @@ export class Dsmip {
 
   /** Scale and offset of each expert, where they are trained. */
   calibrated(scores: Tensor[]): Tensor[] {
-    const [scale, offset] = [this.gate.get('calibration.scale'), this.gate.get('calibration.offset')];
-    if (!scale || !offset) return scores;
-    return scores.map((s, i) => add(mul(s, slice(scale, 0, i, 1)), slice(offset, 0, i, 1)));
+    return this.#calibration?.calibrated(scores) ?? scores;
   }
 
   /** pi of pairs [M, E, B], or [M, 1, B] where the gate looks at the mention only. */
   choice(mention: Rows, entity: Rows, split: Split, drop?: GateDropout): Tensor {
     const { device } = this.#session;
-    const config = { hidden: this.#shape['gate-hidden'], experts: this.experts.length };
     const m = this.#features.rows(split, mention);
     const e = this.by === 'pair' ? this.#features.rows('entity', entity) : device.zeros([1, this.#width]);
-    return gateProbabilities(new ParameterStore(this.gate), config, m, e, drop);
+    return this.#gate.probabilities(m, e, drop);
   }
 
   /**
@@ -164,36 +157,34 @@ export class Dsmip {
    */
   share(of: Side, rows: Rows, split: Split): Tensor {
     const { device } = this.#session;
-    const config = { hidden: this.#shape['gate-hidden'], experts: this.experts.length };
     const sees = of === 'mention' || this.by === 'pair';
     return noGrad(() => {
       const f = sees
         ? this.#features.rows(of === 'mention' ? split : 'entity', rows)
         : device.zeros([1, this.#width]);
-      return gateHalf(new ParameterStore(this.gate), config, of, f);
+      return this.#gate.logits(of, f);
     });
   }
 
   /** u [n, B] of mentions that are in no split, on the host; images are numbers into `from.files`. */
   async sharesOfOthers(samples: Samples, from: FeatureOptions): Promise<Float32Array<ArrayBuffer>> {
     const { device } = this.#session;
-    const config = { hidden: this.#shape['gate-hidden'], experts: this.experts.length };
     const f = await this.#features.others(samples, from);
     const shape = [samples.images.length, this.#width];
     return device.scope(() =>
-      device.read<'f32'>(
-        noGrad(() => gateHalf(new ParameterStore(this.gate), config, 'mention', device.tensor(shape, f))),
-      ),
+      device.read<'f32'>(noGrad(() => this.#gate.logits('mention', device.tensor(shape, f)))),
     );
   }
 
   /** Scales and then offsets of all experts, 1 and 0 where they are not trained: [2 B]. */
   async calibration(): Promise<Float32Array<ArrayBuffer>> {
     const B = this.experts.length;
-    const [scale, offset] = ['scale', 'offset'].map((name) => this.gate.get(`calibration.${name}`));
     const values = new Float32Array(2 * B).fill(1, 0, B);
-    if (scale) values.set(await this.#session.device.read<'f32'>(scale));
-    if (offset) values.set(await this.#session.device.read<'f32'>(offset), B);
+    if (this.#calibration) {
+      const { scale, offset } = this.#calibration;
+      values.set(await this.#session.device.read<'f32'>(scale));
+      values.set(await this.#session.device.read<'f32'>(offset), B);
+    }
     return values;
   }
 
@@ -204,17 +195,12 @@ export class Dsmip {
 }
 
 /** An expert's scoring units under its name; the rest of what stage 1 trained is frozen. */
-function unitsOf({ kind, trained }: Expert): [string, Tensor][] {
-  const units: [string, Tensor][] = [];
-  for (const [name, tensor] of trained) {
-    const isUnit =
-      !/^(prompts|coupling|text_model|vision_model|text_projection|visual_projection|logit_scale)\b/.test(
-        name,
-      );
-    tensor.requiresGrad = isUnit;
-    if (!isUnit) continue;
-    tensor.name = `${kind}.${name}`;
-    units.push([tensor.name, tensor]);
+function unitsOf({ kind, groups }: Expert): [string, Tensor][] {
+  for (const group of [groups.encoders, groups.prompts]) {
+    for (const tensor of group.values()) tensor.requiresGrad = false;
   }
-  return units;
+  return [...groups.units].map(([name, tensor]) => {
+    tensor.name = `${kind}.${name}`;
+    return [tensor.name, tensor];
+  });
 }

@@ -20,25 +20,26 @@ import { reshape } from '../../engine/ops/shape.ts';
 import type { Random } from '../../engine/random.ts';
 import type { Tensor } from '../../engine/tensor.ts';
 import { hashOf } from '../../files/fingerprint.ts';
-import { encodeImage, encodeText, type Features, type TextBatch, type TextFeatures } from '../clip/clip.ts';
+import type { Features, TextBatch, TextFeatures } from '../clip/clip.ts';
 import type { LoadedClip } from '../clip/load-clip.ts';
-import { expertSpecs, initialise, type PromptStart } from '../initialise.ts';
-import { ParameterStore } from '../parameter-store.ts';
+import { initialise } from '../initialise.ts';
 import {
   type EntityVectors,
   entityVectors,
-  globalVectors,
   type MentionVectors,
   mentionVectors,
+  retrievalVectors,
 } from './expert-vectors.ts';
 import {
   type ExpertConfig,
+  ExpertEncoders,
   type ExpertFeatures,
   type ExpertKind,
-  encodeFor,
-  expertScores,
+  expertPrompts,
+  ScoringUnits,
+  usesOf,
 } from './experts.ts';
-import { interactivePrompts, type Prompts } from './prompts.ts';
+import type { PromptStart } from './prompts.ts';
 
 export type Side = 'mention' | 'entity';
 
@@ -61,10 +62,13 @@ export class Expert {
   readonly kind: ExpertKind;
   readonly config: ExpertConfig;
   readonly device: Device;
-  /** What is trained in stage 1, by name. */
+  readonly clip: LoadedClip;
+  readonly encoders: ExpertEncoders;
+  readonly units: ScoringUnits;
+  /** What is trained in stage 1, by what it belongs to: CLIP's encoders, where they are, prompts and scoring units. */
+  readonly groups: Readonly<Record<'encoders' | 'prompts' | 'units', ReadonlyMap<string, Tensor>>>;
+  /** All of that, by name. */
   readonly trained: ReadonlyMap<string, Tensor>;
-  /** All weights. */
-  readonly parameters: ParameterStore;
   /** Whether its encoders, prompts included, stay as they are in stage 1. */
   readonly isFrozen: boolean;
   /** Whether stage 1 trains CLIP as well. */
@@ -82,12 +86,16 @@ export class Expert {
     this.device = device;
     this.kind = kind;
     this.config = { ...shape, clip: clip.config };
-    const own = initialise(device, expertSpecs(kind, this.config, promptStart), random);
-    const finetuned = [...clip.tensors].filter(([, tensor]) => tensor.requiresGrad);
-    this.trained = new Map([...finetuned, ...own]);
-    this.parameters = new ParameterStore(new Map([...clip.tensors, ...own]));
-    this.isTrainedClip = finetuned.length > 0;
-    this.isFrozen = finetuned.length === 0 && (kind !== 'multimodal' || shape.prompts.depth === 0);
+    this.clip = clip;
+    const units = initialise(device, random, (p) => new ScoringUnits(p, kind, this.config));
+    const prompts = initialise(device, random, (p) => expertPrompts(p, kind, this.config, promptStart));
+    const encoders = new Map([...clip.tensors].filter(([, tensor]) => tensor.requiresGrad));
+    this.units = units.module;
+    this.encoders = new ExpertEncoders(kind, clip.module, prompts.module);
+    this.groups = { encoders, prompts: prompts.tensors, units: units.tensors };
+    this.trained = new Map([...encoders, ...units.tensors, ...prompts.tensors]);
+    this.isTrainedClip = encoders.size > 0;
+    this.isFrozen = encoders.size === 0 && prompts.tensors.size === 0;
   }
 
   /** Encodes samples of one side with the weights of now, for `featuresOf`. `images`: numbers that will be asked for. */
@@ -97,22 +105,23 @@ export class Expert {
     images: readonly number[],
     { source, files, cache, clipHash }: FeatureOptions,
   ): Promise<SideTables> {
-    const { device, parameters, kind } = this;
-    const { clip } = this.config;
-    const prompts = noGrad(() => this.#prompts(side));
+    const { device } = this;
+    const { text, vision } = this.clip.module;
+    const uses = usesOf(this.kind);
+    const prompts = noGrad(() => this.encoders.prompts(side));
     const hashes = (of: readonly Tensor[]) => Promise.all(of.map((tensor) => device.read<'f32'>(tensor)));
     const tables: SideTables = { imageRow: new Map(images.map((image, row) => [image, row])) };
-    if (kind !== 'visual') {
+    if (uses.text) {
       const { ids, mask } = samples.tokens;
       const key = hashOf(['text', clipHash, ids, mask, ...(await hashes(prompts.text))]);
-      const encoder = { device, parameters, config: clip, prompts: prompts.text };
+      const encoder = { device, encoder: text, prompts: prompts.text };
       tables.text = await keptTable(cache, key, encodeTexts(encoder, samples.tokens));
     }
-    if (kind !== 'text') {
+    if (uses.image) {
       const stamps = await Promise.all(images.map((image) => fileStamp(files[image]!)));
       const how = JSON.stringify(source.how);
       const key = hashOf(['image', clipHash, how, ...stamps, ...(await hashes(prompts.vision))]);
-      const encoder = { device, parameters, config: clip, prompts: prompts.vision };
+      const encoder = { device, encoder: vision, prompts: prompts.vision };
       tables.image = await keptTable(cache, key, encodeImages(encoder, source, images));
     }
     return tables;
@@ -121,12 +130,13 @@ export class Expert {
   /** Bytes of the tokens in the tables of samples, each with its first image. */
   tableBytes(samples: Samples): number {
     const { clip, prompts } = this.config;
-    const r = this.kind === 'multimodal' && prompts.depth > 0 ? prompts.length : 0;
+    const uses = usesOf(this.kind);
+    const r = uses.prompts && prompts.depth > 0 ? prompts.length : 0;
     const { text, vision } = clip;
     const texts = samples.tokens.lengths.reduce((sum, length) => sum + r + length, 0) * text.width;
     const patches = Math.floor(vision.imageSize / vision.patchSize) ** 2;
     const images = firstImages(samples).distinct.length * (r + 1 + patches) * vision.width;
-    return 4 * ((this.kind !== 'visual' ? texts : 0) + (this.kind !== 'text' ? images : 0));
+    return 4 * ((uses.text ? texts : 0) + (uses.image ? images : 0));
   }
 
   /** Rows of the tables and their images, on the device. */
@@ -149,10 +159,7 @@ export class Expert {
 
   /** What scores need of mentions: rows of the tables and their images. No gradients. */
   mentionVectors(tables: SideTables, rows: readonly number[], images: readonly number[]): MentionVectors {
-    const { kind, parameters, config } = this;
-    return noGrad(() =>
-      mentionVectors(kind, parameters, config.hidden, this.featuresOf(tables, rows, images)),
-    );
+    return noGrad(() => mentionVectors(this.units, this.featuresOf(tables, rows, images)));
   }
 
   /** What scores need of entities; `rounded` is what storing a tensor makes of it. No gradients. */
@@ -162,21 +169,21 @@ export class Expert {
     images: readonly number[],
     rounded?: (x: Tensor) => Tensor,
   ): EntityVectors {
-    const { device, kind, parameters, config } = this;
+    const { device } = this;
     const imageAt = images.map((number) => imageRow.get(number)!);
     return noGrad(() => {
       const features = {
         ...(text ? { text: raggedTextRows(device, text, rows) } : {}),
         ...(image ? { image: imageRows(device, image, imageAt) } : {}),
       };
-      return entityVectors(kind, parameters, config.hidden, features, rounded);
+      return entityVectors(this.units, features, rounded);
     });
   }
 
   /** What dense retrieval compares rows of text tables by, [rows, d_z]. */
   globalVectors(table: FeatureTable, rows: readonly number[]): Tensor {
     const embeds = this.device.tensor([rows.length, table.projection], embedsOf(table, rows));
-    return noGrad(() => globalVectors(this.parameters, embeds));
+    return noGrad(() => retrievalVectors(this.units, embeds));
   }
 
   /** Encodes samples with gradients; `pixels` [distinct images, 3, S, S], image i being places[i] there. */
@@ -187,31 +194,24 @@ export class Expert {
     places: Int32Array<ArrayBuffer>,
   ): ExpertFeatures {
     const input = { texts, ...(pixels ? { pixels } : {}) };
-    const features = encodeFor(this.kind, this.parameters, this.config, side, input);
+    const features = this.encoders.encode(side, input);
     if (features.image) features.image = repeatImages(features.image, places);
     return features;
   }
 
   /** Encodes texts alone, as `encode` does. */
   encodeTexts(side: Side, texts: TextBatch): TextFeatures {
-    return encodeText(this.parameters, this.config.clip, texts, this.#prompts(side).text);
+    return this.clip.module.text.encode(texts, this.encoders.prompts(side).text);
   }
 
   /** Encodes images alone, as `encode` does: pixels [B, 3, S, S] -> B images' features. */
   encodeImages(side: Side, pixels: Tensor): Features {
-    return encodeImage(this.parameters, this.config.clip, pixels, this.#prompts(side).vision);
+    return this.clip.module.vision.encode(pixels, this.encoders.prompts(side).vision);
   }
 
   /** Scores [M, E] of all pairs. */
   scores(mention: ExpertFeatures, entity: ExpertFeatures): Tensor {
-    return expertScores(this.kind, this.parameters, this.config.hidden, mention, entity);
-  }
-
-  /** The side's prompts as the weights now make them; none but for the multimodal expert. */
-  #prompts(side: Side): Prompts {
-    const { clip, prompts } = this.config;
-    if (this.kind !== 'multimodal') return { text: [], vision: [] };
-    return interactivePrompts(this.parameters, clip, prompts, side);
+    return this.units.scores(mention, entity);
   }
 }
 

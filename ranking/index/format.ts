@@ -60,11 +60,11 @@ export function columnsOf(kind: ExpertKind, h: number) {
 }
 
 export function stored({ text, vision, crossModal }: EntityVectors): StoredVectors {
-  const vectors = [text?.cls, vision?.vectors, crossModal].flatMap((tensor) => tensor ?? []);
+  const vectors = [text?.weights, vision?.vectors, crossModal].flatMap((tensor) => tensor ?? []);
   const bias = text && reshape(text.bias, [text.bias.size, 1]);
   const scalars = [bias, vision?.scalars].flatMap((tensor) => tensor ?? []);
   return {
-    ...(text ? { queries: text.queries, global: text.global } : {}),
+    ...(text ? { queries: text.queries, global: text.embeds } : {}),
     rows: concat(vectors, 1),
     scalars: concat(scalars, 1),
   };
@@ -90,9 +90,9 @@ export function restored(
   if (queries && global) {
     vectors.text = {
       queries,
-      first: start,
-      global,
-      cls: part(0),
+      offsets: start,
+      embeds: global,
+      weights: part(0),
       bias: reshape(slice(scalars, 1, 0, bias), [n]),
     };
   }

@@ -78,7 +78,7 @@ async function hostVectors(
   const { first, reads } = device.scope(() => {
     const vectors = expert.entityVectors(tables, [...rows.keys()], each, rounded);
     const form = stored(vectors);
-    return { first: vectors.text?.first ?? null, reads: readsOf(device, form, dtype) };
+    return { first: vectors.text?.offsets ?? null, reads: readsOf(device, form, dtype) };
   });
   const arrays: HostVectors['arrays'] = {};
   for (const { name, data, width } of (await Promise.all(reads)).flat()) {

@@ -1,48 +1,15 @@
 // What the attention kernels for CPU adapters share: operands, masks and loads of four features at a time.
 
-struct Params {
-  heads: u32,
-  lq: u32,       // queries a sequence
-  lk: u32,       // keys a sequence
-  q_stride: u32, // elements from one token to the next; a sequence holds lq (lk) tokens
-  k_stride: u32,
-  v_stride: u32,
-  o_stride: u32,
-  q_offset: u32, // first element of q in its buffer; the same of k and v
-  k_offset: u32,
-  v_offset: u32,
-  scale: f32,    // 1 / sqrt(HEAD_SIZE) in the usual case
-}
+// needs attention-params.wgsl
 
-const HEAD_SIZE: u32 = 64u;        // 1 to 128
-const CAUSAL: bool = false;        // query i sees the keys 0 to i
-const HAS_KEY_MASK: bool = false;
 // HEAD_SIZE, the strides and the offsets of q, k and v are multiples of 4.
 const VECTOR: bool = false;
 const FOURS: u32 = (HEAD_SIZE + 3u) / 4u; // groups of four features; the last may be partly beyond the head
+const PANELS: u32 = (HEAD_SIZE + 31u) / 32u; // of 32 features, 4 a lane
 
-@group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> q: array<vec4f>;
 @group(0) @binding(2) var<storage, read> k: array<vec4f>;
 @group(0) @binding(3) var<storage, read> v: array<vec4f>;
-@group(0) @binding(4) var<storage, read_write> out: array<f32>;
-@group(0) @binding(5) var<storage, read_write> lse: array<f32>;
-@group(0) @binding(6) var<storage, read> key_mask: array<u32>;
-
-// Finite stand-in for -infinity, which WGSL lets a compiler assume away. A masked score is set to it.
-const LOWEST: f32 = -3e38;
-const NO_KEYS: f32 = 3e38; // lse of a row without keys
-
-fn attended(batch: u32, query: u32, key: u32) -> bool {
-  var yes = key < params.lk;
-  if (CAUSAL) {
-    yes = yes && key <= query;
-  }
-  if (HAS_KEY_MASK) {
-    yes = yes && key_mask[batch * params.lk + min(key, params.lk - 1u)] != 0u;
-  }
-  return yes;
-}
 
 fn keep(d: u32, x: f32) -> f32 {
   return select(0.0, x, d < HEAD_SIZE);
@@ -126,4 +93,19 @@ fn v_block(base: u32, key: u32, d: u32) -> mat4x4f {
     select(none, v_four(base + min(key + 2u, last) * params.v_stride, d), key + 2u < n),
     select(none, v_four(base + min(key + 3u, last) * params.v_stride, d), key + 3u < n),
   );
+}
+
+/** The score, or LOWEST where the key is not attended. */
+fn masked(batch: u32, query: u32, key: u32, scores: vec4f) -> vec4f {
+  return vec4f(
+    select(LOWEST, scores.x, attended(batch, query, key)),
+    select(LOWEST, scores.y, attended(batch, query, key + 1u)),
+    select(LOWEST, scores.z, attended(batch, query, key + 2u)),
+    select(LOWEST, scores.w, attended(batch, query, key + 3u)),
+  );
+}
+
+/** exp(scores - top), exactly 0 where the key is not attended. */
+fn weights(scores: vec4f, top: f32) -> vec4f {
+  return select(exp(scores - top), vec4f(), scores == vec4f(LOWEST));
 }

@@ -14,27 +14,10 @@
 
 // needs attention-operands.wgsl
 
-const PANELS: u32 = (HEAD_SIZE + 31u) / 32u; // of 32 features, 4 a lane
-
 var<workgroup> q_tile: array<vec4f, FOURS * 16u>; // [four features, query], scaled
 var<workgroup> p_tile: array<vec4f, 8u * 16u>;    // [four keys, query]: scores, then weights
 var<workgroup> old_tile: array<f32, 16>;          // factor for what was summed before
 var<workgroup> inverse_tile: array<f32, 16>;      // 1 / sum of the weights, 0 without keys
-
-/** The scores, LOWEST where a key is not attended. */
-fn masked(batch: u32, query: u32, key: u32, scores: vec4f) -> vec4f {
-  return vec4f(
-    select(LOWEST, scores.x, attended(batch, query, key)),
-    select(LOWEST, scores.y, attended(batch, query, key + 1u)),
-    select(LOWEST, scores.z, attended(batch, query, key + 2u)),
-    select(LOWEST, scores.w, attended(batch, query, key + 3u)),
-  );
-}
-
-/** exp(scores - top), exactly 0 where the key is not attended. */
-fn weights(scores: vec4f, top: f32) -> vec4f {
-  return select(exp(scores - top), vec4f(), scores == vec4f(LOWEST));
-}
 
 /**
  * One step of the online softmax of row r over the 32 scores in p_tile, which become weights; returns (top,

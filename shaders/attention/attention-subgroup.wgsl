@@ -16,23 +16,6 @@ enable subgroups;
 
 // needs attention-operands.wgsl
 
-/** The score, or LOWEST where the key is not attended. */
-fn masked(batch: u32, query: u32, key: u32, scores: vec4f) -> vec4f {
-  return vec4f(
-    select(LOWEST, scores.x, attended(batch, query, key)),
-    select(LOWEST, scores.y, attended(batch, query, key + 1u)),
-    select(LOWEST, scores.z, attended(batch, query, key + 2u)),
-    select(LOWEST, scores.w, attended(batch, query, key + 3u)),
-  );
-}
-
-/** exp(scores - top), exactly 0 where the key is not attended. */
-fn weights(scores: vec4f, top: f32) -> vec4f {
-  return select(exp(scores - top), vec4f(), scores == vec4f(LOWEST));
-}
-
-const PANELS: u32 = (HEAD_SIZE + 31u) / 32u; // of 32 features, 4 a lane
-
 @compute @workgroup_size(8)
 fn attention(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
   let head = group.y;

@@ -11,51 +11,17 @@
 // Dispatch (ceil(lq / QUERIES), heads, batch). Workgroup memory 2 KEYS HEAD_SIZE floats: 16 kB at 32 keys
 // of 64.
 
-struct Params {
-  heads: u32,
-  lq: u32,       // queries a sequence
-  lk: u32,       // keys a sequence
-  q_stride: u32, // elements from one token to the next; a sequence holds lq (lk) tokens
-  k_stride: u32,
-  v_stride: u32,
-  o_stride: u32,
-  q_offset: u32, // first element of q in its buffer; the same of k and v
-  k_offset: u32,
-  v_offset: u32,
-  scale: f32,    // 1 / sqrt(HEAD_SIZE) in the usual case
-}
+// needs attention-params.wgsl
 
-const HEAD_SIZE: u32 = 64u;        // 1 to 128
-const CAUSAL: bool = false;        // query i sees the keys 0 to i
-const HAS_KEY_MASK: bool = false;
 const QUERIES: u32 = 64u;
 const KEYS: u32 = 16u;
 
-@group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> q: array<f32>;
 @group(0) @binding(2) var<storage, read> k: array<f32>;
 @group(0) @binding(3) var<storage, read> v: array<f32>;
-@group(0) @binding(4) var<storage, read_write> out: array<f32>;
-@group(0) @binding(5) var<storage, read_write> lse: array<f32>;
-@group(0) @binding(6) var<storage, read> key_mask: array<u32>;
-
-// Finite stand-in for -infinity, which WGSL lets a compiler assume away. A masked score is set to it.
-const LOWEST: f32 = -3e38;
-const NO_KEYS: f32 = 3e38; // lse of a row without keys
 
 var<workgroup> k_tile: array<f32, KEYS * HEAD_SIZE>;
 var<workgroup> v_tile: array<f32, KEYS * HEAD_SIZE>;
-
-fn attended(batch: u32, query: u32, key: u32) -> bool {
-  var yes = key < params.lk;
-  if (CAUSAL) {
-    yes = yes && key <= query;
-  }
-  if (HAS_KEY_MASK) {
-    yes = yes && key_mask[batch * params.lk + min(key, params.lk - 1u)] != 0u;
-  }
-  return yes;
-}
 
 @compute @workgroup_size(QUERIES)
 fn attention(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) thread: u32) {

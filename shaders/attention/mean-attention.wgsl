@@ -1,14 +1,17 @@
 // The parts of mean attention around its matrix products (ops/mean-attention.ts). For E sequences of Lq queries, M
 // sequences of Lk keys and a chunk of C of the M, with s = q k^T [E Lq, C Lk] (row: a query; column: a key):
-//   weigh:     weight_i = 1 / real queries of the sequence, 0 for padding
+//   weights:   weight_i = 1 / real queries of the sequence, 0 for padding
 //   row_sums:  lse_im = log sum_j exp(scale s_ij) over the real keys j of sequence m
 //   average:   average_mej = sum_i weight_i p_ij over the queries i of sequence e, p_ij = exp(scale s_ij - lse_im)
 //   gradient:  s_ij <- scale weight_i p_ij (d_j - sum_j p_ij d_j), d = d average: the gradient of the products, in place
-// query_mask, weights [E Lq]; key_mask [M Lk]; average_weights, d_average [M, E, Lk]; lse [E Lq, C]. An invocation owns
+// query_mask, query_weights [E Lq]; key_mask [M Lk]; average_weights, d_average [M, E, Lk]; lse [E Lq, C]. An invocation owns
 // the scores of a query with a sequence of keys in `row_sums` and `gradient` (one division a segment: on CPU adapters
 // an index by division a score cost more than the softmax), and one average weight in `average`, neighbours owning
 // neighbouring keys. Nothing is shared, and every sum is sequential: same bits always. Padding is
 // skipped, not multiplied by zero: whatever stands there does not matter.
+
+// needs linear-index.wgsl
+// needs numbers.wgsl
 
 struct Params {
   entities: u32, // E
@@ -23,33 +26,24 @@ struct Params {
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> query_mask: array<i32>;
 @group(0) @binding(2) var<storage, read> key_mask: array<i32>;
-@group(0) @binding(3) var<storage, read_write> weights: array<f32>;
+@group(0) @binding(3) var<storage, read_write> query_weights: array<f32>;
 @group(0) @binding(4) var<storage, read_write> s: array<f32>;
 @group(0) @binding(5) var<storage, read_write> lse: array<f32>;
 @group(0) @binding(6) var<storage, read_write> average_weights: array<f32>;
 @group(0) @binding(7) var<storage, read> d_average: array<f32>;
 
 const LOWEST: f32 = -3e38;
-const NO_KEYS: f32 = 3e38; // lse of a query without keys: its weights come out as 0
-
-// By its bits: max and, in some drivers, exp turn NaN into a number.
-fn is_nan(v: f32) -> bool {
-  return (bitcast<u32>(v) & 0x7fffffffu) > 0x7f800000u;
-}
-
-fn index(group: vec3u, groups: vec3u, lane: u32) -> u32 {
-  return (group.y * groups.x + group.x) * 64u + lane;
-}
+const NO_KEYS: f32 = 3e38; // lse of a query without keys: its query_weights come out as 0
 
 @compute @workgroup_size(64)
-fn weigh(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u,
-         @builtin(local_invocation_index) lane: u32) {
-  let row = index(group, groups, lane);
+fn weights(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u,
+           @builtin(local_invocation_index) lane: u32) {
+  let row = linear_index(group, groups, lane);
   if row >= params.entities * params.queries { return; }
   let sequence = row / params.queries * params.queries;
   var real = 0u;
   for (var i = 0u; i < params.queries; i++) { real += select(0u, 1u, query_mask[sequence + i] != 0); }
-  weights[row] = select(0.0, 1.0 / f32(max(real, 1u)), query_mask[row] != 0);
+  query_weights[row] = select(0.0, 1.0 / f32(max(real, 1u)), query_mask[row] != 0);
 }
 
 // Where the scores of a query with a sequence of keys begin, and what belongs to them.
@@ -67,7 +61,7 @@ fn segment(i: u32) -> Segment {
   let exists = row < params.entities * params.queries;
   return Segment(row, i * params.keys, m * params.keys,
                  (m * params.entities + row / params.queries) * params.keys,
-                 exists && weights[select(0u, row, exists)] != 0.0);
+                 exists && query_weights[select(0u, row, exists)] != 0.0);
 }
 
 // The largest scaled score of a segment.
@@ -82,7 +76,7 @@ fn largest(own: Segment) -> f32 {
 @compute @workgroup_size(64)
 fn row_sums(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u,
             @builtin(local_invocation_index) lane: u32) {
-  let i = index(group, groups, lane);
+  let i = linear_index(group, groups, lane);
   let own = segment(i);
   if !own.isReal { return; }
   let top = largest(own);
@@ -104,7 +98,7 @@ fn row_sums(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups
 @compute @workgroup_size(64)
 fn average(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u,
            @builtin(local_invocation_index) lane: u32) {
-  let i = index(group, groups, lane);
+  let i = linear_index(group, groups, lane);
   if i >= params.count * params.entities * params.keys { return; }
   let j = i % params.keys;
   let e = i / params.keys % params.entities;
@@ -112,7 +106,7 @@ fn average(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups:
   var sum = 0.0;
   if key_mask[(params.first + m) * params.keys + j] != 0 {
     for (var row = e * params.queries; row < (e + 1u) * params.queries; row++) {
-      let weight = weights[row];
+      let weight = query_weights[row];
       if weight != 0.0 {
         let at = row * params.count + m;
         let own_lse = lse[at];
@@ -127,7 +121,7 @@ fn average(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups:
 @compute @workgroup_size(64)
 fn gradient(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u,
             @builtin(local_invocation_index) lane: u32) {
-  let i = index(group, groups, lane);
+  let i = linear_index(group, groups, lane);
   let own = segment(i);
   if own.row >= params.entities * params.queries { return; }
   if !own.isReal {
@@ -145,7 +139,7 @@ fn gradient(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups
     }
   }
   dot /= sum;
-  let factor = params.scale * weights[own.row] / sum;
+  let factor = params.scale * query_weights[own.row] / sum;
   for (var j = 0u; j < params.keys; j++) {
     var ds = 0.0;
     if key_mask[own.mask + j] != 0 {

@@ -1,5 +1,7 @@
 // What the ragged mean attention kernels share: operands, masks and loads of four features at a time.
 
+// needs numbers.wgsl
+
 struct Params {
   rows: u32,     // R, of all entities
   entities: u32, // E
@@ -14,27 +16,22 @@ struct Params {
 }
 
 const VECTOR: bool = false; // h is a multiple of 4
-const MASKED: bool = false; // only the pairs that `wanted` names count
+const MASKED: bool = false; // only the pairs that pair_mask names count
 
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> q: array<vec4f>;
-@group(0) @binding(2) var<storage, read> first: array<i32>;
+@group(0) @binding(2) var<storage, read> offsets: array<i32>;
 @group(0) @binding(3) var<storage, read> k: array<vec4f>;
 @group(0) @binding(4) var<storage, read> key_mask: array<i32>;
 @group(0) @binding(5) var<storage, read_write> average_weights: array<f32>;
-@group(0) @binding(6) var<storage, read> wanted: array<u32>; // [M, E], not 0 on pairs that count
+@group(0) @binding(6) var<storage, read> pair_mask: array<u32>; // [M, E], not 0 on pairs that count
 
 // Finite stand-in for -infinity, which WGSL lets a compiler assume away.
 const LOWEST: f32 = -3e38;
 
-// By its bits: max and, in some drivers, exp turn NaN into a number.
-fn is_nan(v: f32) -> bool {
-  return (bitcast<u32>(v) & 0x7fffffffu) > 0x7f800000u;
-}
-
-/** Where the rows of an entity begin; of entity E: where all end. Within q, whatever `first` holds. */
+/** Where the rows of an entity begin; of entity E: where all end. Within q, whatever `offsets` holds. */
 fn first_row(entity: u32) -> u32 {
-  return min(u32(max(first[entity], 0)), params.rows);
+  return min(u32(max(offsets[entity], 0)), params.rows);
 }
 
 /** Where the average weight of the first key of an owned mention with an entity is. */
@@ -42,8 +39,8 @@ fn place(mention: u32, entity: u32) -> u32 {
   return params.skip + ((mention - params.before) * params.entities + entity) * params.keys;
 }
 
-fn is_wanted(mention: u32, entity: u32) -> bool {
-  return !MASKED || wanted[mention * params.entities + entity] != 0u;
+fn is_in_mask(mention: u32, entity: u32) -> bool {
+  return !MASKED || pair_mask[mention * params.entities + entity] != 0u;
 }
 
 fn is_key(mention: u32, key: u32) -> bool {

@@ -2,7 +2,7 @@ enable subgroups;
 
 // a[m, e, j] = mean over the rows i of entity e of softmax_j(scale q_i . k_mj), over the real keys j of
 // mention m; 0 on padded keys, for entities without rows and for mentions without keys. q [R, h]: entity e
-// has the rows first[e] .. first[e + 1] - 1. k [M, Lk, h], key_mask [M, Lk], average_weights = a [M, E, Lk].
+// has the rows offsets[e] .. offsets[e + 1] - 1. k [M, Lk, h], key_mask [M, Lk], average_weights = a [M, E, Lk].
 // The scores never leave the registers.
 //
 // A workgroup of 8 lanes owns a run of entities with the keys of MENTIONS mentions, COLUMNS neighbouring keys
@@ -31,18 +31,18 @@ const LOG2_E = 1.4426950408889634;
 alias Panel = array<vec4f, 3u * FEATURES>;
 
 /** A number for each key of a lane. */
-struct Twelve {
+struct Tile12 {
   a: vec4f,
   b: vec4f,
   c: vec4f,
 }
 
 /** Adds the products of a feature, from the panel's element e on. */
-fn add_feature(panel: ptr<function, Panel>, s: Twelve, e: u32, x: f32) -> Twelve {
-  return Twelve(s.a + x * (*panel)[e], s.b + x * (*panel)[e + 1u], s.c + x * (*panel)[e + 2u]);
+fn add_feature(panel: ptr<function, Panel>, s: Tile12, e: u32, x: f32) -> Tile12 {
+  return Tile12(s.a + x * (*panel)[e], s.b + x * (*panel)[e + 1u], s.c + x * (*panel)[e + 2u]);
 }
 
-fn add_four(panel: ptr<function, Panel>, s: Twelve, e: u32, x: vec4f) -> Twelve {
+fn add_four(panel: ptr<function, Panel>, s: Tile12, e: u32, x: vec4f) -> Tile12 {
   var t = add_feature(panel, s, e, x.x);
   t = add_feature(panel, t, e + 3u, x.y);
   t = add_feature(panel, t, e + 6u, x.z);
@@ -50,7 +50,7 @@ fn add_four(panel: ptr<function, Panel>, s: Twelve, e: u32, x: vec4f) -> Twelve 
 }
 
 /** Adds the products of 32 features, of which lane l holds the four from 4 l on. */
-fn add_chunk(panel: ptr<function, Panel>, s: Twelve, chunk: u32, x: vec4f) -> Twelve {
+fn add_chunk(panel: ptr<function, Panel>, s: Tile12, chunk: u32, x: vec4f) -> Tile12 {
   let e = 96u * chunk;
   var t = add_four(panel, s, e, subgroupShuffle(x, 0u));
   t = add_four(panel, t, e + 12u, subgroupShuffle(x, 1u));
@@ -84,13 +84,13 @@ fn lanes_sum(x: f32) -> f32 {
 }
 
 /** Whether a pair of the entity with any of the mentions from `mention` on counts. */
-fn any_wanted(mention: u32, entity: u32) -> bool {
+fn any_in_mask(mention: u32, entity: u32) -> bool {
   if (!MASKED) {
     return true;
   }
   var any = false;
   for (var m = 0u; m < MENTIONS; m++) {
-    any = any || is_wanted(min(mention + m, params.mentions - 1u), entity);
+    any = any || is_in_mask(min(mention + m, params.mentions - 1u), entity);
   }
   return any;
 }
@@ -130,7 +130,7 @@ fn ragged_mean_attention(@builtin(workgroup_id) group: vec3u, @builtin(num_workg
     }
   }
 
-  let start = Twelve(
+  let start = Tile12(
     vec4f(starts[0], starts[1], starts[2], starts[3]),
     vec4f(starts[4], starts[5], starts[6], starts[7]),
     vec4f(starts[8], starts[9], starts[10], starts[11]),
@@ -138,7 +138,7 @@ fn ragged_mean_attention(@builtin(workgroup_id) group: vec3u, @builtin(num_workg
   var entity = run;
   loop {
     let begin = first_row(entity);
-    let end = select(begin, max(begin, first_row(entity + 1u)), any_wanted(mention, entity));
+    let end = select(begin, max(begin, first_row(entity + 1u)), any_in_mask(mention, entity));
     // Without a value it would keep what the entity before left (Dawn on Mesa 25.0).
     var sums = array<f32, 12>();
     var row = min(begin, params.rows - 1u);

@@ -1,6 +1,6 @@
 // a[m, e, j] = mean over the rows i of entity e of softmax_j(scale q_i . k_mj), over the real keys j of
 // mention m; 0 on padded keys, for entities without rows and for mentions without keys. q [R, h]: entity e
-// has the rows first[e] .. first[e + 1] - 1. k [M, Lk, h], key_mask [M, Lk], average_weights = a [M, E, Lk].
+// has the rows offsets[e] .. offsets[e + 1] - 1. k [M, Lk, h], key_mask [M, Lk], average_weights = a [M, E, Lk].
 //
 // A workgroup owns a run of entities with one mention. It takes 8 ROW_LANES rows at a time, whether or not an
 // entity ends among them: an invocation computes the scores of 8 rows with 8 keys at a time in registers and
@@ -127,7 +127,7 @@ fn ragged_mean_attention(@builtin(workgroup_id) group: vec3u, @builtin(num_workg
 
   for (var tile = first_row(entity); entity < last_entity; tile += ROWS) {
     // Entities that do not count are passed over where they have not begun.
-    while (entity < last_entity && first_row(entity) >= tile && !is_wanted(mention, entity)) {
+    while (entity < last_entity && first_row(entity) >= tile && !is_in_mask(mention, entity)) {
       for (var j = lane; j < params.keys; j += LANES) {
         average_weights[place(mention, entity) + j] = 0.0;
       }
@@ -154,7 +154,7 @@ fn ragged_mean_attention(@builtin(workgroup_id) group: vec3u, @builtin(num_workg
       let start = max(begin, tile) - tile;
       let stop = max(min(end, tile + ROWS), tile) - tile;
       let share = 1.0 / f32(max(end - begin, 1u));
-      let counts = is_wanted(mention, entity);
+      let counts = is_in_mask(mention, entity);
       let ends = end <= tile + ROWS || !counts;
       for (var j = lane; j < params.keys; j += LANES) {
         var sum = sums[j];

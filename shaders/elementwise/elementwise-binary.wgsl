@@ -6,6 +6,9 @@ const OP: u32 = 0u; // 0 a + b, 1 a - b, 2 a * b, 3 a / b
 const DENSE: bool = false; // both operands have y's shape: no index arithmetic
 const ITEMS: u32 = 4u;
 
+// needs linear-index.wgsl
+// needs split-index.wgsl
+
 struct Params {
   n: u32,
   size_1: u32, size_2: u32, size_3: u32,
@@ -30,21 +33,16 @@ fn combine(p: f32, q: f32) -> f32 {
 @compute @workgroup_size(64)
 fn forward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u,
            @builtin(local_invocation_index) lane: u32) {
-  let first = (group.y * groups.x + group.x) * (64u * ITEMS) + lane;
+  let first = linear_group(group, groups) * (64u * ITEMS) + lane;
   for (var item = 0u; item < ITEMS; item++) {
     let i = first + 64u * item;
     if i >= params.n { return; }
     if DENSE {
       y[i] = combine(a[i], b[i]);
     } else {
-      let i3 = i % params.size_3;
-      let above3 = i / params.size_3;
-      let i2 = above3 % params.size_2;
-      let above2 = above3 / params.size_2;
-      let i1 = above2 % params.size_1;
-      let i0 = above2 / params.size_1;
-      y[i] = combine(a[i0 * params.a_0 + i1 * params.a_1 + i2 * params.a_2 + i3 * params.a_3],
-                     b[i0 * params.b_0 + i1 * params.b_1 + i2 * params.b_2 + i3 * params.b_3]);
+      let at = split_index(i, params.size_1, params.size_2, params.size_3);
+      y[i] = combine(a[at.x * params.a_0 + at.y * params.a_1 + at.z * params.a_2 + at.w * params.a_3],
+                     b[at.x * params.b_0 + at.y * params.b_1 + at.z * params.b_2 + at.w * params.b_3]);
     }
   }
 }
@@ -53,7 +51,7 @@ fn forward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups:
 @compute @workgroup_size(64)
 fn add_into(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u,
             @builtin(local_invocation_index) lane: u32) {
-  let first = (group.y * groups.x + group.x) * (64u * ITEMS) + lane;
+  let first = linear_group(group, groups) * (64u * ITEMS) + lane;
   for (var item = 0u; item < ITEMS; item++) {
     let i = first + 64u * item;
     if i < params.n { y[i] += b[i]; }

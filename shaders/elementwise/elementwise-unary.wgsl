@@ -5,6 +5,9 @@
 const OP: u32 = 0u; // 0 alpha x + beta, 1 exp, 2 log, 3 tanh, 4 sigmoid, 5 QuickGELU, 6 LeakyReLU with slope alpha, 7 sqrt
 const ITEMS: u32 = 4u;
 
+// needs exponential.wgsl
+// needs linear-index.wgsl
+
 struct Params {
   n: u32,
   alpha: f32,
@@ -17,11 +20,6 @@ struct Params {
 @group(0) @binding(3) var<storage, read> dy: array<f32>;
 @group(0) @binding(4) var<storage, read_write> dx: array<f32>;
 
-/** exp, whose NaN some drivers turn into a number. */
-fn exp_of(v: f32) -> f32 {
-  return select(exp(v), v, (bitcast<u32>(v) & 0x7fffffffu) > 0x7f800000u);
-}
-
 fn sigmoid(v: f32) -> f32 {
   return 1.0 / (1.0 + exp_of(-v));
 }
@@ -30,8 +28,7 @@ fn apply(v: f32) -> f32 {
   switch OP {
     case 1u: { return exp_of(v); }
     case 2u: { return log(v); }
-    // tanh of some drivers overflows for large arguments; this form does not, and keeps NaN.
-    case 3u: { return 1.0 - 2.0 / (exp_of(2.0 * v) + 1.0); }
+    case 3u: { return tanh_of(v); }
     case 4u: { return sigmoid(v); }
     case 5u: { return v * sigmoid(1.702 * v); }
     case 6u: { return select(v, params.alpha * v, v < 0.0); }
@@ -54,7 +51,7 @@ fn derivative(v: f32) -> f32 {
 }
 
 fn first_index(group: vec3u, groups: vec3u, lane: u32) -> u32 {
-  return (group.y * groups.x + group.x) * (64u * ITEMS) + lane;
+  return linear_group(group, groups) * (64u * ITEMS) + lane;
 }
 
 @compute @workgroup_size(64)

@@ -9,6 +9,8 @@
 const KIND: u32 = 0u; // 0 the word, 1 uniform in (0, 1), 2 Gumbel(0, 1), 3 normal times factor
 const WIDTH: u32 = 64u; // invocations of a workgroup
 
+// needs linear-index.wgsl
+
 struct Params {
   n: u32,
   key_0: u32, key_1: u32,
@@ -82,7 +84,7 @@ fn shaped(words: vec4u) -> vec4u {
 @compute @workgroup_size(WIDTH)
 fn generate(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u,
             @builtin(local_invocation_index) lane: u32) {
-  let block = (group.y * groups.x + group.x) * WIDTH + lane;
+  let block = linear_group(group, groups) * WIDTH + lane;
   let i = 4u * block;
   if i >= params.n { return; }
   let values = shaped(philox(block));
@@ -95,7 +97,7 @@ fn generate(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups
 @compute @workgroup_size(WIDTH)
 fn dropout(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u,
            @builtin(local_invocation_index) lane: u32) {
-  let block = (group.y * groups.x + group.x) * WIDTH + lane;
+  let block = linear_group(group, groups) * WIDTH + lane;
   let i = 4u * block;
   if i >= params.n { return; }
   let factors = select(vec4f(0.0), vec4f(params.factor), philox(block) >= vec4u(params.threshold));

@@ -8,6 +8,9 @@
 const EXPERTS: u32 = 3u;
 const NOISY: bool = true; // whether there is noise
 
+// needs linear-index.wgsl
+// needs numbers.wgsl
+
 struct Params {
   rows: u32,
   inverse_tau: f32,
@@ -20,14 +23,6 @@ struct Params {
 @group(0) @binding(3) var<storage, read_write> z: array<f32>;
 @group(0) @binding(4) var<storage, read> dz: array<f32>;
 @group(0) @binding(5) var<storage, read_write> dpi: array<f32>;
-
-fn is_nan(v: f32) -> bool {
-  return (bitcast<u32>(v) & 0x7fffffffu) > 0x7f800000u;
-}
-
-fn is_finite(v: f32) -> bool {
-  return (bitcast<u32>(v) & 0x7f800000u) != 0x7f800000u;
-}
 
 fn nan() -> f32 {
   var bits = 0x7fc00000u; // a variable: a constant NaN is an error in WGSL
@@ -70,7 +65,7 @@ fn load(base: u32) -> Row {
 @compute @workgroup_size(64)
 fn forward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u,
            @builtin(local_invocation_index) lane: u32) {
-  let index = (group.y * groups.x + group.x) * 64u + lane;
+  let index = linear_index(group, groups, lane);
   if index >= params.rows { return; }
   let row = load(index * EXPERTS);
   for (var j = 0u; j < EXPERTS; j++) {
@@ -82,7 +77,7 @@ fn forward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups:
 @compute @workgroup_size(64)
 fn backward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u,
             @builtin(local_invocation_index) lane: u32) {
-  let index = (group.y * groups.x + group.x) * 64u + lane;
+  let index = linear_index(group, groups, lane);
   if index >= params.rows { return; }
   let base = index * EXPERTS;
   let row = load(base);

@@ -598,27 +598,10 @@ fn keys(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
 
 
 
-const PANELS: u32 = (HEAD_SIZE + 31u) / 32u;
-
 var<workgroup> q_tile: array<vec4f, FOURS * 16u>;
 var<workgroup> p_tile: array<vec4f, 8u * 16u>;
 var<workgroup> old_tile: array<f32, 16>;
 var<workgroup> inverse_tile: array<f32, 16>;
-
-
-fn masked(batch: u32, query: u32, key: u32, scores: vec4f) -> vec4f {
-  return vec4f(
-    select(LOWEST, scores.x, attended(batch, query, key)),
-    select(LOWEST, scores.y, attended(batch, query, key + 1u)),
-    select(LOWEST, scores.z, attended(batch, query, key + 2u)),
-    select(LOWEST, scores.w, attended(batch, query, key + 3u)),
-  );
-}
-
-
-fn weights(scores: vec4f, top: f32) -> vec4f {
-  return select(exp(scores - top), vec4f(), scores == vec4f(LOWEST));
-}
 
 
 
@@ -799,49 +782,16 @@ fn attention(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_inde
 
 
 
-struct Params {
-  heads: u32,
-  lq: u32,
-  lk: u32,
-  q_stride: u32,
-  k_stride: u32,
-  v_stride: u32,
-  o_stride: u32,
-  q_offset: u32,
-  k_offset: u32,
-  v_offset: u32,
-  scale: f32,
-}
 
-const HEAD_SIZE: u32 = 64u;
-const CAUSAL: bool = false;
-const HAS_KEY_MASK: bool = false;
+
 
 const VECTOR: bool = false;
 const FOURS: u32 = (HEAD_SIZE + 3u) / 4u;
+const PANELS: u32 = (HEAD_SIZE + 31u) / 32u;
 
-@group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> q: array<vec4f>;
 @group(0) @binding(2) var<storage, read> k: array<vec4f>;
 @group(0) @binding(3) var<storage, read> v: array<vec4f>;
-@group(0) @binding(4) var<storage, read_write> out: array<f32>;
-@group(0) @binding(5) var<storage, read_write> lse: array<f32>;
-@group(0) @binding(6) var<storage, read> key_mask: array<u32>;
-
-
-const LOWEST: f32 = -3e38;
-const NO_KEYS: f32 = 3e38;
-
-fn attended(batch: u32, query: u32, key: u32) -> bool {
-  var yes = key < params.lk;
-  if (CAUSAL) {
-    yes = yes && key <= query;
-  }
-  if (HAS_KEY_MASK) {
-    yes = yes && key_mask[batch * params.lk + min(key, params.lk - 1u)] != 0u;
-  }
-  return yes;
-}
 
 fn keep(d: u32, x: f32) -> f32 {
   return select(0.0, x, d < HEAD_SIZE);
@@ -926,11 +876,71 @@ fn v_block(base: u32, key: u32, d: u32) -> mat4x4f {
     select(none, v_four(base + min(key + 3u, last) * params.v_stride, d), key + 3u < n),
   );
 }
+
+
+fn masked(batch: u32, query: u32, key: u32, scores: vec4f) -> vec4f {
+  return vec4f(
+    select(LOWEST, scores.x, attended(batch, query, key)),
+    select(LOWEST, scores.y, attended(batch, query, key + 1u)),
+    select(LOWEST, scores.z, attended(batch, query, key + 2u)),
+    select(LOWEST, scores.w, attended(batch, query, key + 3u)),
+  );
+}
+
+
+fn weights(scores: vec4f, top: f32) -> vec4f {
+  return select(exp(scores - top), vec4f(), scores == vec4f(LOWEST));
+}
+
+
+
+
+
+struct Params {
+  heads: u32,
+  lq: u32,
+  lk: u32,
+  q_stride: u32,
+  k_stride: u32,
+  v_stride: u32,
+  o_stride: u32,
+  q_offset: u32,
+  k_offset: u32,
+  v_offset: u32,
+  scale: f32,
+}
+
+const HEAD_SIZE: u32 = 64u;
+
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(4) var<storage, read_write> out: array<f32>;
+@group(0) @binding(5) var<storage, read_write> lse: array<f32>;
+@group(0) @binding(6) var<storage, read> key_mask: array<u32>;
+
+
+const LOWEST: f32 = -3e38;
+const NO_KEYS: f32 = 3e38;
+
+
+
+const CAUSAL: bool = false;
+const HAS_KEY_MASK: bool = false;
+
+fn attended(batch: u32, query: u32, key: u32) -> bool {
+  var yes = key < params.lk;
+  if (CAUSAL) {
+    yes = yes && key <= query;
+  }
+  if (HAS_KEY_MASK) {
+    yes = yes && key_mask[batch * params.lk + min(key, params.lk - 1u)] != 0u;
+  }
+  return yes;
+}
 `),
     entries: {"attention":["q","k","v","out","lse","key_mask"]},
     buffers: {"q":{"binding":1,"access":"read"},"k":{"binding":2,"access":"read"},"v":{"binding":3,"access":"read"},"out":{"binding":4,"access":"read_write"},"lse":{"binding":5,"access":"read_write"},"key_mask":{"binding":6,"access":"read"}},
     params: {"heads":"u32","lq":"u32","lk":"u32","q_stride":"u32","k_stride":"u32","v_stride":"u32","o_stride":"u32","q_offset":"u32","k_offset":"u32","v_offset":"u32","scale":"f32"},
-    constants: {"HEAD_SIZE":"u32","CAUSAL":"bool","HAS_KEY_MASK":"bool","VECTOR":"bool","LOWEST":"f32","NO_KEYS":"f32"},
+    constants: {"VECTOR":"bool","HEAD_SIZE":"u32","LOWEST":"f32","NO_KEYS":"f32","CAUSAL":"bool","HAS_KEY_MASK":"bool"},
   },
   'attention-subgroup': {
     code: /** @type {string} */ (`enable subgroups;
@@ -950,23 +960,6 @@ fn v_block(base: u32, key: u32, d: u32) -> mat4x4f {
 
 
 
-
-
-fn masked(batch: u32, query: u32, key: u32, scores: vec4f) -> vec4f {
-  return vec4f(
-    select(LOWEST, scores.x, attended(batch, query, key)),
-    select(LOWEST, scores.y, attended(batch, query, key + 1u)),
-    select(LOWEST, scores.z, attended(batch, query, key + 2u)),
-    select(LOWEST, scores.w, attended(batch, query, key + 3u)),
-  );
-}
-
-
-fn weights(scores: vec4f, top: f32) -> vec4f {
-  return select(exp(scores - top), vec4f(), scores == vec4f(LOWEST));
-}
-
-const PANELS: u32 = (HEAD_SIZE + 31u) / 32u;
 
 @compute @workgroup_size(8)
 fn attention(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
@@ -1101,49 +1094,16 @@ fn attention(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_inde
 
 
 
-struct Params {
-  heads: u32,
-  lq: u32,
-  lk: u32,
-  q_stride: u32,
-  k_stride: u32,
-  v_stride: u32,
-  o_stride: u32,
-  q_offset: u32,
-  k_offset: u32,
-  v_offset: u32,
-  scale: f32,
-}
 
-const HEAD_SIZE: u32 = 64u;
-const CAUSAL: bool = false;
-const HAS_KEY_MASK: bool = false;
+
 
 const VECTOR: bool = false;
 const FOURS: u32 = (HEAD_SIZE + 3u) / 4u;
+const PANELS: u32 = (HEAD_SIZE + 31u) / 32u;
 
-@group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> q: array<vec4f>;
 @group(0) @binding(2) var<storage, read> k: array<vec4f>;
 @group(0) @binding(3) var<storage, read> v: array<vec4f>;
-@group(0) @binding(4) var<storage, read_write> out: array<f32>;
-@group(0) @binding(5) var<storage, read_write> lse: array<f32>;
-@group(0) @binding(6) var<storage, read> key_mask: array<u32>;
-
-
-const LOWEST: f32 = -3e38;
-const NO_KEYS: f32 = 3e38;
-
-fn attended(batch: u32, query: u32, key: u32) -> bool {
-  var yes = key < params.lk;
-  if (CAUSAL) {
-    yes = yes && key <= query;
-  }
-  if (HAS_KEY_MASK) {
-    yes = yes && key_mask[batch * params.lk + min(key, params.lk - 1u)] != 0u;
-  }
-  return yes;
-}
 
 fn keep(d: u32, x: f32) -> f32 {
   return select(0.0, x, d < HEAD_SIZE);
@@ -1228,21 +1188,21 @@ fn v_block(base: u32, key: u32, d: u32) -> mat4x4f {
     select(none, v_four(base + min(key + 3u, last) * params.v_stride, d), key + 3u < n),
   );
 }
-`),
-    entries: {"attention":["q","k","v","out","lse","key_mask"]},
-    buffers: {"q":{"binding":1,"access":"read"},"k":{"binding":2,"access":"read"},"v":{"binding":3,"access":"read"},"out":{"binding":4,"access":"read_write"},"lse":{"binding":5,"access":"read_write"},"key_mask":{"binding":6,"access":"read"}},
-    params: {"heads":"u32","lq":"u32","lk":"u32","q_stride":"u32","k_stride":"u32","v_stride":"u32","o_stride":"u32","q_offset":"u32","k_offset":"u32","v_offset":"u32","scale":"f32"},
-    constants: {"HEAD_SIZE":"u32","CAUSAL":"bool","HAS_KEY_MASK":"bool","VECTOR":"bool","LOWEST":"f32","NO_KEYS":"f32"},
-  },
-  'attention-tiled': {
-    code: /** @type {string} */ (`
 
 
+fn masked(batch: u32, query: u32, key: u32, scores: vec4f) -> vec4f {
+  return vec4f(
+    select(LOWEST, scores.x, attended(batch, query, key)),
+    select(LOWEST, scores.y, attended(batch, query, key + 1u)),
+    select(LOWEST, scores.z, attended(batch, query, key + 2u)),
+    select(LOWEST, scores.w, attended(batch, query, key + 3u)),
+  );
+}
 
 
-
-
-
+fn weights(scores: vec4f, top: f32) -> vec4f {
+  return select(exp(scores - top), vec4f(), scores == vec4f(LOWEST));
+}
 
 
 
@@ -1263,15 +1223,8 @@ struct Params {
 }
 
 const HEAD_SIZE: u32 = 64u;
-const CAUSAL: bool = false;
-const HAS_KEY_MASK: bool = false;
-const QUERIES: u32 = 64u;
-const KEYS: u32 = 16u;
 
 @group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> q: array<f32>;
-@group(0) @binding(2) var<storage, read> k: array<f32>;
-@group(0) @binding(3) var<storage, read> v: array<f32>;
 @group(0) @binding(4) var<storage, read_write> out: array<f32>;
 @group(0) @binding(5) var<storage, read_write> lse: array<f32>;
 @group(0) @binding(6) var<storage, read> key_mask: array<u32>;
@@ -1280,8 +1233,10 @@ const KEYS: u32 = 16u;
 const LOWEST: f32 = -3e38;
 const NO_KEYS: f32 = 3e38;
 
-var<workgroup> k_tile: array<f32, KEYS * HEAD_SIZE>;
-var<workgroup> v_tile: array<f32, KEYS * HEAD_SIZE>;
+
+
+const CAUSAL: bool = false;
+const HAS_KEY_MASK: bool = false;
 
 fn attended(batch: u32, query: u32, key: u32) -> bool {
   var yes = key < params.lk;
@@ -1293,6 +1248,37 @@ fn attended(batch: u32, query: u32, key: u32) -> bool {
   }
   return yes;
 }
+`),
+    entries: {"attention":["q","k","v","out","lse","key_mask"]},
+    buffers: {"q":{"binding":1,"access":"read"},"k":{"binding":2,"access":"read"},"v":{"binding":3,"access":"read"},"out":{"binding":4,"access":"read_write"},"lse":{"binding":5,"access":"read_write"},"key_mask":{"binding":6,"access":"read"}},
+    params: {"heads":"u32","lq":"u32","lk":"u32","q_stride":"u32","k_stride":"u32","v_stride":"u32","o_stride":"u32","q_offset":"u32","k_offset":"u32","v_offset":"u32","scale":"f32"},
+    constants: {"VECTOR":"bool","HEAD_SIZE":"u32","LOWEST":"f32","NO_KEYS":"f32","CAUSAL":"bool","HAS_KEY_MASK":"bool"},
+  },
+  'attention-tiled': {
+    code: /** @type {string} */ (`
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+const QUERIES: u32 = 64u;
+const KEYS: u32 = 16u;
+
+@group(0) @binding(1) var<storage, read> q: array<f32>;
+@group(0) @binding(2) var<storage, read> k: array<f32>;
+@group(0) @binding(3) var<storage, read> v: array<f32>;
+
+var<workgroup> k_tile: array<f32, KEYS * HEAD_SIZE>;
+var<workgroup> v_tile: array<f32, KEYS * HEAD_SIZE>;
 
 @compute @workgroup_size(QUERIES)
 fn attention(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) thread: u32) {
@@ -1357,14 +1343,62 @@ fn attention(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_inde
   }
   lse[(batch * params.heads + head) * params.lq + query] = select(NO_KEYS, top + log(total), any);
 }
+
+
+
+
+
+struct Params {
+  heads: u32,
+  lq: u32,
+  lk: u32,
+  q_stride: u32,
+  k_stride: u32,
+  v_stride: u32,
+  o_stride: u32,
+  q_offset: u32,
+  k_offset: u32,
+  v_offset: u32,
+  scale: f32,
+}
+
+const HEAD_SIZE: u32 = 64u;
+
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(4) var<storage, read_write> out: array<f32>;
+@group(0) @binding(5) var<storage, read_write> lse: array<f32>;
+@group(0) @binding(6) var<storage, read> key_mask: array<u32>;
+
+
+const LOWEST: f32 = -3e38;
+const NO_KEYS: f32 = 3e38;
+
+
+
+const CAUSAL: bool = false;
+const HAS_KEY_MASK: bool = false;
+
+fn attended(batch: u32, query: u32, key: u32) -> bool {
+  var yes = key < params.lk;
+  if (CAUSAL) {
+    yes = yes && key <= query;
+  }
+  if (HAS_KEY_MASK) {
+    yes = yes && key_mask[batch * params.lk + min(key, params.lk - 1u)] != 0u;
+  }
+  return yes;
+}
 `),
     entries: {"attention":["q","k","v","out","lse","key_mask"]},
     buffers: {"q":{"binding":1,"access":"read"},"k":{"binding":2,"access":"read"},"v":{"binding":3,"access":"read"},"out":{"binding":4,"access":"read_write"},"lse":{"binding":5,"access":"read_write"},"key_mask":{"binding":6,"access":"read"}},
     params: {"heads":"u32","lq":"u32","lk":"u32","q_stride":"u32","k_stride":"u32","v_stride":"u32","o_stride":"u32","q_offset":"u32","k_offset":"u32","v_offset":"u32","scale":"f32"},
-    constants: {"HEAD_SIZE":"u32","CAUSAL":"bool","HAS_KEY_MASK":"bool","QUERIES":"u32","KEYS":"u32","LOWEST":"f32","NO_KEYS":"f32"},
+    constants: {"QUERIES":"u32","KEYS":"u32","HEAD_SIZE":"u32","LOWEST":"f32","NO_KEYS":"f32","CAUSAL":"bool","HAS_KEY_MASK":"bool"},
   },
   'mean-attention': {
     code: /** @type {string} */ (`
+
+
+
 
 
 
@@ -1389,7 +1423,7 @@ struct Params {
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> query_mask: array<i32>;
 @group(0) @binding(2) var<storage, read> key_mask: array<i32>;
-@group(0) @binding(3) var<storage, read_write> weights: array<f32>;
+@group(0) @binding(3) var<storage, read_write> query_weights: array<f32>;
 @group(0) @binding(4) var<storage, read_write> s: array<f32>;
 @group(0) @binding(5) var<storage, read_write> lse: array<f32>;
 @group(0) @binding(6) var<storage, read_write> average_weights: array<f32>;
@@ -1398,24 +1432,15 @@ struct Params {
 const LOWEST: f32 = -3e38;
 const NO_KEYS: f32 = 3e38;
 
-
-fn is_nan(v: f32) -> bool {
-  return (bitcast<u32>(v) & 0x7fffffffu) > 0x7f800000u;
-}
-
-fn index(group: vec3u, groups: vec3u, lane: u32) -> u32 {
-  return (group.y * groups.x + group.x) * 64u + lane;
-}
-
 @compute @workgroup_size(64)
-fn weigh(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u,
-         @builtin(local_invocation_index) lane: u32) {
-  let row = index(group, groups, lane);
+fn weights(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u,
+           @builtin(local_invocation_index) lane: u32) {
+  let row = linear_index(group, groups, lane);
   if row >= params.entities * params.queries { return; }
   let sequence = row / params.queries * params.queries;
   var real = 0u;
   for (var i = 0u; i < params.queries; i++) { real += select(0u, 1u, query_mask[sequence + i] != 0); }
-  weights[row] = select(0.0, 1.0 / f32(max(real, 1u)), query_mask[row] != 0);
+  query_weights[row] = select(0.0, 1.0 / f32(max(real, 1u)), query_mask[row] != 0);
 }
 
 
@@ -1433,7 +1458,7 @@ fn segment(i: u32) -> Segment {
   let exists = row < params.entities * params.queries;
   return Segment(row, i * params.keys, m * params.keys,
                  (m * params.entities + row / params.queries) * params.keys,
-                 exists && weights[select(0u, row, exists)] != 0.0);
+                 exists && query_weights[select(0u, row, exists)] != 0.0);
 }
 
 
@@ -1448,7 +1473,7 @@ fn largest(own: Segment) -> f32 {
 @compute @workgroup_size(64)
 fn row_sums(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u,
             @builtin(local_invocation_index) lane: u32) {
-  let i = index(group, groups, lane);
+  let i = linear_index(group, groups, lane);
   let own = segment(i);
   if !own.isReal { return; }
   let top = largest(own);
@@ -1470,7 +1495,7 @@ fn row_sums(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups
 @compute @workgroup_size(64)
 fn average(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u,
            @builtin(local_invocation_index) lane: u32) {
-  let i = index(group, groups, lane);
+  let i = linear_index(group, groups, lane);
   if i >= params.count * params.entities * params.keys { return; }
   let j = i % params.keys;
   let e = i / params.keys % params.entities;
@@ -1478,7 +1503,7 @@ fn average(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups:
   var sum = 0.0;
   if key_mask[(params.first + m) * params.keys + j] != 0 {
     for (var row = e * params.queries; row < (e + 1u) * params.queries; row++) {
-      let weight = weights[row];
+      let weight = query_weights[row];
       if weight != 0.0 {
         let at = row * params.count + m;
         let own_lse = lse[at];
@@ -1493,7 +1518,7 @@ fn average(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups:
 @compute @workgroup_size(64)
 fn gradient(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u,
             @builtin(local_invocation_index) lane: u32) {
-  let i = index(group, groups, lane);
+  let i = linear_index(group, groups, lane);
   let own = segment(i);
   if own.row >= params.entities * params.queries { return; }
   if !own.isReal {
@@ -1511,7 +1536,7 @@ fn gradient(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups
     }
   }
   dot /= sum;
-  let factor = params.scale * weights[own.row] / sum;
+  let factor = params.scale * query_weights[own.row] / sum;
   for (var j = 0u; j < params.keys; j++) {
     var ds = 0.0;
     if key_mask[own.mask + j] != 0 {
@@ -1520,9 +1545,32 @@ fn gradient(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups
     s[own.scores + j] = ds;
   }
 }
+
+
+
+
+fn linear_group(group: vec3u, groups: vec3u) -> u32 {
+  return group.y * groups.x + group.x;
+}
+
+
+fn linear_index(group: vec3u, groups: vec3u, lane: u32) -> u32 {
+  return linear_group(group, groups) * 64u + lane;
+}
+
+
+
+
+fn is_nan(v: f32) -> bool {
+  return (bitcast<u32>(v) & 0x7fffffffu) > 0x7f800000u;
+}
+
+fn is_finite(v: f32) -> bool {
+  return (bitcast<u32>(v) & 0x7f800000u) != 0x7f800000u;
+}
 `),
-    entries: {"weigh":["query_mask","weights"],"row_sums":["key_mask","weights","s","lse"],"average":["key_mask","weights","s","lse","average_weights"],"gradient":["key_mask","weights","s","d_average"]},
-    buffers: {"query_mask":{"binding":1,"access":"read"},"key_mask":{"binding":2,"access":"read"},"weights":{"binding":3,"access":"read_write"},"s":{"binding":4,"access":"read_write"},"lse":{"binding":5,"access":"read_write"},"average_weights":{"binding":6,"access":"read_write"},"d_average":{"binding":7,"access":"read"}},
+    entries: {"weights":["query_mask","query_weights"],"row_sums":["key_mask","query_weights","s","lse"],"average":["key_mask","query_weights","s","lse","average_weights"],"gradient":["key_mask","query_weights","s","d_average"]},
+    buffers: {"query_mask":{"binding":1,"access":"read"},"key_mask":{"binding":2,"access":"read"},"query_weights":{"binding":3,"access":"read_write"},"s":{"binding":4,"access":"read_write"},"lse":{"binding":5,"access":"read_write"},"average_weights":{"binding":6,"access":"read_write"},"d_average":{"binding":7,"access":"read"}},
     params: {"entities":"u32","queries":"u32","keys":"u32","count":"u32","first":"u32","scale":"f32","nan":"f32"},
     constants: {"LOWEST":"f32","NO_KEYS":"f32"},
   },
@@ -1560,18 +1608,18 @@ const LOG2_E = 1.4426950408889634;
 alias Panel = array<vec4f, 3u * FEATURES>;
 
 
-struct Twelve {
+struct Tile12 {
   a: vec4f,
   b: vec4f,
   c: vec4f,
 }
 
 
-fn add_feature(panel: ptr<function, Panel>, s: Twelve, e: u32, x: f32) -> Twelve {
-  return Twelve(s.a + x * (*panel)[e], s.b + x * (*panel)[e + 1u], s.c + x * (*panel)[e + 2u]);
+fn add_feature(panel: ptr<function, Panel>, s: Tile12, e: u32, x: f32) -> Tile12 {
+  return Tile12(s.a + x * (*panel)[e], s.b + x * (*panel)[e + 1u], s.c + x * (*panel)[e + 2u]);
 }
 
-fn add_four(panel: ptr<function, Panel>, s: Twelve, e: u32, x: vec4f) -> Twelve {
+fn add_four(panel: ptr<function, Panel>, s: Tile12, e: u32, x: vec4f) -> Tile12 {
   var t = add_feature(panel, s, e, x.x);
   t = add_feature(panel, t, e + 3u, x.y);
   t = add_feature(panel, t, e + 6u, x.z);
@@ -1579,7 +1627,7 @@ fn add_four(panel: ptr<function, Panel>, s: Twelve, e: u32, x: vec4f) -> Twelve 
 }
 
 
-fn add_chunk(panel: ptr<function, Panel>, s: Twelve, chunk: u32, x: vec4f) -> Twelve {
+fn add_chunk(panel: ptr<function, Panel>, s: Tile12, chunk: u32, x: vec4f) -> Tile12 {
   let e = 96u * chunk;
   var t = add_four(panel, s, e, subgroupShuffle(x, 0u));
   t = add_four(panel, t, e + 12u, subgroupShuffle(x, 1u));
@@ -1613,13 +1661,13 @@ fn lanes_sum(x: f32) -> f32 {
 }
 
 
-fn any_wanted(mention: u32, entity: u32) -> bool {
+fn any_in_mask(mention: u32, entity: u32) -> bool {
   if (!MASKED) {
     return true;
   }
   var any = false;
   for (var m = 0u; m < MENTIONS; m++) {
-    any = any || is_wanted(min(mention + m, params.mentions - 1u), entity);
+    any = any || is_in_mask(min(mention + m, params.mentions - 1u), entity);
   }
   return any;
 }
@@ -1659,7 +1707,7 @@ fn ragged_mean_attention(@builtin(workgroup_id) group: vec3u, @builtin(num_workg
     }
   }
 
-  let start = Twelve(
+  let start = Tile12(
     vec4f(starts[0], starts[1], starts[2], starts[3]),
     vec4f(starts[4], starts[5], starts[6], starts[7]),
     vec4f(starts[8], starts[9], starts[10], starts[11]),
@@ -1667,7 +1715,7 @@ fn ragged_mean_attention(@builtin(workgroup_id) group: vec3u, @builtin(num_workg
   var entity = run;
   loop {
     let begin = first_row(entity);
-    let end = select(begin, max(begin, first_row(entity + 1u)), any_wanted(mention, entity));
+    let end = select(begin, max(begin, first_row(entity + 1u)), any_in_mask(mention, entity));
 
     var sums = array<f32, 12>();
     var row = min(begin, params.rows - 1u);
@@ -1726,6 +1774,8 @@ fn ragged_mean_attention(@builtin(workgroup_id) group: vec3u, @builtin(num_workg
 
 
 
+
+
 struct Params {
   rows: u32,
   entities: u32,
@@ -1744,23 +1794,18 @@ const MASKED: bool = false;
 
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> q: array<vec4f>;
-@group(0) @binding(2) var<storage, read> first: array<i32>;
+@group(0) @binding(2) var<storage, read> offsets: array<i32>;
 @group(0) @binding(3) var<storage, read> k: array<vec4f>;
 @group(0) @binding(4) var<storage, read> key_mask: array<i32>;
 @group(0) @binding(5) var<storage, read_write> average_weights: array<f32>;
-@group(0) @binding(6) var<storage, read> wanted: array<u32>;
+@group(0) @binding(6) var<storage, read> pair_mask: array<u32>;
 
 
 const LOWEST: f32 = -3e38;
 
 
-fn is_nan(v: f32) -> bool {
-  return (bitcast<u32>(v) & 0x7fffffffu) > 0x7f800000u;
-}
-
-
 fn first_row(entity: u32) -> u32 {
-  return min(u32(max(first[entity], 0)), params.rows);
+  return min(u32(max(offsets[entity], 0)), params.rows);
 }
 
 
@@ -1768,8 +1813,8 @@ fn place(mention: u32, entity: u32) -> u32 {
   return params.skip + ((mention - params.before) * params.entities + entity) * params.keys;
 }
 
-fn is_wanted(mention: u32, entity: u32) -> bool {
-  return !MASKED || wanted[mention * params.entities + entity] != 0u;
+fn is_in_mask(mention: u32, entity: u32) -> bool {
+  return !MASKED || pair_mask[mention * params.entities + entity] != 0u;
 }
 
 fn is_key(mention: u32, key: u32) -> bool {
@@ -1809,9 +1854,20 @@ fn k_four(mention: u32, key: u32, d: u32) -> vec4f {
     keep(d + 3u, k[(e + 3u) >> 2u][(e + 3u) & 3u]),
   );
 }
+
+
+
+
+fn is_nan(v: f32) -> bool {
+  return (bitcast<u32>(v) & 0x7fffffffu) > 0x7f800000u;
+}
+
+fn is_finite(v: f32) -> bool {
+  return (bitcast<u32>(v) & 0x7f800000u) != 0x7f800000u;
+}
 `),
-    entries: {"ragged_mean_attention":["q","first","k","key_mask","average_weights","wanted"]},
-    buffers: {"q":{"binding":1,"access":"read"},"first":{"binding":2,"access":"read"},"k":{"binding":3,"access":"read"},"key_mask":{"binding":4,"access":"read"},"average_weights":{"binding":5,"access":"read_write"},"wanted":{"binding":6,"access":"read"}},
+    entries: {"ragged_mean_attention":["q","offsets","k","key_mask","average_weights","pair_mask"]},
+    buffers: {"q":{"binding":1,"access":"read"},"offsets":{"binding":2,"access":"read"},"k":{"binding":3,"access":"read"},"key_mask":{"binding":4,"access":"read"},"average_weights":{"binding":5,"access":"read_write"},"pair_mask":{"binding":6,"access":"read"}},
     params: {"rows":"u32","entities":"u32","mentions":"u32","before":"u32","skip":"u32","keys":"u32","width":"u32","run":"u32","scale":"f32","nan":"f32"},
     constants: {"CHUNKS":"u32","COLUMNS":"u32","MENTIONS":"u32","VECTOR":"bool","MASKED":"bool","LOWEST":"f32"},
   },
@@ -1945,7 +2001,7 @@ fn ragged_mean_attention(@builtin(workgroup_id) group: vec3u, @builtin(num_workg
 
   for (var tile = first_row(entity); entity < last_entity; tile += ROWS) {
 
-    while (entity < last_entity && first_row(entity) >= tile && !is_wanted(mention, entity)) {
+    while (entity < last_entity && first_row(entity) >= tile && !is_in_mask(mention, entity)) {
       for (var j = lane; j < params.keys; j += LANES) {
         average_weights[place(mention, entity) + j] = 0.0;
       }
@@ -1972,7 +2028,7 @@ fn ragged_mean_attention(@builtin(workgroup_id) group: vec3u, @builtin(num_workg
       let start = max(begin, tile) - tile;
       let stop = max(min(end, tile + ROWS), tile) - tile;
       let share = 1.0 / f32(max(end - begin, 1u));
-      let counts = is_wanted(mention, entity);
+      let counts = is_in_mask(mention, entity);
       let ends = end <= tile + ROWS || !counts;
       for (var j = lane; j < params.keys; j += LANES) {
         var sum = sums[j];
@@ -1996,6 +2052,8 @@ fn ragged_mean_attention(@builtin(workgroup_id) group: vec3u, @builtin(num_workg
 
 
 
+
+
 struct Params {
   rows: u32,
   entities: u32,
@@ -2014,23 +2072,18 @@ const MASKED: bool = false;
 
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> q: array<vec4f>;
-@group(0) @binding(2) var<storage, read> first: array<i32>;
+@group(0) @binding(2) var<storage, read> offsets: array<i32>;
 @group(0) @binding(3) var<storage, read> k: array<vec4f>;
 @group(0) @binding(4) var<storage, read> key_mask: array<i32>;
 @group(0) @binding(5) var<storage, read_write> average_weights: array<f32>;
-@group(0) @binding(6) var<storage, read> wanted: array<u32>;
+@group(0) @binding(6) var<storage, read> pair_mask: array<u32>;
 
 
 const LOWEST: f32 = -3e38;
 
 
-fn is_nan(v: f32) -> bool {
-  return (bitcast<u32>(v) & 0x7fffffffu) > 0x7f800000u;
-}
-
-
 fn first_row(entity: u32) -> u32 {
-  return min(u32(max(first[entity], 0)), params.rows);
+  return min(u32(max(offsets[entity], 0)), params.rows);
 }
 
 
@@ -2038,8 +2091,8 @@ fn place(mention: u32, entity: u32) -> u32 {
   return params.skip + ((mention - params.before) * params.entities + entity) * params.keys;
 }
 
-fn is_wanted(mention: u32, entity: u32) -> bool {
-  return !MASKED || wanted[mention * params.entities + entity] != 0u;
+fn is_in_mask(mention: u32, entity: u32) -> bool {
+  return !MASKED || pair_mask[mention * params.entities + entity] != 0u;
 }
 
 fn is_key(mention: u32, key: u32) -> bool {
@@ -2079,9 +2132,20 @@ fn k_four(mention: u32, key: u32, d: u32) -> vec4f {
     keep(d + 3u, k[(e + 3u) >> 2u][(e + 3u) & 3u]),
   );
 }
+
+
+
+
+fn is_nan(v: f32) -> bool {
+  return (bitcast<u32>(v) & 0x7fffffffu) > 0x7f800000u;
+}
+
+fn is_finite(v: f32) -> bool {
+  return (bitcast<u32>(v) & 0x7f800000u) != 0x7f800000u;
+}
 `),
-    entries: {"ragged_mean_attention":["q","first","k","key_mask","average_weights","wanted"]},
-    buffers: {"q":{"binding":1,"access":"read"},"first":{"binding":2,"access":"read"},"k":{"binding":3,"access":"read"},"key_mask":{"binding":4,"access":"read"},"average_weights":{"binding":5,"access":"read_write"},"wanted":{"binding":6,"access":"read"}},
+    entries: {"ragged_mean_attention":["q","offsets","k","key_mask","average_weights","pair_mask"]},
+    buffers: {"q":{"binding":1,"access":"read"},"offsets":{"binding":2,"access":"read"},"k":{"binding":3,"access":"read"},"key_mask":{"binding":4,"access":"read"},"average_weights":{"binding":5,"access":"read_write"},"pair_mask":{"binding":6,"access":"read"}},
     params: {"rows":"u32","entities":"u32","mentions":"u32","before":"u32","skip":"u32","keys":"u32","width":"u32","run":"u32","scale":"f32","nan":"f32"},
     constants: {"ROW_LANES":"u32","KEY_LANES":"u32","VECTOR":"bool","MASKED":"bool","LOWEST":"f32"},
   },

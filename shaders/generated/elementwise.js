@@ -10,6 +10,9 @@ const OP: u32 = 0u;
 const DENSE: bool = false;
 const ITEMS: u32 = 4u;
 
+
+
+
 struct Params {
   n: u32,
   size_1: u32, size_2: u32, size_3: u32,
@@ -34,21 +37,16 @@ fn combine(p: f32, q: f32) -> f32 {
 @compute @workgroup_size(64)
 fn forward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u,
            @builtin(local_invocation_index) lane: u32) {
-  let first = (group.y * groups.x + group.x) * (64u * ITEMS) + lane;
+  let first = linear_group(group, groups) * (64u * ITEMS) + lane;
   for (var item = 0u; item < ITEMS; item++) {
     let i = first + 64u * item;
     if i >= params.n { return; }
     if DENSE {
       y[i] = combine(a[i], b[i]);
     } else {
-      let i3 = i % params.size_3;
-      let above3 = i / params.size_3;
-      let i2 = above3 % params.size_2;
-      let above2 = above3 / params.size_2;
-      let i1 = above2 % params.size_1;
-      let i0 = above2 / params.size_1;
-      y[i] = combine(a[i0 * params.a_0 + i1 * params.a_1 + i2 * params.a_2 + i3 * params.a_3],
-                     b[i0 * params.b_0 + i1 * params.b_1 + i2 * params.b_2 + i3 * params.b_3]);
+      let at = split_index(i, params.size_1, params.size_2, params.size_3);
+      y[i] = combine(a[at.x * params.a_0 + at.y * params.a_1 + at.z * params.a_2 + at.w * params.a_3],
+                     b[at.x * params.b_0 + at.y * params.b_1 + at.z * params.b_2 + at.w * params.b_3]);
     }
   }
 }
@@ -57,11 +55,32 @@ fn forward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups:
 @compute @workgroup_size(64)
 fn add_into(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u,
             @builtin(local_invocation_index) lane: u32) {
-  let first = (group.y * groups.x + group.x) * (64u * ITEMS) + lane;
+  let first = linear_group(group, groups) * (64u * ITEMS) + lane;
   for (var item = 0u; item < ITEMS; item++) {
     let i = first + 64u * item;
     if i < params.n { y[i] += b[i]; }
   }
+}
+
+
+
+
+fn linear_group(group: vec3u, groups: vec3u) -> u32 {
+  return group.y * groups.x + group.x;
+}
+
+
+fn linear_index(group: vec3u, groups: vec3u, lane: u32) -> u32 {
+  return linear_group(group, groups) * 64u + lane;
+}
+
+
+
+
+fn split_index(i: u32, size_1: u32, size_2: u32, size_3: u32) -> vec4u {
+  let above3 = i / size_3;
+  let above2 = above3 / size_2;
+  return vec4u(above2 / size_1, above2 % size_1, above3 % size_2, i % size_3);
 }
 `),
     entries: {"forward":["a","b","y"],"add_into":["b","y"]},
@@ -77,6 +96,9 @@ fn add_into(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups
 const OP: u32 = 0u;
 const ITEMS: u32 = 4u;
 
+
+
+
 struct Params {
   n: u32,
   alpha: f32,
@@ -89,11 +111,6 @@ struct Params {
 @group(0) @binding(3) var<storage, read> dy: array<f32>;
 @group(0) @binding(4) var<storage, read_write> dx: array<f32>;
 
-
-fn exp_of(v: f32) -> f32 {
-  return select(exp(v), v, (bitcast<u32>(v) & 0x7fffffffu) > 0x7f800000u);
-}
-
 fn sigmoid(v: f32) -> f32 {
   return 1.0 / (1.0 + exp_of(-v));
 }
@@ -102,8 +119,7 @@ fn apply(v: f32) -> f32 {
   switch OP {
     case 1u: { return exp_of(v); }
     case 2u: { return log(v); }
-
-    case 3u: { return 1.0 - 2.0 / (exp_of(2.0 * v) + 1.0); }
+    case 3u: { return tanh_of(v); }
     case 4u: { return sigmoid(v); }
     case 5u: { return v * sigmoid(1.702 * v); }
     case 6u: { return select(v, params.alpha * v, v < 0.0); }
@@ -126,7 +142,7 @@ fn derivative(v: f32) -> f32 {
 }
 
 fn first_index(group: vec3u, groups: vec3u, lane: u32) -> u32 {
-  return (group.y * groups.x + group.x) * (64u * ITEMS) + lane;
+  return linear_group(group, groups) * (64u * ITEMS) + lane;
 }
 
 @compute @workgroup_size(64)
@@ -148,6 +164,43 @@ fn backward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups
     if i < params.n { dx[i] = dy[i] * derivative(x[i]); }
   }
 }
+
+
+
+
+
+
+fn exp_of(v: f32) -> f32 {
+  return select(exp(v), v, is_nan(v));
+}
+
+
+fn tanh_of(v: f32) -> f32 {
+  return 1.0 - 2.0 / (exp_of(2.0 * v) + 1.0);
+}
+
+
+
+
+fn linear_group(group: vec3u, groups: vec3u) -> u32 {
+  return group.y * groups.x + group.x;
+}
+
+
+fn linear_index(group: vec3u, groups: vec3u, lane: u32) -> u32 {
+  return linear_group(group, groups) * 64u + lane;
+}
+
+
+
+
+fn is_nan(v: f32) -> bool {
+  return (bitcast<u32>(v) & 0x7fffffffu) > 0x7f800000u;
+}
+
+fn is_finite(v: f32) -> bool {
+  return (bitcast<u32>(v) & 0x7f800000u) != 0x7f800000u;
+}
 `),
     entries: {"forward":["x","y"],"backward":["x","dy","dx"]},
     buffers: {"x":{"binding":1,"access":"read"},"y":{"binding":2,"access":"read_write"},"dy":{"binding":3,"access":"read"},"dx":{"binding":4,"access":"read_write"}},
@@ -165,6 +218,8 @@ fn backward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups
 
 const KIND: u32 = 0u;
 const WIDTH: u32 = 64u;
+
+
 
 struct Params {
   n: u32,
@@ -239,7 +294,7 @@ fn shaped(words: vec4u) -> vec4u {
 @compute @workgroup_size(WIDTH)
 fn generate(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u,
             @builtin(local_invocation_index) lane: u32) {
-  let block = (group.y * groups.x + group.x) * WIDTH + lane;
+  let block = linear_group(group, groups) * WIDTH + lane;
   let i = 4u * block;
   if i >= params.n { return; }
   let values = shaped(philox(block));
@@ -252,7 +307,7 @@ fn generate(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups
 @compute @workgroup_size(WIDTH)
 fn dropout(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u,
            @builtin(local_invocation_index) lane: u32) {
-  let block = (group.y * groups.x + group.x) * WIDTH + lane;
+  let block = linear_group(group, groups) * WIDTH + lane;
   let i = 4u * block;
   if i >= params.n { return; }
   let factors = select(vec4f(0.0), vec4f(params.factor), philox(block) >= vec4u(params.threshold));
@@ -260,6 +315,18 @@ fn dropout(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups:
   if i + 1u < params.n { y[i + 1u] = x[i + 1u] * factors.y; }
   if i + 2u < params.n { y[i + 2u] = x[i + 2u] * factors.z; }
   if i + 3u < params.n { y[i + 3u] = x[i + 3u] * factors.w; }
+}
+
+
+
+
+fn linear_group(group: vec3u, groups: vec3u) -> u32 {
+  return group.y * groups.x + group.x;
+}
+
+
+fn linear_index(group: vec3u, groups: vec3u, lane: u32) -> u32 {
+  return linear_group(group, groups) * 64u + lane;
 }
 `),
     entries: {"generate":["bits"],"dropout":["x","y"]},
@@ -278,6 +345,9 @@ fn dropout(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups:
 const EXPERTS: u32 = 3u;
 const NOISY: bool = true;
 
+
+
+
 struct Params {
   rows: u32,
   inverse_tau: f32,
@@ -290,14 +360,6 @@ struct Params {
 @group(0) @binding(3) var<storage, read_write> z: array<f32>;
 @group(0) @binding(4) var<storage, read> dz: array<f32>;
 @group(0) @binding(5) var<storage, read_write> dpi: array<f32>;
-
-fn is_nan(v: f32) -> bool {
-  return (bitcast<u32>(v) & 0x7fffffffu) > 0x7f800000u;
-}
-
-fn is_finite(v: f32) -> bool {
-  return (bitcast<u32>(v) & 0x7f800000u) != 0x7f800000u;
-}
 
 fn nan() -> f32 {
   var bits = 0x7fc00000u;
@@ -340,7 +402,7 @@ fn load(base: u32) -> Row {
 @compute @workgroup_size(64)
 fn forward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u,
            @builtin(local_invocation_index) lane: u32) {
-  let index = (group.y * groups.x + group.x) * 64u + lane;
+  let index = linear_index(group, groups, lane);
   if index >= params.rows { return; }
   let row = load(index * EXPERTS);
   for (var j = 0u; j < EXPERTS; j++) {
@@ -352,7 +414,7 @@ fn forward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups:
 @compute @workgroup_size(64)
 fn backward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u,
             @builtin(local_invocation_index) lane: u32) {
-  let index = (group.y * groups.x + group.x) * 64u + lane;
+  let index = linear_index(group, groups, lane);
   if index >= params.rows { return; }
   let base = index * EXPERTS;
   let row = load(base);
@@ -368,6 +430,29 @@ fn backward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups
     let dl = soft[j] / total * (dz[base + j] - weighted / total) * params.inverse_tau;
     dpi[base + j] = select(nan(), dl / (pi[base + j] + params.eps), row.valid);
   }
+}
+
+
+
+
+fn linear_group(group: vec3u, groups: vec3u) -> u32 {
+  return group.y * groups.x + group.x;
+}
+
+
+fn linear_index(group: vec3u, groups: vec3u, lane: u32) -> u32 {
+  return linear_group(group, groups) * 64u + lane;
+}
+
+
+
+
+fn is_nan(v: f32) -> bool {
+  return (bitcast<u32>(v) & 0x7fffffffu) > 0x7f800000u;
+}
+
+fn is_finite(v: f32) -> bool {
+  return (bitcast<u32>(v) & 0x7f800000u) != 0x7f800000u;
 }
 `),
     entries: {"forward":["pi","noise","z"],"backward":["pi","noise","dz","dpi"]},

@@ -21,6 +21,8 @@ const RELU: bool = false;
 
 alias Weight = f32;
 
+
+
 struct Params {
   in_channels: u32,
   out_channels: u32,
@@ -44,7 +46,7 @@ struct Params {
 @compute @workgroup_size(32)
 fn pad(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u,
        @builtin(local_invocation_index) lane: u32) {
-  let line = group.y * groups.x + group.x;
+  let line = linear_group(group, groups);
   let row = line % params.padded_height;
   let plane = line / params.padded_height;
   if plane >= params.planes { return; }
@@ -58,7 +60,7 @@ fn pad(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec
 }
 
 
-struct Nine {
+struct Taps9 {
   t00: vec4f, t01: vec4f, t02: vec4f,
   t10: vec4f, t11: vec4f, t12: vec4f,
   t20: vec4f, t21: vec4f, t22: vec4f,
@@ -73,8 +75,8 @@ fn four_weights(o: vec4u, channel: u32, tap: u32) -> vec4f {
   return vec4f(f32(weight[i.x]), f32(weight[i.y]), f32(weight[i.z]), f32(weight[i.w]));
 }
 
-fn nine_weights(o: vec4u, channel: u32) -> Nine {
-  return Nine(
+fn nine_weights(o: vec4u, channel: u32) -> Taps9 {
+  return Taps9(
     four_weights(o, channel, 0u), four_weights(o, channel, 1u), four_weights(o, channel, 2u),
     four_weights(o, channel, 3u), four_weights(o, channel, 4u), four_weights(o, channel, 5u),
     four_weights(o, channel, 6u), four_weights(o, channel, 7u), four_weights(o, channel, 8u),
@@ -83,7 +85,7 @@ fn nine_weights(o: vec4u, channel: u32) -> Nine {
 
 
 fn nine(
-  sum: vec4f, w: Nine,
+  sum: vec4f, w: Taps9,
   x00: f32, x01: f32, x02: f32, x10: f32, x11: f32, x12: f32, x20: f32, x21: f32, x22: f32,
 ) -> vec4f {
   var s = fma(w.t00, vec4f(x00), sum);
@@ -280,6 +282,18 @@ fn forward(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index)
   finish(first, group.z, row + 6u, column + 5u, p65 + b);
   finish(first, group.z, row + 6u, column + 6u, p66 + b);
 }
+
+
+
+
+fn linear_group(group: vec3u, groups: vec3u) -> u32 {
+  return group.y * groups.x + group.x;
+}
+
+
+fn linear_index(group: vec3u, groups: vec3u, lane: u32) -> u32 {
+  return linear_group(group, groups) * 64u + lane;
+}
 `),
     entries: {"pad":["x","padding"],"forward":["padded","weight","bias","y"]},
     buffers: {"x":{"binding":1,"access":"read"},"padding":{"binding":2,"access":"read_write"},"padded":{"binding":3,"access":"read"},"weight":{"binding":4,"access":"read"},"bias":{"binding":5,"access":"read"},"y":{"binding":6,"access":"read_write"}},
@@ -288,6 +302,8 @@ fn forward(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index)
   },
   'patchify': {
     code: /** @type {string} */ (`
+
+
 
 
 
@@ -311,7 +327,7 @@ struct Params {
 @compute @workgroup_size(64)
 fn forward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u,
            @builtin(local_invocation_index) lane: u32) {
-  let i = (group.y * groups.x + group.x) * 64u + lane;
+  let i = linear_index(group, groups, lane);
   if i >= params.n { return; }
   let p = params.size;
   let x = i % p;
@@ -328,7 +344,7 @@ fn forward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups:
 @compute @workgroup_size(64)
 fn backward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u,
             @builtin(local_invocation_index) lane: u32) {
-  let i = (group.y * groups.x + group.x) * 64u + lane;
+  let i = linear_index(group, groups, lane);
   if i >= params.n { return; }
   let p = params.size;
   let x = i % params.width;
@@ -344,6 +360,18 @@ fn backward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups
   }
   d_pixels[i] = value;
 }
+
+
+
+
+fn linear_group(group: vec3u, groups: vec3u) -> u32 {
+  return group.y * groups.x + group.x;
+}
+
+
+fn linear_index(group: vec3u, groups: vec3u, lane: u32) -> u32 {
+  return linear_group(group, groups) * 64u + lane;
+}
 `),
     entries: {"forward":["pixels","patches"],"backward":["d_patches","d_pixels"]},
     buffers: {"pixels":{"binding":1,"access":"read"},"patches":{"binding":2,"access":"read_write"},"d_patches":{"binding":3,"access":"read"},"d_pixels":{"binding":4,"access":"read_write"}},
@@ -352,6 +380,9 @@ fn backward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups
   },
   'pooling': {
     code: /** @type {string} */ (`
+
+
+
 
 
 
@@ -367,10 +398,6 @@ struct Params {
 @group(0) @binding(1) var<storage, read> x: array<f32>;
 @group(0) @binding(2) var<storage, read_write> y: array<f32>;
 
-fn is_nan(v: f32) -> bool {
-  return (bitcast<u32>(v) & 0x7fffffffu) > 0x7f800000u;
-}
-
 
 fn larger(a: f32, b: f32) -> f32 {
   return select(a, b, (b > a && !is_nan(a)) || is_nan(b));
@@ -380,7 +407,7 @@ fn larger(a: f32, b: f32) -> f32 {
 @compute @workgroup_size(32)
 fn max_2x2(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u,
            @builtin(local_invocation_index) lane: u32) {
-  let line = group.y * groups.x + group.x;
+  let line = linear_group(group, groups);
   if line >= params.lines { return; }
   let upper = (line / params.rows * params.height + line % params.rows * 2u) * params.width;
   let lower = upper + params.width;
@@ -395,7 +422,7 @@ fn max_2x2(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups:
 @compute @workgroup_size(32)
 fn adaptive_average(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u,
                     @builtin(local_invocation_index) lane: u32) {
-  let line = group.y * groups.x + group.x;
+  let line = linear_group(group, groups);
   if line >= params.lines { return; }
   let row = line % params.rows;
   let first = line / params.rows * params.height;
@@ -410,6 +437,29 @@ fn adaptive_average(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups
     }
     y[line * params.columns + column] = total / f32((bottom - top) * (right - left));
   }
+}
+
+
+
+
+fn linear_group(group: vec3u, groups: vec3u) -> u32 {
+  return group.y * groups.x + group.x;
+}
+
+
+fn linear_index(group: vec3u, groups: vec3u, lane: u32) -> u32 {
+  return linear_group(group, groups) * 64u + lane;
+}
+
+
+
+
+fn is_nan(v: f32) -> bool {
+  return (bitcast<u32>(v) & 0x7fffffffu) > 0x7f800000u;
+}
+
+fn is_finite(v: f32) -> bool {
+  return (bitcast<u32>(v) & 0x7f800000u) != 0x7f800000u;
 }
 `),
     entries: {"max_2x2":["x","y"],"adaptive_average":["x","y"]},

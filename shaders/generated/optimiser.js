@@ -13,6 +13,8 @@ export const optimiser = /** @type {const} */ ({
 
 const CLIP: bool = false;
 
+
+
 struct Params {
   n: u32,
   keep_1: f32,
@@ -34,7 +36,7 @@ struct Params {
 @compute @workgroup_size(64)
 fn step(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u,
         @builtin(local_invocation_index) lane: u32) {
-  let i = (group.y * groups.x + group.x) * 64u + lane;
+  let i = linear_index(group, groups, lane);
   if i >= params.n { return; }
   var gradient = g[i];
   if CLIP { gradient *= norm[1]; }
@@ -44,6 +46,18 @@ fn step(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: ve
   m[i] = first;
   v[i] = second;
   p[i] = params.decay * p[i] - params.step_size * first / spread;
+}
+
+
+
+
+fn linear_group(group: vec3u, groups: vec3u) -> u32 {
+  return group.y * groups.x + group.x;
+}
+
+
+fn linear_index(group: vec3u, groups: vec3u, lane: u32) -> u32 {
+  return linear_group(group, groups) * 64u + lane;
 }
 `),
     entries: {"step":["p","g","m","v","norm"]},
@@ -60,6 +74,8 @@ fn step(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: ve
 
 const LANES: u32 = 64u;
 const ITEMS: u32 = 16u;
+
+
 
 struct Params {
   n: u32,
@@ -86,7 +102,7 @@ fn sum_lanes(lane: u32, mine: f32) {
 @compute @workgroup_size(LANES)
 fn squares(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u,
            @builtin(local_invocation_index) lane: u32) {
-  let index = group.y * groups.x + group.x;
+  let index = linear_group(group, groups);
   let base = index * LANES * ITEMS + lane;
   var total = 0.0;
   for (var item = 0u; item < ITEMS; item++) {
@@ -117,6 +133,18 @@ fn finish(@builtin(local_invocation_index) lane: u32) {
   }
   norm[0] = select(length, lanes[0], magnitude >= 0x7f800000u);
   norm[1] = scale;
+}
+
+
+
+
+fn linear_group(group: vec3u, groups: vec3u) -> u32 {
+  return group.y * groups.x + group.x;
+}
+
+
+fn linear_index(group: vec3u, groups: vec3u, lane: u32) -> u32 {
+  return linear_group(group, groups) * 64u + lane;
 }
 `),
     entries: {"squares":["g","partials"],"finish":["partials","norm"]},

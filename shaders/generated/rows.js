@@ -44,7 +44,7 @@ fn target_of(row: u32) -> u32 {
 @compute @workgroup_size(THREADS)
 fn forward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u,
            @builtin(local_invocation_index) thread: u32) {
-  let row = (group.y * groups.x + group.x) * ROWS + thread / LANES;
+  let row = row_of(group, groups, thread);
 
   let n = select(0u, params.n, row < params.rows);
   let base = row * params.n;
@@ -73,7 +73,7 @@ fn forward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups:
 @compute @workgroup_size(THREADS)
 fn backward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u,
             @builtin(local_invocation_index) thread: u32) {
-  let row = (group.y * groups.x + group.x) * ROWS + thread / LANES;
+  let row = row_of(group, groups, thread);
   if row >= params.rows { return; }
   let base = row * params.n;
   let top = stats[2u * row];
@@ -88,11 +88,18 @@ fn backward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups
 
 
 
+
+
 const LANES: u32 = 1u;
 const ROWS: u32 = 8u;
 const THREADS: u32 = LANES * ROWS;
 
 var<workgroup> shared_values: array<f32, THREADS>;
+
+
+fn row_of(group: vec3u, groups: vec3u, thread: u32) -> u32 {
+  return linear_group(group, groups) * ROWS + thread / LANES;
+}
 
 
 fn across(v: f32, thread: u32, maximum: bool) -> f32 {
@@ -111,6 +118,18 @@ fn across(v: f32, thread: u32, maximum: bool) -> f32 {
   workgroupBarrier();
   return result;
 }
+
+
+
+
+fn linear_group(group: vec3u, groups: vec3u) -> u32 {
+  return group.y * groups.x + group.x;
+}
+
+
+fn linear_index(group: vec3u, groups: vec3u, lane: u32) -> u32 {
+  return linear_group(group, groups) * 64u + lane;
+}
 `),
     entries: {"forward":["x","targets","excluded","row_loss","stats"],"backward":["x","targets","excluded","stats","dloss","dx"]},
     buffers: {"x":{"binding":1,"access":"read"},"targets":{"binding":2,"access":"read"},"excluded":{"binding":3,"access":"read"},"row_loss":{"binding":4,"access":"read_write"},"stats":{"binding":5,"access":"read_write"},"dloss":{"binding":6,"access":"read"},"dx":{"binding":7,"access":"read_write"}},
@@ -124,8 +143,6 @@ fn across(v: f32, thread: u32, maximum: bool) -> f32 {
 
 
 
-alias Element = f32;
-const SHARE: f32 = 0.25;
 const KEEP: bool = true;
 
 
@@ -143,14 +160,10 @@ struct Params {
 @group(0) @binding(4) var<storage, read> dy: array<Element>;
 @group(0) @binding(5) var<storage, read_write> dx: array<Element>;
 
-fn total(e: Element) -> f32 {
-  return dot(vec4f(e), vec4f(SHARE));
-}
-
 @compute @workgroup_size(THREADS)
 fn forward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u,
            @builtin(local_invocation_index) thread: u32) {
-  let row = (group.y * groups.x + group.x) * ROWS + thread / LANES;
+  let row = row_of(group, groups, thread);
 
   let n = select(0u, params.n, row < params.rows);
   let base = row * params.n;
@@ -169,7 +182,7 @@ fn forward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups:
 @compute @workgroup_size(THREADS)
 fn backward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u,
             @builtin(local_invocation_index) thread: u32) {
-  let row = (group.y * groups.x + group.x) * ROWS + thread / LANES;
+  let row = row_of(group, groups, thread);
   let n = select(0u, params.n, row < params.rows);
   let base = row * params.n;
   var own = Element();
@@ -186,11 +199,30 @@ fn backward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups
 
 
 
+
+
+alias Element = f32;
+const SHARE: f32 = 0.25;
+
+
+fn total(e: Element) -> f32 {
+  return dot(vec4f(e), vec4f(SHARE));
+}
+
+
+
+
+
 const LANES: u32 = 1u;
 const ROWS: u32 = 8u;
 const THREADS: u32 = LANES * ROWS;
 
 var<workgroup> shared_values: array<f32, THREADS>;
+
+
+fn row_of(group: vec3u, groups: vec3u, thread: u32) -> u32 {
+  return linear_group(group, groups) * ROWS + thread / LANES;
+}
 
 
 fn across(v: f32, thread: u32, maximum: bool) -> f32 {
@@ -209,11 +241,23 @@ fn across(v: f32, thread: u32, maximum: bool) -> f32 {
   workgroupBarrier();
   return result;
 }
+
+
+
+
+fn linear_group(group: vec3u, groups: vec3u) -> u32 {
+  return group.y * groups.x + group.x;
+}
+
+
+fn linear_index(group: vec3u, groups: vec3u, lane: u32) -> u32 {
+  return linear_group(group, groups) * 64u + lane;
+}
 `),
     entries: {"forward":["x","y","lengths"],"backward":["y","lengths","dy","dx"]},
     buffers: {"x":{"binding":1,"access":"read"},"y":{"binding":2,"access":"read_write"},"lengths":{"binding":3,"access":"read_write"},"dy":{"binding":4,"access":"read"},"dx":{"binding":5,"access":"read_write"}},
     params: {"rows":"u32","n":"u32","least":"f32"},
-    constants: {"SHARE":"f32","KEEP":"bool","LANES":"u32","ROWS":"u32","Element":"type"},
+    constants: {"KEEP":"bool","SHARE":"f32","LANES":"u32","ROWS":"u32","Element":"type"},
   },
   'layer-norm': {
     code: /** @type {string} */ (`
@@ -228,8 +272,6 @@ fn across(v: f32, thread: u32, maximum: bool) -> f32 {
 
 
 
-alias Element = f32;
-const SHARE: f32 = 0.25;
 const KEEP: bool = true;
 
 
@@ -256,14 +298,10 @@ struct Params {
 @group(0) @binding(9) var<storage, read_write> d_weight: array<Element>;
 @group(0) @binding(10) var<storage, read_write> d_bias: array<Element>;
 
-fn total(e: Element) -> f32 {
-  return dot(vec4f(e), vec4f(SHARE));
-}
-
 @compute @workgroup_size(THREADS)
 fn forward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u,
            @builtin(local_invocation_index) thread: u32) {
-  let row = (group.y * groups.x + group.x) * ROWS + thread / LANES;
+  let row = row_of(group, groups, thread);
 
   let n = select(0u, params.n, row < params.rows);
   let base = row * params.n;
@@ -295,7 +333,7 @@ fn forward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups:
 @compute @workgroup_size(THREADS)
 fn backward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u,
             @builtin(local_invocation_index) thread: u32) {
-  let row = (group.y * groups.x + group.x) * ROWS + thread / LANES;
+  let row = row_of(group, groups, thread);
   let n = select(0u, params.n, row < params.rows);
   let base = row * params.n;
   let at = 2u * min(row, params.rows - 1u);
@@ -321,7 +359,7 @@ fn backward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups
 @compute @workgroup_size(64)
 fn columns(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u,
            @builtin(local_invocation_index) thread: u32) {
-  let i = (group.y * groups.x + group.x) * 64u + thread;
+  let i = linear_index(group, groups, thread);
   if i >= params.chunks * params.n { return; }
   let column = i % params.n;
   let chunk = i / params.n;
@@ -355,11 +393,30 @@ fn fold(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) th
 
 
 
+
+
+alias Element = f32;
+const SHARE: f32 = 0.25;
+
+
+fn total(e: Element) -> f32 {
+  return dot(vec4f(e), vec4f(SHARE));
+}
+
+
+
+
+
 const LANES: u32 = 1u;
 const ROWS: u32 = 8u;
 const THREADS: u32 = LANES * ROWS;
 
 var<workgroup> shared_values: array<f32, THREADS>;
+
+
+fn row_of(group: vec3u, groups: vec3u, thread: u32) -> u32 {
+  return linear_group(group, groups) * ROWS + thread / LANES;
+}
 
 
 fn across(v: f32, thread: u32, maximum: bool) -> f32 {
@@ -378,11 +435,23 @@ fn across(v: f32, thread: u32, maximum: bool) -> f32 {
   workgroupBarrier();
   return result;
 }
+
+
+
+
+fn linear_group(group: vec3u, groups: vec3u) -> u32 {
+  return group.y * groups.x + group.x;
+}
+
+
+fn linear_index(group: vec3u, groups: vec3u, lane: u32) -> u32 {
+  return linear_group(group, groups) * 64u + lane;
+}
 `),
     entries: {"forward":["x","weight","bias","y","stats"],"backward":["x","weight","stats","dy","dx"],"columns":["x","stats","dy","partial"],"fold":["partial","d_weight","d_bias"]},
     buffers: {"x":{"binding":1,"access":"read"},"weight":{"binding":2,"access":"read"},"bias":{"binding":3,"access":"read"},"y":{"binding":4,"access":"read_write"},"stats":{"binding":5,"access":"read_write"},"dy":{"binding":6,"access":"read"},"dx":{"binding":7,"access":"read_write"},"partial":{"binding":8,"access":"read_write"},"d_weight":{"binding":9,"access":"read_write"},"d_bias":{"binding":10,"access":"read_write"}},
     params: {"rows":"u32","n":"u32","scalars":"f32","eps":"f32","chunk":"u32","chunks":"u32","first_chunk":"u32"},
-    constants: {"SHARE":"f32","KEEP":"bool","LANES":"u32","ROWS":"u32","Element":"type"},
+    constants: {"KEEP":"bool","SHARE":"f32","LANES":"u32","ROWS":"u32","Element":"type"},
   },
   'reduce': {
     code: /** @type {string} */ (`
@@ -390,6 +459,8 @@ fn across(v: f32, thread: u32, maximum: bool) -> f32 {
 
 
 const WIDTH: u32 = 64u;
+
+
 
 struct Params {
   outer: u32,
@@ -408,7 +479,7 @@ struct Params {
 @compute @workgroup_size(64)
 fn columns(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u,
            @builtin(local_invocation_index) lane: u32) {
-  let i = (group.y * groups.x + group.x) * 64u + lane;
+  let i = linear_index(group, groups, lane);
   if i >= params.outer * params.chunks * params.inner { return; }
   let column = i % params.inner;
   let row = i / params.inner;
@@ -426,7 +497,7 @@ var<workgroup> partial: array<f32, WIDTH>;
 @compute @workgroup_size(WIDTH)
 fn rows(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u,
         @builtin(local_invocation_index) lane: u32) {
-  let row = group.y * groups.x + group.x;
+  let row = linear_group(group, groups);
   var total = 0.0;
   if row < params.outer {
     for (var j = lane; j < params.n; j += WIDTH) { total += x[row * params.n + j]; }
@@ -438,6 +509,18 @@ fn rows(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: ve
     workgroupBarrier();
   }
   if lane == 0u && row < params.outer { y[row] = params.scale * partial[0]; }
+}
+
+
+
+
+fn linear_group(group: vec3u, groups: vec3u) -> u32 {
+  return group.y * groups.x + group.x;
+}
+
+
+fn linear_index(group: vec3u, groups: vec3u, lane: u32) -> u32 {
+  return linear_group(group, groups) * 64u + lane;
 }
 `),
     entries: {"columns":["x","y"],"rows":["x","y"]},
@@ -455,11 +538,10 @@ fn rows(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: ve
 
 
 
-alias Element = f32;
-const SHARE: f32 = 0.25;
 const MASKED: bool = false;
 
 const LOWEST: f32 = -3.4028234e38;
+
 
 
 
@@ -479,10 +561,6 @@ struct Params {
 @group(0) @binding(4) var<storage, read> dy: array<Element>;
 @group(0) @binding(5) var<storage, read_write> dx: array<Element>;
 
-fn total(e: Element) -> f32 {
-  return dot(vec4f(e), vec4f(SHARE));
-}
-
 fn largest(e: Element) -> f32 {
   let v = vec4f(e);
   return max(max(v.x, v.y), max(v.z, v.w));
@@ -497,13 +575,8 @@ fn exponential(e: Element) -> Element {
 
 fn mask_base(row: u32) -> u32 {
   if !MASKED { return 0u; }
-  let i = params.first_row + row;
-  let i3 = i % params.size_3;
-  let above3 = i / params.size_3;
-  let i2 = above3 % params.size_2;
-  let above2 = above3 / params.size_2;
-  return (above2 / params.size_1) * params.stride_0 + (above2 % params.size_1) * params.stride_1
-    + i2 * params.stride_2 + i3 * params.stride_3;
+  let at = split_index(params.first_row + row, params.size_1, params.size_2, params.size_3);
+  return at.x * params.stride_0 + at.y * params.stride_1 + at.z * params.stride_2 + at.w * params.stride_3;
 }
 
 fn takes_part(base: u32, i: u32) -> bool {
@@ -514,7 +587,7 @@ fn takes_part(base: u32, i: u32) -> bool {
 @compute @workgroup_size(THREADS)
 fn forward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u,
            @builtin(local_invocation_index) thread: u32) {
-  let row = (group.y * groups.x + group.x) * ROWS + thread / LANES;
+  let row = row_of(group, groups, thread);
 
   let n = select(0u, params.n, row < params.rows);
   let base = row * params.n;
@@ -541,7 +614,7 @@ fn forward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups:
 @compute @workgroup_size(THREADS)
 fn backward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u,
             @builtin(local_invocation_index) thread: u32) {
-  let row = (group.y * groups.x + group.x) * ROWS + thread / LANES;
+  let row = row_of(group, groups, thread);
   let n = select(0u, params.n, row < params.rows);
   let base = row * params.n;
   var own = Element();
@@ -552,11 +625,39 @@ fn backward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups
 
 
 
+
+
+alias Element = f32;
+const SHARE: f32 = 0.25;
+
+
+fn total(e: Element) -> f32 {
+  return dot(vec4f(e), vec4f(SHARE));
+}
+
+
+
+
+fn split_index(i: u32, size_1: u32, size_2: u32, size_3: u32) -> vec4u {
+  let above3 = i / size_3;
+  let above2 = above3 / size_2;
+  return vec4u(above2 / size_1, above2 % size_1, above3 % size_2, i % size_3);
+}
+
+
+
+
+
 const LANES: u32 = 1u;
 const ROWS: u32 = 8u;
 const THREADS: u32 = LANES * ROWS;
 
 var<workgroup> shared_values: array<f32, THREADS>;
+
+
+fn row_of(group: vec3u, groups: vec3u, thread: u32) -> u32 {
+  return linear_group(group, groups) * ROWS + thread / LANES;
+}
 
 
 fn across(v: f32, thread: u32, maximum: bool) -> f32 {
@@ -575,11 +676,23 @@ fn across(v: f32, thread: u32, maximum: bool) -> f32 {
   workgroupBarrier();
   return result;
 }
+
+
+
+
+fn linear_group(group: vec3u, groups: vec3u) -> u32 {
+  return group.y * groups.x + group.x;
+}
+
+
+fn linear_index(group: vec3u, groups: vec3u, lane: u32) -> u32 {
+  return linear_group(group, groups) * 64u + lane;
+}
 `),
     entries: {"forward":["x","mask","y"],"backward":["y","dy","dx"]},
     buffers: {"x":{"binding":1,"access":"read"},"mask":{"binding":2,"access":"read"},"y":{"binding":3,"access":"read_write"},"dy":{"binding":4,"access":"read"},"dx":{"binding":5,"access":"read_write"}},
     params: {"rows":"u32","n":"u32","first_row":"u32","size_1":"u32","size_2":"u32","size_3":"u32","stride_0":"u32","stride_1":"u32","stride_2":"u32","stride_3":"u32","step":"u32"},
-    constants: {"SHARE":"f32","MASKED":"bool","LOWEST":"f32","LANES":"u32","ROWS":"u32","Element":"type"},
+    constants: {"MASKED":"bool","LOWEST":"f32","SHARE":"f32","LANES":"u32","ROWS":"u32","Element":"type"},
   },
   'top-k': {
     code: /** @type {string} */ (`
@@ -590,6 +703,9 @@ fn across(v: f32, thread: u32, maximum: bool) -> f32 {
 
 
 const FIRST: bool = true;
+
+
+
 
 struct Params {
   rows: u32,
@@ -609,7 +725,7 @@ struct Params {
 
 fn sort_key(v: f32) -> u32 {
   let bits = bitcast<u32>(v);
-  if (bits & 0x7fffffffu) > 0x7f800000u { return 0xffffffffu; }
+  if is_nan(v) { return 0xffffffffu; }
   if bits == 0x80000000u { return bits; }
   return select(bits | 0x80000000u, ~bits, bits >= 0x80000000u);
 }
@@ -633,9 +749,9 @@ fn insert(base: u32, kept: u32, key: u32, index: u32) {
 }
 
 @compute @workgroup_size(8)
-fn thin(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u,
-        @builtin(local_invocation_index) lane: u32) {
-  let invocation = (group.y * groups.x + group.x) * 8u + lane;
+fn partial_top_k(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u,
+                 @builtin(local_invocation_index) lane: u32) {
+  let invocation = linear_group(group, groups) * 8u + lane;
   if invocation >= params.rows * params.chunks { return; }
   let row = invocation / params.chunks * params.n;
   let base = invocation * params.k;
@@ -664,12 +780,35 @@ fn thin(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: ve
 @compute @workgroup_size(64)
 fn gather(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u,
           @builtin(local_invocation_index) lane: u32) {
-  let i = (group.y * groups.x + group.x) * 64u + lane;
+  let i = linear_index(group, groups, lane);
   if i >= params.rows * params.k { return; }
   values[i] = x[i / params.k * params.n + from_indices[i]];
 }
+
+
+
+
+fn linear_group(group: vec3u, groups: vec3u) -> u32 {
+  return group.y * groups.x + group.x;
+}
+
+
+fn linear_index(group: vec3u, groups: vec3u, lane: u32) -> u32 {
+  return linear_group(group, groups) * 64u + lane;
+}
+
+
+
+
+fn is_nan(v: f32) -> bool {
+  return (bitcast<u32>(v) & 0x7fffffffu) > 0x7f800000u;
+}
+
+fn is_finite(v: f32) -> bool {
+  return (bitcast<u32>(v) & 0x7f800000u) != 0x7f800000u;
+}
 `),
-    entries: {"thin":["x","from_keys","from_indices","keys","indices"],"gather":["x","from_indices","values"]},
+    entries: {"partial_top_k":["x","from_keys","from_indices","keys","indices"],"gather":["x","from_indices","values"]},
     buffers: {"x":{"binding":1,"access":"read"},"from_keys":{"binding":2,"access":"read"},"from_indices":{"binding":3,"access":"read"},"keys":{"binding":4,"access":"read_write"},"indices":{"binding":5,"access":"read_write"},"values":{"binding":6,"access":"read_write"}},
     params: {"rows":"u32","n":"u32","chunks":"u32","k":"u32"},
     constants: {"FIRST":"bool"},

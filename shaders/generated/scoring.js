@@ -9,9 +9,6 @@ export const scoring = /** @type {const} */ ({
 
 
 
-alias Element = f32;
-const SHARE: f32 = 0.25;
-
 
 
 struct Params {
@@ -29,14 +26,10 @@ struct Params {
 @group(0) @binding(4) var<storage, read> global: array<f32>;
 @group(0) @binding(5) var<storage, read_write> y: array<f32>;
 
-fn total(e: Element) -> f32 {
-  return dot(vec4f(e), vec4f(SHARE));
-}
-
 @compute @workgroup_size(THREADS)
 fn score(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u,
          @builtin(local_invocation_index) thread: u32) {
-  let pair = (group.y * groups.x + group.x) * ROWS + thread / LANES;
+  let pair = row_of(group, groups, thread);
   let exists = pair < params.pairs;
 
   let h = select(0u, params.h, exists);
@@ -58,11 +51,30 @@ fn score(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: v
 
 
 
+
+
+alias Element = f32;
+const SHARE: f32 = 0.25;
+
+
+fn total(e: Element) -> f32 {
+  return dot(vec4f(e), vec4f(SHARE));
+}
+
+
+
+
+
 const LANES: u32 = 1u;
 const ROWS: u32 = 8u;
 const THREADS: u32 = LANES * ROWS;
 
 var<workgroup> shared_values: array<f32, THREADS>;
+
+
+fn row_of(group: vec3u, groups: vec3u, thread: u32) -> u32 {
+  return linear_group(group, groups) * ROWS + thread / LANES;
+}
 
 
 fn across(v: f32, thread: u32, maximum: bool) -> f32 {
@@ -81,6 +93,18 @@ fn across(v: f32, thread: u32, maximum: bool) -> f32 {
   workgroupBarrier();
   return result;
 }
+
+
+
+
+fn linear_group(group: vec3u, groups: vec3u) -> u32 {
+  return group.y * groups.x + group.x;
+}
+
+
+fn linear_index(group: vec3u, groups: vec3u, lane: u32) -> u32 {
+  return linear_group(group, groups) * 64u + lane;
+}
 `),
     entries: {"score":["x","c","b","global","y"]},
     buffers: {"x":{"binding":1,"access":"read"},"c":{"binding":2,"access":"read"},"b":{"binding":3,"access":"read"},"global":{"binding":4,"access":"read"},"y":{"binding":5,"access":"read_write"}},
@@ -96,6 +120,9 @@ fn across(v: f32, thread: u32, maximum: bool) -> f32 {
 
 
 const ITEMS: u32 = 8u;
+
+
+
 
 struct Params {
   mentions: u32,
@@ -121,7 +148,7 @@ struct Params {
 @compute @workgroup_size(64)
 fn side(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u,
         @builtin(local_invocation_index) lane: u32) {
-  let row = (group.y * groups.x + group.x) * 64u + lane;
+  let row = linear_index(group, groups, lane);
   if row >= params.mentions { return; }
   var squares = vec4f();
   var query = vec4f();
@@ -149,12 +176,6 @@ fn side(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: ve
 
 fn inverse_deviation(squares: f32) -> f32 {
   return 1.0 / sqrt(select(squares, 0.0, squares < 0.0) / f32(params.h) + params.eps);
-}
-
-
-fn tanh_of(v: f32) -> f32 {
-  let e = select(exp(2.0 * v), v, (bitcast<u32>(v) & 0x7fffffffu) > 0x7f800000u);
-  return 1.0 - 2.0 / (e + 1.0);
 }
 
 
@@ -197,6 +218,43 @@ fn combine(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index)
     y[at] = base[at] + 0.5 * (to_mention + to_entity);
   }
 }
+
+
+
+
+
+
+fn exp_of(v: f32) -> f32 {
+  return select(exp(v), v, is_nan(v));
+}
+
+
+fn tanh_of(v: f32) -> f32 {
+  return 1.0 - 2.0 / (exp_of(2.0 * v) + 1.0);
+}
+
+
+
+
+fn linear_group(group: vec3u, groups: vec3u) -> u32 {
+  return group.y * groups.x + group.x;
+}
+
+
+fn linear_index(group: vec3u, groups: vec3u, lane: u32) -> u32 {
+  return linear_group(group, groups) * 64u + lane;
+}
+
+
+
+
+fn is_nan(v: f32) -> bool {
+  return (bitcast<u32>(v) & 0x7fffffffu) > 0x7f800000u;
+}
+
+fn is_finite(v: f32) -> bool {
+  return (bitcast<u32>(v) & 0x7f800000u) != 0x7f800000u;
+}
 `),
     entries: {"side":["vectors","given","asking","asked","gate_offset","scalars"],"combine":["products","mention","entity","base","y"]},
     buffers: {"vectors":{"binding":1,"access":"read"},"given":{"binding":2,"access":"read"},"asking":{"binding":3,"access":"read"},"asked":{"binding":4,"access":"read"},"gate_offset":{"binding":5,"access":"read"},"scalars":{"binding":6,"access":"read_write"},"products":{"binding":7,"access":"read"},"mention":{"binding":8,"access":"read"},"entity":{"binding":9,"access":"read"},"base":{"binding":10,"access":"read"},"y":{"binding":11,"access":"read_write"}},
@@ -212,96 +270,99 @@ fn combine(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index)
 
 
 
+
+const EXPERTS: u32 = 3u;
 const STEP: u32 = 1u;
 const ITEMS: u32 = 8u;
 const EXPERT: u32 = 0u;
 
 
 
+
 struct Params {
   mentions: u32,
   entities: u32,
-  experts: u32,
   nan: f32,
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> u: array<f32>;
 @group(0) @binding(2) var<storage, read> v: array<f32>;
-@group(0) @binding(3) var<storage, read> s_0: array<f32>;
-@group(0) @binding(4) var<storage, read> s_1: array<f32>;
-@group(0) @binding(5) var<storage, read> s_2: array<f32>;
-@group(0) @binding(6) var<storage, read> calibration: array<f32>;
-@group(0) @binding(7) var<storage, read_write> y: array<f32>;
-@group(0) @binding(8) var<storage, read> imageless: array<u32>;
-@group(0) @binding(9) var<storage, read_write> counts: array<u32>;
-@group(0) @binding(10) var<storage, read_write> wanted: array<u32>;
+@group(0) @binding(3) var<storage, read> scores: array<f32>;
+@group(0) @binding(4) var<storage, read> calibration: array<f32>;
+@group(0) @binding(5) var<storage, read_write> y: array<f32>;
+@group(0) @binding(6) var<storage, read_write> pair_mask: array<u32>;
+@group(0) @binding(7) var<storage, read> has_no_image: array<u32>;
+@group(0) @binding(8) var<storage, read_write> counts: array<u32>;
+
 
 fn choice(mention: u32, entity: u32) -> u32 {
   var best = 0u;
   var most = -1.0;
   var broken = false;
-  for (var i = 0u; i < params.experts; i++) {
-    let sum = u[mention * params.experts + i] + v[STEP * entity * params.experts + i];
-    broken = broken || (bitcast<u32>(sum) & 0x7fffffffu) > 0x7f800000u;
+  for (var i = 0u; i < EXPERTS; i++) {
+    let sum = u[mention * EXPERTS + i] + v[STEP * entity * EXPERTS + i];
+    broken = broken || is_nan(sum);
     let pi = select(sum, 0.0, sum < 0.0);
     if pi > most {
       most = pi;
       best = i;
     }
   }
-  return select(best, 3u, broken);
+  return select(best, EXPERTS, broken);
 }
 
 @compute @workgroup_size(64)
-fn choose(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
+fn select_scores(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
   let e = group.x * 64u + lane;
   if e >= params.entities { return; }
   let last = min(params.mentions, (group.y + 1u) * ITEMS);
   for (var m = group.y * ITEMS; m < last; m++) {
     let at = m * params.entities + e;
     let i = choice(m, e);
-    var score = params.nan;
-    if i == 0u { score = s_0[at]; }
-    if i == 1u { score = s_1[at]; }
-    if i == 2u { score = s_2[at]; }
-    let expert = min(i, params.experts - 1u);
-    y[at] = calibration[expert] * score + calibration[params.experts + expert];
+    let expert = min(i, EXPERTS - 1u);
+    let score = select(params.nan, scores[expert * params.mentions * params.entities + at], i < EXPERTS);
+    y[at] = calibration[expert] * score + calibration[EXPERTS + expert];
   }
 }
 
 @compute @workgroup_size(64)
-fn want(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
+fn select_mask(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
   let e = group.x * 64u + lane;
   if e >= params.entities { return; }
   let last = min(params.mentions, (group.y + 1u) * ITEMS);
   for (var m = group.y * ITEMS; m < last; m++) {
-    wanted[m * params.entities + e] = select(0u, 1u, choice(m, e) == EXPERT);
+    pair_mask[m * params.entities + e] = select(0u, 1u, choice(m, e) == EXPERT);
   }
 }
 
 @compute @workgroup_size(THREADS)
-fn tally(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u,
-         @builtin(local_invocation_index) thread: u32) {
-  let m = (group.y * groups.x + group.x) * ROWS + thread / LANES;
+fn count_choices(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u,
+                 @builtin(local_invocation_index) thread: u32) {
+  let m = row_of(group, groups, thread);
   let exists = m < params.mentions;
   let entities = select(0u, params.entities, exists);
-  var picked = vec3f();
-  var without = vec3f();
+  var chosen: array<f32, EXPERTS>;
+  var without: array<f32, EXPERTS>;
   for (var e = thread % LANES; e < entities; e += LANES) {
-    let one = vec3f(vec3u(choice(m, e)) == vec3u(0u, 1u, 2u));
-    picked += one;
-    without += one * f32(imageless[e]);
+    let choice_of_pair = choice(m, e);
+    for (var i = 0u; i < EXPERTS; i++) {
+      let one = select(0.0, 1.0, i == choice_of_pair);
+      chosen[i] += one;
+      without[i] += one * f32(has_no_image[e]);
+    }
   }
-  for (var i = 0u; i < params.experts; i++) {
-    let all = across(picked[i], thread, false);
+  for (var i = 0u; i < EXPERTS; i++) {
+    let all = across(chosen[i], thread, false);
     let bare = across(without[i], thread, false);
     if exists && thread % LANES == 0u {
-      counts[m * 2u * params.experts + i] += u32(all);
-      counts[(m * 2u + 1u) * params.experts + i] += u32(bare);
+      counts[m * 2u * EXPERTS + i] += u32(all);
+      counts[(m * 2u + 1u) * EXPERTS + i] += u32(bare);
     }
   }
 }
+
+
 
 
 
@@ -310,6 +371,11 @@ const ROWS: u32 = 8u;
 const THREADS: u32 = LANES * ROWS;
 
 var<workgroup> shared_values: array<f32, THREADS>;
+
+
+fn row_of(group: vec3u, groups: vec3u, thread: u32) -> u32 {
+  return linear_group(group, groups) * ROWS + thread / LANES;
+}
 
 
 fn across(v: f32, thread: u32, maximum: bool) -> f32 {
@@ -328,14 +394,38 @@ fn across(v: f32, thread: u32, maximum: bool) -> f32 {
   workgroupBarrier();
   return result;
 }
+
+
+
+
+fn is_nan(v: f32) -> bool {
+  return (bitcast<u32>(v) & 0x7fffffffu) > 0x7f800000u;
+}
+
+fn is_finite(v: f32) -> bool {
+  return (bitcast<u32>(v) & 0x7f800000u) != 0x7f800000u;
+}
+
+
+
+
+fn linear_group(group: vec3u, groups: vec3u) -> u32 {
+  return group.y * groups.x + group.x;
+}
+
+
+fn linear_index(group: vec3u, groups: vec3u, lane: u32) -> u32 {
+  return linear_group(group, groups) * 64u + lane;
+}
 `),
-    entries: {"choose":["u","v","s_0","s_1","s_2","calibration","y"],"want":["u","v","wanted"],"tally":["u","v","imageless","counts"]},
-    buffers: {"u":{"binding":1,"access":"read"},"v":{"binding":2,"access":"read"},"s_0":{"binding":3,"access":"read"},"s_1":{"binding":4,"access":"read"},"s_2":{"binding":5,"access":"read"},"calibration":{"binding":6,"access":"read"},"y":{"binding":7,"access":"read_write"},"imageless":{"binding":8,"access":"read"},"counts":{"binding":9,"access":"read_write"},"wanted":{"binding":10,"access":"read_write"}},
-    params: {"mentions":"u32","entities":"u32","experts":"u32","nan":"f32"},
-    constants: {"STEP":"u32","ITEMS":"u32","EXPERT":"u32","LANES":"u32","ROWS":"u32"},
+    entries: {"select_scores":["u","v","scores","calibration","y"],"select_mask":["u","v","pair_mask"],"count_choices":["u","v","has_no_image","counts"]},
+    buffers: {"u":{"binding":1,"access":"read"},"v":{"binding":2,"access":"read"},"scores":{"binding":3,"access":"read"},"calibration":{"binding":4,"access":"read"},"y":{"binding":5,"access":"read_write"},"pair_mask":{"binding":6,"access":"read_write"},"has_no_image":{"binding":7,"access":"read"},"counts":{"binding":8,"access":"read_write"}},
+    params: {"mentions":"u32","entities":"u32","nan":"f32"},
+    constants: {"EXPERTS":"u32","STEP":"u32","ITEMS":"u32","EXPERT":"u32","LANES":"u32","ROWS":"u32"},
   },
   'rank': {
     code: /** @type {string} */ (`
+
 
 
 
@@ -369,7 +459,7 @@ struct Params {
 @compute @workgroup_size(THREADS)
 fn count(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u,
          @builtin(local_invocation_index) thread: u32) {
-  let m = (group.y * groups.x + group.x) * ROWS + thread / LANES;
+  let m = row_of(group, groups, thread);
   let exists = m < params.mentions;
   let entities = select(0u, params.entities, exists);
   let row = select(0u, m, exists);
@@ -385,7 +475,7 @@ fn count(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: v
     let other = select(0.0, 1.0, number != gold);
     higher += select(0.0, other, score > own);
     equal += select(0.0, other, score == own);
-    if (bitcast<u32>(score) & 0x7f800000u) == 0x7f800000u {
+    if !is_finite(score) {
       broken += 1.0;
       culprit = f32(e + 1u);
     }
@@ -404,7 +494,7 @@ fn count(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: v
 @compute @workgroup_size(8)
 fn merge(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u,
          @builtin(local_invocation_index) lane: u32) {
-  let m = (group.y * groups.x + group.x) * 8u + lane;
+  let m = linear_group(group, groups) * 8u + lane;
   if m >= params.mentions { return; }
   var i = 0u;
   var j = 0u;
@@ -433,11 +523,29 @@ fn merge(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: v
 
 
 
+
+fn is_nan(v: f32) -> bool {
+  return (bitcast<u32>(v) & 0x7fffffffu) > 0x7f800000u;
+}
+
+fn is_finite(v: f32) -> bool {
+  return (bitcast<u32>(v) & 0x7f800000u) != 0x7f800000u;
+}
+
+
+
+
+
 const LANES: u32 = 1u;
 const ROWS: u32 = 8u;
 const THREADS: u32 = LANES * ROWS;
 
 var<workgroup> shared_values: array<f32, THREADS>;
+
+
+fn row_of(group: vec3u, groups: vec3u, thread: u32) -> u32 {
+  return linear_group(group, groups) * ROWS + thread / LANES;
+}
 
 
 fn across(v: f32, thread: u32, maximum: bool) -> f32 {
@@ -455,6 +563,18 @@ fn across(v: f32, thread: u32, maximum: bool) -> f32 {
   let result = shared_values[thread - thread % LANES];
   workgroupBarrier();
   return result;
+}
+
+
+
+
+fn linear_group(group: vec3u, groups: vec3u) -> u32 {
+  return group.y * groups.x + group.x;
+}
+
+
+fn linear_index(group: vec3u, groups: vec3u, lane: u32) -> u32 {
+  return linear_group(group, groups) * 64u + lane;
 }
 `),
     entries: {"count":["scores","numbers","gold_scores","gold_numbers","state"],"merge":["numbers","best_values","best_numbers","found_values","found_indices","merged_values","merged_numbers"]},

@@ -8,6 +8,8 @@ export const storage = /** @type {const} */ ({
 
 const ITEMS: u32 = 2u;
 
+
+
 struct Params {
   n: u32,
 }
@@ -21,7 +23,7 @@ alias Half = f32;
 @group(0) @binding(4) var<storage, read_write> y_single: array<f32>;
 
 fn pair_index(group: vec3u, groups: vec3u, lane: u32, item: u32) -> u32 {
-  return ((group.y * groups.x + group.x) * ITEMS + item) * 64u + lane;
+  return (linear_group(group, groups) * ITEMS + item) * 64u + lane;
 }
 
 @compute @workgroup_size(64)
@@ -49,6 +51,18 @@ fn to_single(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) group
     if i + 1u < params.n { y_single[i + 1u] = value.y; }
   }
 }
+
+
+
+
+fn linear_group(group: vec3u, groups: vec3u) -> u32 {
+  return group.y * groups.x + group.x;
+}
+
+
+fn linear_index(group: vec3u, groups: vec3u, lane: u32) -> u32 {
+  return linear_group(group, groups) * 64u + lane;
+}
 `),
     entries: {"to_half":["x_single","y_half"],"to_single":["x_half","y_single"]},
     buffers: {"x_single":{"binding":1,"access":"read"},"y_half":{"binding":2,"access":"read_write"},"x_half":{"binding":3,"access":"read"},"y_single":{"binding":4,"access":"read_write"}},
@@ -57,6 +71,8 @@ fn to_single(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) group
   },
   'embedding': {
     code: /** @type {string} */ (`
+
+
 
 
 
@@ -88,7 +104,7 @@ alias Element = f32;
 @compute @workgroup_size(64)
 fn forward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u,
            @builtin(local_invocation_index) lane: u32) {
-  let i = group.y * groups.x + group.x;
+  let i = linear_group(group, groups);
   if i >= params.n { return; }
   let id = bitcast<u32>(ids[i]);
   let row = id - params.window_first;
@@ -116,7 +132,7 @@ fn link_in_turn() {
 @compute @workgroup_size(64)
 fn link(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u,
         @builtin(local_invocation_index) lane: u32) {
-  let i = (group.y * groups.x + group.x) * 64u + lane;
+  let i = linear_index(group, groups, lane);
   if i >= params.n { return; }
   let id = ids[i];
   if bitcast<u32>(id) >= params.vocabulary { return; }
@@ -132,7 +148,7 @@ fn link(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: ve
 @compute @workgroup_size(64)
 fn backward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u,
             @builtin(local_invocation_index) lane: u32) {
-  let i = group.y * groups.x + group.x;
+  let i = linear_group(group, groups);
   if i >= params.n { return; }
   let id = bitcast<u32>(ids[i]);
   let row = id - params.window_first;
@@ -143,6 +159,18 @@ fn backward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups
     dtable[row * params.d + j] = total;
   }
 }
+
+
+
+
+fn linear_group(group: vec3u, groups: vec3u) -> u32 {
+  return group.y * groups.x + group.x;
+}
+
+
+fn linear_index(group: vec3u, groups: vec3u, lane: u32) -> u32 {
+  return linear_group(group, groups) * 64u + lane;
+}
 `),
     entries: {"forward":["ids","table","y"],"link_in_turn":["ids","head","next"],"link":["ids","head","next"],"backward":["ids","dy","dtable","head","next"]},
     buffers: {"ids":{"binding":1,"access":"read"},"table":{"binding":2,"access":"read"},"y":{"binding":3,"access":"read_write"},"dy":{"binding":4,"access":"read"},"dtable":{"binding":5,"access":"read_write"},"head":{"binding":6,"access":"read_write"},"next":{"binding":7,"access":"read_write"}},
@@ -151,6 +179,9 @@ fn backward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups
   },
   'half': {
     code: /** @type {string} */ (`
+
+
+
 
 
 struct Params {
@@ -163,16 +194,12 @@ struct Params {
 @group(0) @binding(3) var<storage, read> words: array<u32>;
 @group(0) @binding(4) var<storage, read_write> y: array<f32>;
 
-fn index(group: vec3u, groups: vec3u, lane: u32) -> u32 {
-  return (group.y * groups.x + group.x) * 64u + lane;
-}
-
 
 fn half_bits(v: f32) -> u32 {
   let bits = bitcast<u32>(v);
   let sign = (bits >> 16u) & 0x8000u;
   let magnitude = bits & 0x7fffffffu;
-  if magnitude > 0x7f800000u { return sign | 0x7e00u; }
+  if is_nan(v) { return sign | 0x7e00u; }
   if magnitude >= 0x477ff000u { return sign | 0x7c00u; }
   if magnitude < 0x33000000u { return sign; }
 
@@ -201,7 +228,7 @@ fn from_bits(half: u32) -> f32 {
 @compute @workgroup_size(64)
 fn pack(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u,
         @builtin(local_invocation_index) lane: u32) {
-  let i = 2u * index(group, groups, lane);
+  let i = 2u * linear_index(group, groups, lane);
   if i >= params.n { return; }
   let odd = i + 1u >= params.n;
   let second = select(x[select(i + 1u, i, odd)], 0.0, odd);
@@ -211,11 +238,34 @@ fn pack(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: ve
 @compute @workgroup_size(64)
 fn unpack(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u,
           @builtin(local_invocation_index) lane: u32) {
-  let i = 2u * index(group, groups, lane);
+  let i = 2u * linear_index(group, groups, lane);
   if i >= params.n { return; }
   let word = words[i / 2u];
   y[i] = from_bits(word & 0xffffu);
   if i + 1u < params.n { y[i + 1u] = from_bits(word >> 16u); }
+}
+
+
+
+
+fn linear_group(group: vec3u, groups: vec3u) -> u32 {
+  return group.y * groups.x + group.x;
+}
+
+
+fn linear_index(group: vec3u, groups: vec3u, lane: u32) -> u32 {
+  return linear_group(group, groups) * 64u + lane;
+}
+
+
+
+
+fn is_nan(v: f32) -> bool {
+  return (bitcast<u32>(v) & 0x7fffffffu) > 0x7f800000u;
+}
+
+fn is_finite(v: f32) -> bool {
+  return (bitcast<u32>(v) & 0x7f800000u) != 0x7f800000u;
 }
 `),
     entries: {"pack":["x","packed"],"unpack":["words","y"]},
@@ -225,6 +275,8 @@ fn unpack(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: 
   },
   'int8-rows': {
     code: /** @type {string} */ (`
+
+
 
 
 struct Params {
@@ -240,7 +292,7 @@ struct Params {
 @compute @workgroup_size(64)
 fn unpack(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u,
           @builtin(local_invocation_index) lane: u32) {
-  let i = 4u * ((group.y * groups.x + group.x) * 64u + lane);
+  let i = 4u * linear_index(group, groups, lane);
   if i >= params.n { return; }
   let word = bitcast<i32>(words[i / 4u]);
   let four = vec4f(vec4i(word << 24u, word << 16u, word << 8u, word) >> vec4u(24u));
@@ -248,6 +300,18 @@ fn unpack(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: 
   for (var j = i; j < end; j++) {
     y[j] = scales[j / params.width] * four[j - i];
   }
+}
+
+
+
+
+fn linear_group(group: vec3u, groups: vec3u) -> u32 {
+  return group.y * groups.x + group.x;
+}
+
+
+fn linear_index(group: vec3u, groups: vec3u, lane: u32) -> u32 {
+  return linear_group(group, groups) * 64u + lane;
 }
 `),
     entries: {"unpack":["words","scales","y"]},
@@ -265,6 +329,9 @@ fn unpack(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: 
 alias Element = f32;
 const ITEMS: u32 = 4u;
 
+
+
+
 struct Params {
   n: u32,
   offset: u32,
@@ -277,19 +344,14 @@ struct Params {
 @group(0) @binding(2) var<storage, read_write> y: array<Element>;
 
 fn position(i: u32) -> u32 {
-  let i3 = i % params.size_3;
-  let above3 = i / params.size_3;
-  let i2 = above3 % params.size_2;
-  let above2 = above3 / params.size_2;
-  let i1 = above2 % params.size_1;
-  let i0 = above2 / params.size_1;
-  return params.offset + i0 * params.stride_0 + i1 * params.stride_1 + i2 * params.stride_2 + i3 * params.stride_3;
+  let at = split_index(i, params.size_1, params.size_2, params.size_3);
+  return params.offset + at.x * params.stride_0 + at.y * params.stride_1 + at.z * params.stride_2 + at.w * params.stride_3;
 }
 
 @compute @workgroup_size(64)
 fn gather(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u,
           @builtin(local_invocation_index) lane: u32) {
-  let first = (group.y * groups.x + group.x) * (64u * ITEMS) + lane;
+  let first = linear_group(group, groups) * (64u * ITEMS) + lane;
   for (var item = 0u; item < ITEMS; item++) {
     let i = first + 64u * item;
     if i < params.n { y[i] = x[position(i)]; }
@@ -299,11 +361,32 @@ fn gather(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: 
 @compute @workgroup_size(64)
 fn scatter(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u,
            @builtin(local_invocation_index) lane: u32) {
-  let first = (group.y * groups.x + group.x) * (64u * ITEMS) + lane;
+  let first = linear_group(group, groups) * (64u * ITEMS) + lane;
   for (var item = 0u; item < ITEMS; item++) {
     let i = first + 64u * item;
     if i < params.n { y[position(i)] = x[i]; }
   }
+}
+
+
+
+
+fn linear_group(group: vec3u, groups: vec3u) -> u32 {
+  return group.y * groups.x + group.x;
+}
+
+
+fn linear_index(group: vec3u, groups: vec3u, lane: u32) -> u32 {
+  return linear_group(group, groups) * 64u + lane;
+}
+
+
+
+
+fn split_index(i: u32, size_1: u32, size_2: u32, size_3: u32) -> vec4u {
+  let above3 = i / size_3;
+  let above2 = above3 / size_2;
+  return vec4u(above2 / size_1, above2 % size_1, above3 % size_2, i % size_3);
 }
 `),
     entries: {"gather":["x","y"],"scatter":["x","y"]},

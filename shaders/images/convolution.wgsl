@@ -17,6 +17,8 @@ const RELU: bool = false;
 // Storage type of the weights: f32 or f16.
 alias Weight = f32;
 
+// needs linear-index.wgsl
+
 struct Params {
   in_channels: u32,
   out_channels: u32,
@@ -40,7 +42,7 @@ struct Params {
 @compute @workgroup_size(32)
 fn pad(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u,
        @builtin(local_invocation_index) lane: u32) {
-  let line = group.y * groups.x + group.x;
+  let line = linear_group(group, groups);
   let row = line % params.padded_height;
   let plane = line / params.padded_height;
   if plane >= params.planes { return; }
@@ -54,7 +56,7 @@ fn pad(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec
 }
 
 /** The taps of one input channel, each for four output channels. */
-struct Nine {
+struct Taps9 {
   t00: vec4f, t01: vec4f, t02: vec4f,
   t10: vec4f, t11: vec4f, t12: vec4f,
   t20: vec4f, t21: vec4f, t22: vec4f,
@@ -69,8 +71,8 @@ fn four_weights(o: vec4u, channel: u32, tap: u32) -> vec4f {
   return vec4f(f32(weight[i.x]), f32(weight[i.y]), f32(weight[i.z]), f32(weight[i.w]));
 }
 
-fn nine_weights(o: vec4u, channel: u32) -> Nine {
-  return Nine(
+fn nine_weights(o: vec4u, channel: u32) -> Taps9 {
+  return Taps9(
     four_weights(o, channel, 0u), four_weights(o, channel, 1u), four_weights(o, channel, 2u),
     four_weights(o, channel, 3u), four_weights(o, channel, 4u), four_weights(o, channel, 5u),
     four_weights(o, channel, 6u), four_weights(o, channel, 7u), four_weights(o, channel, 8u),
@@ -79,7 +81,7 @@ fn nine_weights(o: vec4u, channel: u32) -> Nine {
 
 /** sum + the taps times the nine pixels around one position. */
 fn nine(
-  sum: vec4f, w: Nine,
+  sum: vec4f, w: Taps9,
   x00: f32, x01: f32, x02: f32, x10: f32, x11: f32, x12: f32, x20: f32, x21: f32, x22: f32,
 ) -> vec4f {
   var s = fma(w.t00, vec4f(x00), sum);

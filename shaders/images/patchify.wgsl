@@ -3,6 +3,8 @@
 // whole patch get 0. rows = H / P and columns = W / P, rounded down. Each output element has its own
 // invocation; neighbours own neighbouring elements.
 
+// needs linear-index.wgsl
+
 struct Params {
   n: u32, // elements of the output
   channels: u32,
@@ -22,7 +24,7 @@ struct Params {
 @compute @workgroup_size(64)
 fn forward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u,
            @builtin(local_invocation_index) lane: u32) {
-  let i = (group.y * groups.x + group.x) * 64u + lane;
+  let i = linear_index(group, groups, lane);
   if i >= params.n { return; }
   let p = params.size;
   let x = i % p;
@@ -39,7 +41,7 @@ fn forward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups:
 @compute @workgroup_size(64)
 fn backward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u,
             @builtin(local_invocation_index) lane: u32) {
-  let i = (group.y * groups.x + group.x) * 64u + lane;
+  let i = linear_index(group, groups, lane);
   if i >= params.n { return; }
   let p = params.size;
   let x = i % params.width;

@@ -2,6 +2,9 @@
 // workgroup owns one line of y (so that divisions, dear on a CPU adapter, are done once a line); neighbouring
 // invocations own neighbouring columns.
 
+// needs linear-index.wgsl
+// needs numbers.wgsl
+
 struct Params {
   lines: u32, // of y: planes times rows
   height: u32,
@@ -14,10 +17,6 @@ struct Params {
 @group(0) @binding(1) var<storage, read> x: array<f32>;
 @group(0) @binding(2) var<storage, read_write> y: array<f32>;
 
-fn is_nan(v: f32) -> bool {
-  return (bitcast<u32>(v) & 0x7fffffffu) > 0x7f800000u;
-}
-
 /** The larger; NaN if either is (max of WGSL may drop it). */
 fn larger(a: f32, b: f32) -> f32 {
   return select(a, b, (b > a && !is_nan(a)) || is_nan(b));
@@ -27,7 +26,7 @@ fn larger(a: f32, b: f32) -> f32 {
 @compute @workgroup_size(32)
 fn max_2x2(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u,
            @builtin(local_invocation_index) lane: u32) {
-  let line = group.y * groups.x + group.x;
+  let line = linear_group(group, groups);
   if line >= params.lines { return; }
   let upper = (line / params.rows * params.height + line % params.rows * 2u) * params.width;
   let lower = upper + params.width;
@@ -42,7 +41,7 @@ fn max_2x2(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups:
 @compute @workgroup_size(32)
 fn adaptive_average(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u,
                     @builtin(local_invocation_index) lane: u32) {
-  let line = group.y * groups.x + group.x;
+  let line = linear_group(group, groups);
   if line >= params.lines { return; }
   let row = line % params.rows;
   let first = line / params.rows * params.height;

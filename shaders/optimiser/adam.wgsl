@@ -9,6 +9,8 @@
 
 const CLIP: bool = false; // multiply the gradients by the scale in norm[1]
 
+// needs linear-index.wgsl
+
 struct Params {
   n: u32,
   keep_1: f32, // 1 - beta1
@@ -30,7 +32,7 @@ struct Params {
 @compute @workgroup_size(64)
 fn step(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u,
         @builtin(local_invocation_index) lane: u32) {
-  let i = (group.y * groups.x + group.x) * 64u + lane;
+  let i = linear_index(group, groups, lane);
   if i >= params.n { return; }
   var gradient = g[i];
   if CLIP { gradient *= norm[1]; }

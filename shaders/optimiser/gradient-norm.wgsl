@@ -7,6 +7,8 @@
 const LANES: u32 = 64u; // invocations that share a partial sum; few where they are a CPU's SIMD lanes
 const ITEMS: u32 = 16u;
 
+// needs linear-index.wgsl
+
 struct Params {
   n: u32, // groups of four in `squares`, partial sums in `finish`
   first: u32, // where `squares` puts its partial sums
@@ -32,7 +34,7 @@ fn sum_lanes(lane: u32, mine: f32) {
 @compute @workgroup_size(LANES)
 fn squares(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u,
            @builtin(local_invocation_index) lane: u32) {
-  let index = group.y * groups.x + group.x;
+  let index = linear_group(group, groups);
   let base = index * LANES * ITEMS + lane;
   var total = 0.0;
   for (var item = 0u; item < ITEMS; item++) {

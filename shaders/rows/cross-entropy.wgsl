@@ -40,7 +40,7 @@ fn target_of(row: u32) -> u32 {
 @compute @workgroup_size(THREADS)
 fn forward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u,
            @builtin(local_invocation_index) thread: u32) {
-  let row = (group.y * groups.x + group.x) * ROWS + thread / LANES;
+  let row = row_of(group, groups, thread);
   // Rows past the last are empty, so that all invocations reach the barriers.
   let n = select(0u, params.n, row < params.rows);
   let base = row * params.n;
@@ -69,7 +69,7 @@ fn forward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups:
 @compute @workgroup_size(THREADS)
 fn backward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u,
             @builtin(local_invocation_index) thread: u32) {
-  let row = (group.y * groups.x + group.x) * ROWS + thread / LANES;
+  let row = row_of(group, groups, thread);
   if row >= params.rows { return; }
   let base = row * params.n;
   let top = stats[2u * row];

@@ -4,11 +4,9 @@
 // LANES invocations share a row, a workgroup owns ROWS rows: 1 x 8 on CPU adapters (a SIMD lane walks its
 // row alone), up to 256 x 1 on GPUs. n counts Elements: vec4f where rows divide into them.
 
-alias Element = f32;
-const SHARE: f32 = 0.25; // 1 for vec4f, 1/4 for f32: what each of vec4f(element)'s components counts for
 const KEEP: bool = true; // whether backward will want lengths
 
-// needs row-lanes.wgsl
+// needs row-elements.wgsl
 
 struct Params {
   rows: u32,
@@ -23,14 +21,10 @@ struct Params {
 @group(0) @binding(4) var<storage, read> dy: array<Element>;
 @group(0) @binding(5) var<storage, read_write> dx: array<Element>;
 
-fn total(e: Element) -> f32 {
-  return dot(vec4f(e), vec4f(SHARE));
-}
-
 @compute @workgroup_size(THREADS)
 fn forward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u,
            @builtin(local_invocation_index) thread: u32) {
-  let row = (group.y * groups.x + group.x) * ROWS + thread / LANES;
+  let row = row_of(group, groups, thread);
   // Rows past the last are empty, so that all invocations reach the barriers.
   let n = select(0u, params.n, row < params.rows);
   let base = row * params.n;
@@ -49,7 +43,7 @@ fn forward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups:
 @compute @workgroup_size(THREADS)
 fn backward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u,
             @builtin(local_invocation_index) thread: u32) {
-  let row = (group.y * groups.x + group.x) * ROWS + thread / LANES;
+  let row = row_of(group, groups, thread);
   let n = select(0u, params.n, row < params.rows);
   let base = row * params.n;
   var own = Element();

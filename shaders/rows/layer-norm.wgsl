@@ -10,11 +10,9 @@
 // In columns and fold an invocation owns one element of the columns, so neighbours read neighbours.
 // n counts Elements: vec4f where rows divide into them.
 
-alias Element = f32;
-const SHARE: f32 = 0.25; // 1 for vec4f, 1/4 for f32: what each of vec4f(element)'s components counts for
 const KEEP: bool = true; // whether backward will want stats
 
-// needs row-lanes.wgsl
+// needs row-elements.wgsl
 
 struct Params {
   rows: u32,
@@ -38,14 +36,10 @@ struct Params {
 @group(0) @binding(9) var<storage, read_write> d_weight: array<Element>;
 @group(0) @binding(10) var<storage, read_write> d_bias: array<Element>;
 
-fn total(e: Element) -> f32 {
-  return dot(vec4f(e), vec4f(SHARE));
-}
-
 @compute @workgroup_size(THREADS)
 fn forward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u,
            @builtin(local_invocation_index) thread: u32) {
-  let row = (group.y * groups.x + group.x) * ROWS + thread / LANES;
+  let row = row_of(group, groups, thread);
   // Rows past the last are empty, so that all invocations reach the barriers.
   let n = select(0u, params.n, row < params.rows);
   let base = row * params.n;
@@ -77,7 +71,7 @@ fn forward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups:
 @compute @workgroup_size(THREADS)
 fn backward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u,
             @builtin(local_invocation_index) thread: u32) {
-  let row = (group.y * groups.x + group.x) * ROWS + thread / LANES;
+  let row = row_of(group, groups, thread);
   let n = select(0u, params.n, row < params.rows);
   let base = row * params.n;
   let at = 2u * min(row, params.rows - 1u);
@@ -103,7 +97,7 @@ fn backward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups
 @compute @workgroup_size(64)
 fn columns(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u,
            @builtin(local_invocation_index) thread: u32) {
-  let i = (group.y * groups.x + group.x) * 64u + thread;
+  let i = linear_index(group, groups, thread);
   if i >= params.chunks * params.n { return; }
   let column = i % params.n;
   let chunk = i / params.n;

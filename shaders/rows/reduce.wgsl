@@ -4,6 +4,8 @@
 
 const WIDTH: u32 = 64u; // invocations that share one row in `rows`
 
+// needs linear-index.wgsl
+
 struct Params {
   outer: u32,
   n: u32,
@@ -21,7 +23,7 @@ struct Params {
 @compute @workgroup_size(64)
 fn columns(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u,
            @builtin(local_invocation_index) lane: u32) {
-  let i = (group.y * groups.x + group.x) * 64u + lane;
+  let i = linear_index(group, groups, lane);
   if i >= params.outer * params.chunks * params.inner { return; }
   let column = i % params.inner;
   let row = i / params.inner;
@@ -39,7 +41,7 @@ var<workgroup> partial: array<f32, WIDTH>;
 @compute @workgroup_size(WIDTH)
 fn rows(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u,
         @builtin(local_invocation_index) lane: u32) {
-  let row = group.y * groups.x + group.x;
+  let row = linear_group(group, groups);
   var total = 0.0;
   if row < params.outer {
     for (var j = lane; j < params.n; j += WIDTH) { total += x[row * params.n + j]; }

@@ -1,10 +1,17 @@
 // How kernels that work along rows share them out: LANES invocations share a row, a workgroup owns ROWS rows.
 
+// needs linear-index.wgsl
+
 const LANES: u32 = 1u;
 const ROWS: u32 = 8u;
 const THREADS: u32 = LANES * ROWS;
 
 var<workgroup> shared_values: array<f32, THREADS>;
+
+/** The row of an invocation; there may be fewer rows. */
+fn row_of(group: vec3u, groups: vec3u, thread: u32) -> u32 {
+  return linear_group(group, groups) * ROWS + thread / LANES;
+}
 
 // The sum, or the maximum, over the lanes of a row, in every one of them.
 fn across(v: f32, thread: u32, maximum: bool) -> f32 {

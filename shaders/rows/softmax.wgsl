@@ -7,13 +7,12 @@
 // row alone), up to 256 x 1 on GPUs. The exponentials are computed twice: keeping them in private or storage
 // memory was no faster. n counts Elements: vec4f where rows divide into them.
 
-alias Element = f32;
-const SHARE: f32 = 0.25; // 1 for vec4f, 1/4 for f32: what each of vec4f(element)'s components counts for
 const MASKED: bool = false; // with Element = f32 only
 
 const LOWEST: f32 = -3.4028234e38;
 
-// needs row-lanes.wgsl
+// needs row-elements.wgsl
+// needs split-index.wgsl
 
 struct Params {
   rows: u32,
@@ -31,10 +30,6 @@ struct Params {
 @group(0) @binding(4) var<storage, read> dy: array<Element>;
 @group(0) @binding(5) var<storage, read_write> dx: array<Element>;
 
-fn total(e: Element) -> f32 {
-  return dot(vec4f(e), vec4f(SHARE));
-}
-
 fn largest(e: Element) -> f32 {
   let v = vec4f(e);
   return max(max(v.x, v.y), max(v.z, v.w));
@@ -49,13 +44,8 @@ fn exponential(e: Element) -> Element {
 // Where a row's mask begins.
 fn mask_base(row: u32) -> u32 {
   if !MASKED { return 0u; }
-  let i = params.first_row + row;
-  let i3 = i % params.size_3;
-  let above3 = i / params.size_3;
-  let i2 = above3 % params.size_2;
-  let above2 = above3 / params.size_2;
-  return (above2 / params.size_1) * params.stride_0 + (above2 % params.size_1) * params.stride_1
-    + i2 * params.stride_2 + i3 * params.stride_3;
+  let at = split_index(params.first_row + row, params.size_1, params.size_2, params.size_3);
+  return at.x * params.stride_0 + at.y * params.stride_1 + at.z * params.stride_2 + at.w * params.stride_3;
 }
 
 fn takes_part(base: u32, i: u32) -> bool {
@@ -66,7 +56,7 @@ fn takes_part(base: u32, i: u32) -> bool {
 @compute @workgroup_size(THREADS)
 fn forward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u,
            @builtin(local_invocation_index) thread: u32) {
-  let row = (group.y * groups.x + group.x) * ROWS + thread / LANES;
+  let row = row_of(group, groups, thread);
   // Rows past the last are empty, so that all invocations reach the barriers.
   let n = select(0u, params.n, row < params.rows);
   let base = row * params.n;
@@ -93,7 +83,7 @@ fn forward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups:
 @compute @workgroup_size(THREADS)
 fn backward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u,
             @builtin(local_invocation_index) thread: u32) {
-  let row = (group.y * groups.x + group.x) * ROWS + thread / LANES;
+  let row = row_of(group, groups, thread);
   let n = select(0u, params.n, row < params.rows);
   let base = row * params.n;
   var own = Element();

@@ -1,11 +1,14 @@
 // The k largest of each row, largest first, the lower index first among equals; NaN counts as largest.
-// Rows are thinned out until k are left: `thin` gives each invocation one chunk of a row (every chunks-th
+// Rows are thinned out until k are left: `partial_top_k` gives each invocation one chunk of a row (every chunks-th
 // element, so that neighbours read neighbouring words) and keeps the chunk's k best in order, by insertion,
 // in candidates [rows, chunks, k]; the next dispatch selects among those, until a row has one chunk.
 // The order of keys and indices is total: chunks of any size give the same result.
 // A candidate is (key, index); keys are u32 in the order of the floats, 0 where a chunk has fewer than k.
 
 const FIRST: bool = true; // select from x, not from candidates
+
+// needs linear-index.wgsl
+// needs numbers.wgsl
 
 struct Params {
   rows: u32,
@@ -25,7 +28,7 @@ struct Params {
 /** Larger for larger floats and largest for NaN; -0 equals 0. Never 0. */
 fn sort_key(v: f32) -> u32 {
   let bits = bitcast<u32>(v);
-  if (bits & 0x7fffffffu) > 0x7f800000u { return 0xffffffffu; }
+  if is_nan(v) { return 0xffffffffu; }
   if bits == 0x80000000u { return bits; }
   return select(bits | 0x80000000u, ~bits, bits >= 0x80000000u);
 }
@@ -49,9 +52,9 @@ fn insert(base: u32, kept: u32, key: u32, index: u32) {
 }
 
 @compute @workgroup_size(8)
-fn thin(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u,
-        @builtin(local_invocation_index) lane: u32) {
-  let invocation = (group.y * groups.x + group.x) * 8u + lane;
+fn partial_top_k(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u,
+                 @builtin(local_invocation_index) lane: u32) {
+  let invocation = linear_group(group, groups) * 8u + lane;
   if invocation >= params.rows * params.chunks { return; }
   let row = invocation / params.chunks * params.n;
   let base = invocation * params.k;
@@ -80,7 +83,7 @@ fn thin(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: ve
 @compute @workgroup_size(64)
 fn gather(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u,
           @builtin(local_invocation_index) lane: u32) {
-  let i = (group.y * groups.x + group.x) * 64u + lane;
+  let i = linear_index(group, groups, lane);
   if i >= params.rows * params.k { return; }
   values[i] = x[i / params.k * params.n + from_indices[i]];
 }

@@ -5,10 +5,7 @@
 // LANES invocations share the context of a pair, a workgroup owns ROWS pairs: 1 x 8 on CPU adapters, where nothing
 // crosses lanes, several lanes on GPUs, where neighbours read neighbours. h counts Elements.
 
-alias Element = f32;
-const SHARE: f32 = 0.25; // 1 for vec4f, 1/4 for f32: what each of vec4f(element)'s components counts for
-
-// needs row-lanes.wgsl
+// needs row-elements.wgsl
 
 struct Params {
   pairs: u32,    // M E
@@ -25,14 +22,10 @@ struct Params {
 @group(0) @binding(4) var<storage, read> global: array<f32>;
 @group(0) @binding(5) var<storage, read_write> y: array<f32>;
 
-fn total(e: Element) -> f32 {
-  return dot(vec4f(e), vec4f(SHARE));
-}
-
 @compute @workgroup_size(THREADS)
 fn score(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u,
          @builtin(local_invocation_index) thread: u32) {
-  let pair = (group.y * groups.x + group.x) * ROWS + thread / LANES;
+  let pair = row_of(group, groups, thread);
   let exists = pair < params.pairs;
   // Pairs past the last have empty contexts, so that all invocations reach the barriers.
   let h = select(0u, params.h, exists);

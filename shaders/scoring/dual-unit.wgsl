@@ -7,6 +7,9 @@
 
 const ITEMS: u32 = 8u;
 
+// needs exponential.wgsl
+// needs linear-index.wgsl
+
 struct Params {
   mentions: u32, // M; in `side` n
   entities: u32, // E
@@ -31,7 +34,7 @@ struct Params {
 @compute @workgroup_size(64)
 fn side(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u,
         @builtin(local_invocation_index) lane: u32) {
-  let row = (group.y * groups.x + group.x) * 64u + lane;
+  let row = linear_index(group, groups, lane);
   if row >= params.mentions { return; }
   var squares = vec4f(); // q.q, b.b, v.v, a.a
   var query = vec4f(); // b.r, b.d, r.d, d.d
@@ -59,12 +62,6 @@ fn side(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: ve
 /** 1 / sqrt(squares / h + eps). A sum of squares that rounding made negative is 0; NaN stays. */
 fn inverse_deviation(squares: f32) -> f32 {
   return 1.0 / sqrt(select(squares, 0.0, squares < 0.0) / f32(params.h) + params.eps);
-}
-
-/** As in elementwise-unary.wgsl: does not overflow, keeps NaN. */
-fn tanh_of(v: f32) -> f32 {
-  let e = select(exp(2.0 * v), v, (bitcast<u32>(v) & 0x7fffffffu) > 0x7f800000u);
-  return 1.0 - 2.0 / (e + 1.0);
 }
 
 /**

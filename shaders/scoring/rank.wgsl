@@ -6,6 +6,7 @@
 //          larger first, the lower number first among equals) -> merged [M, k]; places without an entity have number -1.
 //          An invocation owns a mention.
 
+// needs numbers.wgsl
 // needs row-lanes.wgsl
 
 struct Params {
@@ -32,7 +33,7 @@ struct Params {
 @compute @workgroup_size(THREADS)
 fn count(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u,
          @builtin(local_invocation_index) thread: u32) {
-  let m = (group.y * groups.x + group.x) * ROWS + thread / LANES;
+  let m = row_of(group, groups, thread);
   let exists = m < params.mentions;
   let entities = select(0u, params.entities, exists);
   let row = select(0u, m, exists);
@@ -48,7 +49,7 @@ fn count(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: v
     let other = select(0.0, 1.0, number != gold);
     higher += select(0.0, other, score > own);
     equal += select(0.0, other, score == own);
-    if (bitcast<u32>(score) & 0x7f800000u) == 0x7f800000u {
+    if !is_finite(score) {
       broken += 1.0;
       culprit = f32(e + 1u);
     }
@@ -67,7 +68,7 @@ fn count(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: v
 @compute @workgroup_size(8)
 fn merge(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u,
          @builtin(local_invocation_index) lane: u32) {
-  let m = (group.y * groups.x + group.x) * 8u + lane;
+  let m = linear_group(group, groups) * 8u + lane;
   if m >= params.mentions { return; }
   var i = 0u;
   var j = 0u;

@@ -4,6 +4,8 @@
 
 const ITEMS: u32 = 2u;
 
+// needs linear-index.wgsl
+
 struct Params {
   n: u32,
 }
@@ -17,7 +19,7 @@ alias Half = f32; // f16 in use; a device without it never runs this kernel
 @group(0) @binding(4) var<storage, read_write> y_single: array<f32>;
 
 fn pair_index(group: vec3u, groups: vec3u, lane: u32, item: u32) -> u32 {
-  return ((group.y * groups.x + group.x) * ITEMS + item) * 64u + lane;
+  return (linear_group(group, groups) * ITEMS + item) * 64u + lane;
 }
 
 @compute @workgroup_size(64)

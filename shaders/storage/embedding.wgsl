@@ -5,6 +5,8 @@
 // Backward without float atomics, so that the same input gives the same bits: the positions of one id are
 // linked into a list in ascending order (head by id, next by position), and a workgroup walks one list.
 
+// needs linear-index.wgsl
+
 struct Params {
   n: u32,            // positions
   d: u32,            // columns
@@ -30,7 +32,7 @@ alias Element = f32;
 @compute @workgroup_size(64)
 fn forward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u,
            @builtin(local_invocation_index) lane: u32) {
-  let i = group.y * groups.x + group.x;
+  let i = linear_group(group, groups);
   if i >= params.n { return; }
   let id = bitcast<u32>(ids[i]); // negative ids become large ones
   let row = id - params.window_first;
@@ -58,7 +60,7 @@ fn link_in_turn() {
 @compute @workgroup_size(64)
 fn link(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u,
         @builtin(local_invocation_index) lane: u32) {
-  let i = (group.y * groups.x + group.x) * 64u + lane;
+  let i = linear_index(group, groups, lane);
   if i >= params.n { return; }
   let id = ids[i];
   if bitcast<u32>(id) >= params.vocabulary { return; }
@@ -74,7 +76,7 @@ fn link(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: ve
 @compute @workgroup_size(64)
 fn backward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u,
             @builtin(local_invocation_index) lane: u32) {
-  let i = group.y * groups.x + group.x;
+  let i = linear_group(group, groups);
   if i >= params.n { return; }
   let id = bitcast<u32>(ids[i]);
   let row = id - params.window_first;

@@ -1,6 +1,9 @@
 // Numbers of 32 bits stored as halves (IEEE 754 binary16), two a word, on any adapter: cast.wgsl needs shader-f16. What is
 // beyond a half's range becomes infinite. An invocation owns one word; neighbours own neighbours.
 
+// needs linear-index.wgsl
+// needs numbers.wgsl
+
 struct Params {
   n: u32, // numbers
 }
@@ -11,16 +14,12 @@ struct Params {
 @group(0) @binding(3) var<storage, read> words: array<u32>;
 @group(0) @binding(4) var<storage, read_write> y: array<f32>;
 
-fn index(group: vec3u, groups: vec3u, lane: u32) -> u32 {
-  return (group.y * groups.x + group.x) * 64u + lane;
-}
-
 /** The bits of the half nearest to v, ties to even; NaN stays NaN. */
 fn half_bits(v: f32) -> u32 {
   let bits = bitcast<u32>(v);
   let sign = (bits >> 16u) & 0x8000u;
   let magnitude = bits & 0x7fffffffu;
-  if magnitude > 0x7f800000u { return sign | 0x7e00u; }
+  if is_nan(v) { return sign | 0x7e00u; }
   if magnitude >= 0x477ff000u { return sign | 0x7c00u; } // 65520 and more round to infinity
   if magnitude < 0x33000000u { return sign; } // below 2^-25
   // Below the smallest normal half the fraction is counted in units of 2^-24.
@@ -49,7 +48,7 @@ fn from_bits(half: u32) -> f32 {
 @compute @workgroup_size(64)
 fn pack(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u,
         @builtin(local_invocation_index) lane: u32) {
-  let i = 2u * index(group, groups, lane);
+  let i = 2u * linear_index(group, groups, lane);
   if i >= params.n { return; }
   let odd = i + 1u >= params.n;
   let second = select(x[select(i + 1u, i, odd)], 0.0, odd);
@@ -59,7 +58,7 @@ fn pack(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: ve
 @compute @workgroup_size(64)
 fn unpack(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u,
           @builtin(local_invocation_index) lane: u32) {
-  let i = 2u * index(group, groups, lane);
+  let i = 2u * linear_index(group, groups, lane);
   if i >= params.n { return; }
   let word = words[i / 2u];
   y[i] = from_bits(word & 0xffffu);

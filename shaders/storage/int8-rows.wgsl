@@ -1,6 +1,8 @@
 // Rows of numbers stored in 8 bits with a scale a row, back to f32: y[r, d] = scales[r] q[r, d]. words: the numbers of all
 // rows one after the other, four a word, as two's complement. An invocation owns one word; neighbours own neighbours.
 
+// needs linear-index.wgsl
+
 struct Params {
   n: u32,     // numbers
   width: u32, // of a row
@@ -14,7 +16,7 @@ struct Params {
 @compute @workgroup_size(64)
 fn unpack(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u,
           @builtin(local_invocation_index) lane: u32) {
-  let i = 4u * ((group.y * groups.x + group.x) * 64u + lane);
+  let i = 4u * linear_index(group, groups, lane);
   if i >= params.n { return; }
   let word = bitcast<i32>(words[i / 4u]);
   let four = vec4f(vec4i(word << 24u, word << 16u, word << 8u, word) >> vec4u(24u));

@@ -7,6 +7,9 @@
 alias Element = f32;
 const ITEMS: u32 = 4u;
 
+// needs linear-index.wgsl
+// needs split-index.wgsl
+
 struct Params {
   n: u32,
   offset: u32,
@@ -19,19 +22,14 @@ struct Params {
 @group(0) @binding(2) var<storage, read_write> y: array<Element>;
 
 fn position(i: u32) -> u32 {
-  let i3 = i % params.size_3;
-  let above3 = i / params.size_3;
-  let i2 = above3 % params.size_2;
-  let above2 = above3 / params.size_2;
-  let i1 = above2 % params.size_1;
-  let i0 = above2 / params.size_1;
-  return params.offset + i0 * params.stride_0 + i1 * params.stride_1 + i2 * params.stride_2 + i3 * params.stride_3;
+  let at = split_index(i, params.size_1, params.size_2, params.size_3);
+  return params.offset + at.x * params.stride_0 + at.y * params.stride_1 + at.z * params.stride_2 + at.w * params.stride_3;
 }
 
 @compute @workgroup_size(64)
 fn gather(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u,
           @builtin(local_invocation_index) lane: u32) {
-  let first = (group.y * groups.x + group.x) * (64u * ITEMS) + lane;
+  let first = linear_group(group, groups) * (64u * ITEMS) + lane;
   for (var item = 0u; item < ITEMS; item++) {
     let i = first + 64u * item;
     if i < params.n { y[i] = x[position(i)]; }
@@ -41,7 +39,7 @@ fn gather(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: 
 @compute @workgroup_size(64)
 fn scatter(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u,
            @builtin(local_invocation_index) lane: u32) {
-  let first = (group.y * groups.x + group.x) * (64u * ITEMS) + lane;
+  let first = linear_group(group, groups) * (64u * ITEMS) + lane;
   for (var item = 0u; item < ITEMS; item++) {
     let i = first + 64u * item;
     if i < params.n { y[position(i)] = x[i]; }

@@ -43,7 +43,7 @@ function mentionVectors(rows: readonly number[], expert: number): MentionVectors
       keys: device.zeros([n, 1, 4]),
       values: device.zeros([n, 1, 4]),
       mask: device.tensor([n, 1], new Int32Array(n).fill(1)),
-      global: device.tensor(
+      embeds: device.tensor(
         [n, d],
         rowsOf(mentionGlobals[expert]!, rows).map((x) => 2 * x),
       ),
@@ -56,10 +56,10 @@ function entityOperands(rows: readonly number[], expert: number): EntityOperands
   return {
     text: {
       queries: device.zeros([n, 4]),
-      first: Int32Array.from({ length: n + 1 }, (_, i) => i),
-      cls: device.zeros([n, 4]),
+      offsets: Int32Array.from({ length: n + 1 }, (_, i) => i),
+      weights: device.zeros([n, 4]),
       bias: device.zeros([n]),
-      global: device.tensor([n, d], rowsOf(entityGlobals[expert]!, rows)),
+      embeds: device.tensor([n, d], rowsOf(entityGlobals[expert]!, rows)),
     },
   };
 }
