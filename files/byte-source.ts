@@ -1,7 +1,7 @@
 // Bytes that are read in ranges: a file on disk or a buffer in memory (http-source.ts: a file on a server). Knows
 // nothing of what they mean.
 
-import { MissingFileError, oneLine, WeightsError } from './errors.ts';
+import { fileError, WeightsError } from './errors.ts';
 
 /** Something of known length that can be read in ranges. */
 export interface ByteSource {
@@ -28,12 +28,15 @@ const mostBytesDirectly = 2 ** 16;
 
 /** Opens a file for reading in ranges (Node and Deno). Throws WeightsError when it cannot be opened. */
 export async function openFile(path: string): Promise<ByteSource> {
-  const [{ readSync }, { open }] = await Promise.all([import('node:fs'), import('node:fs/promises')]);
-  const refused = (error: Error & { code?: string }): never => {
-    if (error.code === 'ENOENT') throw new MissingFileError(`${path}: no such file`);
-    throw new WeightsError(`${path}: cannot be read: ${oneLine(error.message)}`);
+  const [{ constants, readSync }, { open }] = await Promise.all([
+    import('node:fs'),
+    import('node:fs/promises'),
+  ]);
+  const refused = (error: unknown): never => {
+    throw fileError(path, error);
   };
-  const file = await open(path, 'r').catch(refused);
+  // Without O_NONBLOCK, opening a pipe waits for someone to write into it.
+  const file = await open(path, constants.O_RDONLY | (constants.O_NONBLOCK ?? 0)).catch(refused);
   const stats = await file.stat();
   if (!stats.isFile()) {
     await file.close();

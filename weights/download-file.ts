@@ -6,8 +6,8 @@ import { constants } from 'node:fs';
 import { type FileHandle, mkdir, open, readdir, rename, rm } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { syncFolderOf } from '../files/atomic-file.ts';
-import { InterruptedError, WeightsError } from '../files/errors.ts';
-import { type RetryOptions, withRetries } from '../files/retry.ts';
+import { fileError, InterruptedError, WeightsError } from '../files/errors.ts';
+import { type RetryOptions, withRetries } from '../files/http/retry.ts';
 
 /** A file elsewhere. */
 export interface RemoteFile {
@@ -176,6 +176,6 @@ async function removeOtherParts(target: string, part: string): Promise<void> {
 
 function refuse(path: string): (error: Error) => never {
   return (error) => {
-    throw new WeightsError(`${path}: cannot be written: ${error.message}`);
+    throw fileError(path, error, 'written');
   };
 }

@@ -3,8 +3,8 @@
 
 import { downloadFile, fileDownloadInfo, pathsInfo } from '@huggingface/hub';
 import { MissingFileError, oneLine, WeightsError } from '../files/errors.ts';
-import { chunksOf, type HttpOptions, rangeOf, request } from '../files/http.ts';
-import { type RetryOptions, withRetries } from '../files/retry.ts';
+import { chunksOf, type HttpOptions, rangeOf, request } from '../files/http/http.ts';
+import { type RetryOptions, withRetries } from '../files/http/retry.ts';
 import type { RemoteFile } from './download-file.ts';
 import type { HubFile } from './hub-models.ts';
 

@@ -7,6 +7,7 @@ import webpDecoder from '@jsquash/webp/codec/dec/webp_dec.js';
 import { initEmscriptenModule } from '@jsquash/webp/utils.js';
 import { decode as decodePng } from 'fast-png';
 import jpeg from 'jpeg-js';
+import { InputError } from '../../files/errors.ts';
 
 /** Pixels [height, width, 3], uint8. */
 export type RgbImage = { width: number; height: number; data: Uint8Array };
@@ -19,7 +20,7 @@ export async function decodeImage(bytes: Uint8Array): Promise<RgbImage> {
   if (bytes[0] === 0xff && bytes[1] === 0xd8) return fromJpeg(bytes);
   if (ascii(bytes, 1, 4) === 'PNG') return fromPng(bytes);
   if (ascii(bytes, 0, 4) === 'RIFF' && ascii(bytes, 8, 12) === 'WEBP') return await fromWebp(bytes);
-  throw new Error('neither JPEG nor PNG nor WebP');
+  throw new InputError('neither JPEG nor PNG nor WebP');
 }
 
 function ascii(bytes: Uint8Array, start: number, end: number): string {
@@ -28,7 +29,7 @@ function ascii(bytes: Uint8Array, start: number, end: number): string {
 
 function fromJpeg(bytes: Uint8Array): RgbImage {
   // The decoder fills a cut-off scan with grey; a file without its end marker is not whole.
-  if (!hasJpegEnd(bytes)) throw new Error('JPEG: cut off');
+  if (!hasJpegEnd(bytes)) throw new InputError('JPEG: cut off');
   const options = {
     useTArray: true,
     formatAsRGBA: false,
@@ -86,7 +87,7 @@ let webp: ReturnType<typeof loadWebp> | undefined;
 async function fromWebp(bytes: Uint8Array): Promise<RgbImage> {
   webp ??= loadWebp();
   const image = (await webp).decode(bytes.slice().buffer);
-  if (image === null) throw new Error('WebP: cannot be decoded');
+  if (image === null) throw new InputError('WebP: cannot be decoded');
   const { width, height, data: rgba } = image;
   const data = new Uint8Array(width * height * 3);
   for (let i = 0; i < width * height; i += 1) {

@@ -9,8 +9,8 @@ import { existsSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { writeFileAtomically } from '../../files/atomic-file.ts';
-import { UsageError } from '../../files/errors.ts';
-import { fieldsOf, readObject } from '../../files/json-fields.ts';
+import { InputError, UsageError } from '../../files/errors.ts';
+import { fieldsOf, readObject } from '../../files/json/json-fields.ts';
 import { isBadInput } from '../../train/bad-input.ts';
 import { count, on, parseFlags, reportError, text } from '../../train/flags.ts';
 import type { Split } from '../dataset.ts';
@@ -98,9 +98,9 @@ async function readSplits(file: string): Promise<SplitOf> {
   const splits = new Map<string, Split>();
   for (const split of ['train', 'dev', 'test'] as const) {
     const ids = fields.list(split);
-    if (ids.length === 0) throw new Error(`${file}: ${split}: expected a list of sample ids`);
+    if (ids.length === 0) throw new InputError(`${file}: ${split}: expected a list of sample ids`);
     for (const id of ids) {
-      if (splits.has(id)) throw new Error(`${file}: ${split}: sample ${id} occurs twice`);
+      if (splits.has(id)) throw new InputError(`${file}: ${split}: sample ${id} occurs twice`);
       splits.set(id, split);
     }
   }

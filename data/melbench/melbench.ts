@@ -6,7 +6,8 @@
 import { readFile } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { unzipSync } from 'fflate';
-import { fieldsOf, objectIn, parseJson } from '../../files/json-fields.ts';
+import { InputError } from '../../files/errors.ts';
+import { fieldsOf, objectIn, parseJson } from '../../files/json/json-fields.ts';
 
 /** One mention of a sample; `entity` is the name and `qid` the Wikidata id of its answer. */
 type MelbenchMention = { word: string; entity: string; qid: string };
@@ -57,7 +58,7 @@ export async function readMelbench(path: string): Promise<Melbench> {
     if (mentions.length === 0) skipped.samplesWithoutMention += 1;
     else samples.push({ id: key, sentence, mentions });
   }
-  if (samples.length === 0) throw new Error(`${file}: expected at least one sample, found none`);
+  if (samples.length === 0) throw new InputError(`${file}: expected at least one sample, found none`);
   return { samples, skipped };
 }
 
@@ -66,7 +67,7 @@ async function readBytes(path: string): Promise<Uint8Array> {
     return await readFile(path);
   } catch (error) {
     const missing = (error as { code?: string }).code === 'ENOENT';
-    throw new Error(`${path}: ${missing ? 'no such file' : (error as Error).message}`);
+    throw new InputError(`${path}: ${missing ? 'no such file' : (error as Error).message}`);
   }
 }
 
@@ -86,11 +87,12 @@ function memberOf(path: string, bytes: Uint8Array): { file: string; bytes: Uint8
       }),
     );
   } catch (error) {
-    throw new Error(`${path}: not a whole zip file: ${(error as Error).message}`);
+    throw new InputError(`${path}: not a whole zip file: ${(error as Error).message}`);
   }
-  if (large.length > 0) throw new Error(`${path}: ${large[0]}: expected at most ${LONGEST_MEMBER} bytes`);
+  if (large.length > 0)
+    throw new InputError(`${path}: ${large[0]}: expected at most ${LONGEST_MEMBER} bytes`);
   if (members.length !== 1)
-    throw new Error(`${path}: expected one .json in the zip, found ${members.length}`);
+    throw new InputError(`${path}: expected one .json in the zip, found ${members.length}`);
   const [name, content] = members[0]!;
   return { file: `${path}/${name}`, bytes: content };
 }
@@ -99,6 +101,6 @@ function decodeUtf8(file: string, bytes: Uint8Array): string {
   try {
     return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
   } catch {
-    throw new Error(`${file}: expected UTF-8 text`);
+    throw new InputError(`${file}: expected UTF-8 text`);
   }
 }

@@ -6,6 +6,7 @@
 // are the order of merges.txt; the ids of vocab.json are looked up afterwards, whatever their order.
 
 import { Tiktoken } from 'tiktoken/lite';
+import { InputError } from '../../files/errors.ts';
 import {
   BEGIN_TOKEN,
   BYTE_ORDER,
@@ -120,18 +121,18 @@ function checkVocabulary(vocab: Record<string, number>): (token: string) => numb
   for (const [token, id] of table) {
     const name = JSON.stringify(token);
     if (!Number.isInteger(id) || id < 0 || id >= table.size) {
-      throw new Error(
+      throw new InputError(
         `vocab.json: id of ${name} is ${JSON.stringify(id)}, expected an integer in 0..${table.size - 1}`,
       );
     }
     if (seen[id] !== undefined) {
-      throw new Error(`vocab.json: ${JSON.stringify(seen[id])} and ${name} both have id ${id}`);
+      throw new InputError(`vocab.json: ${JSON.stringify(seen[id])} and ${name} both have id ${id}`);
     }
     seen[id] = token;
   }
   return (token) => {
     const id = table.get(token);
-    if (id === undefined) throw new Error(`vocab.json: token ${JSON.stringify(token)} is missing`);
+    if (id === undefined) throw new InputError(`vocab.json: token ${JSON.stringify(token)} is missing`);
     return id;
   };
 }
@@ -159,20 +160,20 @@ function rankTokens(
     const where = `merges.txt line ${line}: "${left} ${right}"`;
     const [leftBytes, rightBytes] = [tokenBytes(left), tokenBytes(right)];
     if (!rankOf.has(leftBytes) || !rankOf.has(rightBytes)) {
-      throw new Error(
+      throw new InputError(
         `${where} merges ${rankOf.has(leftBytes) ? right : left}, which is no byte and no merge above`,
       );
     }
     const token = leftBytes + rightBytes;
-    if (rankOf.has(token)) throw new Error(`${where} makes a token that is there already`);
+    if (rankOf.has(token)) throw new InputError(`${where} makes a token that is there already`);
     if (!splitsInto(token, leftBytes.length, rankOf)) {
-      throw new Error(`${where} can never apply: the merges above join other parts of it first`);
+      throw new InputError(`${where} can never apply: the merges above join other parts of it first`);
     }
     rankOf.set(token, ids.length);
     try {
       ids.push(idOf(left + right));
     } catch (error) {
-      throw new Error(`${(error as Error).message}, which merges.txt makes in line ${line}`);
+      throw new InputError(`${(error as Error).message}, which merges.txt makes in line ${line}`);
     }
   }
   return { rankOf, ids };
@@ -187,7 +188,7 @@ function* mergeLines(merges: string): Generator<[number, string, string]> {
     const parts = line.split(' ');
     const [left, right] = parts;
     if (parts.length !== 2 || !left || !right) {
-      throw new Error(
+      throw new InputError(
         `merges.txt line ${index + 1}: ${JSON.stringify(line)}, expected two tokens with a space between`,
       );
     }
