@@ -7,6 +7,8 @@ import { fileError, InputError } from './errors.ts';
 const known = new Map<string, { seen: string; stamp: string }>();
 
 const readBytes = 2 ** 18;
+/** Times may have steps of a second (Deno): a file that changed later than this before it was read may change unseen. */
+const settledMs = 2000;
 
 /**
  * The SHA-256 of the file's bytes in hexadecimal. A file is read again when its size, time of modification or time of
@@ -37,8 +39,9 @@ export async function contentStamp(path: string): Promise<string> {
     }
     const stamp = hash.digest('hex');
     const after = await file.stat({ bigint: true });
-    // What changed while it was read is not remembered.
-    if (`${after.ino} ${after.size} ${after.mtimeNs} ${after.ctimeNs}` === seen) {
+    // What changed while it was read, or just before, is not remembered.
+    const isSettled = Date.now() - Number(after.ctimeMs) > settledMs;
+    if (isSettled && `${after.ino} ${after.size} ${after.mtimeNs} ${after.ctimeNs}` === seen) {
       known.set(path, { seen, stamp });
     }
     return stamp;
