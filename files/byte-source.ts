@@ -14,6 +14,8 @@ export interface ByteSource {
    * throws WeightsError when the source turns out to be shorter after all.
    */
   read(offset: number, length: number): Promise<Uint8Array<ArrayBuffer>>;
+  /** Fills `into` with the bytes from `offset` on, beside the caller's work where the system can. */
+  readInto?(offset: number, into: Uint8Array<ArrayBuffer>): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -46,18 +48,21 @@ export async function openFile(path: string): Promise<ByteSource> {
     if (part.length <= mostBytesDirectly) return readSync(file.fd, part, 0, part.length, at);
     return (await file.read(part, 0, part.length, at)).bytesRead;
   };
+  const readInto = async (offset: number, into: Uint8Array<ArrayBuffer>): Promise<void> => {
+    for (let done = 0; done < into.length; ) {
+      const part = into.subarray(done, Math.min(into.length, done + mostBytesPerRead));
+      const bytesRead = await readPart(part, offset + done).catch(refused);
+      if (bytesRead === 0) throw new WeightsError(`${path}: ended at byte ${offset + done} while being read`);
+      done += bytesRead;
+    }
+  };
   return {
     name: path,
     size: stats.size,
+    readInto,
     async read(offset, length) {
       const bytes = allocate(path, length);
-      for (let done = 0; done < length; ) {
-        const part = bytes.subarray(done, Math.min(length, done + mostBytesPerRead));
-        const bytesRead = await readPart(part, offset + done).catch(refused);
-        if (bytesRead === 0)
-          throw new WeightsError(`${path}: ended at byte ${offset + done} while being read`);
-        done += bytesRead;
-      }
+      await readInto(offset, bytes);
       return bytes;
     },
     close: () => file.close(),
