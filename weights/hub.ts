@@ -117,7 +117,7 @@ function checkAnswer(
   const entry = Array.isArray(found) ? found.find((one) => one?.path === path) : undefined;
   if (!entry) {
     const hint = path.endsWith('.safetensors')
-      ? '; conversions lie in pull requests: --weights-revision refs/pr/N'
+      ? '; conversions lie in pull requests, whose revisions are refs/pr/N'
       : '';
     throw new WeightsError(`${repo}: has no ${path} at revision ${revision}${hint}`);
   }
