@@ -11,9 +11,10 @@
 // All numbers are little-endian. Whatever is read is held against its checksum first.
 
 import { writeFileAtomically } from '../files/atomic-file.ts';
-import { type ByteSource, openFile } from '../files/byte-source.ts';
+import type { ByteSource } from '../files/byte-source.ts';
 import { crc32 } from '../files/crc32.ts';
 import { InputError } from '../files/errors.ts';
+import { openSource } from '../files/locate.ts';
 import type { Entity } from './dataset.ts';
 
 /** What is kept of an entity. */
@@ -114,9 +115,9 @@ export class EntityRecords {
   }
 }
 
-/** Opens a file of records; see `readEntityRecords`. */
-export async function openEntityRecords(path: string): Promise<EntityRecords> {
-  const source = await openFile(path);
+/** Opens the file of records at a path or an http(s) address; see `readEntityRecords`. */
+export async function openEntityRecords(where: string): Promise<EntityRecords> {
+  const source = await openSource(where);
   try {
     return await readEntityRecords(source);
   } catch (error) {

@@ -90,7 +90,7 @@ async function openLines(file: string, imageFolder: string): Promise<KnowledgeBa
  * `attributes` (a text, or texts by name, which become `NAME: TEXT. NAME: TEXT`) and `images`, paths under `imageFolder`.
  * Throws InputError, `FILE: line 17: name: expected ...`.
  */
-export async function* readEntityLines(file: string, imageFolder: string): AsyncGenerator<Entity> {
+async function* readEntityLines(file: string, imageFolder: string): AsyncGenerator<Entity> {
   const seen = new Set<string>();
   for await (const { number, value } of readJsonLines(file)) {
     const where = `${file}: line ${number}`;

@@ -9,7 +9,7 @@ let written = 0;
 export type Append = (bytes: Uint8Array) => Promise<void>;
 
 /** Replaces bytes that were appended before, from byte `position` on: a header that is known only at the end. */
-export type Patch = (position: number, bytes: Uint8Array) => Promise<void>;
+type Patch = (position: number, bytes: Uint8Array) => Promise<void>;
 
 /**
  * Writes the file at `path` with what `body` appends. When anything fails the file that was there stays and

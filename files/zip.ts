@@ -5,7 +5,7 @@ import { inflateSync } from 'fflate';
 import { crc32 } from './crc32.ts';
 import { InputError, oneLine } from './errors.ts';
 
-export interface ZipMember {
+interface ZipMember {
   name: string;
   /** Unpacked bytes. */
   size: number;

@@ -20,13 +20,13 @@ export interface RemoteFile {
 }
 
 /** SHA-256 of the bytes, or SHA-1 of git's header and the bytes. */
-export interface Checksum {
+interface Checksum {
   kind: 'sha256' | 'git';
   hex: string;
 }
 
 /** Called with the bytes that are there so far. */
-export type OnProgress = (done: number) => void;
+type OnProgress = (done: number) => void;
 
 /** Bytes that earn a connection new retries. */
 const progressBytes = 2 ** 20;

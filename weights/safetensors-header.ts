@@ -30,7 +30,7 @@ export interface TensorInfo {
   readonly bytes: number;
 }
 
-export interface Header {
+interface Header {
   /** In the order of their bytes. */
   tensors: ReadonlyMap<string, TensorInfo>;
   metadata: Readonly<Record<string, string>>;

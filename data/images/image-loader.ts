@@ -8,7 +8,7 @@ import type { FailedImage, ImageProblems, Pixels } from './read-pixels.ts';
 import { readPixels } from './read-pixels.ts';
 
 /** Images `first` to `first + count - 1` of the list, as pixels [count, 3, crop, crop], float32. */
-export type PixelChunk = {
+type PixelChunk = {
   first: number;
   count: number;
   pixels: Float32Array<ArrayBuffer>;

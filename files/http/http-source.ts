@@ -6,7 +6,7 @@ import { InterruptedError, WeightsError } from '../errors.ts';
 import { chunksOf, discard, type HttpOptions, type RangeAnswer, rangeOf, request } from './http.ts';
 import { type RetryOptions, withRetries } from './retry.ts';
 
-export interface HttpSourceOptions extends HttpOptions, RetryOptions {
+interface HttpSourceOptions extends HttpOptions, RetryOptions {
   /** Small reads fetch so many bytes at once, for the reads that follow. Default 4 MiB. */
   aheadBytes?: number;
 }

@@ -25,7 +25,7 @@ type Fields = {
 };
 
 /** The value of the JSON file. Throws InputError for a missing or damaged file. */
-export async function readJson(file: string): Promise<unknown> {
+async function readJson(file: string): Promise<unknown> {
   return parseJson(file, await readText(file));
 }
 

@@ -6,7 +6,7 @@ import { InputError } from '../errors.ts';
 import { parseJson } from './json-fields.ts';
 
 /** A line that is not empty, counted from 1, and its value. */
-export interface JsonLine {
+interface JsonLine {
   number: number;
   value: unknown;
 }
