@@ -1,7 +1,7 @@
 // RUN/metrics.json, which eval/evaluate.ts writes: its form, a reader that checks it, and the table made of
 // it.
 
-import { parseJson } from '../files/json-fields.ts';
+import { parseJson } from '../files/json/json-fields.ts';
 import { readText } from '../files/read-text.ts';
 import type { PickedBy } from '../link/dsmip-split.ts';
 import type { Metrics } from '../ranking/metrics.ts';

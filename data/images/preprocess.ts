@@ -15,6 +15,9 @@ export type Preprocessing = {
   std: [number, number, number];
 };
 
+/** Pixels of a resized image, before it is cropped. */
+const mostResizedPixels = 50_000_000;
+
 /** CLIP's preprocessing for images of `size` x `size` pixels. */
 export function clipPreprocessing(size: number): Preprocessing {
   return {
@@ -58,6 +61,8 @@ export function preprocess(image: RgbImage, how: Preprocessing, out: Float32Arra
 export function resizeAndCrop(image: RgbImage, how: Preprocessing): RgbImage {
   const { width, height } = image;
   const long = Math.floor((how.shortSide * Math.max(width, height)) / Math.min(width, height));
+  // A line of pixels would grow to gigabytes.
+  if (long * how.shortSide > mostResizedPixels) throw new Error(`${width} x ${height} pixels are too narrow`);
   const resized =
     width <= height
       ? resize(image, how.shortSide, long, how.filter)

@@ -98,7 +98,7 @@ test('truncation keeps BOS and EOS', () => {
   );
 });
 
-test('long words: own merging equals tiktoken', () => {
+test('long words: near-linear merging equals merging pair by pair', () => {
   const rankOf = new Map([...'abcdZ'].map((byte, rank) => [byte, rank]));
   for (const token of ['ab', 'aa', 'dZ', 'abc', 'aaaa', 'abcdZ', 'aaab']) rankOf.set(token, rankOf.size);
   const tokens = (word: string): string[] =>
