@@ -22,7 +22,13 @@ export interface Entity {
 }
 
 /** A mention; `entity` is its answer's row in `Dataset.entities`, `image` a path or null for none. */
-export type Mention = { id: string; word: string; sentence: string; entity: number; image: string | null };
+export interface Mention {
+  id: string;
+  word: string;
+  sentence: string;
+  entity: number;
+  image: string | null;
+}
 
 export type Split = 'train' | 'dev' | 'test';
 
@@ -31,13 +37,13 @@ export type Split = 'train' | 'dev' | 'test';
  * "nil": they have none in the knowledge base. `remarks` are lines on what is odd in the files and was read all the same;
  * none for a clean data set.
  */
-export type Dataset = {
+export interface Dataset {
   name: string;
   entities: Entity[];
   splits: Record<Split, Mention[]>;
   skippedNil: number;
   remarks: string[];
-};
+}
 
 /**
  * The text by which an entity is known to the encoder: `name : attributes`, and the aliases after the attributes, so that

@@ -37,7 +37,10 @@ interface ImageFeatures extends Matrix {
   rowOf: ReadonlyMap<number, number>;
 }
 
-type ImageKind = { 'gate-image': 'clip' | 'vgg'; vgg: string };
+interface ImageKind {
+  'gate-image': 'clip' | 'vgg';
+  vgg: string;
+}
 
 /**
  * Computes the features of all texts and images of a run; without those of the entities if `sees` says so, for a gate
