@@ -16,7 +16,7 @@ import {
 import { type ExpertFeatures, type ExpertKind, expertKinds, expertScores } from '../model/dsmip/experts.ts';
 import { initialise, scoringSpecs } from '../model/initialise.ts';
 import { ParameterStore } from '../model/parameter-store.ts';
-import { systemScores } from '../ranking/systems.ts';
+import { chosenScores } from '../ranking/systems.ts';
 import { type Benchmark, benchmark, random } from './benchmark.ts';
 
 /** A tile at the size of the embedded data set and at the paper's. Lengths are the longest; entities' vary. */
@@ -156,8 +156,8 @@ const dsmipBenchmarks = Object.entries(sizes).map(([name, size]) =>
       v: random(device, E, 2),
     }),
     run: ({ text, multimodal, u, v }): Tensor =>
-      systemScores(
-        { name: 'dsmip', calibration: Float32Array.of(1, 1, 0, 0) },
+      chosenScores(
+        u.device.tensor([2, 2], Float32Array.of(1, 1, 0, 0)),
         [
           pairScores('text', text.mention, text.entity),
           pairScores('multimodal', multimodal.mention, multimodal.entity),
