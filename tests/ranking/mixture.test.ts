@@ -9,10 +9,17 @@ import * as assert from 'uvu/assert';
 import { buildIndex } from '../../ranking/index/builder.ts';
 import { openIndex } from '../../ranking/index/source.ts';
 import { Mixture, meanOf } from '../../ranking/mixture.ts';
-import type { AnyScorer } from '../../ranking/scorer.ts';
+import type { AnyScorer, Side } from '../../ranking/scorer.ts';
 import { rankMentions } from '../../ranking/scoring-pass.ts';
 import { preparedEntities, preparedMentions, range } from '../../ranking/sources.ts';
-import { denseScorer, madeUpEntities, preparedSide, tableGate } from '../support/dense-scorer.ts';
+import {
+  denseScorer,
+  features,
+  numberedEntities,
+  numberedSamples,
+  preparedSide,
+  tableGate,
+} from '../support/dense-scorer.ts';
 import { device } from '../support/device.ts';
 import { generator } from '../support/random.ts';
 
@@ -55,11 +62,15 @@ for (const B of [1, 2, 5, 8]) {
   ];
   for (const [name, system, score] of cases) {
     test(`${name} of ${B}: a plain Scorer has the host's scores`, async () => {
-      const inputs = { mention: { parts: parts.map(() => 'mention'), gate: 'mention' }, entity: { parts: parts.map(() => 'entity'), gate: 'entity' } };
-      const images = (n: number) => new Array<number>(n).fill(0);
+      const batch = async (side: Side, n: number) => ({
+        inputs: await system.prepare(side, numberedSamples(range(0, n)), [0], features),
+        rows: range(0, n),
+        images: new Array<number>(n).fill(0),
+      });
+      const [ofMentions, ofEntities] = [await batch('mention', M), await batch('entity', E)];
       const scores = await device.scope(() => {
-        const mentions = system.mentionSide({ inputs: inputs.mention, rows: range(0, M), images: images(M) });
-        const entities = system.entitySide({ inputs: inputs.entity, rows: range(0, E), images: images(E) });
+        const mentions = system.mentionSide(ofMentions);
+        const entities = system.entitySide(ofEntities);
         return device.read<'f32'>(system.scores(mentions, system.unpack(system.pack(entities))));
       });
       for (let m = 0; m < M; m++) {
@@ -85,7 +96,14 @@ for (const B of [1, 2, 5, 8]) {
         const higher = others.filter((e) => !close(e) && score(m, e) > own).length;
         assert.is(direct.systems[system.name]!.ranks[m], 1 + higher + others.filter(close).length / 2);
       }
-      await buildIndex({ ...madeUpEntities(E), scorer: system, folder, dtype: 'float32', shard: 32, fingerprints: {} });
+      await buildIndex({
+        ...numberedEntities(E),
+        scorer: system,
+        folder,
+        dtype: 'float32',
+        shard: 32,
+        fingerprints: {},
+      });
       const index = await openIndex(folder, system, {});
       const indexed = await rankMentions({ ...pass, entities: index });
       await index.close();
