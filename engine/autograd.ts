@@ -3,7 +3,7 @@
 // oldest. Only what needs a gradient is recorded, and only needed gradients are computed.
 
 import { ShapeError } from './errors.ts';
-import { addInto, onesLike, sum2 } from './ops/accumulate.ts';
+import { addInto, onesLike, sum2 } from './kernels/elementwise.ts';
 import { describe, type Tensor } from './tensor.ts';
 
 /**

@@ -1,13 +1,12 @@
 // Compiled kernels and their bind groups, each made once. A pipeline is known by kernel, entry point
 // and constants; a bind group by its layout and the buffer ranges bound.
 
-import { type KernelName, kernelNames, kernelUrl } from '../shaders/index.ts';
+import { type Kernel, type KernelName, kernels } from '../shaders/index.ts';
 import type { Counters } from './counters.ts';
 import { KernelError, LimitError } from './errors.ts';
-import { readText } from './platform.ts';
 import type { Storage } from './pool.ts';
 import type { Recorder } from './recorder.ts';
-import { type KernelSource, parseKernel, type Specialisation, specialise } from './wgsl.ts';
+import { type Specialisation, specialise } from './wgsl.ts';
 
 /** A range of a storage, bound to a kernel's variable. Offset and size in bytes. */
 export interface BufferRange {
@@ -20,7 +19,7 @@ export interface BufferRange {
 export interface CompiledKernel {
   pipeline: GPUComputePipeline;
   layout: GPUBindGroupLayout;
-  source: KernelSource;
+  kernel: Kernel;
   /** Kernel and entry point, for labels and profiles. */
   label: string;
   id: number;
@@ -30,41 +29,17 @@ export interface CompiledKernel {
 
 const cachedBindGroups = 16_384;
 
-/** Loads the text of every kernel, with the shared parts that it names in `// needs PART.wgsl` lines. */
-export async function loadKernelSources(): Promise<Map<KernelName, KernelSource>> {
-  const parts = new Map<string, Promise<string>>();
-  const load = async (name: string): Promise<string> => {
-    const text = await readText(kernelUrl(name));
-    const needed = [...text.matchAll(/^\/\/ needs ([\w-]+)\.wgsl$/gm)].map(([, part]) => {
-      if (!parts.has(part!)) parts.set(part!, readText(kernelUrl(part!)));
-      return parts.get(part!)!;
-    });
-    // WGSL takes declarations in any order; `enable` must stay first.
-    return [text, ...(await Promise.all(needed))].join('\n');
-  };
-  const texts = await Promise.all(kernelNames.map(load));
-  return new Map(kernelNames.map((name, i) => [name, parseKernel(name, texts[i]!)]));
-}
-
 export class Kernels {
   #gpu: GPUDevice;
   #counters: Counters;
-  #sources: Map<KernelName, KernelSource>;
   #recorder: Recorder;
   #maxBindingBytes: number;
   #compiled = new Map<string, CompiledKernel>();
   #bindGroups = new Map<string, GPUBindGroup>();
 
-  constructor(
-    gpu: GPUDevice,
-    counters: Counters,
-    sources: Map<KernelName, KernelSource>,
-    recorder: Recorder,
-    maxBindingBytes: number,
-  ) {
+  constructor(gpu: GPUDevice, counters: Counters, recorder: Recorder, maxBindingBytes: number) {
     this.#gpu = gpu;
     this.#counters = counters;
-    this.#sources = sources;
     this.#recorder = recorder;
     this.#maxBindingBytes = maxBindingBytes;
   }
@@ -109,7 +84,7 @@ export class Kernels {
             `${this.#maxBindingBytes} at once`,
         );
       }
-      const { binding } = kernel.source.bindings.get(variables[i]!)!;
+      const { binding } = kernel.kernel.buffers[variables[i]!]!;
       return { binding, resource: { buffer: storage.buffer, offset, size } };
     });
     if (kernel.paramBytes > 0) {
@@ -126,27 +101,35 @@ export class Kernels {
     variables: string[],
     key: string,
   ): CompiledKernel {
-    const source = this.#sources.get(name)!;
-    const paramBytes = Math.ceil((4 * source.params.length) / 16) * 16;
-    const layout = this.#layout(source, variables, paramBytes);
+    const kernel: Kernel = kernels[name];
+    const paramBytes = Math.ceil((4 * Object.keys(kernel.params).length) / 16) * 16;
+    const layout = this.#layout(name, kernel, variables, paramBytes);
     const pipeline = this.#recorder.guard('validation', key, () =>
       this.#gpu.createComputePipeline({
         label: key,
         layout: this.#gpu.createPipelineLayout({ bindGroupLayouts: [layout] }),
         compute: {
-          module: this.#gpu.createShaderModule({ label: key, code: specialise(source, constants) }),
+          module: this.#gpu.createShaderModule({
+            label: key,
+            code: specialise(name, kernel.code, constants),
+          }),
           entryPoint: entry,
         },
       }),
     );
     this.#counters.pipelines++;
-    return { pipeline, layout, source, label: `${name}/${entry}`, id: this.#compiled.size, paramBytes };
+    return { pipeline, layout, kernel, label: `${name}/${entry}`, id: this.#compiled.size, paramBytes };
   }
 
-  #layout(source: KernelSource, variables: readonly string[], paramBytes: number): GPUBindGroupLayout {
+  #layout(
+    name: KernelName,
+    kernel: Kernel,
+    variables: readonly string[],
+    paramBytes: number,
+  ): GPUBindGroupLayout {
     const entries: GPUBindGroupLayoutEntry[] = variables.map((variable) => {
-      const declared = source.bindings.get(variable);
-      if (!declared) throw new KernelError(`${source.name}.wgsl has no storage binding ${variable}`);
+      const declared = kernel.buffers[variable];
+      if (!declared) throw new KernelError(`${name}.wgsl has no storage binding ${variable}`);
       const type = declared.access === 'read' ? 'read-only-storage' : 'storage';
       return { binding: declared.binding, visibility: GPUShaderStage.COMPUTE, buffer: { type } };
     });
@@ -158,29 +141,29 @@ export class Kernels {
       };
       entries.push({ binding: 0, visibility: GPUShaderStage.COMPUTE, buffer });
     }
-    return this.#gpu.createBindGroupLayout({ label: source.name, entries });
+    return this.#gpu.createBindGroupLayout({ label: name, entries });
   }
 }
 
 /** Packs parameters as the kernel's `Params` struct; every field must be given and nothing else. */
 export function packParams(
-  source: KernelSource,
+  name: string,
+  fields: Kernel['params'],
   values: Readonly<Record<string, number>>,
 ): ArrayBuffer | null {
-  const { params, name } = source;
-  const given = Object.keys(values).length;
-  if (given !== params.length) {
+  const declared = Object.entries(fields);
+  if (Object.keys(values).length !== declared.length) {
     throw new KernelError(
-      `${name}.wgsl takes parameters (${params.map((p) => p.name)}), given (${Object.keys(values)})`,
+      `${name}.wgsl takes parameters (${Object.keys(fields)}), given (${Object.keys(values)})`,
     );
   }
-  if (params.length === 0) return null;
-  const bytes = new ArrayBuffer(Math.ceil((4 * params.length) / 16) * 16);
+  if (declared.length === 0) return null;
+  const bytes = new ArrayBuffer(Math.ceil((4 * declared.length) / 16) * 16);
   const view = new DataView(bytes);
-  params.forEach((param, i) => {
-    const value = values[param.name];
-    if (value === undefined) throw new KernelError(`${name}.wgsl: parameter ${param.name} is missing`);
-    if (param.type === 'f32') view.setFloat32(4 * i, value, true);
+  declared.forEach(([field, type], i) => {
+    const value = values[field];
+    if (value === undefined) throw new KernelError(`${name}.wgsl: parameter ${field} is missing`);
+    if (type === 'f32') view.setFloat32(4 * i, value, true);
     else view.setUint32(4 * i, value, true);
   });
   return bytes;

@@ -1,5 +1,5 @@
 // The one module that knows where the engine runs: Node, Deno or a browser. Everything else in the
-// library asks here for files, settings, the GPU entry point and a place to remember things.
+// library asks here for settings, the GPU entry point and a place to remember things.
 
 export type Runtime = 'node' | 'deno' | 'browser';
 
@@ -7,19 +7,12 @@ export type Runtime = 'node' | 'deno' | 'browser';
 export const runtime: Runtime =
   'Deno' in globalThis ? 'deno' : typeof process === 'object' && process.versions?.node ? 'node' : 'browser';
 
-/** Folder, relative to the repository root, where `npm run setup -- --swiftshader` unpacks SwiftShader. */
-const swiftShaderManifest = '../.cache/swiftshader/vk_swiftshader_icd.json';
+/** Where setup.mjs unpacks SwiftShader, relative to the package's root. */
+const swiftShaderManifest = '.cache/swiftshader/vk_swiftshader_icd.json';
 
 /** An environment variable, undefined where there is none (always so in a browser). */
 export function setting(name: string): string | undefined {
   return runtime === 'browser' ? undefined : process.env[name];
-}
-
-/** Reads a text file that ships with the code. */
-export async function readText(url: URL): Promise<string> {
-  if (runtime === 'browser') return (await fetch(url)).text();
-  const { readFile } = await import('node:fs/promises');
-  return readFile(url, 'utf8');
 }
 
 /**
@@ -54,7 +47,9 @@ async function useSwiftShader(): Promise<boolean> {
   if (runtime === 'browser') return false;
   const { existsSync } = await import('node:fs');
   const { fileURLToPath } = await import('node:url');
-  const manifest = fileURLToPath(new URL(swiftShaderManifest, import.meta.url));
+  // The sources lie one folder below the root, what is built of them two.
+  const root = new URL(import.meta.url.endsWith('.ts') ? '../' : '../../', import.meta.url);
+  const manifest = fileURLToPath(new URL(swiftShaderManifest, root));
   if (!existsSync(manifest)) return false;
   // Read by the Vulkan loader when the next instance is created.
   process.env.VK_DRIVER_FILES = manifest;

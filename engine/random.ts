@@ -137,7 +137,7 @@ export function forParts(device: Device, n: number, body: (first: number, count:
 }
 
 /** The kernel's key and counter for the numbers of a stream from number `first`, a multiple of 4, on. */
-export function streamParams(stream: Stream, first: number): Record<string, number> {
+export function streamParams(stream: Stream, first: number) {
   const [key_0, key_1] = words64(stream.seed);
   const [counter_0, counter_1] = words64(BigInt(stream.block + first / 4));
   return { key_0, key_1, counter_0, counter_1, counter_2: 0, counter_3: 0 };

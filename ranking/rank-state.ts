@@ -2,8 +2,8 @@
 // the best so far. Nothing of the size of the knowledge base is kept. Knows nothing of systems.
 
 import type { Device } from '../engine/device.ts';
+import { rowShape } from '../engine/kernels/rows.ts';
 import { embedding } from '../engine/ops/embedding.ts';
-import { rowShape } from '../engine/ops/rows.ts';
 import { reshape } from '../engine/ops/shape.ts';
 import { topK } from '../engine/ops/top-k.ts';
 import type { Tensor } from '../engine/tensor.ts';

@@ -2,9 +2,9 @@
 // expert-choice.wgsl; and what the gate picked, as a mask and in numbers.
 
 import type { Device } from '../engine/device.ts';
-import { EngineError } from '../engine/errors.ts';
+import { rowShape } from '../engine/kernels/rows.ts';
 import { add, scale } from '../engine/ops/elementwise.ts';
-import { rowShape } from '../engine/ops/rows.ts';
+
 import type { Tensor } from '../engine/tensor.ts';
 
 /** The gate's logits of a block of pairs, on the device. B: parts. */
@@ -28,32 +28,28 @@ export function weightedScores(weights: readonly number[], scores: readonly (Ten
   return weighted.map(({ weight, score }) => scale(score, weight)).reduce(add);
 }
 
-/** The most parts that the kernel binds. */
-const mostParts = 3;
-
 /**
  * Of each pair the score of the part that the gate picks, times its scale plus its offset: [M, E]. Parts that are picked
- * for no pair may be null. `calibration` [2, B]: scales, then offsets. Throws EngineError for more parts than the kernel
- * binds.
+ * for no pair may be null. `calibration` [2, B]: scales, then offsets.
  */
 export function chosenScores(
   calibration: Tensor,
   scores: readonly (Tensor | null)[],
   logits: PairLogits,
 ): Tensor {
-  if (scores.length > mostParts) {
-    throw new EngineError(`a gate picks one of ${scores.length} parts: expected at most ${mostParts}`);
-  }
   const any = scores.find((score) => score !== null)!;
   const [M, E] = any.shape as [number, number];
   const { u, device, params, pairs } = operands(logits, E);
   const y = device.empty([M, E], 'f32', 'scores of the chosen parts');
-  const [s_0, s_1, s_2] = [0, 1, 2].map((i) => scores[i] ?? device.dummy(i));
+  const stacked = device.empty([scores.length, M, E], 'f32', 'scores of all parts');
+  scores.forEach((score, i) => {
+    if (score) device.copy(score, stacked, M * E, 0, i * M * E);
+  });
   device.run({
     kernel: 'expert-choice',
-    entry: 'choose',
+    entry: 'select_scores',
     constants: pairs.constants,
-    buffers: { u, v: logits.v, s_0: s_0!, s_1: s_1!, s_2: s_2!, calibration, y },
+    buffers: { u, v: logits.v, scores: stacked, calibration, y },
     params,
     grid: pairs.grid,
     bytes: 8 * M * E,
@@ -64,17 +60,17 @@ export function chosenScores(
 /** u32 [M, E], 1 on the pairs for which the gate picks the part of that number. */
 export function pairMask(logits: PairLogits, entities: number, part: number): Tensor {
   const { u, device, params, pairs } = operands(logits, entities);
-  const wanted = device.empty([params.mentions, entities], 'u32', 'pairs of a part');
+  const mask = device.empty([params.mentions, entities], 'u32', 'pairs of a part');
   device.run({
     kernel: 'expert-choice',
-    entry: 'want',
+    entry: 'select_mask',
     constants: { ...pairs.constants, EXPERT: part },
-    buffers: { u, v: logits.v, wanted },
+    buffers: { u, v: logits.v, pair_mask: mask },
     params,
     grid: pairs.grid,
-    bytes: 4 * wanted.size,
+    bytes: 4 * mask.size,
   });
-  return wanted;
+  return mask;
 }
 
 /**
@@ -82,30 +78,30 @@ export function pairMask(logits: PairLogits, entities: number, part: number): Te
  * `hasNoImage` u32 [E].
  */
 export function countChoices(logits: PairLogits, hasNoImage: Tensor, counts: Tensor): void {
-  const { u, device, params, step } = operands(logits, hasNoImage.size);
+  const { u, device, params, gate } = operands(logits, hasNoImage.size);
   const { constants, grid } = rowShape(device, hasNoImage.size, false);
   device.run({
     kernel: 'expert-choice',
-    entry: 'tally',
-    constants: { ...constants, STEP: step },
-    buffers: { u, v: logits.v, imageless: hasNoImage, counts },
+    entry: 'count_choices',
+    constants: { ...constants, ...gate },
+    buffers: { u, v: logits.v, has_no_image: hasNoImage, counts },
     params,
     grid: grid(params.mentions),
   });
 }
 
 function operands({ u, isShared }: PairLogits, entities: number) {
-  const [mentions, experts] = u.shape as [number, number];
+  const [mentions, parts] = u.shape as [number, number];
   const device: Device = u.device;
-  const step = isShared ? 0 : 1;
+  const gate = { EXPERTS: parts, STEP: isShared ? 0 : 1 };
   return {
     u,
     device,
-    step,
-    params: { mentions, entities, experts, nan: Number.NaN },
+    gate,
+    params: { mentions, entities, nan: Number.NaN },
     /** Where an invocation owns an entity and 8 mentions. */
     pairs: {
-      constants: { LANES: 1, ROWS: 8, STEP: step },
+      constants: { ...gate, LANES: 1, ROWS: 8 },
       grid: [Math.ceil(entities / 64), Math.ceil(mentions / 8), 1] as const,
     },
   };

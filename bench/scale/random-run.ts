@@ -9,13 +9,13 @@ import type { Tensor } from '../../engine/tensor.ts';
 import type { Session } from '../../link/session.ts';
 import { expertsFingerprint } from '../../link/trained.ts';
 import { openFolder, saveParameters } from '../../model/checkpoint.ts';
-import type { ClipConfig } from '../../model/clip/clip.ts';
-import { initialiseClip } from '../../model/clip/initialise-clip.ts';
+import { Clip, type ClipConfig } from '../../model/clip/clip.ts';
 import { saveClip } from '../../model/clip/save-clip.ts';
 import { Dsmip, gateTrainingInputs } from '../../model/dsmip/dsmip-model.ts';
 import { Expert } from '../../model/dsmip/expert-model.ts';
 import type { ExpertKind } from '../../model/dsmip/experts.ts';
 import { statisticsTensors } from '../../model/dsmip/gate-inputs.ts';
+import { initialise } from '../../model/initialise.ts';
 import { normal } from '../../tests/support/random.ts';
 
 /** The paper's: width of the scoring units, of the gate, and of CLIP's common space. */
@@ -39,7 +39,7 @@ export async function makeRandomClip(
     vision: { ...stack, imageSize: 64, patchSize: 32 },
     projection,
   };
-  const tensors = initialiseClip(device, config, new Random(1));
+  const { tensors } = initialise(device, new Random(1), (p) => new Clip(p, config));
   await saveClip(folder, config, tensors, {
     vocab,
     merges: await readFile(join(vocabulary, 'merges.txt'), 'utf8'),

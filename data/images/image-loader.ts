@@ -16,6 +16,9 @@ export type PixelChunk = {
   problems: ImageProblems;
 };
 
+/** The worker's file: the sources are TypeScript, the package is JavaScript. */
+const workerFile = import.meta.url.endsWith('.ts') ? './image-worker.ts' : './image-worker.js';
+
 /** How to load: images a chunk, and worker threads (0: decode inline). */
 export type LoadOptions = { chunk?: number; workers?: number };
 
@@ -109,7 +112,7 @@ function openPool(size: number): Pool {
     }
   };
   const threads = Array.from({ length: size }, () => {
-    const thread = new Worker(new URL('./image-worker.ts', import.meta.url));
+    const thread = new Worker(new URL(workerFile, import.meta.url));
     thread.on('message', answer);
     thread.on('error', fail);
     thread.on('exit', (code) => {

@@ -3,8 +3,8 @@
 import { willRecord } from '../autograd.ts';
 import { linearGrid } from '../device.ts';
 import { DtypeError, EngineError, ShapeError } from '../errors.ts';
+import { rowParts } from '../kernels/parts.ts';
 import { checkOperands, describe, type Tensor } from '../tensor.ts';
-import { rowParts } from './parts.ts';
 import { transpose } from './shape.ts';
 
 /** What one invocation of the kernel owns. */

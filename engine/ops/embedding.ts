@@ -3,8 +3,8 @@
 import { record } from '../autograd.ts';
 import { linearGrid } from '../device.ts';
 import { DtypeError, ShapeError } from '../errors.ts';
+import { rowParts } from '../kernels/parts.ts';
 import { bytesPerElement, checkOperands, describe, type Tensor } from '../tensor.ts';
-import { rowParts } from './parts.ts';
 
 /**
  * table [V, d] f32 or f16, ids [...] i32 -> [..., d] f32. An id outside 0 .. V - 1 gives a row of NaN, so

@@ -5,22 +5,21 @@ import type { FeatureOptions } from '../../encoding/features.ts';
 import type { Samples } from '../../encoding/samples.ts';
 import { noGrad } from '../../engine/autograd.ts';
 import type { Device } from '../../engine/device.ts';
-import { add, mul } from '../../engine/ops/elementwise.ts';
-import { broadcastTo, concat, reshape, slice } from '../../engine/ops/shape.ts';
+import { broadcastTo, concat, reshape } from '../../engine/ops/shape.ts';
 import { Random } from '../../engine/random.ts';
 import type { Tensor } from '../../engine/tensor.ts';
 import { UsageError, WeightsError } from '../../files/errors.ts';
 import type { Session } from '../../link/session.ts';
-import { type Gate, Mixture } from '../../ranking/mixture.ts';
+import { type Gate as GateOfParts, Mixture } from '../../ranking/mixture.ts';
 import type { Batch, Side } from '../../ranking/scorer.ts';
 import type { Batch as TrainingBatch } from '../../train/batches.ts';
 import { loadParameters, readAbout } from '../checkpoint.ts';
 import { type LoadedClip, loadClip } from '../clip/load-clip.ts';
-import { gateSpecs, initialise } from '../initialise.ts';
-import { ParameterStore } from '../parameter-store.ts';
+import { initialise } from '../initialise.ts';
+import { Calibration } from './dsmip.ts';
 import { Expert, type SideTables } from './expert-model.ts';
 import { type ExpertKind, expertKinds } from './experts.ts';
-import { type GateConfig, type GateDropout, gateHalf, gateProbabilities } from './gate.ts';
+import { Gate, type GateDropout } from './gate.ts';
 import {
   type GateImage,
   type GateInputs,
@@ -80,7 +79,7 @@ async function loadExpert(session: Session, path: string, kind: ExpertKind): Pro
   return expert;
 }
 
-export class Dsmip implements Gate<GateInputs | null> {
+export class Dsmip implements GateOfParts<GateInputs | null> {
   readonly device: Device;
   readonly experts: readonly Expert[];
   readonly by: 'pair' | 'mention';
@@ -94,7 +93,8 @@ export class Dsmip implements Gate<GateInputs | null> {
   readonly scorer: Mixture;
   readonly #clip: LoadedClip;
   readonly #shape: DsmipShape;
-  readonly #config: GateConfig;
+  readonly #gate: Gate;
+  readonly #calibration: Calibration | null;
 
   /** A fresh gate over experts, whose encoders and prompts it freezes. */
   constructor(
@@ -111,18 +111,15 @@ export class Dsmip implements Gate<GateInputs | null> {
     this.statistics = statistics;
     this.#clip = clip;
     this.#shape = shape;
-    this.#config = { hidden: shape['gate-hidden'], experts: B };
     this.units = new Map(experts.flatMap(unitsOf));
-    const calibration = {
-      'calibration.scale': { shape: [B], start: { value: 1 } },
-      'calibration.offset': { shape: [B], start: { value: 0 } },
-    };
-    const specs = gateSpecs(this.#config, gateWidth(clip, shape['gate-image']));
-    this.gate = initialise(
-      device,
-      new Map([...specs, ...(shape.calibrate ? Object.entries(calibration) : [])]),
-      random,
-    );
+    const width = gateWidth(clip, shape['gate-image']);
+    const { module, tensors } = initialise(device, random, (p) => ({
+      gate: new Gate(p, { hidden: shape['gate-hidden'], experts: B }, width),
+      calibration: shape.calibrate ? new Calibration(p, B) : null,
+    }));
+    this.#gate = module.gate;
+    this.#calibration = module.calibration;
+    this.gate = tensors;
     this.scorer = new Mixture('dsmip', experts, { gate: this });
   }
 
@@ -142,17 +139,15 @@ export class Dsmip implements Gate<GateInputs | null> {
 
   /** One side's half of pi, without gradients: u [n, B] of mentions, v [n, B] of entities, or [1, B] of all of them. */
   logits(side: Side, batch: Batch<GateInputs | null>): Tensor {
-    return noGrad(() =>
-      gateHalf(new ParameterStore(this.gate), this.#config, side, this.#features(side, batch)),
-    );
+    return noGrad(() => this.#gate.logits(side, this.#features(side, batch)));
   }
 
   /** Scales and then offsets of all experts, 1 and 0 where they are not trained: [2, B]. */
   calibration(): Tensor {
     const { device } = this;
     const B = this.experts.length;
-    const [scale, offset] = ['scale', 'offset'].map((name) => this.gate.get(`calibration.${name}`));
-    if (!scale || !offset) return device.tensor([2, B], new Float32Array(2 * B).fill(1, 0, B));
+    if (!this.#calibration) return device.tensor([2, B], new Float32Array(2 * B).fill(1, 0, B));
+    const { scale, offset } = this.#calibration;
     return noGrad(() => concat([reshape(scale, [1, B]), reshape(offset, [1, B])], 0));
   }
 
@@ -169,15 +164,13 @@ export class Dsmip implements Gate<GateInputs | null> {
 
   /** Scale and offset of each expert, where they are trained. */
   calibrated(scores: Tensor[]): Tensor[] {
-    const [scale, offset] = [this.gate.get('calibration.scale'), this.gate.get('calibration.offset')];
-    if (!scale || !offset) return scores;
-    return scores.map((s, i) => add(mul(s, slice(scale, 0, i, 1)), slice(offset, 0, i, 1)));
+    return this.#calibration?.calibrated(scores) ?? scores;
   }
 
   /** pi of pairs [M, E, B], or [M, 1, B] where the gate looks at the mention only. Differentiable. */
   choice(mention: Batch<GateInputs | null>, entity: Batch<GateInputs | null>, drop?: GateDropout): Tensor {
     const [m, e] = [this.#features('mention', mention), this.#features('entity', entity)];
-    return gateProbabilities(new ParameterStore(this.gate), this.#config, m, e, drop);
+    return this.#gate.probabilities(m, e, drop);
   }
 
   /** Choices for all E entities: [M, E or 1, B] -> [M, E, B]. */
@@ -213,17 +206,12 @@ export async function gateTrainingInputs(
 }
 
 /** An expert's scoring units under its name; the rest of what stage 1 trained is frozen. */
-function unitsOf({ kind, trained }: Expert): [string, Tensor][] {
-  const units: [string, Tensor][] = [];
-  for (const [name, tensor] of trained) {
-    const isUnit =
-      !/^(prompts|coupling|text_model|vision_model|text_projection|visual_projection|logit_scale)\b/.test(
-        name,
-      );
-    tensor.requiresGrad = isUnit;
-    if (!isUnit) continue;
-    tensor.name = `${kind}.${name}`;
-    units.push([tensor.name, tensor]);
+function unitsOf({ kind, groups }: Expert): [string, Tensor][] {
+  for (const group of [groups.encoders, groups.prompts]) {
+    for (const tensor of group.values()) tensor.requiresGrad = false;
   }
-  return units;
+  return [...groups.units].map(([name, tensor]) => {
+    tensor.name = `${kind}.${name}`;
+    return [tensor.name, tensor];
+  });
 }

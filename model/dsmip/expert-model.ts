@@ -22,28 +22,29 @@ import type { Random } from '../../engine/random.ts';
 import type { Tensor } from '../../engine/tensor.ts';
 import { hashOf } from '../../files/fingerprint.ts';
 import type { Batch, PackedSide, Scorer, Side, SideLayout } from '../../ranking/scorer.ts';
-import { encodeImage, encodeText, type Features, type TextBatch, type TextFeatures } from '../clip/clip.ts';
+import type { Features, TextBatch, TextFeatures } from '../clip/clip.ts';
 import type { LoadedClip } from '../clip/load-clip.ts';
-import { expertSpecs, initialise, type PromptStart } from '../initialise.ts';
-import { ParameterStore } from '../parameter-store.ts';
+import { initialise } from '../initialise.ts';
 import {
   type EntityFeatures,
   type EntityOperands,
   entityOperands,
   entityVectors,
-  globalVectors,
   type MentionVectors,
   mentionVectors,
   pairScores,
+  retrievalVectors,
 } from './expert-vectors.ts';
 import {
   type ExpertConfig,
+  ExpertEncoders,
   type ExpertFeatures,
   type ExpertKind,
-  encodeFor,
-  expertScores,
+  expertPrompts,
+  ScoringUnits,
+  usesOf,
 } from './experts.ts';
-import { interactivePrompts, type Prompts } from './prompts.ts';
+import type { PromptStart } from './prompts.ts';
 import { packOperands, sideLayout, unpackOperands } from './side-layout.ts';
 
 export type { Side } from '../../ranking/scorer.ts';
@@ -63,10 +64,13 @@ export class Expert implements Scorer<SideTables, MentionSide, EntitySide> {
   readonly kind: ExpertKind;
   readonly config: ExpertConfig;
   readonly device: Device;
-  /** What is trained in stage 1, by name. */
+  readonly clip: LoadedClip;
+  readonly encoders: ExpertEncoders;
+  readonly units: ScoringUnits;
+  /** What is trained in stage 1, by what it belongs to: CLIP's encoders, where they are, prompts and scoring units. */
+  readonly groups: Readonly<Record<'encoders' | 'prompts' | 'units', ReadonlyMap<string, Tensor>>>;
+  /** All of that, by name. */
   readonly trained: ReadonlyMap<string, Tensor>;
-  /** All weights. */
-  readonly parameters: ParameterStore;
   /** Whether its encoders, prompts included, stay as they are in stage 1. */
   readonly isFrozen: boolean;
   /** Whether stage 1 trains CLIP as well. */
@@ -84,12 +88,16 @@ export class Expert implements Scorer<SideTables, MentionSide, EntitySide> {
     this.device = device;
     this.kind = kind;
     this.config = { ...shape, clip: clip.config };
-    const own = initialise(device, expertSpecs(kind, this.config, promptStart), random);
-    const finetuned = [...clip.tensors].filter(([, tensor]) => tensor.requiresGrad);
-    this.trained = new Map([...finetuned, ...own]);
-    this.parameters = new ParameterStore(new Map([...clip.tensors, ...own]));
-    this.isTrainedClip = finetuned.length > 0;
-    this.isFrozen = finetuned.length === 0 && (kind !== 'multimodal' || shape.prompts.depth === 0);
+    this.clip = clip;
+    const units = initialise(device, random, (p) => new ScoringUnits(p, kind, this.config));
+    const prompts = initialise(device, random, (p) => expertPrompts(p, kind, this.config, promptStart));
+    const encoders = new Map([...clip.tensors].filter(([, tensor]) => tensor.requiresGrad));
+    this.units = units.module;
+    this.encoders = new ExpertEncoders(kind, clip.module, prompts.module);
+    this.groups = { encoders, prompts: prompts.tensors, units: units.tensors };
+    this.trained = new Map([...encoders, ...units.tensors, ...prompts.tensors]);
+    this.isTrainedClip = encoders.size > 0;
+    this.isFrozen = encoders.size === 0 && prompts.tensors.size === 0;
   }
 
   get name(): string {
@@ -103,14 +111,16 @@ export class Expert implements Scorer<SideTables, MentionSide, EntitySide> {
     images: readonly number[],
     { source, files, cache, clipHash }: FeatureOptions,
   ): Promise<SideTables> {
-    const { device, parameters, kind } = this;
+    const { device } = this;
     const { clip } = this.config;
     const { projection } = clip;
-    const prompts = noGrad(() => this.#prompts(side));
+    const encoders = this.clip.module;
+    const uses = usesOf(this.kind);
+    const prompts = noGrad(() => this.encoders.prompts(side));
     const promptValues = (of: readonly Tensor[]) =>
       Promise.all(of.map((tensor) => device.read<'f32'>(tensor)));
     const tables: SideTables = { imageRow: new Map(images.map((image, row) => [image, row])) };
-    if (kind !== 'visual') {
+    if (uses.text) {
       const { ids, mask } = samples.tokens;
       const key = this.#key(['text', clipHash, ids, mask, ...(await promptValues(prompts.text))]);
       const encoder = {
@@ -118,11 +128,11 @@ export class Expert implements Scorer<SideTables, MentionSide, EntitySide> {
         width: clip.text.width,
         projection,
         prompts: prompts.text[0]?.shape[0] ?? 0,
-        encode: (texts: TextBatch) => encodeText(parameters, clip, texts, prompts.text),
+        encode: (texts: TextBatch) => encoders.text.encode(texts, prompts.text),
       };
       tables.text = await keptTable(cache, key, encodeTexts(encoder, samples.tokens));
     }
-    if (kind !== 'text') {
+    if (uses.image) {
       const stamps = await Promise.all(images.map((image) => fileStamp(files[image]!)));
       const how = JSON.stringify(source.how);
       const key = this.#key(['image', clipHash, how, ...stamps, ...(await promptValues(prompts.vision))]);
@@ -131,7 +141,7 @@ export class Expert implements Scorer<SideTables, MentionSide, EntitySide> {
         width: clip.vision.width,
         projection,
         tokens: (prompts.vision[0]?.shape[0] ?? 0) + 1 + this.#patches,
-        encode: (pixels: Tensor) => encodeImage(parameters, clip, pixels, prompts.vision),
+        encode: (pixels: Tensor) => encoders.vision.encode(pixels, prompts.vision),
       };
       tables.image = await keptTable(cache, key, encodeImages(encoder, source, images));
     }
@@ -141,11 +151,12 @@ export class Expert implements Scorer<SideTables, MentionSide, EntitySide> {
   /** Bytes of the tokens in the tables. */
   preparedBytes(samples: Samples): number {
     const { clip, prompts } = this.config;
-    const r = this.kind === 'multimodal' && prompts.depth > 0 ? prompts.length : 0;
+    const uses = usesOf(this.kind);
+    const r = uses.prompts && prompts.depth > 0 ? prompts.length : 0;
     const { text, vision } = clip;
     const texts = samples.tokens.lengths.reduce((sum, length) => sum + r + length, 0) * text.width;
     const images = firstImages(samples).distinct.length * (r + 1 + this.#patches) * vision.width;
-    return 4 * ((this.kind !== 'visual' ? texts : 0) + (this.kind !== 'text' ? images : 0));
+    return 4 * ((uses.text ? texts : 0) + (uses.image ? images : 0));
   }
 
   /** Rows of the tables and their images, on the device: what the units score. */
@@ -167,34 +178,27 @@ export class Expert implements Scorer<SideTables, MentionSide, EntitySide> {
   }
 
   mentionSide({ inputs, rows, images }: Batch<SideTables>): MentionSide {
-    const { kind, parameters, config } = this;
     const features = this.featuresOf(inputs, rows, images);
-    if (this.#isRecorded) return features;
-    return noGrad(() => mentionVectors(kind, parameters, config.hidden, features));
+    return this.#isRecorded ? features : noGrad(() => mentionVectors(this.units, features));
   }
 
   entitySide({ inputs, rows, images }: Batch<SideTables>, rounded?: (x: Tensor) => Tensor): EntitySide {
     if (this.#isRecorded) return this.featuresOf(inputs, rows, images);
-    const { device, kind, parameters, config } = this;
+    const { device } = this;
     const { text, image, imageRow } = inputs;
     const imageAt = images.map((number) => imageRow.get(number)!);
     return noGrad(() => {
       const features: EntityFeatures = {};
-      if (text) {
-        const { offsets, ...texts } = raggedTextRows(device, text, rows);
-        features.text = { ...texts, first: offsets };
-      }
+      if (text) features.text = raggedTextRows(device, text, rows);
       if (image) features.image = imageRows(device, image, imageAt);
-      return entityOperands(entityVectors(kind, parameters, config.hidden, features, rounded));
+      return entityOperands(entityVectors(this.units, features, rounded));
     });
   }
 
   /** Scores [M, E] of all pairs, by the units from features, else from vectors. Throws EngineError for one of each. */
   scores(mentions: MentionSide, entities: EntitySide, pairMask: Tensor | null = null): Tensor {
-    const { kind, parameters, config } = this;
-    if (areFeatures(mentions) && areFeatures(entities)) {
-      return expertScores(kind, parameters, config.hidden, mentions, entities);
-    }
+    const { kind } = this;
+    if (areFeatures(mentions) && areFeatures(entities)) return this.units.scores(mentions, entities);
     if (areFeatures(mentions) || areFeatures(entities)) {
       throw new EngineError(`${kind} expert: one side was made while the tape recorded, the other was not`);
     }
@@ -203,7 +207,7 @@ export class Expert implements Scorer<SideTables, MentionSide, EntitySide> {
 
   /** Making a mask costs about what scores of images alone cost. */
   get usesPairMask(): boolean {
-    return this.kind !== 'visual';
+    return usesOf(this.kind).text;
   }
 
   /** The attention weights or the context of a text. */
@@ -228,13 +232,13 @@ export class Expert implements Scorer<SideTables, MentionSide, EntitySide> {
   }
 
   get retrievalPart(): string | null {
-    return this.kind === 'visual' ? null : 'global';
+    return usesOf(this.kind).text ? 'global' : null;
   }
 
   retrievalVectors(_side: Side, { inputs: { text }, rows }: Batch<SideTables>): Tensor {
     if (!text) throw new EngineError(`${this.kind} expert: has no texts to retrieve by`);
     const embeds = this.device.tensor([rows.length, text.projection], embedsOf(text, rows));
-    return noGrad(() => globalVectors(this.parameters, embeds));
+    return noGrad(() => retrievalVectors(this.units, embeds));
   }
 
   /** Encodes samples with gradients; `pixels` [distinct images, 3, S, S], image i being places[i] there. */
@@ -245,19 +249,19 @@ export class Expert implements Scorer<SideTables, MentionSide, EntitySide> {
     places: Int32Array<ArrayBuffer>,
   ): ExpertFeatures {
     const input = { texts, ...(pixels ? { pixels } : {}) };
-    const features = encodeFor(this.kind, this.parameters, this.config, side, input);
+    const features = this.encoders.encode(side, input);
     if (features.image) features.image = repeatImages(features.image, places);
     return features;
   }
 
   /** Encodes texts alone, as `encode` does. */
   encodeTexts(side: Side, texts: TextBatch): TextFeatures {
-    return encodeText(this.parameters, this.config.clip, texts, this.#prompts(side).text);
+    return this.clip.module.text.encode(texts, this.encoders.prompts(side).text);
   }
 
   /** Encodes images alone, as `encode` does: pixels [B, 3, S, S] -> B images' features. */
   encodeImages(side: Side, pixels: Tensor): Features {
-    return encodeImage(this.parameters, this.config.clip, pixels, this.#prompts(side).vision);
+    return this.clip.module.vision.encode(pixels, this.encoders.prompts(side).vision);
   }
 
   /** What a table is kept under; null where none is kept, since nobody knows CLIP's weights by a hash any more. */
@@ -273,13 +277,6 @@ export class Expert implements Scorer<SideTables, MentionSide, EntitySide> {
   get #patches(): number {
     const { imageSize, patchSize } = this.config.clip.vision;
     return Math.floor(imageSize / patchSize) ** 2;
-  }
-
-  /** The side's prompts as the weights now make them; none but for the multimodal expert. */
-  #prompts(side: Side): Prompts {
-    const { clip, prompts } = this.config;
-    if (this.kind !== 'multimodal') return { text: [], vision: [] };
-    return interactivePrompts(this.parameters, clip, prompts, side);
   }
 }
 

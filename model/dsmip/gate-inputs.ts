@@ -172,8 +172,8 @@ async function clipTokens(
 
 /** The mean token embedding of every text. */
 async function meanEmbeddings(device: Device, clip: LoadedClip, samples: Samples): Promise<Matrix> {
-  const { vocabulary, width } = clip.config.text;
-  const table = clip.parameters.get('text_model.embeddings.token_embedding.weight', [vocabulary, width]);
+  const { width } = clip.config.text;
+  const table = clip.module.text.tokenTable;
   const n = samples.tokens.count;
   const data = new Float32Array(n * width);
   for (let first = 0; first < n; first += chunk) {

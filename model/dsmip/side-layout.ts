@@ -9,12 +9,12 @@ import { concat, reshape, slice, transpose } from '../../engine/ops/shape.ts';
 import type { Tensor } from '../../engine/tensor.ts';
 import type { PackedSide, SideLayout } from '../../ranking/scorer.ts';
 import type { EntityOperands } from './expert-vectors.ts';
-import type { ExpertKind } from './experts.ts';
+import { type ExpertKind, usesOf } from './experts.ts';
 import { entityVisionVectors, visionOperandOf } from './vision-vectors.ts';
 
 /** Columns of `rows` and of `scalars`, by the vectors' names. */
 function columnsOf(kind: ExpertKind, h: number) {
-  const [hasText, hasImage] = [kind !== 'visual', kind !== 'text'];
+  const { text: hasText, image: hasImage } = usesOf(kind);
   return {
     cls: hasText ? h : 0,
     vision: hasImage ? 6 * h : 0,
@@ -40,7 +40,7 @@ export function sideLayout(kind: ExpertKind, h: number, d_z: number): SideLayout
 }
 
 export function packOperands({ text, vision, crossModal }: EntityOperands): PackedSide {
-  const vectors = [text?.cls, vision && entityVisionVectors(vision), crossModal].flatMap(
+  const vectors = [text?.weights, vision && entityVisionVectors(vision), crossModal].flatMap(
     (tensor) => tensor ?? [],
   );
   const bias = text && reshape(text.bias, [text.bias.size, 1]);
@@ -49,9 +49,9 @@ export function packOperands({ text, vision, crossModal }: EntityOperands): Pack
     parts: {
       rows: concat(vectors, 1),
       scalars: concat(scalars, 1),
-      ...(text ? { queries: text.queries, global: text.global } : {}),
+      ...(text ? { queries: text.queries, global: text.embeds } : {}),
     },
-    offsets: text ? { queries: text.first } : {},
+    offsets: text ? { queries: text.offsets } : {},
   };
 }
 
@@ -73,9 +73,9 @@ export function unpackOperands(kind: ExpertKind, h: number, { parts, offsets }: 
   if (queries && global) {
     operands.text = {
       queries,
-      first: offsets['queries']!,
-      global,
-      cls: plane(0),
+      offsets: offsets['queries']!,
+      embeds: global,
+      weights: plane(0),
       bias: reshape(slice(scalars, 1, 0, bias), [n]),
     };
   }

@@ -10,7 +10,7 @@ import type { Device } from '../../engine/device.ts';
 import { UsageError } from '../../files/errors.ts';
 import { hashOf } from '../../files/fingerprint.ts';
 import { loadVgg } from './load-vgg.ts';
-import { vgg16, vggFeatures } from './vgg.ts';
+import { vgg16 } from './vgg.ts';
 
 const batch = 16;
 
@@ -37,7 +37,7 @@ export async function vggTable(
 
 /** A table of one token an image, its fc7; embeds are zeros, since VGG has no common space. */
 async function build(device: Device, file: string, files: readonly (string | null)[]): Promise<MemoryTable> {
-  const { parameters, tensors } = await loadVgg(device, file);
+  const { module: vgg, tensors } = await loadVgg(device, file);
   const source = new PixelSource(files, vggPreprocessing);
   const images = [...files.keys()];
   const groups = Array.from({ length: Math.ceil(images.length / batch) }, (_, i) =>
@@ -49,7 +49,7 @@ async function build(device: Device, file: string, files: readonly (string | nul
     const n = pixels.length / (3 * source.size ** 2);
     const read = device.scope(() => {
       const input = device.tensor([n, 3, source.size, source.size], pixels, { name: 'pixels' });
-      return device.read<'f32'>(vggFeatures(parameters, vgg16, input));
+      return device.read<'f32'>(vgg.encode(input));
     });
     tokens.set(await read, first * vgg16.hidden);
     first += n;

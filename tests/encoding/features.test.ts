@@ -19,9 +19,8 @@ import {
 import { pickTexts, type TextBatch, type Tokens } from '../../encoding/samples.ts';
 import { Random } from '../../engine/random.ts';
 import type { Tensor } from '../../engine/tensor.ts';
-import { encodeImage, encodeText, type Features } from '../../model/clip/clip.ts';
-import { initialiseClip } from '../../model/clip/initialise-clip.ts';
-import { ParameterStore } from '../../model/parameter-store.ts';
+import { Clip, type Features } from '../../model/clip/clip.ts';
+import { initialise } from '../../model/initialise.ts';
 import { device } from '../support/device.ts';
 
 const config = {
@@ -29,7 +28,7 @@ const config = {
   vision: { width: 12, hidden: 24, heads: 3, layers: 1, imageSize: 8, patchSize: 4 },
   projection: 6,
 };
-const parameters = new ParameterStore(initialiseClip(device, config, new Random(4)));
+const { module: clip } = initialise(device, new Random(4), (p) => new Clip(p, config));
 const prompts = (width: number) => [
   device.tensor(
     [2, width],
@@ -42,14 +41,14 @@ const textEncoder = (own: Tensor[]) => ({
   width: 8,
   projection: 6,
   prompts: own.length > 0 ? 2 : 0,
-  encode: (texts: TextBatch) => encodeText(parameters, config, texts, own),
+  encode: (texts: TextBatch) => clip.text.encode(texts, own),
 });
 const imageEncoder = (own: Tensor[]) => ({
   device,
   width: 12,
   projection: 6,
   tokens: (own.length > 0 ? 2 : 0) + 5,
-  encode: (pixels: Tensor) => encodeImage(parameters, config, pixels, own),
+  encode: (pixels: Tensor) => clip.vision.encode(pixels, own),
 });
 
 /** Texts of 3 to 11 tokens, 70 of them: more than one batch. */
@@ -82,7 +81,7 @@ for (const how of ['without', 'with'] as const) {
     const found = textRows(device, table, rows);
     // The table pads to a multiple of four tokens with prompts counted, the encoder without.
     const batch = pickTexts(texts, rows);
-    const direct = encodeText(parameters, config, batch, own);
+    const direct = clip.text.encode(batch, own);
     const most = Math.min(found.tokens.shape[1]!, direct.tokens.shape[1]!);
     const mask = await device.read<'i32'>(found.mask);
     const L = found.tokens.shape[1]!;
@@ -113,7 +112,7 @@ for (const how of ['without', 'with'] as const) {
     } as const;
     const source = new PixelSource([null, '/nowhere/a.jpg'], { ...how8, mean: [0, 0, 0], std: [1, 1, 1] });
     const table = await inMemory(encodeImages(imageEncoder(own), source, [0, 1]));
-    const direct = encodeImage(parameters, config, device.zeros([2, 3, 8, 8]), own);
+    const direct = clip.vision.encode(device.zeros([2, 3, 8, 8]), own);
     await close(imageRows(device, table, [1, 0]), direct);
     assert.equal(source.takeProblems('toy'), ['toy: 1 image file missing, zeros in its place']);
     assert.equal(source.takeProblems('toy'), []);

@@ -10,19 +10,20 @@ import { reshape } from '../../engine/ops/shape.ts';
 import type { Tensor } from '../../engine/tensor.ts';
 import { readCase } from '../../eval/verify/case.ts';
 import { clipConfig } from '../../eval/verify/clip.ts';
-import { expertConfig, expertInput } from '../../eval/verify/expert.ts';
+import { encodersOf, expertConfig, expertInput } from '../../eval/verify/expert.ts';
 import { gateConfig } from '../../eval/verify/gate.ts';
 import { vggConfig } from '../../eval/verify/vgg.ts';
+import { ClipTextEncoder } from '../../model/clip/clip.ts';
 import {
   entityOperands,
   entityVectors,
   mentionVectors,
   pairScores,
 } from '../../model/dsmip/expert-vectors.ts';
-import { type ExpertFeatures, encodeFor, expertKinds } from '../../model/dsmip/experts.ts';
-import { gateFeatures, gateHalf } from '../../model/dsmip/gate.ts';
+import { type ExpertFeatures, expertKinds, ScoringUnits, usesOf } from '../../model/dsmip/experts.ts';
+import { Gate, gateFeatures } from '../../model/dsmip/gate.ts';
 import { ParameterStore } from '../../model/parameter-store.ts';
-import { vggFeatures } from '../../model/vgg/vgg.ts';
+import { Vgg } from '../../model/vgg/vgg.ts';
 import { choiceOf } from '../../ranking/gate-logits.ts';
 import { chosenScores, weightedScores } from '../../ranking/systems.ts';
 import { device } from '../support/device.ts';
@@ -37,21 +38,21 @@ const p = new ParameterStore(
 );
 const context = { device, config, parameters: p, inputs: reference.inputs };
 const output = (name: string) => reference.expected.get(`output/${name}`)!;
-const { hidden: h } = expertConfig(config);
 const pi = output('pi');
 const [M, E, B] = pi.shape as [number, number, number];
 
 /** All experts' scores, from vectors. */
 function scoresOfAll(): Tensor[] {
   return expertKinds.map((kind) => {
-    const own = p.under(`experts.${kind}`);
+    const units = new ScoringUnits(p.under(`experts.${kind}`), kind, expertConfig(config));
+    const encoders = encodersOf(kind, p, expertConfig(config));
     const [m, e] = (['mention', 'entity'] as const).map((side) =>
-      encodeFor(kind, p, expertConfig(config), side, expertInput(context, side)),
+      encoders.encode(side, expertInput(context, side)),
     );
     const { mask } = expertInput(context, 'entity').texts;
-    const prompts = kind === 'multimodal' ? expertConfig(config).prompts.length : 0;
-    const vectors = entityVectors(kind, own, h, withoutPadding(e!, mask, prompts));
-    return pairScores(kind, mentionVectors(kind, own, h, m!), entityOperands(vectors));
+    const prompts = usesOf(kind).prompts ? expertConfig(config).prompts.length : 0;
+    const vectors = entityVectors(units, withoutPadding(e!, mask, prompts));
+    return pairScores(kind, mentionVectors(units, m!), entityOperands(vectors));
   });
 }
 
@@ -61,26 +62,26 @@ function withoutPadding({ text, image }: ExpertFeatures, mask: Int32Array, promp
   const own = mask.length / n;
   const isReal = (b: number, i: number) => i < prompts || mask[b * own + i - prompts] === 1;
   const rows: number[] = [];
-  const first = [0];
+  const offsets = [0];
   for (let b = 0; b < n; b++) {
     for (let i = 0; i < L; i++) if (isReal(b, i)) rows.push(b * L + i);
-    first.push(rows.length);
+    offsets.push(rows.length);
   }
   const ids = device.tensor([rows.length], Int32Array.from(rows));
   const tokens = embedding(reshape(text.tokens, [n * L, width]), ids);
   return {
     ...(image ? { image } : {}),
-    text: { tokens, first: Int32Array.from(first), embeds: text.embeds },
+    text: { tokens, offsets: Int32Array.from(offsets), embeds: text.embeds },
   };
 }
 
 function logits(): { u: Tensor; v: Tensor } {
-  const { text } = clipConfig(config);
-  const table = p.get('text_model.embeddings.token_embedding.weight', [text.vocabulary, text.width]);
+  const { tokenTable } = new ClipTextEncoder(p, clipConfig(config));
+  const vgg = new Vgg(p, vggConfig(config));
   const [u, v] = (['mention', 'entity'] as const).map((side) => {
     const { texts, pixels } = expertInput(context, side);
-    const f = gateFeatures(table, texts, vggFeatures(p, vggConfig(config), pixels));
-    return gateHalf(p, gateConfig(config), side, f);
+    const f = gateFeatures(tokenTable, texts, vgg.encode(pixels));
+    return new Gate(p, gateConfig(config), f.shape[1]!).logits(side, f);
   });
   return { u: u!, v: v! };
 }

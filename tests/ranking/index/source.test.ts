@@ -53,8 +53,10 @@ async function vectors(dtype: IndexDtype, asGpu: boolean): Promise<Float32Array[
 }
 
 function tensorsOf({ text, vision, crossModal }: EntityOperands): Tensor[] {
-  const { queries, global, cls, bias } = text!;
-  return [queries, global, cls, bias, vision?.vectors, vision?.scalars, crossModal].flatMap((x) => x ?? []);
+  const { queries, embeds, weights, bias } = text!;
+  return [queries, embeds, weights, bias, vision?.vectors, vision?.scalars, crossModal].flatMap(
+    (x) => x ?? [],
+  );
 }
 
 /** Largest difference against the largest number of the reference. */
