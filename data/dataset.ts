@@ -35,7 +35,7 @@ export type Dataset = {
 };
 
 /** The text by which an entity is known to the encoder. */
-export function entityText(entity: Entity): string {
+export function entityText(entity: Pick<Entity, 'name' | 'attributes'>): string {
   return `${entity.name} : ${entity.attributes}`;
 }
 
