@@ -22,8 +22,6 @@ export const baselines = {
   clip: clip('clip', 'CLIP, fine-tuned', 'all'),
 };
 
-export type BaselineName = keyof typeof baselines;
-
 function system<Config>(
   title: string,
   config: Config,
