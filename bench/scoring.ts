@@ -15,7 +15,7 @@ import {
 } from '../model/dsmip/expert-vectors.ts';
 import { type ExpertFeatures, type ExpertKind, expertKinds, ScoringUnits } from '../model/dsmip/experts.ts';
 import { initialise } from '../model/initialise.ts';
-import { systemScores } from '../ranking/systems.ts';
+import { chosenScores } from '../ranking/systems.ts';
 import { type Benchmark, benchmark, random } from './benchmark.ts';
 
 /** A tile at the size of the embedded data set and at the paper's. Lengths are the longest; entities' vary. */
@@ -153,8 +153,8 @@ const dsmipBenchmarks = Object.entries(sizes).map(([name, size]) =>
       v: random(device, E, 2),
     }),
     run: ({ text, multimodal, u, v }): Tensor =>
-      systemScores(
-        { name: 'dsmip', calibration: Float32Array.of(1, 1, 0, 0) },
+      chosenScores(
+        u.device.tensor([2, 2], Float32Array.of(1, 1, 0, 0)),
         [
           pairScores('text', text.mention, text.entity),
           pairScores('multimodal', multimodal.mention, multimodal.entity),

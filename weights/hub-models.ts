@@ -12,7 +12,7 @@ export interface HubFile {
   sha256?: string;
 }
 
-export interface HubModel {
+interface HubModel {
   /** Where it goes, under the folder of all weights; '' for that folder itself. */
   folder: string;
   megabytes: number;

@@ -1,6 +1,7 @@
 // Loads the tokenizer from a folder in Hugging Face's layout: vocab.json and merges.txt.
 
 import { join } from 'node:path';
+import { InputError } from '../../files/errors.ts';
 import { readText } from '../../files/read-text.ts';
 import type { Tokenizer } from './tokenizer.ts';
 import { createTokenizer } from './tokenizer.ts';
@@ -15,7 +16,7 @@ export async function loadTokenizer(folder: string): Promise<Tokenizer> {
   try {
     return createTokenizer(vocab, merges);
   } catch (error) {
-    throw new Error(join(folder, (error as Error).message));
+    throw error instanceof InputError ? new InputError(join(folder, error.message)) : error;
   }
 }
 
@@ -24,10 +25,10 @@ function parseVocabulary(path: string, text: string): Record<string, number> {
   try {
     value = JSON.parse(text);
   } catch (error) {
-    throw new Error(`${path}: not JSON (${(error as Error).message})`);
+    throw new InputError(`${path}: not JSON (${(error as Error).message})`);
   }
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
-    throw new Error(`${path}: expected one object of token to id`);
+    throw new InputError(`${path}: expected one object of token to id`);
   }
   return value as Record<string, number>;
 }

@@ -5,6 +5,7 @@
 import { mkdir, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { InputError } from '../../files/errors.ts';
 import { readText } from '../../files/read-text.ts';
 import type { BpeFiles } from './bpe-trainer.ts';
 import { trainBpe } from './bpe-trainer.ts';
@@ -34,8 +35,8 @@ async function main(args: string[]): Promise<void> {
     console.log(USAGE);
     return;
   }
-  if (values.out === undefined || positionals.length === 0) throw new Error(USAGE);
-  const texts = await Promise.all(positionals.map(readText));
+  if (values.out === undefined || positionals.length === 0) throw new InputError(USAGE);
+  const texts = await Promise.all(positionals.map((file) => readText(file)));
   const vocabularySize = integer('--size', values.size, 514);
   const minFrequency = integer('--min-frequency', values['min-frequency'], 1);
   const files = trainBpe(texts, { vocabularySize, minFrequency });
@@ -46,7 +47,7 @@ async function main(args: string[]): Promise<void> {
 function integer(flag: string, value: string, least: number): number {
   const number = Number(value);
   if (!Number.isInteger(number) || number < least) {
-    throw new Error(`${flag} is "${value}", expected an integer of at least ${least}`);
+    throw new InputError(`${flag} is "${value}", expected an integer of at least ${least}`);
   }
   return number;
 }

@@ -102,6 +102,17 @@ export function visionOperandOf(side: Side, parts: Tensor, first: number, scalar
   return { vectors: ten, scalars };
 }
 
+/** The vectors [n, 6 h] that an entity side's operand was made of, in the order of `VisionVectors`. */
+export function entityVisionVectors({ vectors }: VisionOperand): Tensor {
+  const [, n, h] = vectors.shape as [number, number, number];
+  const order = [...asks, ...isAsked];
+  const six = vectors.device.empty([6, n, h], 'f32', 'vision vectors');
+  for (const which of [q, r, b, v, a, k]) {
+    vectors.device.copy(vectors, six, n * h, order.indexOf(which!) * n * h, which! * n * h);
+  }
+  return reshape(transpose(six, [1, 0, 2]), [n, 6 * h]);
+}
+
 /** base [M, E] plus the scores of all pairs, [M, E]. Throws ShapeError. */
 export function visionScores(mention: VisionOperand, entity: VisionOperand, base: Tensor): Tensor {
   const { device } = base;

@@ -16,8 +16,9 @@ import {
   raggedTextRows,
   textRows,
 } from '../../encoding/features.ts';
-import { pickTexts, type Tokens } from '../../encoding/samples.ts';
+import { pickTexts, type TextBatch, type Tokens } from '../../encoding/samples.ts';
 import { Random } from '../../engine/random.ts';
+import type { Tensor } from '../../engine/tensor.ts';
 import { Clip, type Features } from '../../model/clip/clip.ts';
 import { initialise } from '../../model/initialise.ts';
 import { device } from '../support/device.ts';
@@ -34,6 +35,21 @@ const prompts = (width: number) => [
     Float32Array.from({ length: 2 * width }, (_, i) => Math.sin(i)),
   ),
 ];
+
+const textEncoder = (own: Tensor[]) => ({
+  device,
+  width: 8,
+  projection: 6,
+  prompts: own.length > 0 ? 2 : 0,
+  encode: (texts: TextBatch) => clip.text.encode(texts, own),
+});
+const imageEncoder = (own: Tensor[]) => ({
+  device,
+  width: 12,
+  projection: 6,
+  tokens: (own.length > 0 ? 2 : 0) + 5,
+  encode: (pixels: Tensor) => clip.vision.encode(pixels, own),
+});
 
 /** Texts of 3 to 11 tokens, 70 of them: more than one batch. */
 function tokens(): Tokens {
@@ -60,7 +76,7 @@ for (const how of ['without', 'with'] as const) {
   test(`texts ${how} prompts`, async () => {
     const texts = tokens();
     const own = how === 'with' ? prompts(8) : [];
-    const table = await inMemory(encodeTexts({ device, encoder: clip.text, prompts: own }, texts));
+    const table = await inMemory(encodeTexts(textEncoder(own), texts));
     const rows = [68, 3, 3, 0];
     const found = textRows(device, table, rows);
     // The table pads to a multiple of four tokens with prompts counted, the encoder without.
@@ -95,19 +111,19 @@ for (const how of ['without', 'with'] as const) {
       std: [1, 1, 1],
     } as const;
     const source = new PixelSource([null, '/nowhere/a.jpg'], { ...how8, mean: [0, 0, 0], std: [1, 1, 1] });
-    const table = await inMemory(
-      encodeImages({ device, encoder: clip.vision, prompts: own }, source, [0, 1]),
-    );
+    const table = await inMemory(encodeImages(imageEncoder(own), source, [0, 1]));
     const direct = clip.vision.encode(device.zeros([2, 3, 8, 8]), own);
     await close(imageRows(device, table, [1, 0]), direct);
-    assert.equal(source.takeProblems('toy'), ['toy: 1 image file missing, zeros in its place']);
+    assert.equal(source.takeProblems('toy'), [
+      'toy: 1 image file missing, zeros in its place (/nowhere/a.jpg: no such file)',
+    ]);
     assert.equal(source.takeProblems('toy'), []);
   });
 }
 
 test('a table that stays in its file gives the same rows as one in memory', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'dsmip-table-'));
-  const encoder = { device, encoder: clip.text, prompts: prompts(8) };
+  const encoder = textEncoder(prompts(8));
   let encoded = 0;
   const make = () => {
     const table = encodeTexts(encoder, tokens());
@@ -138,7 +154,7 @@ test('the mean token of each row', () => {
   const table = {
     tokens: Float32Array.of(1, 2, 3, 4, 5, 7),
     embeds: Float32Array.of(0, 0),
-    first: Int32Array.of(0, 1, 3),
+    offsets: Int32Array.of(0, 1, 3),
     width: 2,
     projection: 1,
   };

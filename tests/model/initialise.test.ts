@@ -1,3 +1,5 @@
+// Fresh parameters: their names and shapes are the reference's, their numbers what each declaration says.
+
 import { fileURLToPath } from 'node:url';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';

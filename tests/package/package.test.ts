@@ -84,15 +84,15 @@ test('Node imports the engine from TypeScript, with types that the compiler chec
 
 const encode = `
 import { openDevice } from 'dsmip/engine';
-import { encodeText, loadClip, loadTokenizer } from 'dsmip/model';
+import { loadClip, loadTokenizer } from 'dsmip/model';
 
 const folder = 'node_modules/dsmip/weights/tiny-clip';
 const device = await openDevice();
-const { parameters, config } = await loadClip(device, folder);
+const { module: clip, config } = await loadClip(device, folder);
 const tokenizer = await loadTokenizer(folder);
 const texts = ['a seal in the water', 'a seal of wax'];
 const batch = { ...tokenizer.encodeBatch(texts, config.text.maxLength), count: texts.length };
-const embeds = await device.scope(() => device.read(encodeText(parameters, config, batch).embeds));
+const embeds = await device.scope(() => device.read(clip.text.encode(batch).embeds));
 console.log(JSON.stringify([embeds.length / config.projection, Math.hypot(...embeds) ** 2]));
 `;
 

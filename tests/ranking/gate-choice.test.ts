@@ -1,19 +1,19 @@
 // The gate's rule (the expert with the largest pi[m, e] = relu(u[m] + v[e]), the first of equals) stands on the host
-// (gate-shares.ts), in expert-choice.wgsl and, for training, in straight-through.wgsl: here all are held to one plain rule.
+// (gate-logits.ts), in expert-choice.wgsl and, for training, in straight-through.wgsl: here all are held to one plain rule.
 
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { add, relu } from '../../engine/ops/elementwise.ts';
 import { straightThrough } from '../../engine/ops/gumbel.ts';
 import { reshape } from '../../engine/ops/shape.ts';
-import { choiceOf, pickedExperts } from '../../ranking/gate-shares.ts';
-import { systemScores, tallyChoices, wantedPairs } from '../../ranking/systems.ts';
+import { choiceOf, pickedParts } from '../../ranking/gate-logits.ts';
+import { chosenScores, countChoices, pairMask } from '../../ranking/systems.ts';
 import { device } from '../support/device.ts';
 import { generator, normal } from '../support/random.ts';
 
 const [M, E] = [19, 83];
 
-/** Shares of the gate of so many rows and experts. */
+/** Logits of the gate of so many rows and experts. */
 type Draw = (rows: number, experts: number, seed: number) => Float32Array<ArrayBuffer>;
 
 const random: Draw = (rows, experts, seed) => normal(rows * experts, seed);
@@ -24,14 +24,14 @@ const tied: Draw = (rows, experts, seed) => {
 };
 
 function plainChoice(u: Float32Array, v: Float32Array): number {
-  const pi = Array.from(u, (share, i) => Math.max(0, Math.fround(share + v[i]!)));
+  const pi = Array.from(u, (logit, i) => Math.max(0, Math.fround(logit + v[i]!)));
   return pi.indexOf(Math.max(...pi));
 }
 
 for (const [name, draw] of Object.entries({ random, tied }))
   for (const isShared of [false, true])
     for (let B = 1; B <= 8; B++)
-      test(`${B} experts, ${name} shares, ${isShared ? 'one row for all entities' : 'a row an entity'}`, async () => {
+      test(`${B} experts, ${name} logits, ${isShared ? 'one row for all entities' : 'a row an entity'}`, async () => {
         const u = draw(M, B, 10 + B);
         const v = draw(isShared ? 1 : E, B, 20 + B);
         const rowOf = (values: Float32Array, row: number) => values.subarray(row * B, (row + 1) * B);
@@ -45,11 +45,11 @@ for (const [name, draw] of Object.entries({ random, tied }))
           choiceOf(rowOf(u, Math.floor(pair / E)), rowOf(v, isShared ? 0 : pair % E)),
         );
         assert.equal(host, choices, 'choiceOf');
-        const shares = { experts: B, values: u, isShared: false };
+        const logits = { parts: B, values: u, isShared: false };
         assert.equal(
-          pickedExperts(shares, { experts: B, values: v, isShared }),
+          pickedParts(logits, { parts: B, values: v, isShared }),
           experts.map(chosen),
-          'pickedExperts',
+          'pickedParts',
         );
 
         const gate = {
@@ -58,7 +58,7 @@ for (const [name, draw] of Object.entries({ random, tied }))
           isShared,
         };
         for (const i of experts) {
-          const mask = await wantedPairs(gate, E, i).read();
+          const mask = await pairMask(gate, E, i).read();
           assert.equal(
             [...mask],
             choices.map((choice) => (choice === i ? 1 : 0)),
@@ -68,7 +68,7 @@ for (const [name, draw] of Object.entries({ random, tied }))
 
         const lacksImage = Uint32Array.from({ length: E }, (_, e) => (e % 3 === 0 ? 1 : 0));
         const counts = device.zeros([M, 2, B], 'u32');
-        tallyChoices(gate, device.tensor([E], lacksImage), counts);
+        countChoices(gate, device.tensor([E], lacksImage), counts);
         const expected = Array.from({ length: M * 2 * B }, (_, at) => {
           const [m, onlyWithout, i] = [Math.floor(at / (2 * B)), Math.floor(at / B) % 2, at % B];
           const counted = (choice: number, e: number) =>
@@ -80,8 +80,8 @@ for (const [name, draw] of Object.entries({ random, tied }))
         // An expert that nobody chose has no scores.
         const scores = experts.map((i) => normal(M * E, 30 + i));
         const calibration = Float32Array.from({ length: 2 * B }, (_, i) => (i < B ? 1 + i / 4 : i - B));
-        const y = systemScores(
-          { name: 'gated', calibration },
+        const y = chosenScores(
+          device.tensor([2, B], calibration),
           experts.map((i) => (chosen(i) ? device.tensor([M, E], scores[i]!) : null)),
           gate,
         );
@@ -113,9 +113,9 @@ test('a gate that is not a number chooses no expert', async () => {
     const u = device.tensor([1, B], new Float32Array(B).fill(Number.NaN));
     const gate = { u, v: device.zeros([1, B]), isShared: false };
     const scores = Array.from({ length: B }, () => device.zeros([1, 1]));
-    const y = systemScores({ name: 'gated', calibration: new Float32Array(2 * B).fill(1) }, scores, gate);
+    const y = chosenScores(device.tensor([2, B], new Float32Array(2 * B).fill(1)), scores, gate);
     assert.ok(Number.isNaN(await y.item()));
-    for (let i = 0; i < B; i++) assert.is(await wantedPairs(gate, 1, i).item(), 0);
+    for (let i = 0; i < B; i++) assert.is(await pairMask(gate, 1, i).item(), 0);
   }
 });
 

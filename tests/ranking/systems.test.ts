@@ -1,4 +1,4 @@
-// DSMIP's score of a pair from scoring vectors and shares of the gate, against the reference: the score of the expert with
+// DSMIP's score of a pair from scoring vectors and logits of the gate, against the reference: the score of the expert with
 // the largest pi.
 
 import { fileURLToPath } from 'node:url';
@@ -24,8 +24,8 @@ import { type ExpertFeatures, expertKinds, ScoringUnits, usesOf } from '../../mo
 import { Gate, gateFeatures } from '../../model/dsmip/gate.ts';
 import { ParameterStore } from '../../model/parameter-store.ts';
 import { Vgg } from '../../model/vgg/vgg.ts';
-import { choiceOf } from '../../ranking/gate-shares.ts';
-import { meanOf, systemScores } from '../../ranking/systems.ts';
+import { choiceOf } from '../../ranking/gate-logits.ts';
+import { chosenScores, weightedScores } from '../../ranking/systems.ts';
 import { device } from '../support/device.ts';
 import { assertClose } from '../support/gradient.ts';
 
@@ -75,7 +75,7 @@ function withoutPadding({ text, image }: ExpertFeatures, mask: Int32Array, promp
   };
 }
 
-function shares(): { u: Tensor; v: Tensor } {
+function logits(): { u: Tensor; v: Tensor } {
   const { tokenTable } = new ClipTextEncoder(p, clipConfig(config));
   const vgg = new Vgg(p, vggConfig(config));
   const [u, v] = (['mention', 'entity'] as const).map((side) => {
@@ -90,8 +90,8 @@ test("each pair has the reference's score of the expert with the largest pi, cal
   const calibration = Float32Array.of(1, 2, 0.5, 0, -1, 3);
   const [found, u, v] = await device.scope(() =>
     noGrad(() => {
-      const own = shares();
-      const y = systemScores({ name: 'dsmip', calibration }, scoresOfAll(), { ...own, isShared: false });
+      const own = logits();
+      const y = chosenScores(device.tensor([2, B], calibration), scoresOfAll(), { ...own, isShared: false });
       return Promise.all([y, own.u, own.v].map((tensor) => device.read<'f32'>(tensor)));
     }),
   );
@@ -109,14 +109,14 @@ test("each pair has the reference's score of the expert with the largest pi, cal
 test('a weighted sum has the weights asked for; experts without a weight are not needed', async () => {
   const all = expertKinds.map((kind) => output(`${kind}_scores`).data);
   const scores = all.map((data) => device.tensor([M, E], data as Float32Array<ArrayBuffer>));
-  const sum = systemScores({ name: 'sum', weights: [0.2, 0, 0.8] }, [scores[0]!, null, scores[2]!], null);
+  const sum = weightedScores([0.2, 0, 0.8], [scores[0]!, null, scores[2]!]);
   assertClose(
     await device.read<'f32'>(sum),
     all[0]!.map((x, i) => 0.2 * x + 0.8 * all[2]![i]!),
     1e-6,
     'sum',
   );
-  const mean = systemScores(meanOf('mean', [true, true, true]), scores, null);
+  const mean = weightedScores([1 / 3, 1 / 3, 1 / 3], scores);
   assertClose(
     await device.read<'f32'>(mean),
     all[0]!.map((x, i) => (x + all[1]![i]! + all[2]![i]!) / 3),

@@ -55,9 +55,9 @@ export function sourcePaths(folder = ''): string[] {
   return paths.sort();
 }
 
-/** Whether a file starts with a comment, after `#!`, if any. */
+/** Whether a file starts with a comment; `#!` and WGSL's `enable` may stand before it. */
 export function startsWithComment(file: string): boolean {
-  return /^(#!.*\n)?\/[/*]/.test(fs.readFileSync(path.join(root, file), 'utf8'));
+  return /^(#!.*\n|enable .*\n|\n)*\/[/*]/.test(fs.readFileSync(path.join(root, file), 'utf8'));
 }
 
 /** Parses one TypeScript or JavaScript file, given by its path from the root. Throws where it does not parse. */

@@ -1,3 +1,5 @@
+// Properties of the encoders that no reference case shows: padding, prompts, what is recorded, what is refused.
+
 import { fileURLToPath } from 'node:url';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';

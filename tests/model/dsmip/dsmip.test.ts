@@ -1,3 +1,5 @@
+// The choice among experts: what it takes in training, and where its gradients go.
+
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { backward } from '../../../engine/autograd.ts';

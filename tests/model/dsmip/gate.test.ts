@@ -1,3 +1,5 @@
+// The gate: its features, that a pair has the same choice in any batch, dropout, and what is refused.
+
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { ShapeError } from '../../../engine/errors.ts';

@@ -3,11 +3,11 @@
 
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { WeightsError } from '../../files/errors.ts';
-import { openUrl } from '../../files/http-source.ts';
-import { locate, readSmallText } from '../../files/locate.ts';
-import { generator } from '../support/random.ts';
-import { type Faults, startFakeHub } from '../weights/fake-hub.ts';
+import { WeightsError } from '../../../files/errors.ts';
+import { openUrl } from '../../../files/http/http-source.ts';
+import { locate, readSmallText } from '../../../files/locate.ts';
+import { generator } from '../../support/random.ts';
+import { type Faults, startFakeHub } from '../../weights/fake-hub.ts';
 
 const hub = await startFakeHub();
 test.before.each(() => {

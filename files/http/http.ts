@@ -1,7 +1,7 @@
 // Ranges of files over HTTP with plain `fetch`: asks, checks what the server says it sends, hands out the body. Every
 // failure is a WeightsError; those that trying again may mend are InterruptedErrors. Runs in browsers too.
 
-import { InterruptedError, MissingFileError, oneLine, WeightsError } from './errors.ts';
+import { InterruptedError, MissingFileError, oneLine, WeightsError } from '../errors.ts';
 
 export interface HttpOptions {
   fetch?: typeof fetch;

@@ -1,12 +1,12 @@
 // A file on a server as a source of ranges, for browsers and for loading without a copy on disk. The server must
 // serve ranges; one that drops connections is asked again, one whose file changes meanwhile is an error.
 
-import { allocate, type ByteSource } from './byte-source.ts';
-import { InterruptedError, WeightsError } from './errors.ts';
+import { allocate, type ByteSource } from '../byte-source.ts';
+import { InterruptedError, WeightsError } from '../errors.ts';
 import { chunksOf, discard, type HttpOptions, type RangeAnswer, rangeOf, request } from './http.ts';
 import { type RetryOptions, withRetries } from './retry.ts';
 
-export interface HttpSourceOptions extends HttpOptions, RetryOptions {
+interface HttpSourceOptions extends HttpOptions, RetryOptions {
   /** Small reads fetch so many bytes at once, for the reads that follow. Default 4 MiB. */
   aheadBytes?: number;
 }

@@ -1,6 +1,6 @@
 // Tries again what a failing connection interrupted, with growing pauses.
 
-import { InterruptedError } from './errors.ts';
+import { InterruptedError } from '../errors.ts';
 
 export interface RetryOptions {
   /** How often to try again without any progress in between. Default 5. */

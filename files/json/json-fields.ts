@@ -1,10 +1,11 @@
 // Reads JSON files of entries with fields of known types; every complaint is one line that names file, entry and
 // field. Knows nothing of what the entries mean.
 
-import { readText } from './read-text.ts';
+import { InputError } from '../errors.ts';
+import { readText } from '../read-text.ts';
 
 /** The typed fields of one entry. Each throws `FILE: entry WHERE: NAME: expected ..., found ...` for another type. */
-type Fields = {
+interface Fields {
   /** An integer of at least 0. */
   integer(name: string): number;
   /** A string, which may be empty. */
@@ -21,9 +22,9 @@ type Fields = {
   list(name: string): string[];
   /** Throws with `problem` said of field `name`. */
   fail(name: string, problem: string): never;
-};
+}
 
-/** The value of the JSON file. Throws one line for a missing or damaged file. */
+/** The value of the JSON file. Throws InputError for a missing or damaged file. */
 async function readJson(file: string): Promise<unknown> {
   return parseJson(file, await readText(file));
 }
@@ -31,7 +32,7 @@ async function readJson(file: string): Promise<unknown> {
 /** The array in the JSON file. Throws one line where there is none. */
 export async function readArray(file: string): Promise<unknown[]> {
   const value = await readJson(file);
-  if (!Array.isArray(value)) throw new Error(`${file}: expected an array, found ${kindOf(value)}`);
+  if (!Array.isArray(value)) throw new InputError({ file, expected: 'an array', found: kindOf(value) });
   return value;
 }
 
@@ -43,7 +44,7 @@ export async function readObject(file: string, what: string): Promise<Record<str
 /** `value` if it is an object; else throws one line with `where` and `what` was expected. */
 export function objectIn(where: string, value: unknown, what: string): Record<string, unknown> {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
-    throw new Error(`${where}: expected an object${what}, found ${kindOf(value)}`);
+    throw new InputError({ file: where, expected: `an object${what}`, found: kindOf(value) });
   }
   return value as Record<string, unknown>;
 }
@@ -53,7 +54,7 @@ export function parseJson(file: string, text: string): unknown {
   try {
     return JSON.parse(text.startsWith('\ufeff') ? text.slice(1) : text);
   } catch (error) {
-    throw new Error(
+    throw new InputError(
       `${file}: not valid JSON (cut off or damaged): ${(error as Error).message.split('\n')[0]}`,
     );
   }
@@ -63,10 +64,16 @@ export function parseJson(file: string, text: string): unknown {
 export function fieldsOf(file: string, where: number | string, entry: unknown): Fields {
   const record = objectIn(`${file}: entry ${where}`, entry, '');
   const fail = (name: string, problem: string): never => {
-    throw new Error(`${file}: entry ${where}: ${name}: ${problem}`);
+    throw new InputError(`${file}: entry ${where}: ${name}: ${problem}`);
   };
-  const expected = (name: string, what: string): never =>
-    fail(name, `expected ${what}, found ${kindOf(record[name])}`);
+  const expected = (name: string, what: string): never => {
+    throw new InputError({
+      file,
+      field: `entry ${where}: ${name}`,
+      expected: what,
+      found: kindOf(record[name]),
+    });
+  };
   const textOf = (name: string, value: unknown): string =>
     typeof value === 'string' ? value : expected(name, 'a string');
   const list = (name: string): string[] => {

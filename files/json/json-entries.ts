@@ -6,7 +6,7 @@ export class JsonError extends Error {
   override name = 'JsonError';
 }
 
-export interface EntryLimits {
+interface EntryLimits {
   /** Objects and arrays inside each other, the outermost counted. */
   depth: number;
   /** Characters of the value under a key. */
