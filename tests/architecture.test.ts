@@ -79,7 +79,6 @@ const notYet: Readonly<Record<string, readonly string[]>> = {
   'what the browser loads needs nothing of Node': ['data', 'encoding', 'files', 'link', 'model', 'ranking'],
   'no folder holds more than 15 files': ['bench', 'eval'],
   'a file has a plain name and starts by saying what it is for': [
-    'tests/engine',
     'tests/eval',
     'tests/weights',
   ],

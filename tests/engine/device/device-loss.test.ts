@@ -1,3 +1,5 @@
+// A device that is lost, out of memory or given a kernel that does not compile says so, by name.
+
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { typedError } from '../../../engine/device/recorder.ts';

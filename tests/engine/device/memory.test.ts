@@ -1,3 +1,5 @@
+// Scopes, views and the pool: what lives how long, and that a repeated step allocates nothing.
+
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { backward } from '../../../engine/autograd.ts';

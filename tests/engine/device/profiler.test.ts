@@ -1,3 +1,5 @@
+// Profiles count every dispatch with its work.
+
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { profileTable } from '../../../engine/device/profiler.ts';

@@ -1,3 +1,5 @@
+// Constants and aliases set in a kernel's text, and parameters packed.
+
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { packParams } from '../../../engine/device/pipelines.ts';

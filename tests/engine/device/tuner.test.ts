@@ -1,3 +1,5 @@
+// The tuner measures variants once, remembers the fastest and never changes a result.
+
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

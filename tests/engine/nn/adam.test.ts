@@ -1,3 +1,5 @@
+// Adam against torch.optim.AdamW and clip_grad_norm_, its state and its refusals.
+
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { backward, type Gradients } from '../../../engine/autograd.ts';

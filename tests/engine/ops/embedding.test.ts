@@ -1,3 +1,5 @@
+// Rows of a table by number, and the gradient added up by row.
+
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { backward } from '../../../engine/autograd.ts';

@@ -1,3 +1,5 @@
+// Products, linear and feed-forward layers against a reference in float64, by all kernels, and their gradients.
+
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { type Device, openDevice } from '../../../engine/device.ts';

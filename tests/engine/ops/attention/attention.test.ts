@@ -1,3 +1,5 @@
+// Attention against a reference in float64: masks, head sizes, all variants, and gradients.
+
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { Device } from '../../../../engine/device.ts';

@@ -1,3 +1,5 @@
+// Mean attention against a reference in float64, and its gradients.
+
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { backward } from '../../../../engine/autograd.ts';

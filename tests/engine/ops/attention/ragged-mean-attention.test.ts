@@ -1,3 +1,5 @@
+// Mean attention of entities without padding against a reference, by every kernel.
+
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { openDevice } from '../../../../engine/device.ts';

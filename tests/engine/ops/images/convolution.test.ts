@@ -1,3 +1,5 @@
+// The 3 x 3 convolution against a reference in float64, on odd sizes and in parts.
+
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { noGrad } from '../../../../engine/autograd.ts';

@@ -1,3 +1,5 @@
+// Patches of images against a reference, and the gradient of the pixels.
+
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { openDevice } from '../../../../engine/device.ts';

@@ -1,3 +1,5 @@
+// Pooling against a reference, NaN and odd sizes included.
+
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { openDevice } from '../../../../engine/device.ts';

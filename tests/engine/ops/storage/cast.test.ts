@@ -1,3 +1,5 @@
+// Float16 storage: rounding, odd sizes and what is refused.
+
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { openDevice } from '../../../../engine/device.ts';
