@@ -2,6 +2,7 @@
 // S = exp(logit_scale) (t_m . t_e + v_m . v_e) / 2, as one dot product of a vector a side. Zero-shot, with a trained head on
 // frozen towers, or fine-tuned. The fusion of the two cosines is the house definition of the baselines.
 
+import * as v from 'valibot';
 import type { FeatureOptions } from '../../../encoding/features.ts';
 import { firstImages, type Samples } from '../../../encoding/samples.ts';
 import { noGrad } from '../../../engine/autograd.ts';
@@ -10,7 +11,6 @@ import { affine, exp, mul, relu, sub } from '../../../engine/ops/elementwise.ts'
 import { embedding } from '../../../engine/ops/embedding.ts';
 import { matmul } from '../../../engine/ops/matmul.ts';
 import type { Tensor } from '../../../engine/tensor.ts';
-import { InputError } from '../../../files/errors.ts';
 import type { Batch, PackedSide, Side, SideLayout } from '../../../ranking/scorer.ts';
 import { initialise } from '../../initialise.ts';
 import { contrastiveLoss } from '../../loss.ts';
@@ -25,19 +25,20 @@ import {
 import { type EmbedTables, embedRows, embedTables } from './embed-tables.ts';
 import { addition, concatenation, type Fusion, Heads } from './fusion.ts';
 
-export interface ClipBaselineConfig {
-  /** What is trained: nothing, a linear layer a side on frozen towers, or all of CLIP. */
-  training: 'none' | 'head' | 'all';
-  /** Whether each side's text is compared with the other's image as well; not with a head, which sees both anyway. */
-  cross: boolean;
-}
+/** What is trained: nothing, a linear layer a side on frozen towers, or all of CLIP. */
+export type ClipTraining = 'none' | 'head' | 'all';
+
+export const clipSchema = v.strictObject({
+  /** Whether each side's text is compared with the other's image as well; a head sees both anyway. */
+  cross: v.optional(v.boolean(), false),
+});
 
 /** A side: one vector a sample, [B, width]. Those of mentions have the score's scale in them. */
 export interface ClipSide {
   vector: Tensor;
 }
 
-const recipes: Readonly<Record<ClipBaselineConfig['training'], Recipe | null>> = {
+const recipes: Readonly<Record<ClipTraining, Recipe | null>> = {
   none: null,
   head: { lr: 5e-4, weightDecay: 0, batch: 128, epochs: 20 },
   // MIMIC's published rate on this backbone (Luo et al. 2023).
@@ -62,15 +63,12 @@ export class ClipBaseline implements Baseline<EmbedTables, ClipSide, ClipSide> {
   /** The scale's logarithm: []. */
   #logitScale: Tensor;
 
-  /** Throws InputError for a head with `cross`. */
   constructor(
+    training: ClipTraining,
     name: string,
     { device, clip, random }: BaselineParts,
-    { training, cross }: ClipBaselineConfig,
+    { cross }: v.InferOutput<typeof clipSchema>,
   ) {
-    if (training === 'head' && cross) {
-      throw new InputError({ file: name, field: 'cross', expected: 'false with a head', found: 'true' });
-    }
     const { projection } = clip.config;
     const head = training === 'head' ? initialise(device, random, (p) => new Heads(p, projection)) : null;
     this.name = name;

@@ -19,11 +19,11 @@ import { InputError } from '../../../../files/errors.ts';
 import type { SideInput } from '../../../../model/baselines/baseline.ts';
 import {
   ClipBaseline,
-  type ClipBaselineConfig,
   type ClipSide,
+  type ClipTraining,
 } from '../../../../model/baselines/clip/clip-baseline.ts';
 import { addition, concatenation } from '../../../../model/baselines/clip/fusion.ts';
-import { baselines } from '../../../../model/baselines/registry.ts';
+import { baselines, buildBaseline } from '../../../../model/baselines/registry.ts';
 import { Clip } from '../../../../model/clip/clip.ts';
 import { initialise } from '../../../../model/initialise.ts';
 import { buildIndex } from '../../../../ranking/index/builder.ts';
@@ -77,10 +77,10 @@ const samples = { mention: samplesOf(1, 1), entity: samplesOf(2, n + 1) };
 const imagesOf = (of: Samples) => of.images.map(([image]) => image ?? 0);
 const rows = Array.from({ length: n }, (_, i) => i);
 
-function baselineOf(training: ClipBaselineConfig['training'], cross = false): ClipBaseline {
+function baselineOf(training: ClipTraining, cross = false): ClipBaseline {
   const fresh = initialise(device, new Random(4), (p) => new Clip(p, config));
   const parts = { device, clip: { ...fresh, config }, random: new Random(5) };
-  return new ClipBaseline('clip', parts, { training, cross });
+  return new ClipBaseline(training, 'clip', parts, { cross });
 }
 
 const prepared = (baseline: ClipBaseline, side: 'mention' | 'entity', of: Samples = samples[side]) =>
@@ -336,19 +336,24 @@ test('fine-tuned, CLIP learns 32 pairs by heart, and is bounded in its scale', a
   }
 });
 
-test('the registry builds each system from a configuration; a head has no cross terms', () => {
+test('the registry builds each system from its configuration, and says what is none', () => {
   const fresh = initialise(device, new Random(4), (p) => new Clip(p, config));
   const parts = { device, clip: { ...fresh, config }, random: new Random(5) };
-  for (const [name, { build, config }] of Object.entries(baselines)) {
-    assert.is(build(parts, config).name, name);
+  for (const name of Object.keys(baselines)) assert.is(buildBaseline(name, parts).name, name);
+  const columns = (name: string, fields: unknown) =>
+    buildBaseline(name, parts, 'my.json', fields).layout['vector']!.columns;
+  assert.is(columns('clip', {}), 24);
+  assert.is(columns('clip', { cross: true }), 12);
+  for (const [name, fields, message] of [
+    ['clip', { cross: 1 }, 'my.json: cross: expected true or false, found 1'],
+    ['clip-head', { cross: true }, 'my.json: cross: expected no field of this name'],
+    ['toString', {}, 'my.json: baseline: expected one of clip-zero-shot, clip-head, clip, found toString'],
+  ] as const) {
+    assert.throws(
+      () => columns(name, fields),
+      (e: Error) => e instanceof InputError && assert.is(e.message, message) === undefined,
+    );
   }
-  const { build, config: usual } = baselines['clip-head'];
-  assert.throws(
-    () => build(parts, { ...usual, cross: true }),
-    (e: Error) =>
-      e instanceof InputError && e.message === 'clip-head: cross: expected false with a head, found true',
-  );
-  assert.is(baselines.clip.build(parts, { training: 'all', cross: true }).layout['vector']!.columns, 12);
 });
 
 test.run();
