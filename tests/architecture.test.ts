@@ -226,7 +226,7 @@ rule(`no folder holds more than ${mostFilesInFolder} files`, () => {
 
 rule('a file has a plain name and starts by saying what it is for', () => [
   ...files
-    .filter((file) => !/^[a-z0-9]+(-[a-z0-9]+)*(\.(test|d))?\.\w+$/.test(path.posix.basename(file)))
+    .filter((file) => !/^[a-z0-9]+(-[a-z0-9]+)*(\.(test|browser))?\.\w+$/.test(path.posix.basename(file)))
     .map((file) => ({ file, message: 'the name is not in lower case with hyphens' })),
   ...files
     .filter((file) => !startsWithComment(file))

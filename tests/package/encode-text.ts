@@ -1,0 +1,17 @@
+// Encodes texts with a CLIP, tokenizer and all. The test beside it runs this in Node from the sources and in a browser from a
+// bundle of the installed package, and compares the vectors.
+
+import { openDevice } from '../../engine/index.ts';
+import { loadClip, loadTokenizer } from '../../model/index.ts';
+
+/** The vectors of two texts, one after the other; `folder` is the CLIP's path or address. */
+export async function run(folder: string): Promise<number[]> {
+  const device = await openDevice();
+  const { module: clip, config } = await loadClip(device, folder);
+  const tokenizer = await loadTokenizer(folder);
+  const texts = ['A seal swims in the water', 'the seal of wax on a café’s letter, 1914'];
+  const batch = { ...tokenizer.encodeBatch(texts, config.text.maxLength), count: texts.length };
+  const embeds = await device.scope(() => clip.text.encode(batch).embeds.read());
+  device.destroy();
+  return [...embeds];
+}
