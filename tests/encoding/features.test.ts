@@ -99,7 +99,9 @@ for (const how of ['without', 'with'] as const) {
     const table = await inMemory(encodeImages({ device, parameters, config, prompts: own }, source, [0, 1]));
     const direct = encodeImage(parameters, config, device.zeros([2, 3, 8, 8]), own);
     await close(imageRows(device, table, [1, 0]), direct);
-    assert.equal(source.takeProblems('toy'), ['toy: 1 image file missing, zeros in its place (/nowhere/a.jpg: no such file)']);
+    assert.equal(source.takeProblems('toy'), [
+      'toy: 1 image file missing, zeros in its place (/nowhere/a.jpg: no such file)',
+    ]);
     assert.equal(source.takeProblems('toy'), []);
   });
 }
