@@ -1,7 +1,8 @@
 // What a benchmark of one of our kernels is, and how it is run.
 
 import type { Device } from '../engine/device.ts';
-import { normal, Random } from '../engine/random.ts';
+import { normal } from '../engine/kernels/random.ts';
+import { Random } from '../engine/random.ts';
 import type { Shape, Tensor } from '../engine/tensor.ts';
 import { measure, type Timing } from './measure.ts';
 

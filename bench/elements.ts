@@ -2,6 +2,7 @@
 
 import { Adam } from '../engine/adam.ts';
 import type { Device } from '../engine/device.ts';
+import { normal, uniform } from '../engine/kernels/random.ts';
 import { cast } from '../engine/ops/cast.ts';
 import { dropout } from '../engine/ops/dropout.ts';
 import { add, quickGelu } from '../engine/ops/elementwise.ts';
@@ -9,7 +10,7 @@ import { packHalves, unpackHalves } from '../engine/ops/half.ts';
 import { unpackInt8Rows } from '../engine/ops/int8-rows.ts';
 import { adaptiveAveragePool, maxPool2x2 } from '../engine/ops/pooling.ts';
 import { concat, transpose } from '../engine/ops/shape.ts';
-import { normal, Random, uniform } from '../engine/random.ts';
+import { Random } from '../engine/random.ts';
 import { type Benchmark, benchmark, parameter, random } from './benchmark.ts';
 
 const shape = [1232, 2048] as const;

@@ -17,13 +17,13 @@ export type { Entity, Mention, Split };
  * "nil": they have none in the knowledge base. `remarks` are lines on what is odd in the files and was read all the same;
  * none for a clean data set.
  */
-export type Dataset = {
+export interface Dataset {
   name: string;
   entities: Entity[];
   splits: Record<Split, Mention[]>;
   skippedNil: number;
   remarks: string[];
-};
+}
 
 /**
  * Reads and checks the data set in `folder`; without any file of mentions it is a knowledge base alone. Throws InputError,

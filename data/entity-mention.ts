@@ -14,7 +14,13 @@ export interface Entity {
 }
 
 /** A mention; `entity` is its answer's row in `Dataset.entities`, `image` a path or null for none. */
-export type Mention = { id: string; word: string; sentence: string; entity: number; image: string | null };
+export interface Mention {
+  id: string;
+  word: string;
+  sentence: string;
+  entity: number;
+  image: string | null;
+}
 
 export type Split = 'train' | 'dev' | 'test';
 

@@ -20,17 +20,17 @@ const mostInMemory = 2 ** 30;
 /**
  * The table that the cache in `folder` has under `key`, else what `make` gives, which is then kept there. A file that is
  * damaged or cut off is made again. A table whose tokens take over `most` bytes is never in memory as a whole: they stay
- * in the file. An empty `folder` keeps nothing.
+ * in the file. Neither an empty `folder` nor a key of null keeps anything.
  */
 export async function keptTable(
   folder: string,
-  key: string,
+  key: string | null,
   make: TableToMake,
   most = mostInMemory,
 ): Promise<FeatureTable> {
-  if (folder === '') return inMemory(make);
+  if (folder === '' || key === null) return inMemory(make);
   const path = join(folder, `${key}.safetensors`);
-  if (4 * make.first.at(-1)! * make.width <= most) return cachedTable(folder, key, () => inMemory(make));
+  if (4 * make.offsets.at(-1)! * make.width <= most) return cachedTable(folder, key, () => inMemory(make));
   const found = existsSync(path) ? await openTable(path) : null;
   if (found) return found;
   await mkdir(folder, { recursive: true });
@@ -50,21 +50,21 @@ export async function cachedTable(
   if (found) return found;
   const table = await build();
   await mkdir(folder, { recursive: true });
-  const { tokens, embeds, first, width, projection } = table;
+  const { tokens, embeds, offsets, width, projection } = table;
   await writeSafetensors(path, {
     tokens: { dtype: 'F32', shape: [tokens.length / width, width], data: tokens },
-    [wholes]: { dtype: 'F32', shape: [embeds.length / projection, projection], data: embeds },
-    first: { dtype: 'I32', shape: [first.length], data: first },
+    [embedsName]: { dtype: 'F32', shape: [embeds.length / projection, projection], data: embeds },
+    offsets: { dtype: 'I32', shape: [offsets.length], data: offsets },
   });
   return table;
 }
 
 /** The name of the embeds in a file: after the tokens', since they are known once all tokens are written. */
-const wholes = 'wholes';
+const embedsName = 'whole_embeds';
 
 /** Writes a table's rows as they are made. */
-async function streamTable(path: string, { first, width, projection, rows }: TableToMake): Promise<void> {
-  const n = first.length - 1;
+async function streamTable(path: string, { offsets, width, projection, rows }: TableToMake): Promise<void> {
+  const n = offsets.length - 1;
   const embeds = new Float32Array(n * projection);
   async function* tokenParts() {
     let done = 0;
@@ -75,9 +75,9 @@ async function streamTable(path: string, { first, width, projection, rows }: Tab
     }
   }
   await writeSafetensors(path, {
-    first: { dtype: 'I32', shape: [n + 1], data: first },
-    tokens: { dtype: 'F32', shape: [first.at(-1)!, width], data: tokenParts },
-    [wholes]: { dtype: 'F32', shape: [n, projection], data: async () => embeds },
+    offsets: { dtype: 'I32', shape: [n + 1], data: offsets },
+    tokens: { dtype: 'F32', shape: [offsets.at(-1)!, width], data: tokenParts },
+    [embedsName]: { dtype: 'F32', shape: [n, projection], data: async () => embeds },
   });
 }
 
@@ -98,12 +98,13 @@ async function withTable<T>(
   try {
     const file = await openSafetensors(path);
     try {
-      const embeds = await file.readFloats(wholes);
-      const first = await file.readIntegers('first');
-      const [width, projection] = ['tokens', wholes].map((name) => file.info(name).shape[1] ?? 0);
+      const embeds = await file.readFloats(embedsName);
+      const offsets = await file.readIntegers('offsets');
+      const [width, projection] = ['tokens', embedsName].map((name) => file.info(name).shape[1] ?? 0);
       const isWhole =
-        first.at(-1) === file.info('tokens').shape[0] && (first.length - 1) * projection! === embeds.length;
-      return isWhole ? await use(file, { embeds, first, width: width!, projection: projection! }) : null;
+        offsets.at(-1) === file.info('tokens').shape[0] &&
+        (offsets.length - 1) * projection! === embeds.length;
+      return isWhole ? await use(file, { embeds, offsets, width: width!, projection: projection! }) : null;
     } finally {
       await file.close();
     }

@@ -4,9 +4,18 @@
 import { stat } from 'node:fs/promises';
 import { type Dataset, entityText, type Mention, mentionText, type Split } from '../data/dataset.ts';
 import type { Tokenizer } from '../data/text/tokenizer.ts';
-import type { TextBatch } from '../model/clip/clip.ts';
 
-/** Texts as token ids, padded to the longest: ids and mask [count, length]. */
+/** Texts as token ids, padded to one length. */
+export interface TextBatch {
+  /** [count, length] */
+  ids: Int32Array<ArrayBuffer>;
+  /** [count, length], 0 on padding. */
+  mask: Int32Array<ArrayBuffer>;
+  count: number;
+  length: number;
+}
+
+/** Texts as token ids, padded to the longest. */
 export interface Tokens extends TextBatch {
   /** Tokens of each text, BOS and EOS counted. */
   lengths: Int32Array<ArrayBuffer>;
@@ -23,8 +32,8 @@ export interface Samples {
 export interface Corpus {
   entities: Samples;
   mentions: Readonly<Record<Split, Samples>>;
-  /** Each mention's answer: a row of `entities`. */
-  answers: Readonly<Record<Split, Int32Array<ArrayBuffer>>>;
+  /** Each mention's gold entity: a row of `entities`. */
+  gold: Readonly<Record<Split, Int32Array<ArrayBuffer>>>;
   /** Paths of all images. Number 0 is null: what stands in for an image that a sample lacks. */
   files: readonly (string | null)[];
 }
@@ -47,14 +56,14 @@ export function prepareCorpus(dataset: Dataset, tokenizer: Tokenizer, maxLength:
     tokens: tokenize(splits[split].map(mentionText)),
     images: splits[split].map(({ image }) => (image === null ? [] : [numberOf(image)])),
   });
-  const answers = (mentions: Mention[]) => Int32Array.from(mentions, ({ entity }) => entity);
+  const gold = (mentions: Mention[]) => Int32Array.from(mentions, ({ entity }) => entity);
   return {
     entities: {
       tokens: tokenize(dataset.entities.map(entityText)),
       images: dataset.entities.map(({ images }) => images.map(numberOf)),
     },
     mentions: { train: samples('train'), dev: samples('dev'), test: samples('test') },
-    answers: { train: answers(splits.train), dev: answers(splits.dev), test: answers(splits.test) },
+    gold: { train: gold(splits.train), dev: gold(splits.dev), test: gold(splits.test) },
     files,
   };
 }
@@ -87,6 +96,12 @@ export function pickSamples({ tokens, images }: Samples, rows: readonly number[]
 /** The image that evaluation takes of a sample: the first, or number 0 where there is none. */
 export function firstImage(samples: Samples, row: number): number {
   return samples.images[row]![0] ?? 0;
+}
+
+/** Each sample's first image, and the distinct ones of all samples. */
+export function firstImages(samples: Samples): { each: number[]; distinct: number[] } {
+  const each = samples.images.map((_, row) => firstImage(samples, row));
+  return { each, distinct: [...new Set(each)] };
 }
 
 /** What tells one version of an image file from another, without reading it. */

@@ -1,11 +1,11 @@
 // Finds a WebGPU adapter and opens a device on it with the adapter's real limits.
 
 import { NoAdapterError } from './errors.ts';
-import { gpuEntries } from './platform.ts';
+import { bestAdapter, gpuEntries } from './platform.ts';
 
 const optionalFeatures = ['shader-f16', 'subgroups', 'timestamp-query'] as const;
 
-export interface OpenedAdapter {
+interface OpenedAdapter {
   gpu: GPUDevice;
   info: GPUAdapterInfo;
 }
@@ -13,7 +13,7 @@ export interface OpenedAdapter {
 /** Opens the best adapter there is. Throws NoAdapterError where there is none. */
 export async function openAdapter(): Promise<OpenedAdapter> {
   for await (const entry of gpuEntries()) {
-    const adapter = await entry.requestAdapter({ powerPreference: 'high-performance' });
+    const adapter = await bestAdapter(entry);
     if (!adapter) continue;
     const gpu = await adapter.requestDevice({
       label: 'dsmip',

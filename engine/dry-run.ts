@@ -2,17 +2,15 @@
 // the device that it is modelled on, so that its peak can be known before the first byte is taken.
 
 import { Device } from './device.ts';
-import { loadKernelSources } from './kernels.ts';
 
 /**
  * A stand-in for `device`, with its limits and its choice of kernels (tuned variants apart, which take the same
  * memory). Tensors on it have no contents: reading one throws.
  */
-export async function dryRunOf(device: Device): Promise<Device> {
+export function dryRunOf(device: Device): Device {
   const { description, subgroupSize, maxBindingBytes } = device;
   const info = { description, vendor: '', device: '', architecture: '', subgroupMinSize: subgroupSize };
-  const sources = await loadKernelSources();
-  return new Device(idleGpu(device.gpu), info as GPUAdapterInfo, sources, { maxBindingBytes });
+  return new Device(idleGpu(device.gpu), info as GPUAdapterInfo, { maxBindingBytes });
 }
 
 /** A GPUDevice all of whose methods succeed and do nothing. */

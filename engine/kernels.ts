@@ -1,13 +1,12 @@
 // Compiled kernels and their bind groups, each made once. A pipeline is known by kernel, entry point
 // and constants; a bind group by its layout and the buffer ranges bound.
 
-import { type KernelName, kernelNames, kernelUrl } from '../shaders/index.ts';
+import { type Kernel, type KernelName, kernels } from '../shaders/index.ts';
 import type { Counters } from './counters.ts';
 import { KernelError, LimitError } from './errors.ts';
-import { readText } from './platform.ts';
 import type { Storage } from './pool.ts';
 import type { Recorder } from './recorder.ts';
-import { type KernelSource, parseKernel, type Specialisation, specialise } from './wgsl.ts';
+import { type Specialisation, specialise } from './wgsl.ts';
 
 /** A range of a storage, bound to a kernel's variable. Offset and size in bytes. */
 export interface BufferRange {
@@ -17,10 +16,12 @@ export interface BufferRange {
 }
 
 /** A pipeline with what is needed to bind buffers to it. */
-export interface CompiledKernel {
+interface CompiledKernel {
   pipeline: GPUComputePipeline;
   layout: GPUBindGroupLayout;
-  source: KernelSource;
+  kernel: Kernel;
+  /** Fields of `Params`, in order. */
+  params: readonly ParamField[];
   /** Kernel and entry point, for labels and profiles. */
   label: string;
   id: number;
@@ -28,43 +29,21 @@ export interface CompiledKernel {
   paramBytes: number;
 }
 
-const cachedBindGroups = 16_384;
+type ParamField = readonly [name: string, type: Kernel['params'][string]];
 
-/** Loads the text of every kernel, with the shared parts that it names in `// needs PART.wgsl` lines. */
-export async function loadKernelSources(): Promise<Map<KernelName, KernelSource>> {
-  const parts = new Map<string, Promise<string>>();
-  const load = async (name: string): Promise<string> => {
-    const text = await readText(kernelUrl(name));
-    const needed = [...text.matchAll(/^\/\/ needs ([\w-]+)\.wgsl$/gm)].map(([, part]) => {
-      if (!parts.has(part!)) parts.set(part!, readText(kernelUrl(part!)));
-      return parts.get(part!)!;
-    });
-    // WGSL takes declarations in any order; `enable` must stay first.
-    return [text, ...(await Promise.all(needed))].join('\n');
-  };
-  const texts = await Promise.all(kernelNames.map(load));
-  return new Map(kernelNames.map((name, i) => [name, parseKernel(name, texts[i]!)]));
-}
+const cachedBindGroups = 16_384;
 
 export class Kernels {
   #gpu: GPUDevice;
   #counters: Counters;
-  #sources: Map<KernelName, KernelSource>;
   #recorder: Recorder;
   #maxBindingBytes: number;
   #compiled = new Map<string, CompiledKernel>();
   #bindGroups = new Map<string, GPUBindGroup>();
 
-  constructor(
-    gpu: GPUDevice,
-    counters: Counters,
-    sources: Map<KernelName, KernelSource>,
-    recorder: Recorder,
-    maxBindingBytes: number,
-  ) {
+  constructor(gpu: GPUDevice, counters: Counters, recorder: Recorder, maxBindingBytes: number) {
     this.#gpu = gpu;
     this.#counters = counters;
-    this.#sources = sources;
     this.#recorder = recorder;
     this.#maxBindingBytes = maxBindingBytes;
   }
@@ -109,7 +88,7 @@ export class Kernels {
             `${this.#maxBindingBytes} at once`,
         );
       }
-      const { binding } = kernel.source.bindings.get(variables[i]!)!;
+      const { binding } = kernel.kernel.buffers[variables[i]!]!;
       return { binding, resource: { buffer: storage.buffer, offset, size } };
     });
     if (kernel.paramBytes > 0) {
@@ -126,27 +105,44 @@ export class Kernels {
     variables: string[],
     key: string,
   ): CompiledKernel {
-    const source = this.#sources.get(name)!;
-    const paramBytes = Math.ceil((4 * source.params.length) / 16) * 16;
-    const layout = this.#layout(source, variables, paramBytes);
+    const kernel: Kernel = kernels[name];
+    const params = Object.entries(kernel.params);
+    const paramBytes = Math.ceil((4 * params.length) / 16) * 16;
+    const layout = this.#layout(name, kernel, variables, paramBytes);
     const pipeline = this.#recorder.guard('validation', key, () =>
       this.#gpu.createComputePipeline({
         label: key,
         layout: this.#gpu.createPipelineLayout({ bindGroupLayouts: [layout] }),
         compute: {
-          module: this.#gpu.createShaderModule({ label: key, code: specialise(source, constants) }),
+          module: this.#gpu.createShaderModule({
+            label: key,
+            code: specialise(name, kernel.code, constants),
+          }),
           entryPoint: entry,
         },
       }),
     );
     this.#counters.pipelines++;
-    return { pipeline, layout, source, label: `${name}/${entry}`, id: this.#compiled.size, paramBytes };
+    return {
+      pipeline,
+      layout,
+      kernel,
+      params,
+      label: `${name}/${entry}`,
+      id: this.#compiled.size,
+      paramBytes,
+    };
   }
 
-  #layout(source: KernelSource, variables: readonly string[], paramBytes: number): GPUBindGroupLayout {
+  #layout(
+    name: KernelName,
+    kernel: Kernel,
+    variables: readonly string[],
+    paramBytes: number,
+  ): GPUBindGroupLayout {
     const entries: GPUBindGroupLayoutEntry[] = variables.map((variable) => {
-      const declared = source.bindings.get(variable);
-      if (!declared) throw new KernelError(`${source.name}.wgsl has no storage binding ${variable}`);
+      const declared = kernel.buffers[variable];
+      if (!declared) throw new KernelError(`${name}.wgsl has no storage binding ${variable}`);
       const type = declared.access === 'read' ? 'read-only-storage' : 'storage';
       return { binding: declared.binding, visibility: GPUShaderStage.COMPUTE, buffer: { type } };
     });
@@ -158,29 +154,28 @@ export class Kernels {
       };
       entries.push({ binding: 0, visibility: GPUShaderStage.COMPUTE, buffer });
     }
-    return this.#gpu.createBindGroupLayout({ label: source.name, entries });
+    return this.#gpu.createBindGroupLayout({ label: name, entries });
   }
 }
 
 /** Packs parameters as the kernel's `Params` struct; every field must be given and nothing else. */
 export function packParams(
-  source: KernelSource,
+  kernel: string,
+  fields: readonly ParamField[],
   values: Readonly<Record<string, number>>,
 ): ArrayBuffer | null {
-  const { params, name } = source;
-  const given = Object.keys(values).length;
-  if (given !== params.length) {
+  if (Object.keys(values).length !== fields.length) {
     throw new KernelError(
-      `${name}.wgsl takes parameters (${params.map((p) => p.name)}), given (${Object.keys(values)})`,
+      `${kernel} takes parameters (${fields.map(([field]) => field)}), given (${Object.keys(values)})`,
     );
   }
-  if (params.length === 0) return null;
-  const bytes = new ArrayBuffer(Math.ceil((4 * params.length) / 16) * 16);
+  if (fields.length === 0) return null;
+  const bytes = new ArrayBuffer(Math.ceil((4 * fields.length) / 16) * 16);
   const view = new DataView(bytes);
-  params.forEach((param, i) => {
-    const value = values[param.name];
-    if (value === undefined) throw new KernelError(`${name}.wgsl: parameter ${param.name} is missing`);
-    if (param.type === 'f32') view.setFloat32(4 * i, value, true);
+  fields.forEach(([field, type], i) => {
+    const value = values[field];
+    if (value === undefined) throw new KernelError(`${kernel}: parameter ${field} is missing`);
+    if (type === 'f32') view.setFloat32(4 * i, value, true);
     else view.setUint32(4 * i, value, true);
   });
   return bytes;

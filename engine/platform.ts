@@ -1,25 +1,20 @@
 // The one module that knows where the engine runs: Node, Deno or a browser. Everything else in the
-// library asks here for files, settings, the GPU entry point and a place to remember things.
+// library asks here for settings, the GPU entry point and a place to remember things.
 
-export type Runtime = 'node' | 'deno' | 'browser';
+import { withoutLimitWarnings } from './limit-warnings.ts';
+
+type Runtime = 'node' | 'deno' | 'browser';
 
 /** Which of the three runtimes this is. */
 export const runtime: Runtime =
   'Deno' in globalThis ? 'deno' : typeof process === 'object' && process.versions?.node ? 'node' : 'browser';
 
-/** Folder, relative to the repository root, where `npm run setup -- --swiftshader` unpacks SwiftShader. */
-const swiftShaderManifest = '../.cache/swiftshader/vk_swiftshader_icd.json';
+/** Where setup.mjs unpacks SwiftShader, relative to the package's root. */
+const swiftShaderManifest = '.cache/swiftshader/vk_swiftshader_icd.json';
 
 /** An environment variable, undefined where there is none (always so in a browser). */
 export function setting(name: string): string | undefined {
   return runtime === 'browser' ? undefined : process.env[name];
-}
-
-/** Reads a text file that ships with the code. */
-export async function readText(url: URL): Promise<string> {
-  if (runtime === 'browser') return (await fetch(url)).text();
-  const { readFile } = await import('node:fs/promises');
-  return readFile(url, 'utf8');
 }
 
 /**
@@ -37,6 +32,12 @@ export async function* gpuEntries(): AsyncGenerator<GPU> {
   }
 }
 
+/** The best adapter of an entry point. */
+export function bestAdapter(entry: GPU): Promise<GPUAdapter | null> {
+  const request = () => entry.requestAdapter({ powerPreference: 'high-performance' });
+  return runtime === 'node' ? withoutLimitWarnings(request) : request();
+}
+
 /** Dawn frees its instance, devices and all, when the entry point is garbage collected: so it never is. */
 const entryPoints: GPU[] = [];
 
@@ -45,7 +46,8 @@ async function openGpu(): Promise<GPU | null> {
   const { create, globals } = await import('webgpu');
   Object.assign(globalThis, globals);
   throttleNativePolling();
-  const gpu = create([]);
+  // In steps of 65 us, which protect web pages from each other, most kernels of a GPU would take no time at all.
+  const gpu = create(['disable-dawn-features=timestamp_quantization']);
   entryPoints.push(gpu);
   return gpu;
 }
@@ -54,7 +56,9 @@ async function useSwiftShader(): Promise<boolean> {
   if (runtime === 'browser') return false;
   const { existsSync } = await import('node:fs');
   const { fileURLToPath } = await import('node:url');
-  const manifest = fileURLToPath(new URL(swiftShaderManifest, import.meta.url));
+  // The sources lie one folder below the root, what is built of them two.
+  const root = new URL(import.meta.url.endsWith('.ts') ? '../' : '../../', import.meta.url);
+  const manifest = fileURLToPath(new URL(swiftShaderManifest, root));
   if (!existsSync(manifest)) return false;
   // Read by the Vulkan loader when the next instance is created.
   process.env.VK_DRIVER_FILES = manifest;

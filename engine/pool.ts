@@ -41,7 +41,7 @@ export class Storage {
 }
 
 /** What must happen around the making and the destruction of buffers. */
-export interface PoolHooks {
+interface PoolHooks {
   /** Calls `make`; a failure is reported under the tensor's name. */
   create: (name: string, make: () => GPUBuffer) => GPUBuffer;
   /** Submits recorded commands, which may use the buffers. */

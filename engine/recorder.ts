@@ -7,7 +7,7 @@ import { DeviceLostError, type EngineError, KernelError, OutOfMemoryError } from
 import type { Profiler } from './profiler.ts';
 
 /** One dispatch, ready to be recorded. */
-export interface RecordedDispatch {
+interface RecordedDispatch {
   pipeline: GPUComputePipeline;
   bindGroup: GPUBindGroup;
   /** Packed `Params`, or null for a kernel without parameters. */

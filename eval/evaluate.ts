@@ -5,19 +5,21 @@
 import { join } from 'node:path';
 import { openDevice } from '../engine/device.ts';
 import { profileTable } from '../engine/profiler.ts';
-import { answering } from '../link/linking-model.ts';
+import { openRunIndex } from '../link/entity-index.ts';
+import { loadLinkingModel } from '../link/linking-model.ts';
 import { openSession, type Session } from '../link/session.ts';
-import { loadTrained, type Trained } from '../link/trained.ts';
-import { openIndex } from '../ranking/index/source.ts';
-import { pick } from '../ranking/tile.ts';
+import { prepareSplit } from '../link/split.ts';
+import { loadTrained, parameterCounts } from '../link/trained.ts';
+import { meanOf } from '../ranking/mixture.ts';
 import { isBadInput } from '../train/bad-input.ts';
 import { count, on, oneOf, parseFlags, reportError } from '../train/flags.ts';
 import { presetOf } from '../train/presets.ts';
 import { type CommonOptions, commonFlags } from '../train/run-flags.ts';
-import { hold, type Outcome, propose } from './hold.ts';
+import { type Evaluation, evaluate, proposeCandidates } from './evaluation.ts';
 import { writeMetrics } from './metrics-file.ts';
-import { type Predictions, writePredictions } from './predictions.ts';
-import { type Contest, dsmipContest, expertContest, indexContest, splitFeatures } from './ranking-task.ts';
+import { partProgress } from './part-progress.ts';
+import { writePredictions } from './predictions.ts';
+import { indexTask, type RankingTask, splitTask } from './ranking-task.ts';
 
 type Options = CommonOptions & {
   split: 'train' | 'dev' | 'test';
@@ -51,70 +53,64 @@ async function main(options: Options): Promise<void> {
   const device = await openDevice({ profile: options.profile });
   const session = await openSession(device, options);
   console.log(`${device.description}\n${session.description}`);
-  const { contests, trained } = options.index
+  const { tasks, parameters } = options.index
     ? await openIndexed(session, options)
-    : await openContests(session, options);
-  const retrieval = options.candidates > 0 ? await propose(contests.at(-1)!, options.candidates) : null;
-  const outcomes: Outcome[] = [];
-  for (const contest of contests) {
-    const answers = contest === contests.at(-1);
-    outcomes.push(await hold(contest, answers ? shown : 0, retrieval?.candidates));
+    : await openTasks(session, options);
+  const retrieval =
+    options.candidates > 0 ? await proposeCandidates(tasks.at(-1)!, options.candidates) : null;
+  if (retrieval) {
+    const { candidates, by, recall } = retrieval;
+    console.log(`recall@${candidates.count} ${recall.toFixed(2)} by the vectors of ${by}`);
+  }
+  const evaluations: Evaluation[] = [];
+  for (const task of tasks) {
+    const evaluation = await evaluate(task, {
+      top: task === tasks.at(-1) ? shown : 0,
+      candidates: retrieval?.candidates ?? null,
+      onProgress: partProgress('scoring'),
+    });
+    for (const [name, metrics] of Object.entries(evaluation.metrics)) {
+      const values = Object.entries(metrics).map(([of, value]) => `${of} ${value.toFixed(2)}`);
+      console.log(`${name.padEnd(11)} ${values.join('  ')}`);
+    }
+    console.log(`${evaluation.result.pairs.ranked} pairs in ${evaluation.seconds.toFixed(1)} s`);
+    evaluations.push(evaluation);
   }
   for (const line of session.features.source.takeProblems(options.data)) console.error(line);
 
-  await writeMetrics(join(options.run, 'metrics.json'), session, trained, options.split, outcomes, retrieval);
-  await writePredictions(
-    join(options.run, 'predictions.jsonl'),
-    session.dataset,
-    predictionsOf(options, outcomes),
-  );
+  const { run, split } = options;
+  await writeMetrics(join(run, 'metrics.json'), session, parameters, split, evaluations, retrieval);
+  await writePredictions(join(run, 'predictions.jsonl'), session.dataset, split, evaluations);
   if (options.profile) console.log(profileTable(await device.profile()));
   console.log(`wrote ${join(options.run, 'metrics.json')} and predictions.jsonl`);
   device.destroy();
 }
 
-/** What takes part; the last contest has the system that answers. */
-interface Contests {
-  contests: Contest[];
-  trained: Trained;
+/** What takes part; the last task has the system that answers. */
+interface Tasks {
+  tasks: RankingTask[];
+  /** Trained numbers by what has them. */
+  parameters: Record<string, number>;
 }
 
-async function openContests(session: Session, { run: folder, split, mean }: Options): Promise<Contests> {
-  const trained = await loadTrained(session, folder);
-  const { experts, dsmip } = trained;
-  const tables = await splitFeatures(session, experts, split);
-  const kinds = (dsmip?.experts ?? experts).map(({ kind }) => kind);
-  const contests = [expertContest(session, experts, split, tables, mean ? kinds : [])];
-  if (dsmip) contests.push(await dsmipContest(session, dsmip, split, tables));
-  return { contests, trained };
+async function openTasks(session: Session, { run: folder, split, mean }: Options): Promise<Tasks> {
+  const { experts, dsmip } = await loadTrained(session, folder);
+  const averaged = dsmip?.experts ?? experts;
+  const alone = experts.filter(({ kind }) => averaged.some((other) => other.kind === kind));
+  const systems = [...experts, ...(mean ? [meanOf('mean', alone)] : [])];
+  const tasks = [splitTask('experts', systems, await prepareSplit(session, experts, split))];
+  if (dsmip) {
+    const prepared = await prepareSplit(session, [dsmip.scorer], split);
+    tasks.push(splitTask('dsmip', [dsmip.scorer], prepared));
+  }
+  return { tasks, parameters: parameterCounts(experts, dsmip) };
 }
 
-async function openIndexed(session: Session, { run: folder, split }: Options): Promise<Contests> {
-  const chosen = await answering(session, folder, 'mentions');
-  const entities = await openIndex(session, folder, chosen);
+async function openIndexed(session: Session, { run: folder, split }: Options): Promise<Tasks> {
+  const model = await loadLinkingModel(session, folder);
+  const entities = await openRunIndex(session, folder, model);
   const { head } = entities;
   console.log(`index: ${head.dtype}, ${head.bytesPerEntity} bytes an entity`);
-  return {
-    contests: [await indexContest(session, chosen, split, entities)],
-    trained: { experts: [...chosen.experts], dsmip: chosen.dsmip },
-  };
-}
-
-/** By the last system of the last contest: DSMIP, the mean, or the strongest expert there is. */
-function predictionsOf({ split }: Options, outcomes: readonly Outcome[]): Predictions {
-  const { contest, result } = outcomes.at(-1)!;
-  const { pass, dsmip } = contest;
-  const system = pass.systems.at(-1)!.name;
-  const alone = pass.kinds.find((kind) => kind === system) ?? null;
-  return {
-    split,
-    system,
-    ranks: Object.fromEntries(
-      outcomes.flatMap(({ result }) =>
-        Object.entries(result.systems).map(([name, { ranks }]) => [name, ranks]),
-      ),
-    ),
-    top: result.systems[system]!.top,
-    expertOf: (mention, entity) => (dsmip ? pass.kinds[pick(pass, mention, entity)]! : alone),
-  };
+  const task = await indexTask(session, model, split, entities);
+  return { tasks: [task], parameters: { ...model.parameters } };
 }

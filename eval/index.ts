@@ -4,10 +4,9 @@
 
 import { openDevice } from '../engine/device.ts';
 import { profileTable } from '../engine/profiler.ts';
-import { answering } from '../link/linking-model.ts';
+import { buildRunIndex, indexFolder } from '../link/entity-index.ts';
+import { loadLinkingModel } from '../link/linking-model.ts';
 import { openSession } from '../link/session.ts';
-import { indexFolder } from '../ranking/index/belongs.ts';
-import { buildIndex } from '../ranking/index/builder.ts';
 import { type IndexDtype, indexDtypes } from '../ranking/index/format.ts';
 import { isBadInput } from '../train/bad-input.ts';
 import { count, oneOf, parseFlags, reportError } from '../train/flags.ts';
@@ -37,19 +36,20 @@ async function main(options: CommonOptions & { dtype: IndexDtype; shard: number 
   const device = await openDevice({ profile: options.profile });
   const session = await openSession(device, options);
   console.log(`${device.description}\n${session.description}`);
-  const chosen = await answering(session, options.run);
+  const model = await loadLinkingModel(session, options.run);
   const start = performance.now();
   const { dtype, shard } = options;
-  const { head, kept } = await buildIndex(session, options.run, chosen, {
+  const progress = partProgress('indexing');
+  const { head, kept } = await buildRunIndex(session, options.run, model, {
     dtype,
     shard,
-    progress: partProgress('indexing'),
+    onProgress: ({ done, total }) => progress(done / total!),
   });
   for (const line of session.features.source.takeProblems(options.data)) console.error(line);
   if (options.profile) console.log(profileTable(await device.profile()));
   const seconds = ((performance.now() - start) / 1000).toFixed(1);
   console.log(
-    `wrote ${indexFolder(options.run)}: ${head.entities} entities, experts ${head.experts.join(', ')}, ${dtype}, ` +
+    `wrote ${indexFolder(options.run)}: ${head.entities} entities, ${head.scorer}, ${dtype}, ` +
       `${head.bytesPerEntity} bytes an entity, ${seconds} s` +
       (kept > 0 ? `; ${kept} of ${head.shards.length} shards were there already` : ''),
   );

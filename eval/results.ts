@@ -3,10 +3,13 @@
 
 import { parseJson } from '../files/json/json-fields.ts';
 import { readText } from '../files/read-text.ts';
-import type { PickedBy } from '../link/dsmip-split.ts';
+import type { PickedBy } from '../link/gate-choices.ts';
 import type { Metrics } from '../ranking/metrics.ts';
 import { type PaperFigures, table1 } from './paper.ts';
 import { textTable } from './text-table.ts';
+
+/** Raise it when the meaning of a field changes. Files from before there were versions have none and are read as 1. */
+export const metricsVersion = 1;
 
 /** How one evaluation came out. `systems` has what the run had: experts, their plain mean, DSMIP. */
 export interface Results {

@@ -26,6 +26,8 @@ export interface Position {
 export interface Training {
   settings: Settings;
   parameters: ReadonlyMap<string, Tensor>;
+  /** What else the model is made of and nobody trains. */
+  constants?: Readonly<Record<string, TensorToWrite>>;
   /** Optimisers by name. */
   adams: Readonly<Record<string, Adam>>;
 }
@@ -33,11 +35,11 @@ export interface Training {
 /** Writes all that a training needs to go on. Throws WeightsError when it cannot be written. */
 export async function saveCheckpoint(
   path: string,
-  { settings, parameters, adams }: Training,
+  { settings, parameters, constants, adams }: Training,
   position: Position,
   random: Random,
 ): Promise<void> {
-  const tensors = parameterTensors(parameters);
+  const tensors = { ...parameterTensors(parameters), ...constants };
   const steps: Record<string, number> = {};
   for (const [name, adam] of Object.entries(adams)) {
     const { step, m, v } = await adam.state();
@@ -58,11 +60,16 @@ export async function saveParameters(
   parameters: ReadonlyMap<string, Tensor>,
   settings: Settings,
   about: Readonly<Record<string, unknown>>,
+  constants: Readonly<Record<string, TensorToWrite>> = {},
 ): Promise<void> {
-  await writeSafetensors(path, parameterTensors(parameters), {
-    settings: JSON.stringify(settings),
-    about: JSON.stringify(about),
-  });
+  await writeSafetensors(
+    path,
+    { ...parameterTensors(parameters), ...constants },
+    {
+      settings: JSON.stringify(settings),
+      about: JSON.stringify(about),
+    },
+  );
 }
 
 /** Where a training begins: at its last finished epoch, or fresh with the generator given. Throws as restoreCheckpoint. */
@@ -88,7 +95,8 @@ export async function endEpoch(
   let position = { ...before, epoch, step };
   if (dev.mrr > before.bestMrr) {
     position = { ...position, bestEpoch: epoch, bestMrr: dev.mrr };
-    await saveParameters(best, training.parameters, training.settings, { epoch, dev });
+    const { parameters, settings, constants } = training;
+    await saveParameters(best, parameters, settings, { epoch, dev }, constants);
   }
   await saveCheckpoint(last, training, position, random);
   return position;

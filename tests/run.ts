@@ -8,6 +8,8 @@
 //   --swiftshader   on SwiftShader, where `npm run setup -- --swiftshader` put it
 //   --limit SECONDS how long one file may take (600)
 //   --dir FOLDER    another folder than tests/
+//
+// The tests of tests/package look at the packed package, not at the sources: `npm run test:package` runs them.
 
 import { spawn } from 'node:child_process';
 import * as fs from 'node:fs';
@@ -19,11 +21,25 @@ import { SWIFTSHADER_ICD } from '../setup.mjs';
 import type { Report } from './child.ts';
 
 const HERE = path.dirname(fileURLToPath(import.meta.url));
+/** Runs by itself, with --dir: it packs the package, and starts a browser and Deno itself. */
+const APART = path.join(HERE, 'package');
 /** How long a process may live on after its last test, in milliseconds. */
 const EXIT_GRACE = 20_000;
 
-type Outcome = { passed: number; failed: number; skipped: number; details: string; output: string };
-type Ended = { code: number | null; signal: string | null; stdout: string; stderr: string; stopped: Stopped };
+interface Outcome {
+  passed: number;
+  failed: number;
+  skipped: number;
+  details: string;
+  output: string;
+}
+interface Ended {
+  code: number | null;
+  signal: string | null;
+  stdout: string;
+  stderr: string;
+  stopped: Stopped;
+}
 type Stopped = 'by itself' | 'at the time limit' | 'after its tests';
 
 process.exitCode = await main();
@@ -70,7 +86,9 @@ async function main(): Promise<number> {
 function findTests(folder: string): string[] {
   if (!fs.existsSync(folder)) return [];
   const names = fs.readdirSync(folder, { recursive: true, encoding: 'utf8' });
+  const isApart = (name: string) => path.join(folder, name).startsWith(`${APART}${path.sep}`);
   return names
+    .filter((name) => path.resolve(folder) === APART || !isApart(name))
     .map((name) => name.replaceAll('\\', '/'))
     .filter((name) => name.endsWith('.test.ts'))
     .sort();

@@ -15,9 +15,10 @@ import { profileTable } from '../engine/profiler.ts';
 import { Random } from '../engine/random.ts';
 import type { Tensor } from '../engine/tensor.ts';
 import { UsageError, WeightsError } from '../files/errors.ts';
-import type { ClipConfig } from '../model/clip/clip.ts';
-import { initialiseClip } from '../model/clip/initialise-clip.ts';
+import { Clip, type ClipConfig } from '../model/clip/clip.ts';
 import { saveClip, type Vocabulary } from '../model/clip/save-clip.ts';
+import { initialise } from '../model/initialise.ts';
+import type { Built } from '../model/parameter-source.ts';
 import { ClipBatches } from './clip-pretraining/clip-batches.ts';
 import { readClipData, trainVocabulary } from './clip-pretraining/clip-data.ts';
 import { clipLoss, type LossOptions } from './clip-pretraining/clip-loss.ts';
@@ -84,14 +85,15 @@ async function main(options: Options): Promise<void> {
   const vocabulary = trainVocabulary(data, options.vocabulary);
   const config = configOf(options, Object.keys(vocabulary.vocab).length);
   const device = await openDevice({ profile: options.profile });
-  const tensors = initialiseClip(device, config, new Random(options.seed));
+  const clip = initialise(device, new Random(options.seed), (p) => new Clip(p, config));
+  const { tensors } = clip;
   const parameters = [...tensors.values()].reduce((sum, { size }) => sum + size, 0);
   console.log(
     `${device.description}\n${data.entities.length} entities, ${data.pictures.length} images, ` +
       `${data.homonyms.length} words of WordNet, ${config.text.vocabulary} tokens, ${parameters} parameters`,
   );
   const batches = new ClipBatches(data, batchOptions(options), draws);
-  await train(device, tensors, config, batches, vocabulary, options, progress);
+  await train(device, clip, batches, vocabulary, options, progress);
   if (options.profile) console.log(profileTable(await device.profile()));
   await saveClip(options.out, config, tensors, vocabulary);
   console.log(`wrote ${options.out}`);
@@ -100,8 +102,7 @@ async function main(options: Options): Promise<void> {
 
 async function train(
   device: Device,
-  tensors: ReadonlyMap<string, Tensor>,
-  config: ClipConfig,
+  { module: clip, tensors }: Built<Clip>,
   batches: ClipBatches,
   { vocab, merges }: Vocabulary,
   options: Options,
@@ -119,7 +120,7 @@ async function train(
   for (let step = 1; step <= steps; step++) {
     const rate = lr * schedule(step, options);
     const pending = device.scope(() => {
-      const { loss, parts } = clipLoss(tensors, config, batch, tokenizer.encodeBatch, lossOptions);
+      const { loss, parts } = clipLoss(clip, batch, tokenizer.encodeBatch, lossOptions);
       const gradients = backward(loss);
       decay(matrices, 1 - rate * options['weight-decay']);
       adam.step(gradients, { lr: rate, clipNorm: options['clip-norm'] });
@@ -134,7 +135,7 @@ async function train(
     progress.step(step, examples, { ...values, lr: rate });
   }
   tokenizer.free();
-  clampLogitScale(device, tensors, await device.read<'f32'>(tensors.get('logit_scale')!), options);
+  clampLogitScale(clip, await device.read<'f32'>(clip.logitScale), options);
   adam.release();
 }
 
@@ -153,14 +154,9 @@ function decay(parameters: readonly Tensor[], factor: number): void {
 }
 
 /** The loss never sees more than the limit; the file must not either. */
-function clampLogitScale(
-  device: Device,
-  tensors: ReadonlyMap<string, Tensor>,
-  [value = 0]: Float32Array,
-  options: Options,
-): void {
+function clampLogitScale({ logitScale }: Clip, [value = 0]: Float32Array, options: Options): void {
   const most = Math.log(options['max-logit-scale']);
-  device.write(tensors.get('logit_scale')!, Float32Array.of(Math.min(value, most)));
+  logitScale.device.write(logitScale, Float32Array.of(Math.min(value, most)));
 }
 
 async function readAll(scalars: Readonly<Record<string, Tensor>>): Promise<Record<string, number>> {

@@ -132,7 +132,7 @@ async function train(
   const { device } = expert;
   const { corpus } = session;
   const some = fractionOf(
-    corpus.answers.train.length,
+    corpus.gold.train.length,
     options['train-fraction'],
     new RandomStream(options.seed),
   );
@@ -164,7 +164,7 @@ async function train(
     const batches = epochBatches(
       rows,
       corpus.mentions.train,
-      corpus.answers.train,
+      corpus.gold.train,
       corpus.entities,
       { size: options.batch, ...(hard ? { hard } : {}) },
       draws,

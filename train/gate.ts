@@ -3,7 +3,6 @@
 // Reads RUN/EXPERT/best.safetensors of each expert; writes RUN/gate/best.safetensors, last.safetensors, metrics.jsonl.
 
 import { existsSync } from 'node:fs';
-import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Adam } from '../engine/adam.ts';
 import { backward } from '../engine/autograd.ts';
@@ -12,14 +11,14 @@ import { gumbelNoise } from '../engine/ops/gumbel.ts';
 import { profileTable } from '../engine/profiler.ts';
 import { Random } from '../engine/random.ts';
 import { UsageError } from '../files/errors.ts';
-import { hashOf } from '../files/fingerprint.ts';
-import { evaluateDsmip } from '../link/dsmip-split.ts';
 import { openSession, type Session } from '../link/session.ts';
-import { splitTablesOf } from '../link/split.ts';
+import { prepareSplit, rankPrepared } from '../link/split.ts';
+import { expertsFingerprint } from '../link/trained.ts';
 import { beginTraining, endEpoch, openFolder, readAbout } from '../model/checkpoint.ts';
 import { drawExperts, selectedScores } from '../model/dsmip/dsmip.ts';
-import { Dsmip, pretrained } from '../model/dsmip/dsmip-model.ts';
+import { Dsmip, gateTrainingInputs, pretrained } from '../model/dsmip/dsmip-model.ts';
 import type { Side, SideTables } from '../model/dsmip/expert-model.ts';
+import { type GateInputs, statisticsTensors } from '../model/dsmip/gate-inputs.ts';
 import { contrastiveLoss } from '../model/loss.ts';
 import { isBadInput } from './bad-input.ts';
 import { batchesPerEpoch, checkFraction, epochBatches, fractionOf, holdOut } from './batches.ts';
@@ -56,10 +55,11 @@ async function main(options: GateOptions): Promise<void> {
   const session = await openSession(device, options);
   const random = new Random(options.seed);
   const experts = await pretrained(session, options.run, options.experts.split(','));
-  const dsmip = await Dsmip.create(session, experts, options, random);
+  const { inputs, statistics } = await gateTrainingInputs(session, options);
+  const dsmip = new Dsmip(session, experts, options, statistics, random);
   const folder = join(options.run, 'gate');
   console.log(`${device.description}\n${session.description}\nexperts: ${options.experts}`);
-  await train(session, dsmip, options, random, folder);
+  await train(session, dsmip, inputs, options, random, folder);
   if (options.profile) console.log(profileTable(await device.profile()));
   device.destroy();
 }
@@ -67,13 +67,14 @@ async function main(options: GateOptions): Promise<void> {
 async function train(
   session: Session,
   dsmip: Dsmip,
+  inputs: Readonly<Record<Side, GateInputs>>,
   options: GateOptions,
   seeded: Random,
   folder: string,
 ): Promise<void> {
   const { device, corpus } = session;
   const some = fractionOf(
-    corpus.answers.train.length,
+    corpus.gold.train.length,
     options['train-fraction'],
     new RandomStream(options.seed),
   );
@@ -90,12 +91,12 @@ async function train(
   const settings = {
     ...settingsOf(options),
     inputs: session.inputs,
-    'expert files': await expertsHash(options),
+    'expert files': await expertsFingerprint(options.run, options.experts.split(',')),
   };
-  const training = { settings, parameters, adams };
+  const training = { settings, parameters, constants: statisticsTensors(dsmip.statistics), adams };
   const tables: Record<Side, SideTables>[] = [];
   for (const expert of dsmip.experts) tables.push(await trainingTables(session, expert));
-  const devTables = await splitTablesOf(session, dsmip.experts, 'dev');
+  const dev = await prepareSplit(session, [dsmip.scorer], 'dev');
   // Before a checkpoint is restored: what deceives the experts as stage 1 left them, resumed or not.
   const hard = await deceptiveCandidates(session, dsmip.experts, tables, rows, options['hard-negatives']);
   const begun = await beginTraining(files, training, seeded);
@@ -106,7 +107,7 @@ async function train(
     epochBatches(
       rows,
       corpus.mentions.train,
-      corpus.answers.train,
+      corpus.gold.train,
       corpus.entities,
       { size: options.batch, ...(hard ? { hard } : {}) },
       draws,
@@ -125,9 +126,8 @@ async function train(
         const scores = dsmip.expertScores(tables, batch);
         const drop = options.dropout > 0 ? { rate: options.dropout, random } : undefined;
         const pi = dsmip.choice(
-          { rows: batch.mentions, images: batch.mentionImages },
-          { rows: batch.entities, images: batch.entityImages },
-          'train',
+          { inputs: inputs.mention, rows: batch.mentions, images: batch.mentionImages },
+          { inputs: inputs.entity, rows: batch.entities, images: batch.entityImages },
           drop,
         );
         const [M, E] = [batch.mentions.length, batch.entities.length];
@@ -142,14 +142,14 @@ async function train(
       await losses.add({ step: ++step, epoch }, batch.mentions.length, loss);
     }
     await losses.settle();
-    const { metrics: dev, picked } = await evaluateDsmip(session, dsmip, 'dev', devTables);
+    const { metrics: validation, picked } = await rankPrepared(dsmip.scorer, dev);
     for (const line of session.features.source.takeProblems(options.data)) console.error(line);
-    metrics.add({ step, epoch, dev, picked });
+    metrics.add({ step, epoch, dev: validation, picked: picked! });
     console.log(
-      `epoch ${epoch}/${options.epochs}  dev H@1 ${dev['hits@1'].toFixed(2)}  MRR ${dev.mrr.toFixed(2)}  ` +
-        `chosen ${dsmip.experts.map(({ kind }) => `${kind} ${(picked.overall[kind] ?? 0).toFixed(1)} %`).join(', ')}`,
+      `epoch ${epoch}/${options.epochs}  dev H@1 ${validation['hits@1'].toFixed(2)}  MRR ${validation.mrr.toFixed(2)}  ` +
+        `chosen ${dsmip.experts.map(({ kind }) => `${kind} ${(picked!.overall[kind] ?? 0).toFixed(1)} %`).join(', ')}`,
     );
-    position = await endEpoch(files, training, position, { epoch, step, dev }, random);
+    position = await endEpoch(files, training, position, { epoch, step, dev: validation }, random);
   }
   console.log(`best epoch ${position.bestEpoch} with dev MRR ${position.bestMrr.toFixed(2)}: ${files.best}`);
 }
@@ -174,10 +174,4 @@ async function checkRows(options: GateOptions): Promise<void> {
       throw new UsageError(`--${flag} ${own}: ${path} was trained with --${flag} ${settings[flag]}`);
     }
   }
-}
-
-/** Hash of what stage 1 left: a gate belongs to these experts only. */
-async function expertsHash({ run, experts }: GateOptions): Promise<string> {
-  const files = experts.split(',').map((kind) => readFile(join(run, kind, 'best.safetensors')));
-  return hashOf(await Promise.all(files));
 }

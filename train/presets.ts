@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { UsageError } from '../files/errors.ts';
 import type { ExpertKind } from '../model/dsmip/experts.ts';
-import type { PromptStart } from '../model/initialise.ts';
+import type { PromptStart } from '../model/dsmip/prompts.ts';
 
 export interface Preset {
   /** Folder of the data set. */

@@ -3,7 +3,7 @@
 import { UsageError } from '../files/errors.ts';
 import type { Settings } from '../model/checkpoint.ts';
 import { type ExpertConfig, type ExpertKind, expertKinds } from '../model/dsmip/experts.ts';
-import { promptStarts } from '../model/initialise.ts';
+import { promptStarts } from '../model/dsmip/prompts.ts';
 import { count, on, oneOf, real, text } from './flags.ts';
 import type { Preset, PresetName } from './presets.ts';
 import { presetNames } from './presets.ts';

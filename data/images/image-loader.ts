@@ -8,17 +8,23 @@ import type { FailedImage, ImageProblems, Pixels } from './read-pixels.ts';
 import { readPixels } from './read-pixels.ts';
 
 /** Images `first` to `first + count - 1` of the list, as pixels [count, 3, crop, crop], float32. */
-type PixelChunk = {
+interface PixelChunk {
   first: number;
   count: number;
   pixels: Float32Array<ArrayBuffer>;
   problems: ImageProblems;
   /** The images that are zeros because something is wrong with them; `index` counts within the chunk. */
   failed: FailedImage[];
-};
+}
+
+/** The worker's file: the sources are TypeScript, the package is JavaScript. */
+const workerFile = import.meta.url.endsWith('.ts') ? './image-worker.ts' : './image-worker.js';
 
 /** How to load: images a chunk, and worker threads (0: decode inline). */
-export type LoadOptions = { chunk?: number; workers?: number };
+export interface LoadOptions {
+  chunk?: number;
+  workers?: number;
+}
 
 /**
  * Yields the images' pixels in order, chunk after chunk. A missing or unreadable one is zeros, and the chunk's `problems`
@@ -86,14 +92,17 @@ function defaultWorkers(): number {
   return Math.max(1, navigator.hardwareConcurrency - 1);
 }
 
-type Waiter = { resolve: (pixels: Pixels) => void; reject: (error: Error) => void };
+interface Waiter {
+  resolve: (pixels: Pixels) => void;
+  reject: (error: Error) => void;
+}
 type Answer = { id: number } & ({ error: string } | (Pixels & { error?: never }));
 
-type Pool = {
+interface Pool {
   run(images: readonly ImageInput[], how: Preprocessing): Promise<Pixels>;
   whileHeld<T>(work: Promise<T>): Promise<T>;
   close(): Promise<void>;
-};
+}
 
 /**
  * Worker threads that jobs go to in turn. They keep the process alive only while `whileHeld` waits for one, so a
@@ -118,9 +127,7 @@ async function openPool(size: number): Promise<Pool> {
     else waiter?.reject(new Error(`image worker: ${said.error}`));
   };
   const threads = Array.from({ length: size }, () => {
-    // Under the same ending as this file: .ts in the sources, .js in the package.
-    const file = import.meta.url.endsWith('.ts') ? './image-worker.ts' : './image-worker.js';
-    const thread = new Worker(new URL(file, import.meta.url));
+    const thread = new Worker(new URL(workerFile, import.meta.url));
     thread.on('message', answer);
     thread.on('error', fail);
     thread.on('exit', (code) => {

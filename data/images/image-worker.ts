@@ -6,7 +6,11 @@ import { readPixels } from './read-pixels.ts';
 
 /** An image as it travels between threads: a URL does not, so its address does. */
 export type SentImage = string | Uint8Array | Blob | { href: string } | null;
-export type Job = { id: number; images: SentImage[]; how: Preprocessing };
+export interface Job {
+  id: number;
+  images: SentImage[];
+  how: Preprocessing;
+}
 
 parentPort?.on('message', async ({ id, images, how }: Job) => {
   try {

@@ -8,7 +8,11 @@ import { checkPixels, jpegSize, webpSize } from './image-size.ts';
 import { boundedPng } from './png-chunks.ts';
 
 /** Pixels [height, width, 3], uint8. */
-export type RgbImage = { width: number; height: number; data: Uint8Array };
+export interface RgbImage {
+  width: number;
+  height: number;
+  data: Uint8Array;
+}
 
 /**
  * Decodes an image by its magic bytes. Throws one line that says what is wrong: an unknown format, more pixels than

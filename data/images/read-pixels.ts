@@ -10,7 +10,11 @@ import { preprocess } from './preprocess.ts';
  * Images that are zero tensors: `absent` have no image by the data set, `missing` is a file that is not there,
  * `unreadable` one that cannot be read or decoded.
  */
-export type ImageProblems = { absent: number; missing: number; unreadable: number };
+export interface ImageProblems {
+  absent: number;
+  missing: number;
+  unreadable: number;
+}
 
 /** An image that should be there and is not: its place in the list, and why, in one line with its name. */
 export interface FailedImage {

@@ -11,16 +11,24 @@ import { decodeText } from '../../files/read-text.ts';
 import { isZip, unzipMember, zipMembers } from '../../files/zip.ts';
 
 /** One mention of a sample; `entity` is the name and `qid` the Wikidata id of its answer. */
-type MelbenchMention = { word: string; entity: string; qid: string };
+interface MelbenchMention {
+  word: string;
+  entity: string;
+  qid: string;
+}
 
 /** A sentence with one image and at least one mention. */
-export type MelbenchSample = { id: string; sentence: string; mentions: MelbenchMention[] };
+export interface MelbenchSample {
+  id: string;
+  sentence: string;
+  mentions: MelbenchMention[];
+}
 
 /** What was read: `skipped` counts the samples without a usable mention list and the mentions without a qid. */
-type Melbench = {
+interface Melbench {
   samples: MelbenchSample[];
   skipped: { samplesOfUnequalLists: number; mentionsWithoutQid: number; samplesWithoutMention: number };
-};
+}
 
 /** Names by which MIMIC's users know the two sets. */
 type MelbenchName = 'WIKIMEL' | 'RichpediaMEL';

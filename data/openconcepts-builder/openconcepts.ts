@@ -30,19 +30,27 @@ const OFFENSIVE = new RegExp(
 const RUDE_WORD = /\b(pussy|fag|coon|bastard|arse)\b/i;
 
 type Split = keyof typeof SHARES;
-type Picture = { file: string; svg: string };
+interface Picture {
+  file: string;
+  svg: string;
+}
 
 /** An entity before it is written: what its text says and which pictures it may get. */
-type Concept = {
+interface Concept {
   synset: Synset;
   name: string;
   aliases: string[];
   facts: string[];
   entityPictures: string[];
   mentionPictures: string[];
-};
+}
 
-type Mention = { concept: Concept; word: string; sentence: string; picture: Picture | null };
+interface Mention {
+  concept: Concept;
+  word: string;
+  sentence: string;
+  picture: Picture | null;
+}
 
 const here = fileURLToPath(new URL('..', import.meta.url));
 const packages = `${here}../node_modules`;

@@ -1,8 +1,8 @@
 // CLIP's byte-level BPE tokenizer, from the contents of Hugging Face's vocab.json and merges.txt. Reads no files
-// (tokenizer-files.ts does), knows no model and needs nothing but JavaScript, so that it runs in a browser too.
+// (tokenizer-files.ts does) and knows no model.
 //
-// Of two adjacent parts those are merged whose bytes together have the lowest rank; ranks are the order of merges.txt, and
-// the ids of vocab.json are looked up afterwards, whatever their order. `</w>` is written as the byte Z, which lowercased
+// word-merger.ts merges the two adjacent parts whose bytes together have the lowest rank; ranks are the order of merges.txt,
+// and the ids of vocab.json are looked up afterwards, whatever their order. `</w>` is written as the byte Z, which lowercased
 // text never holds, and each word goes in with a Z after it.
 
 import { InputError } from '../../files/errors.ts';
@@ -16,6 +16,8 @@ import {
 } from './byte-alphabet.ts';
 import { clipWords } from './clip-words.ts';
 import { mergeLongWord } from './long-word.ts';
+import { cutsOf, utf8 } from './merge-word.ts';
+import { createWordMerger } from './word-merger.ts';
 
 /** UTF-16 units from which a word is merged in near-linear time and not remembered. */
 const LONG_WORD = 100;
@@ -40,7 +42,7 @@ export interface Tokenizer {
   encode(text: string): number[];
   /** Ids and mask of `texts`, each cut to `maxLength` tokens (at least 2), its closing EOS kept. */
   encodeBatch(texts: readonly string[], maxLength: number): TokenBatch;
-  /** Gives the memory of remembered words back. */
+  /** Gives the memory of merges and remembered words back; the tokenizer is of no use afterwards. */
   free(): void;
 }
 
@@ -56,13 +58,15 @@ export function createTokenizer(vocab: Record<string, number>, merges: string): 
   const bosId = idOf(BEGIN_TOKEN);
   const eosId = idOf(END_TOKEN);
   const { rankOf, ids } = rankTokens(idOf, merges);
+  const merger = createWordMerger(rankOf);
   const kept = new Map<string, readonly number[]>();
 
   const idsOf = (word: string): readonly number[] => {
     const known = kept.get(word);
     if (known !== undefined) return known;
     const isLong = word.length >= LONG_WORD;
-    const found = (isLong ? mergeLongWord : mergeWord)(`${utf8(word)}Z`, rankOf).map((rank) => ids[rank]!);
+    const ranks = isLong ? mergeLongWord(`${utf8(word)}Z`, rankOf) : merger.merge(word);
+    const found = Array.from(ranks, (rank) => ids[rank]!);
     if (isLong) return found;
     if (kept.size === KEPT_WORDS) kept.clear();
     kept.set(word, found);
@@ -84,32 +88,11 @@ export function createTokenizer(vocab: Record<string, number>, merges: string): 
     eosId,
     encode,
     encodeBatch: (texts, maxLength) => padBatch(texts.map(encode), maxLength, bosId, eosId),
-    free: () => kept.clear(),
+    free() {
+      kept.clear();
+      merger.free();
+    },
   };
-}
-
-/** The ranks of the tokens of `word`, a byte string whose every byte has a rank. Quadratic in its length. */
-function mergeWord(word: string, rankOf: ReadonlyMap<string, number>): number[] {
-  const cuts = cutsOf(word, rankOf);
-  return cuts.slice(1).map((end, i) => rankOf.get(word.slice(cuts[i], end))!);
-}
-
-/** Where the tokens of `word` begin, and where the last one ends. */
-function cutsOf(word: string, rankOf: ReadonlyMap<string, number>): number[] {
-  const cuts = Array.from({ length: word.length + 1 }, (_, i) => i);
-  /** The rank of part i together with the next one. */
-  const pairRank = (i: number): number =>
-    i + 2 < cuts.length ? (rankOf.get(word.slice(cuts[i], cuts[i + 2])) ?? Infinity) : Infinity;
-  const ranks = Array.from(word, (_, i) => pairRank(i));
-  for (;;) {
-    let best = 0;
-    for (let i = 1; i < ranks.length; i++) if (ranks[i]! < ranks[best]!) best = i;
-    if (ranks[best] === Infinity) return cuts;
-    cuts.splice(best + 1, 1);
-    ranks.splice(best + 1, 1);
-    ranks[best] = pairRank(best);
-    if (best > 0) ranks[best - 1] = pairRank(best - 1);
-  }
 }
 
 function padBatch(texts: readonly number[][], maxLength: number, bosId: number, eosId: number): TokenBatch {
@@ -234,9 +217,4 @@ function tokenBytes(token: string): string {
 function splitsInto(token: string, cut: number, rankOf: ReadonlyMap<string, number>): boolean {
   const cuts = cutsOf(token, rankOf);
   return cuts.length === 3 && cuts[1] === cut;
-}
-
-/** The UTF-8 bytes of `text` as a byte string. */
-function utf8(text: string): string {
-  return Array.from(new TextEncoder().encode(text), (byte) => String.fromCharCode(byte)).join('');
 }

@@ -4,8 +4,8 @@
 import { record, willRecord } from '../autograd.ts';
 import type { Device } from '../device.ts';
 import { DtypeError, ShapeError } from '../errors.ts';
+import { attentionBackwardVariant, attentionVariants } from '../kernels/attention-variants.ts';
 import { checkOperands, describe, type Tensor } from '../tensor.ts';
-import { attentionBackwardVariant, attentionVariants } from './attention-variants.ts';
 
 export interface AttentionOptions {
   heads: number;
@@ -25,7 +25,7 @@ interface Sizes {
   scale: number;
 }
 
-export const largestHeadSize = 128;
+const largestHeadSize = 128;
 
 /**
  * q [batch, Lq, heads * headSize], k and v [batch, Lk, heads * headSize] -> [batch, Lq, heads * headSize]. f32;
@@ -100,30 +100,35 @@ function backward(
   const params = { heads, lq, lk, scale };
   const dots = device.empty(lse.shape, 'f32', 'attention dots');
   device.run({
-    kernel: 'attention-backward',
+    kernel: variant.dots.kernel,
     entry: 'row_dots',
     constants: { ...variant.dots.constants, HEAD_SIZE: headSize, VECTOR: headSize % 4 === 0 },
     buffers: { q: out, dout, first_gradient: dots },
     params,
     grid: [Math.ceil(lq / variant.dots.rows), heads, batch],
   });
-  const run = (entry: 'queries' | 'keys', gradients: Record<string, Tensor>) => {
-    const length = entry === 'queries' ? lq : lk;
-    device.run({
-      kernel: variant.kernel,
+  const key_mask = options.keyMask ?? device.dummy();
+  const run = (
+    entry: 'queries' | 'keys',
+    gradients: Record<'first_gradient' | 'second_gradient', Tensor>,
+  ) => {
+    const isOfQueries = entry === 'queries';
+    const shared = {
       entry,
       constants: { ...variant.constants, ...masks(options), HEAD_SIZE: headSize, VECTOR: headSize % 4 === 0 },
-      buffers: {
-        ...variant.operands(entry, { q, k, v, dout }),
-        lse,
-        dots,
-        key_mask: options.keyMask ?? device.dummy(),
-        ...gradients,
-      },
       params,
-      grid: [Math.ceil(length / variant.rows), heads, batch],
-      flops: (entry === 'queries' ? 6 : 8) * batch * heads * lq * lk * headSize,
-    });
+      grid: [Math.ceil((isOfQueries ? lq : lk) / variant.rows), heads, batch],
+      flops: (isOfQueries ? 6 : 8) * batch * heads * lq * lk * headSize,
+    } as const;
+    const buffers = { lse, dots, key_mask, ...gradients };
+    if (variant.kernel === 'attention-backward-subgroup') {
+      const sides = isOfQueries
+        ? { own_a: q, own_b: dout, other_a: k, other_b: v }
+        : { own_a: k, own_b: v, other_a: q, other_b: dout };
+      device.run({ ...shared, kernel: variant.kernel, buffers: { ...sides, ...buffers } });
+    } else {
+      device.run({ ...shared, kernel: variant.kernel, buffers: { q, k, v, dout, ...buffers } });
+    }
   };
   const dq = needs[0] ? device.empty(q.shape, 'f32', 'd query') : null;
   if (dq) run('queries', { first_gradient: dq, second_gradient: device.dummy(1) });

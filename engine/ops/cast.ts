@@ -24,15 +24,15 @@ export function cast(x: Tensor, dtype: 'f32' | 'f16'): Tensor {
   for (let first = 0; first < x.size; first += most) {
     const n = Math.min(most, x.size - first);
     const [from, to] = [x.range(first, n), y.range(first, n)];
-    device.run({
+    const shared = {
       kernel: 'cast',
-      entry: dtype === 'f16' ? 'to_half' : 'to_single',
       constants: { Half: 'f16' },
-      buffers: dtype === 'f16' ? { x_single: from, y_half: to } : { x_half: from, y_single: to },
       params: { n },
       grid: linearGrid(Math.ceil(n / 2 / pairsPerGroup)),
       bytes: 6 * n,
-    });
+    } as const;
+    if (dtype === 'f16') device.run({ ...shared, entry: 'to_half', buffers: { x_single: from, y_half: to } });
+    else device.run({ ...shared, entry: 'to_single', buffers: { x_half: from, y_single: to } });
   }
   return y;
 }

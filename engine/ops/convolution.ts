@@ -3,11 +3,11 @@
 import { willRecord } from '../autograd.ts';
 import { linearGrid } from '../device.ts';
 import { DtypeError, EngineError, ShapeError } from '../errors.ts';
+import { rowParts } from '../kernels/parts.ts';
 import { checkOperands, describe, type Tensor } from '../tensor.ts';
-import { rowParts } from './parts.ts';
 import { transpose } from './shape.ts';
 
-/** What one invocation of the kernel owns. */
+/** What one invocation of the kernel computes. */
 const tile = { rows: 7, columns: 7, channels: 4 };
 
 /**

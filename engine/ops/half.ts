@@ -3,8 +3,8 @@
 import { willRecord } from '../autograd.ts';
 import { linearGrid } from '../device.ts';
 import { EngineError, ShapeError } from '../errors.ts';
+import { rowParts } from '../kernels/parts.ts';
 import { checkOperands, describe, type Shape, sizeOf, type Tensor } from '../tensor.ts';
-import { rowParts } from './parts.ts';
 
 const wordsPerGroup = 64;
 

@@ -2,8 +2,8 @@
 
 import { linearGrid } from '../device.ts';
 import { ShapeError } from '../errors.ts';
+import { rowParts } from '../kernels/parts.ts';
 import { checkOperands, describe, type Tensor } from '../tensor.ts';
-import { rowParts } from './parts.ts';
 
 const wordsPerGroup = 64;
 

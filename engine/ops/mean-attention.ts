@@ -4,8 +4,8 @@
 import { record } from '../autograd.ts';
 import { type Device, linearGrid } from '../device.ts';
 import { ShapeError } from '../errors.ts';
+import { gemm } from '../kernels/gemm.ts';
 import { checkOperands, describe, type Tensor } from '../tensor.ts';
-import { gemm } from './gemm.ts';
 
 interface Operands {
   q: Tensor;
@@ -36,19 +36,24 @@ export function meanAttention(q: Tensor, k: Tensor, queryMask: Tensor, keyMask: 
   const weights = device.empty([E * Lq], 'f32', 'query weights');
   device.run({
     kernel: 'mean-attention',
-    entry: 'weigh',
-    buffers: { query_mask: queryMask, weights },
+    entry: 'weights',
+    buffers: { query_mask: queryMask, query_weights: weights },
     params: { entities: E, queries: Lq, keys: Lk, count: 0, first: 0, scale: 0, nan: 0 },
-    grid: linearGrid(Math.ceil((E * Lq) / 64)),
+    grid: gridOf(E * Lq),
   });
   const operands = { q, k, queryMask, keyMask, weights };
   const average = device.empty([M, E, Lk], 'f32', 'meanAttention');
   for (const chunk of chunksOf(operands)) {
     device.scope(() => {
-      const { s, run } = scores(operands, chunk);
+      const { shared, buffers } = scores(operands, chunk);
       const lse = device.empty([E * Lq, chunk.count], 'f32', 'log-sum-exp of a chunk');
-      run('row_sums', { s, lse }, lse.size);
-      run('average', { s, lse, average_weights: average }, chunk.count * E * Lk);
+      device.run({ ...shared, entry: 'row_sums', buffers: { ...buffers, lse }, grid: gridOf(lse.size) });
+      device.run({
+        ...shared,
+        entry: 'average',
+        buffers: { ...buffers, lse, average_weights: average },
+        grid: gridOf(chunk.count * E * Lk),
+      });
     });
   }
   return record(average, [q, k], (dAverage, needs) => backward(operands, dAverage, needs));
@@ -65,8 +70,13 @@ function backward(operands: Operands, dAverage: Tensor, needs: readonly boolean[
     const { first, count } = chunk;
     const before: Tensor | null = dq;
     dq = device.scope(() => {
-      const { s, keys, run } = scores(operands, chunk);
-      run('gradient', { s, d_average: dAverage }, E * Lq * count);
+      const { s, keys, shared, buffers } = scores(operands, chunk);
+      device.run({
+        ...shared,
+        entry: 'gradient',
+        buffers: { ...buffers, d_average: dAverage },
+        grid: gridOf(E * Lq * count),
+      });
       if (dk) {
         const part = device.empty(keys.shape, 'f32', 'd key');
         gemm({ a: s, b: q, c: part, m: count * Lk, n: h, k: E * Lq, transposeA: true });
@@ -83,8 +93,8 @@ function backward(operands: Operands, dAverage: Tensor, needs: readonly boolean[
 }
 
 /**
- * The products of all queries with a chunk's keys, s [E Lq, count Lk]; `run` dispatches an entry of
- * mean-attention.wgsl with so many invocations on the chunk.
+ * The products of all queries with a chunk's keys, s [E Lq, count Lk], and what the dispatches of mean-attention.wgsl on
+ * the chunk have in common.
  */
 function scores({ q, k, keyMask, weights }: Operands, { first, count }: Chunk) {
   const { device } = q;
@@ -94,17 +104,17 @@ function scores({ q, k, keyMask, weights }: Operands, { first, count }: Chunk) {
   device.copy(k, keys, keys.size, first * Lk * h, 0);
   const s = device.empty([E * Lq, count * Lk], 'f32', 'scores of a chunk');
   gemm({ a: q, b: keys, c: s, m: E * Lq, n: count * Lk, k: h, transposeB: true });
-  const run = (entry: string, buffers: Record<string, Tensor>, invocations: number) =>
-    device.run({
-      kernel: 'mean-attention',
-      entry,
-      buffers: { key_mask: keyMask, weights, ...buffers },
-      params: { entities: E, queries: Lq, keys: Lk, count, first, scale: h ** -0.5, nan: Number.NaN },
-      grid: linearGrid(Math.ceil(invocations / 64)),
-      flops: 5 * s.size,
-      bytes: 8 * s.size,
-    });
-  return { s, keys, run };
+  const shared = {
+    kernel: 'mean-attention',
+    params: { entities: E, queries: Lq, keys: Lk, count, first, scale: h ** -0.5, nan: Number.NaN },
+    flops: 5 * s.size,
+    bytes: 8 * s.size,
+  } as const;
+  return { s, keys, shared, buffers: { key_mask: keyMask, query_weights: weights, s } };
+}
+
+function gridOf(invocations: number): [number, number, number] {
+  return linearGrid(Math.ceil(invocations / 64));
 }
 
 /** Scores of a chunk: a CPU's cache holds so many, a GPU is busy with so many. */

@@ -3,9 +3,9 @@
 import { record } from '../autograd.ts';
 import { linearGrid } from '../device.ts';
 import { ShapeError } from '../errors.ts';
+import { rowParts } from '../kernels/parts.ts';
 import { checkOperands, describe, type Tensor } from '../tensor.ts';
 import { linear } from './linear.ts';
-import { rowParts } from './parts.ts';
 import { reshape } from './shape.ts';
 
 /**

@@ -3,8 +3,8 @@
 import { willRecord } from '../autograd.ts';
 import { linearGrid } from '../device.ts';
 import { EngineError, ShapeError } from '../errors.ts';
+import { rowParts } from '../kernels/parts.ts';
 import { checkOperands, describe, type Tensor } from '../tensor.ts';
-import { rowParts } from './parts.ts';
 
 /**
  * x [B, C, H, W] -> [B, C, H / 2, W / 2], rounded down: the largest of each 2 x 2, NaN if one of them is.

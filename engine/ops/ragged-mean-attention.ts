@@ -1,41 +1,41 @@
 // Mean attention for scoring: each entity's token rows over each mention's keys, without gradients and
 // without ever writing a score. The op with gradients is in mean-attention.ts.
 
-import { type Device, linearGrid } from '../device.ts';
+import { linearGrid } from '../device.ts';
 import { ShapeError } from '../errors.ts';
+import { mostKeys, raggedMeanAttentionVariant } from '../kernels/ragged-mean-attention-variants.ts';
 import { checkOperands, describe, type Tensor } from '../tensor.ts';
-import { mostKeys, raggedMeanAttentionVariant } from './ragged-mean-attention-variants.ts';
 
 /**
  * a[m, e, j] = mean over the rows i of entity e of softmax_j(q_i . k_mj / sqrt(h)), over the real keys j of
  * mention m: what meanAttention computes, for entities stored without padding. q [R, h] f32 holds the rows of
- * all entities one after the other; entity e has first[e] to first[e + 1] - 1. k [M, Lk, h] f32; keyMask [M,
+ * all entities one after the other; entity e has offsets[e] to offsets[e + 1] - 1. k [M, Lk, h] f32; keyMask [M,
  * Lk] i32, not 0 on real keys. Result [M, E, Lk]: 0 on padded keys, for an entity without rows and for a
  * mention without keys.
  *
- * `first` on the host is checked to rise from 0 or more to at most R; a tensor (i32 [E + 1]) is not, and
+ * `offsets` on the host is checked to rise from 0 or more to at most R; a tensor (i32 [E + 1]) is not, and
  * positions beyond q count as its end. Sort mentions by length into batches: a key costs the same padded or
- * not. `wanted` (u32 [M, E]): pairs on which it is 0 do not count; their results are weights or 0, whatever is
+ * not. `pairMask` (u32 [M, E]): pairs on which it is 0 do not count; their results are weights or 0, whatever is
  * cheaper. Throws ShapeError, DtypeError.
  */
 export function raggedMeanAttention(
   q: Tensor,
-  first: Int32Array<ArrayBuffer> | Tensor,
+  offsets: Int32Array<ArrayBuffer> | Tensor,
   k: Tensor,
   keyMask: Tensor,
-  wanted: Tensor | null = null,
+  pairMask: Tensor | null = null,
 ): Tensor {
   checkShapes(q, k, keyMask);
   const { device } = q;
   const [M, Lk] = k.shape as [number, number, number];
-  const E = entitiesOf(q, first);
-  if (wanted) checkWanted(wanted, [M, E]);
+  const E = entitiesOf(q, offsets);
+  if (pairMask) checkPairMask(pairMask, [M, E]);
   const average = device.empty([M, E, Lk], 'f32', 'raggedMeanAttention');
   device.scope(() => {
-    const starts = first instanceof Int32Array ? device.tensor([E + 1], first) : first;
+    const starts = offsets instanceof Int32Array ? device.tensor([E + 1], offsets) : offsets;
     const most = mentionsPerPart(average);
     for (let before = 0; before < M; before += most) {
-      attend({ q, first: starts, k, keyMask, average, wanted }, before, Math.min(M, before + most));
+      attend({ q, offsets: starts, k, keyMask, average, pairMask }, before, Math.min(M, before + most));
     }
   });
   return average;
@@ -43,35 +43,36 @@ export function raggedMeanAttention(
 
 interface Operands {
   q: Tensor;
-  first: Tensor;
+  offsets: Tensor;
   k: Tensor;
   keyMask: Tensor;
   average: Tensor;
-  wanted: Tensor | null;
+  pairMask: Tensor | null;
 }
 
 /** Runs the kernel for the mentions `before` to `end` - 1. */
-function attend({ q, first, k, keyMask, average, wanted }: Operands, before: number, end: number): void {
+function attend({ q, offsets, k, keyMask, average, pairMask }: Operands, before: number, end: number): void {
   const { device } = q;
   const [R, h] = q.shape as [number, number];
   const [, E, Lk] = average.shape as [number, number, number];
   const variant = raggedMeanAttentionVariant(device, Lk, h);
   const groups = Math.ceil((end - before) / variant.mentions);
-  const run = entitiesPerWorkgroup(device, E, R);
+  // Whatever the mentions are: the bits of one's weights do not depend on the others.
+  const run = Math.min(E, Math.ceil((variant.rows * E) / R));
   // A binding begins at an aligned byte, perhaps a little before the weights of these mentions.
   const skip = (before * E * Lk) % (device.bindingAlignment / 4);
   const weights = (end - before) * E * Lk;
   device.run({
     kernel: variant.kernel,
     entry: 'ragged_mean_attention',
-    constants: { ...variant.constants, VECTOR: h % 4 === 0, MASKED: wanted !== null },
+    constants: { ...variant.constants, VECTOR: h % 4 === 0, MASKED: pairMask !== null },
     buffers: {
       q,
-      first,
+      offsets,
       k,
       key_mask: keyMask,
       average_weights: average.range(before * E * Lk - skip, skip + weights),
-      wanted: wanted ?? device.dummy(0),
+      pair_mask: pairMask ?? device.dummy(0),
     },
     params: {
       rows: R,
@@ -102,42 +103,34 @@ function mentionsPerPart(average: Tensor): number {
   return Math.max(1, fitting);
 }
 
-/**
- * How many consecutive entities one workgroup takes: so many that the keys, which it loads once, and its last
- * tile of rows hardly count. Whatever the mentions are: the bits of one's weights do not depend on the
- * others.
- */
-function entitiesPerWorkgroup(device: Device, E: number, R: number): number {
-  const rows = device.isCpu ? 1024 : 256;
-  return Math.min(E, Math.ceil((rows * E) / R));
-}
-
-/** Number of entities. Throws unless `first` says where the rows of each begin. */
-function entitiesOf(q: Tensor, first: Int32Array | Tensor): number {
-  if (!(first instanceof Int32Array)) {
-    checkOperands('raggedMeanAttention', { first }, 'i32');
-    if (first.rank !== 1 || first.size < 2) {
-      throw new ShapeError(`raggedMeanAttention: first (${describe(first)}) must be [entities + 1]`);
+/** Number of entities. Throws unless `offsets` says where the rows of each begin. */
+function entitiesOf(q: Tensor, offsets: Int32Array | Tensor): number {
+  if (!(offsets instanceof Int32Array)) {
+    checkOperands('raggedMeanAttention', { offsets }, 'i32');
+    if (offsets.rank !== 1 || offsets.size < 2) {
+      throw new ShapeError(`raggedMeanAttention: offsets (${describe(offsets)}) must be [entities + 1]`);
     }
-    return first.size - 1;
+    return offsets.size - 1;
   }
-  if (first.length < 2) {
-    throw new ShapeError(`raggedMeanAttention: first holds ${first.length} positions, expected entities + 1`);
+  if (offsets.length < 2) {
+    throw new ShapeError(
+      `raggedMeanAttention: offsets holds ${offsets.length} positions, expected entities + 1`,
+    );
   }
-  const wrong = first.findIndex((row, e) => row < (e === 0 ? 0 : first[e - 1]!) || row > q.shape[0]!);
+  const wrong = offsets.findIndex((row, e) => row < (e === 0 ? 0 : offsets[e - 1]!) || row > q.shape[0]!);
   if (wrong >= 0) {
     throw new ShapeError(
-      `raggedMeanAttention: first[${wrong}] is ${first[wrong]}; positions must rise from 0 to the rows of ` +
+      `raggedMeanAttention: offsets[${wrong}] is ${offsets[wrong]}; positions must rise from 0 to the rows of ` +
         `q (${describe(q)})`,
     );
   }
-  return first.length - 1;
+  return offsets.length - 1;
 }
 
-function checkWanted(wanted: Tensor, pairs: readonly number[]): void {
-  checkOperands('raggedMeanAttention', { wanted }, 'u32');
-  if (`${wanted.shape}` !== `${pairs}`)
-    throw new ShapeError(`raggedMeanAttention: wanted (${describe(wanted)}) must be [${pairs}]`);
+function checkPairMask(pairMask: Tensor, pairs: readonly number[]): void {
+  checkOperands('raggedMeanAttention', { pairMask }, 'u32');
+  if (`${pairMask.shape}` !== `${pairs}`)
+    throw new ShapeError(`raggedMeanAttention: pairMask (${describe(pairMask)}) must be [${pairs}]`);
 }
 
 function checkShapes(q: Tensor, k: Tensor, keyMask: Tensor): void {

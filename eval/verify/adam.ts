@@ -7,7 +7,7 @@ import { hostInput, input, type Kind, readResults } from './kind.ts';
 export const adam: Kind = async (context) => {
   const { device, config, parameters } = context;
   const [steps, ...shape] = hostInput(context, 'gradients').shape as [number, ...number[]];
-  const weight = parameters.get('weight', shape);
+  const weight = parameters.parameter('weight', shape, { value: 0 });
   const optimiser = new Adam([weight], {
     lr: config.number('lr'),
     beta1: config.number('beta1'),

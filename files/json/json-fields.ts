@@ -5,7 +5,7 @@ import { InputError } from '../errors.ts';
 import { readText } from '../read-text.ts';
 
 /** The typed fields of one entry. Each throws `FILE: entry WHERE: NAME: expected ..., found ...` for another type. */
-type Fields = {
+interface Fields {
   /** An integer of at least 0. */
   integer(name: string): number;
   /** A string, which may be empty. */
@@ -22,7 +22,7 @@ type Fields = {
   list(name: string): string[];
   /** Throws with `problem` said of field `name`. */
   fail(name: string, problem: string): never;
-};
+}
 
 /** The value of the JSON file. Throws InputError for a missing or damaged file. */
 async function readJson(file: string): Promise<unknown> {

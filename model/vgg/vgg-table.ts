@@ -1,17 +1,16 @@
-// VGG16's fc7 of every image of a data set: the gate's image feature in the paper (--gate-image vgg --vgg FILE).
+// VGG16's fc7 of images: the gate's image feature in the paper (--gate-image vgg --vgg FILE).
 
 import { existsSync } from 'node:fs';
 import { PixelSource } from '../../data/images/pixel-source.ts';
 import { vggPreprocessing } from '../../data/images/preprocess.ts';
 import { cachedTable } from '../../encoding/feature-cache.ts';
-import type { MemoryTable } from '../../encoding/features.ts';
+import type { FeatureOptions, MemoryTable } from '../../encoding/features.ts';
 import { fileStamp } from '../../encoding/samples.ts';
 import type { Device } from '../../engine/device.ts';
 import { UsageError } from '../../files/errors.ts';
 import { hashOf } from '../../files/fingerprint.ts';
-import type { Session } from '../../link/session.ts';
 import { loadVgg } from './load-vgg.ts';
-import { vgg16, vggFeatures } from './vgg.ts';
+import { vgg16 } from './vgg.ts';
 
 const batch = 16;
 
@@ -20,23 +19,25 @@ const batch = 16;
  * in the run's cache of features.
  */
 export async function vggTable(
-  { device, corpus, features }: Session,
+  device: Device,
   file: string,
+  files: readonly (string | null)[],
+  { cache }: Pick<FeatureOptions, 'cache'>,
 ): Promise<{ data: Float32Array<ArrayBuffer>; width: number }> {
   if (!existsSync(file)) {
     throw new UsageError(
       `--vgg ${file}: no such file; weights/download.ts vgg16 fetches it, --gate-image clip needs none`,
     );
   }
-  const stamps = await Promise.all([file, ...corpus.files].map(fileStamp));
+  const stamps = await Promise.all([file, ...files].map(fileStamp));
   const key = hashOf(['vgg', JSON.stringify([vgg16, vggPreprocessing]), ...stamps]);
-  const { tokens, width } = await cachedTable(features.cache, key, () => build(device, file, corpus.files));
+  const { tokens, width } = await cachedTable(cache, key, () => build(device, file, files));
   return { data: tokens, width };
 }
 
 /** A table of one token an image, its fc7; embeds are zeros, since VGG has no common space. */
 async function build(device: Device, file: string, files: readonly (string | null)[]): Promise<MemoryTable> {
-  const { parameters, tensors } = await loadVgg(device, file);
+  const { module: vgg, tensors } = await loadVgg(device, file);
   const source = new PixelSource(files, vggPreprocessing);
   const images = [...files.keys()];
   const groups = Array.from({ length: Math.ceil(images.length / batch) }, (_, i) =>
@@ -48,7 +49,7 @@ async function build(device: Device, file: string, files: readonly (string | nul
     const n = pixels.length / (3 * source.size ** 2);
     const read = device.scope(() => {
       const input = device.tensor([n, 3, source.size, source.size], pixels, { name: 'pixels' });
-      return device.read<'f32'>(vggFeatures(parameters, vgg16, input));
+      return device.read<'f32'>(vgg.encode(input));
     });
     tokens.set(await read, first * vgg16.hidden);
     first += n;
@@ -59,6 +60,6 @@ async function build(device: Device, file: string, files: readonly (string | nul
     width: vgg16.hidden,
     embeds: new Float32Array(images.length),
     projection: 1,
-    first: Int32Array.from({ length: images.length + 1 }, (_, row) => row),
+    offsets: Int32Array.from({ length: images.length + 1 }, (_, row) => row),
   };
 }

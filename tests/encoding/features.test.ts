@@ -16,11 +16,11 @@ import {
   raggedTextRows,
   textRows,
 } from '../../encoding/features.ts';
-import { pickTexts, type Tokens } from '../../encoding/samples.ts';
+import { pickTexts, type TextBatch, type Tokens } from '../../encoding/samples.ts';
 import { Random } from '../../engine/random.ts';
-import { encodeImage, encodeText, type Features } from '../../model/clip/clip.ts';
-import { initialiseClip } from '../../model/clip/initialise-clip.ts';
-import { ParameterStore } from '../../model/parameter-store.ts';
+import type { Tensor } from '../../engine/tensor.ts';
+import { Clip, type Features } from '../../model/clip/clip.ts';
+import { initialise } from '../../model/initialise.ts';
 import { device } from '../support/device.ts';
 
 const config = {
@@ -28,13 +28,28 @@ const config = {
   vision: { width: 12, hidden: 24, heads: 3, layers: 1, imageSize: 8, patchSize: 4 },
   projection: 6,
 };
-const parameters = new ParameterStore(initialiseClip(device, config, new Random(4)));
+const { module: clip } = initialise(device, new Random(4), (p) => new Clip(p, config));
 const prompts = (width: number) => [
   device.tensor(
     [2, width],
     Float32Array.from({ length: 2 * width }, (_, i) => Math.sin(i)),
   ),
 ];
+
+const textEncoder = (own: Tensor[]) => ({
+  device,
+  width: 8,
+  projection: 6,
+  prompts: own.length > 0 ? 2 : 0,
+  encode: (texts: TextBatch) => clip.text.encode(texts, own),
+});
+const imageEncoder = (own: Tensor[]) => ({
+  device,
+  width: 12,
+  projection: 6,
+  tokens: (own.length > 0 ? 2 : 0) + 5,
+  encode: (pixels: Tensor) => clip.vision.encode(pixels, own),
+});
 
 /** Texts of 3 to 11 tokens, 70 of them: more than one batch. */
 function tokens(): Tokens {
@@ -61,12 +76,12 @@ for (const how of ['without', 'with'] as const) {
   test(`texts ${how} prompts`, async () => {
     const texts = tokens();
     const own = how === 'with' ? prompts(8) : [];
-    const table = await inMemory(encodeTexts({ device, parameters, config, prompts: own }, texts));
+    const table = await inMemory(encodeTexts(textEncoder(own), texts));
     const rows = [68, 3, 3, 0];
     const found = textRows(device, table, rows);
     // The table pads to a multiple of four tokens with prompts counted, the encoder without.
     const batch = pickTexts(texts, rows);
-    const direct = encodeText(parameters, config, batch, own);
+    const direct = clip.text.encode(batch, own);
     const most = Math.min(found.tokens.shape[1]!, direct.tokens.shape[1]!);
     const mask = await device.read<'i32'>(found.mask);
     const L = found.tokens.shape[1]!;
@@ -96,8 +111,8 @@ for (const how of ['without', 'with'] as const) {
       std: [1, 1, 1],
     } as const;
     const source = new PixelSource([null, '/nowhere/a.jpg'], { ...how8, mean: [0, 0, 0], std: [1, 1, 1] });
-    const table = await inMemory(encodeImages({ device, parameters, config, prompts: own }, source, [0, 1]));
-    const direct = encodeImage(parameters, config, device.zeros([2, 3, 8, 8]), own);
+    const table = await inMemory(encodeImages(imageEncoder(own), source, [0, 1]));
+    const direct = clip.vision.encode(device.zeros([2, 3, 8, 8]), own);
     await close(imageRows(device, table, [1, 0]), direct);
     assert.equal(source.takeProblems('toy'), [
       'toy: 1 image file missing, zeros in its place (/nowhere/a.jpg: no such file)',
@@ -108,7 +123,7 @@ for (const how of ['without', 'with'] as const) {
 
 test('a table that stays in its file gives the same rows as one in memory', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'dsmip-table-'));
-  const encoder = { device, parameters, config, prompts: prompts(8) };
+  const encoder = textEncoder(prompts(8));
   let encoded = 0;
   const make = () => {
     const table = encodeTexts(encoder, tokens());
@@ -139,7 +154,7 @@ test('the mean token of each row', () => {
   const table = {
     tokens: Float32Array.of(1, 2, 3, 4, 5, 7),
     embeds: Float32Array.of(0, 0),
-    first: Int32Array.of(0, 1, 3),
+    offsets: Int32Array.of(0, 1, 3),
     width: 2,
     projection: 1,
   };

@@ -48,6 +48,7 @@ test('a kernel that does not compile is reported by its name', async () => {
   const y = device.empty([4], 'f32', 'y');
   device.run({
     kernel: 'strided-copy',
+    // @ts-expect-error: the type checker knows the entry points too.
     entry: 'no_such_entry',
     buffers: { x: device.dummy(), y },
     params: {

@@ -189,7 +189,7 @@ test('a build that is killed leaves no index, and goes on with the shards that a
   const done = readdirSync(index).filter((name) => name.endsWith('.safetensors'));
   assert.ok(done.length >= 3 && done.length < 16, `${done.length} shards`);
   assert.not.ok(existsSync(join(index, 'index.json')));
-  refused(['--index'], /index\.json: no such file; node eval\/index\.ts makes an index$/);
+  refused(['--index'], /index\.json: no such file; an index has to be built first$/);
   const times = done.map((name) => statSync(join(index, name)).mtimeMs);
   assert.match(build('--shard', '1'), new RegExp(`; ${done.length} of 16 shards were there already`));
   assert.equal(
@@ -201,22 +201,28 @@ test('a build that is killed leaves no index, and goes on with the shards that a
 
 test('a damaged or foreign index is refused in one line', () => {
   build();
-  const shard = join(index, 'shard-00001.safetensors');
+  const [first, second] = readdirSync(index)
+    .filter((name) => name.startsWith('shard-'))
+    .sort();
+  const shard = join(index, second!);
   const content = readFileSync(shard);
   writeFileSync(shard, content.subarray(0, content.length - 100));
-  refused(['--index'], /^[^\n]*shard-00001\.safetensors: [^\n]*$/);
+  refused(['--index'], /^[^\n]*-00001\.safetensors: [^\n]*$/);
   rmSync(shard);
-  refused(['--index'], /shard-00001\.safetensors: no such file/);
-  writeFileSync(shard, readFileSync(join(index, 'shard-00000.safetensors')));
-  refused(['--index'], /shard-00001\.safetensors: is not the shard that index\.json means/);
+  refused(['--index'], /-00001\.safetensors: no such file/);
+  writeFileSync(shard, readFileSync(join(index, first!)));
+  refused(['--index'], /-00001\.safetensors: is not the shard that index\.json means/);
   build();
   const head = join(index, 'index.json');
   const text = readFileSync(head, 'utf8');
   writeFileSync(head, text.slice(0, 40));
-  refused(['--index'], /index\.json: expected the head of an index/);
+  refused(['--index'], /index\.json: expected JSON/);
   writeFileSync(head, text);
   train('pair');
-  refused(['--index'], /index\.json: belongs to other weights, settings or data .*node eval\/index\.ts$/);
+  refused(
+    ['--index'],
+    /index\.json: belongs to another model than there is now; the index has to be built again$/,
+  );
 });
 
 test.after(() => removeToy(toy));

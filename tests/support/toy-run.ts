@@ -10,8 +10,9 @@ import { fileURLToPath } from 'node:url';
 import jpeg from 'jpeg-js';
 import { openDevice } from '../../engine/device.ts';
 import { Random } from '../../engine/random.ts';
-import { initialiseClip } from '../../model/clip/initialise-clip.ts';
+import { Clip } from '../../model/clip/clip.ts';
 import { saveClip } from '../../model/clip/save-clip.ts';
+import { initialise } from '../../model/initialise.ts';
 import { tinyMerges, tinyVocabulary } from '../data/text/tiny-vocabulary.ts';
 
 export const root = fileURLToPath(new URL('../..', import.meta.url));
@@ -70,7 +71,7 @@ export async function makeToy(): Promise<Toy> {
     projection: 8,
   };
   const ids = { bosId: tinyVocabulary['<|startoftext|>']!, eosId: tinyVocabulary['<|endoftext|>']! };
-  const tensors = initialiseClip(device, config, new Random(3));
+  const { tensors } = initialise(device, new Random(3), (p) => new Clip(p, config));
   await saveClip(clip, config, tensors, { vocab: tinyVocabulary, merges: tinyMerges, ...ids });
   device.destroy();
   const flags = ['--data', data, '--clip', clip, '--cache', join(folder, 'cache')];

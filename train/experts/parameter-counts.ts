@@ -2,10 +2,10 @@
 
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import type { ClipConfig } from '../../model/clip/clip.ts';
+import { Clip, type ClipConfig } from '../../model/clip/clip.ts';
 import { parseClipConfig, readClipConfig } from '../../model/clip/clip-config.ts';
-import { clipTensors } from '../../model/clip/initialise-clip.ts';
-import { countParameters, promptSpecs, scoringSpecs } from '../../model/initialise.ts';
+import { expertPrompts, ScoringUnits } from '../../model/dsmip/experts.ts';
+import { countParameters, declared } from '../../model/parameter-source.ts';
 import { type ExpertOptions, shapeOf } from '../run-flags.ts';
 
 /**
@@ -25,12 +25,9 @@ export async function parameterLines(options: ExpertOptions): Promise<string[]> 
   const finetune = options['finetune-encoder'];
   const config = { ...shapeOf(options), clip };
   const parts: [string, number][] = [
-    [
-      'encoders',
-      finetune ? countParameters(new Map(clipTensors(clip).map(({ name, ...spec }) => [name, spec]))) : 0,
-    ],
-    ['prompts and coupling', options.expert === 'multimodal' ? countParameters(promptSpecs(config)) : 0],
-    ['scoring', countParameters(scoringSpecs(options.expert, config))],
+    ['encoders', finetune ? countParameters(declared((p) => new Clip(p, clip))) : 0],
+    ['prompts and coupling', countParameters(declared((p) => expertPrompts(p, options.expert, config)))],
+    ['scoring', countParameters(declared((p) => new ScoringUnits(p, options.expert, config)))],
   ];
   const total = parts.reduce((sum, [, count]) => sum + count, 0);
   return [...parts, ['trainable parameters', total] as const].map(

@@ -11,7 +11,18 @@ import { device } from '../../support/device.ts';
 import { assertClose } from '../../support/gradient.ts';
 import { normal } from '../../support/random.ts';
 
-const shapes: Shape[] = [[1], [2], [1, 3], [63, 3], [64, 2], [65, 3], [5, 7, 3], [31, 16], [3, 11, 13]];
+const shapes: Shape[] = [
+  [1],
+  [2],
+  [1, 3],
+  [63, 3],
+  [64, 2],
+  [65, 3],
+  [5, 7, 3],
+  [31, 16],
+  [33, 8],
+  [3, 11, 13],
+];
 
 for (const noisy of [true, false]) {
   test(`straight-through ${noisy ? 'with' : 'without'} noise: one-hot forward, softmax's gradient`, async () => {

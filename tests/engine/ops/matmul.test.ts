@@ -2,8 +2,13 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { type Device, openDevice } from '../../../engine/device.ts';
 import { DtypeError, ShapeError } from '../../../engine/errors.ts';
+import {
+  type GemmSizes,
+  type GemmVariant,
+  gemmVariants,
+  rowsOf,
+} from '../../../engine/kernels/gemm-variants.ts';
 import { feedForward } from '../../../engine/ops/feed-forward.ts';
-import { type GemmSizes, type GemmVariant, gemmVariants, rowsOf } from '../../../engine/ops/gemm-variants.ts';
 import { linear } from '../../../engine/ops/linear.ts';
 import { matmul } from '../../../engine/ops/matmul.ts';
 import { pretend } from '../../support/adapter.ts';
