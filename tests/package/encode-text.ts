@@ -4,8 +4,9 @@
 import { openDevice } from '../../engine/index.ts';
 import { loadClip, loadTokenizer } from '../../model/index.ts';
 
-/** The vectors of two texts, one after the other; `folder` is the CLIP's path or address. */
-export async function run(folder: string): Promise<number[]> {
+/** The vectors of two texts, one after the other. `where`: the folder of the CLIP, in a browser relative to the page. */
+export async function run(where: string): Promise<number[]> {
+  const folder = 'location' in globalThis ? new URL(where, location.href).href : where;
   const device = await openDevice();
   const { module: clip, config } = await loadClip(device, folder);
   const tokenizer = await loadTokenizer(folder);
