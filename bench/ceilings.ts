@@ -23,7 +23,7 @@ export function higher(a: Ceilings, b: Ceilings): Ceilings {
   return { fmaGflops: Math.max(a.fmaGflops, b.fmaGflops), copyGBs: Math.max(a.copyGBs, b.copyGBs) };
 }
 
-/** Multiply-adds per step and lane of shaders/ceiling-fma.wgsl. */
+/** Multiply-adds per step and lane of shaders/ceilings/ceiling-fma.wgsl. */
 const multiplyAdds = 32 * 11;
 
 async function fma(device: Device): Promise<number> {

@@ -1,11 +1,11 @@
 // Benchmarks of the kernels that arithmetic bounds: products, attention, convolution.
 
-import { attention } from '../engine/ops/attention.ts';
-import { conv3x3 } from '../engine/ops/convolution.ts';
+import { attention } from '../engine/ops/attention/attention.ts';
 import { scale } from '../engine/ops/elementwise.ts';
+import { conv3x3 } from '../engine/ops/images/convolution.ts';
+import { patchEmbedding } from '../engine/ops/images/patch-embedding.ts';
 import { linear } from '../engine/ops/linear.ts';
 import { type MatmulOptions, matmul } from '../engine/ops/matmul.ts';
-import { patchEmbedding } from '../engine/ops/patch-embedding.ts';
 import { reshape, transpose } from '../engine/ops/shape.ts';
 import { softmax } from '../engine/ops/softmax.ts';
 import type { Tensor } from '../engine/tensor.ts';

@@ -8,12 +8,12 @@
 
 import type { Device } from '../../engine/device.ts';
 import { ShapeError } from '../../engine/errors.ts';
-import { attention } from '../../engine/ops/attention.ts';
+import { attention } from '../../engine/ops/attention/attention.ts';
 import { add } from '../../engine/ops/elementwise.ts';
 import { embedding } from '../../engine/ops/embedding.ts';
 import { feedForward } from '../../engine/ops/feed-forward.ts';
+import { patchEmbedding } from '../../engine/ops/images/patch-embedding.ts';
 import { l2Normalize } from '../../engine/ops/l2-normalize.ts';
-import { patchEmbedding } from '../../engine/ops/patch-embedding.ts';
 import { broadcastTo, concat, reshape, slice } from '../../engine/ops/shape.ts';
 import { describe, type Tensor } from '../../engine/tensor.ts';
 import type { Linear, Norm, Projection } from '../layers.ts';
