@@ -3,7 +3,7 @@
 // frozen towers, or fine-tuned. The fusion of the two cosines is the house definition of the baselines.
 
 import type { FeatureOptions } from '../../../encoding/features.ts';
-import type { Samples } from '../../../encoding/samples.ts';
+import { firstImages, type Samples } from '../../../encoding/samples.ts';
 import { noGrad } from '../../../engine/autograd.ts';
 import type { Device } from '../../../engine/device.ts';
 import { affine, exp, mul, relu, sub } from '../../../engine/ops/elementwise.ts';
@@ -55,6 +55,8 @@ export class ClipBaseline implements Baseline<EmbedTables, ClipSide, ClipSide> {
   readonly isFrozen: boolean;
   readonly layout: SideLayout;
   readonly retrievalPart = 'vector';
+  /** All pairs are one matrix product: no mask would save anything. */
+  readonly usesPairMask = false;
   #clip: BaselineParts['clip']['module'];
   #fusion: Fusion;
   /** The scale's logarithm: []. */
@@ -84,15 +86,17 @@ export class ClipBaseline implements Baseline<EmbedTables, ClipSide, ClipSide> {
     this.layout = { vector: { columns, rows: 'entity', precision: 'float16' } };
   }
 
-  /** Encodes samples with the weights of now; what trained towers give is not kept. */
   prepare(
     _side: Side,
     samples: Samples,
     images: readonly number[],
     from: FeatureOptions,
   ): Promise<EmbedTables> {
-    const lasting = this.isFrozen ? from : { ...from, cache: '' };
-    return embedTables(this.device, this.#clip, samples, images, lasting);
+    return embedTables(this.device, this.#clip, samples, images, from, this.isFrozen);
+  }
+
+  preparedBytes(samples: Samples): number {
+    return 4 * this.#clip.text.embedWidth * (samples.images.length + firstImages(samples).distinct.length);
   }
 
   mentionSide(batch: Batch<EmbedTables>): ClipSide {
@@ -119,9 +123,12 @@ export class ClipBaseline implements Baseline<EmbedTables, ClipSide, ClipSide> {
     return this.#fusion.vectors(side, text, embedding(this.#clip.vision.encode(pixels).embeds, rows));
   }
 
-  /** All pairs are a matrix product: no mask would save anything. */
   scores(mentions: ClipSide, entities: ClipSide): Tensor {
     return matmul(mentions.vector, entities.vector, { transposeB: true });
+  }
+
+  pairSize(): number {
+    return 1;
   }
 
   loss(mentions: ClipSide, entities: ClipSide, columns: Int32Array): Tensor {
@@ -143,15 +150,15 @@ export class ClipBaseline implements Baseline<EmbedTables, ClipSide, ClipSide> {
   }
 
   pack({ vector }: ClipSide): PackedSide {
-    return { parts: { vector }, offsets: null };
+    return { parts: { vector }, offsets: {} };
   }
 
   unpack({ parts }: PackedSide): ClipSide {
     return { vector: parts['vector']! };
   }
 
-  retrievalVectors({ vector }: ClipSide): Tensor {
-    return vector;
+  retrievalVectors(side: Side, batch: Batch<EmbedTables>): Tensor {
+    return this.#vectorsOf(side, batch);
   }
 
   #vectorsOf(side: Side, { inputs, rows, images }: Batch<EmbedTables>): Tensor {

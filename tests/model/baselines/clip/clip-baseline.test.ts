@@ -26,6 +26,17 @@ import { addition, concatenation } from '../../../../model/baselines/clip/fusion
 import { baselines } from '../../../../model/baselines/registry.ts';
 import { Clip } from '../../../../model/clip/clip.ts';
 import { initialise } from '../../../../model/initialise.ts';
+import { buildIndex } from '../../../../ranking/index/builder.ts';
+import { openIndex } from '../../../../ranking/index/source.ts';
+import { recall, retrieve } from '../../../../ranking/retrieval.ts';
+import { rankMentions } from '../../../../ranking/scoring-pass.ts';
+import {
+  type EntitySource,
+  preparedEntities,
+  preparedMentions,
+  prepareSamples,
+  streamedEntities,
+} from '../../../../ranking/sources.ts';
 import { device } from '../../../support/device.ts';
 import { assertClose } from '../../../support/gradient.ts';
 import { generator, normal } from '../../../support/random.ts';
@@ -203,6 +214,44 @@ test('a sample has the same vector however it is padded and in whatever order', 
     ),
   );
   assertClose(one, straight.subarray(7 * D, 8 * D), 1e-5, 'alone');
+});
+
+test('ranks from a scoring pass and from an index of halves are those of the scores', async () => {
+  const baseline = baselineOf('none');
+  const scores = await scoresOf(baseline);
+  const gold = Int32Array.from(rows, (row) => (row * 7) % n);
+  const expected = rows.map((m) => {
+    const own = scores[m * n + gold[m]!]!;
+    return 1 + rows.filter((e) => scores[m * n + e]! > own).length;
+  });
+  const mentions = preparedMentions(await prepareSamples([baseline], 'mention', samples.mention, features));
+  const ranksAmong = async (entities: EntitySource) => {
+    const { systems } = await rankMentions({ systems: [baseline], mentions, entities, gold });
+    return systems['clip']!.ranks;
+  };
+  const prepared = await prepareSamples([baseline], 'entity', samples.entity, features);
+  assert.equal(await ranksAmong(preparedEntities(prepared)), expected);
+  assert.equal(await ranksAmong(streamedEntities(samples.entity, features)), expected);
+
+  const index = join(folder, 'index');
+  const fingerprints = { model: 'a' };
+  await buildIndex({
+    scorer: baseline,
+    entities: () => rows,
+    count: n,
+    encode: (part) => ({ samples: pickSamples(samples.entity, part), features }),
+    folder: index,
+    dtype: 'float16',
+    shard: 20,
+    fingerprints,
+  });
+  const opened = await openIndex(index, baseline, fingerprints);
+  const halves = await ranksAmong(opened);
+  // Halves may swap neighbours.
+  assert.ok(halves.every((rank, m) => Math.abs(rank - expected[m]!) <= 1));
+  const candidates = await retrieve(baseline, mentions, opened, n / 2);
+  assert.is(recall(candidates, gold), (100 / n) * halves.filter((rank) => rank <= n / 2).length);
+  await opened.close();
 });
 
 test('a side comes back from its parts, and halves move scores by a half’s precision', async () => {
