@@ -10,9 +10,8 @@ import type { Device } from '../engine/device.ts';
 import { hasIndex, openIndex } from '../ranking/index/source.ts';
 import { rankMentions } from '../ranking/scoring-pass.ts';
 import { type EntitySource, type MentionSource, type RowTables, tableMentions } from '../ranking/sources.ts';
-import type { CommonOptions } from '../train/run-flags.ts';
 import { type Answering, answering, encodedEntities } from './linking-model.ts';
-import { openSession, type Session } from './session.ts';
+import { openSession, type Session, type SessionOptions } from './session.ts';
 import { rowTables } from './split.ts';
 
 /** A mention as a caller has it; `image` is a file's path, or null for none. */
@@ -42,8 +41,12 @@ export interface Linker {
  * entities' scoring vectors come from RUN/index, else they are made of features in memory. Throws UsageError and WeightsError
  * for a run or an index that is missing a part, damaged or foreign.
  */
-export async function openLinker(device: Device, folder: string, options: CommonOptions): Promise<Linker> {
-  const session = await openSession(device, options);
+export async function openLinker(
+  device: Device,
+  folder: string,
+  options: Omit<SessionOptions, 'device'>,
+): Promise<Linker> {
+  const session = await openSession({ ...options, device });
   const isIndexed = hasIndex(folder);
   const chosen = await answering(session, folder, isIndexed ? 'mentions' : 'all');
   const entities = isIndexed

@@ -11,34 +11,37 @@ import { join } from 'node:path';
 import { writeFileAtomically } from '../../files/atomic-file.ts';
 import { UsageError } from '../../files/errors.ts';
 import { fieldsOf, readObject } from '../../files/json-fields.ts';
-import { isBadInput } from '../../train/bad-input.ts';
-import { count, on, parseFlags, reportError, text } from '../../train/flags.ts';
 import type { Split } from '../dataset.ts';
 import { type MelbenchSample, melbenchName, readMelbench } from './melbench.ts';
 import { entityRows, mentionRows, randomSplits, type SplitOf } from './melbench-layout.ts';
 
-const FLAGS = {
-  from: text('', 'a zip of the release, or the .json from it'),
-  out: text('', 'folder for the data set'),
-  name: text('', "prefix of the splits' files; WIKIMEL or RichpediaMEL by the name of --from"),
-  seed: count(0, 'which random split'),
-  splits: text('', 'JSON file {train, dev, test} of lists of sample ids, instead of a random split'),
-  texts: text('', "JSON file of entities' attributes by qid"),
-  force: on('replace a data set in --out'),
-};
-
-try {
-  const usage = 'usage: node data/melbench/import-melbench.ts --from FILE --out DIR [flags]';
-  const options = parseFlags(usage, FLAGS, process.argv.slice(2));
-  if (options) await main(options);
-} catch (error) {
-  reportError(error, isBadInput);
+export interface MelbenchImport {
+  /** A zip of the release, or the .json from it. */
+  from: string;
+  /** Folder for the data set. */
+  out: string;
+  /** Prefix of the splits' files; '': by the name of `from`. */
+  name: string;
+  /** Which random split. */
+  seed: number;
+  /** JSON file {train, dev, test} of lists of sample ids, instead of a random split; '' for none. */
+  splits: string;
+  /** JSON file of entities' attributes by qid; '' for none. */
+  texts: string;
+  /** Whether a data set in `out` is replaced. */
+  force: boolean;
 }
 
-type Options = NonNullable<ReturnType<typeof parseFlags<typeof FLAGS>>>;
-
-async function main({ from, out, name, seed, splits, texts, force }: Options): Promise<void> {
-  if (from === '' || out === '') throw new UsageError('--from and --out are needed (--help lists the flags)');
+/** Writes the data set and returns lines on what is in it. Throws UsageError. */
+export async function importMelbench({
+  from,
+  out,
+  name,
+  seed,
+  splits,
+  texts,
+  force,
+}: MelbenchImport): Promise<string[]> {
   const prefix = name || melbenchName(from);
   if (prefix === null) {
     throw new UsageError(
@@ -89,7 +92,7 @@ async function main({ from, out, name, seed, splits, texts, force }: Options): P
     ...(renamed.size > 0 ? [`  ${renamed.size} entities with several names, the first taken`] : []),
     `wrote ${out}; put the images there as ${join('mention_image', 'ID.jpg')}`,
   ];
-  console.log(report.join('\n'));
+  return report;
 }
 
 /** The authors' splits.json; a sample in two of the lists is an error. */

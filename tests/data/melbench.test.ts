@@ -12,7 +12,7 @@ import { readDataset, type Split } from '../../data/dataset.ts';
 import { melbenchName, readMelbench } from '../../data/melbench/melbench.ts';
 import { entityRows, mentionRows, randomSplits } from '../../data/melbench/melbench-layout.ts';
 
-const command = fileURLToPath(new URL('../../data/melbench/import-melbench.ts', import.meta.url));
+const command = fileURLToPath(new URL('../../cli/dsmip.ts', import.meta.url));
 const release = fileURLToPath(new URL('../../../shared/data/melbench/', import.meta.url));
 const runtimeFlags = 'Deno' in globalThis ? ['run', '-A'] : [];
 const folder = mkdtempSync(join(tmpdir(), 'dsmip-melbench-'));
@@ -50,7 +50,7 @@ function zip(name: string, members: Record<string, string>): string {
 }
 
 function run(...flags: string[]): { status: number | null; stdout: string; stderr: string } {
-  return spawnSync(process.execPath, [...runtimeFlags, command, ...flags], { encoding: 'utf8' });
+  return spawnSync(process.execPath, [...runtimeFlags, command, 'import', ...flags], { encoding: 'utf8' });
 }
 
 const good = zip('Wikidata-MEL.zip', { 'Wikidata-MEL.json': JSON.stringify(samples) });

@@ -7,7 +7,6 @@ import { noGrad } from '../../engine/autograd.ts';
 import { matmul } from '../../engine/ops/matmul.ts';
 import { topK } from '../../engine/ops/top-k.ts';
 import { Random } from '../../engine/random.ts';
-import { partProgress } from '../../eval/part-progress.ts';
 import type { Session } from '../../link/session.ts';
 import { splitSources } from '../../link/split.ts';
 import { Expert, firstImages, type Side, type SideTables } from '../../model/dsmip/expert-model.ts';
@@ -15,6 +14,7 @@ import { rankMentions } from '../../ranking/scoring-pass.ts';
 import { someMentions } from '../../ranking/sources.ts';
 import { expertAlone } from '../../ranking/systems.ts';
 import type { BatchOptions } from '../batches.ts';
+import type { Hooks } from '../hooks.ts';
 
 /** Entities to draw from for each mention. */
 const mostCandidates = 16;
@@ -70,6 +70,7 @@ export async function deceptiveCandidates(
   tables: readonly Record<Side, SideTables>[],
   mentionRows: readonly number[],
   count: number,
+  onProgress?: Hooks['onProgress'],
 ): Promise<BatchOptions['hard'] | null> {
   if (count === 0) return null;
   const { device, corpus } = session;
@@ -89,7 +90,7 @@ export async function deceptiveCandidates(
     entities,
     systems: kinds.map((kind, i) => expertAlone(kind, i, kinds.length)),
     top: mostCandidates + 1,
-    progress: partProgress('looking for hard negatives'),
+    progress: (done) => onProgress?.({ task: 'looking for hard negatives', done, total: 1 }),
   });
   const candidates: number[][] = corpus.mentions.train.images.map(() => []);
   mentionRows.forEach((row, i) => {

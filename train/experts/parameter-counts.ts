@@ -6,31 +6,29 @@ import type { ClipConfig } from '../../model/clip/clip.ts';
 import { parseClipConfig, readClipConfig } from '../../model/clip/clip-config.ts';
 import { clipTensors } from '../../model/clip/initialise-clip.ts';
 import { countParameters, promptSpecs, scoringSpecs } from '../../model/initialise.ts';
-import { type ExpertOptions, shapeOf } from '../run-flags.ts';
+import type { ExpertTraining } from '../config/schemas.ts';
+import { shapeOf } from './memory-estimate.ts';
 
 /**
- * The CLIP that the flags name, from its config.json alone. For a preset of the paper whose CLIP is not there yet it is
- * ViT-B/32, which is what an empty config.json means.
+ * The CLIP in a folder, from its config.json alone. Where `isPaper` says so and the folder has none yet it is ViT-B/32,
+ * which is what an empty config.json means.
  */
-export async function clipConfigOf(options: ExpertOptions): Promise<ClipConfig> {
-  const path = join(options.clip, 'config.json');
-  const isPaper = options.preset !== 'openconcepts' && !existsSync(path);
-  const { config } = isPaper ? parseClipConfig('config.json', '{}') : await readClipConfig(path);
+export async function clipConfigOf(folder: string, isPaper: boolean): Promise<ClipConfig> {
+  const path = join(folder, 'config.json');
+  const { config } =
+    isPaper && !existsSync(path) ? parseClipConfig('config.json', '{}') : await readClipConfig(path);
   return config;
 }
 
-/** Lines for --print-parameters. */
-export async function parameterLines(options: ExpertOptions): Promise<string[]> {
-  const clip = await clipConfigOf(options);
-  const finetune = options['finetune-encoder'];
-  const config = { ...shapeOf(options), clip };
+/** Lines with the trainable parameters of an expert, by what they belong to. */
+export function parameterLines(expert: ExpertTraining['expert'], clip: ClipConfig): string[] {
+  const { kind, finetuneEncoder } = expert;
+  const config = { ...shapeOf(expert), clip };
+  const encoder = new Map(clipTensors(clip).map(({ name, ...spec }) => [name, spec]));
   const parts: [string, number][] = [
-    [
-      'encoders',
-      finetune ? countParameters(new Map(clipTensors(clip).map(({ name, ...spec }) => [name, spec]))) : 0,
-    ],
-    ['prompts and coupling', options.expert === 'multimodal' ? countParameters(promptSpecs(config)) : 0],
-    ['scoring', countParameters(scoringSpecs(options.expert, config))],
+    ['encoders', finetuneEncoder ? countParameters(encoder) : 0],
+    ['prompts and coupling', kind === 'multimodal' ? countParameters(promptSpecs(config)) : 0],
+    ['scoring', countParameters(scoringSpecs(kind, config))],
   ];
   const total = parts.reduce((sum, [, count]) => sum + count, 0);
   return [...parts, ['trainable parameters', total] as const].map(

@@ -1,8 +1,8 @@
-// Command-line flags of the training scripts: each has a default, and its kind is the default's. Wrong
-// input is one clear line.
+// Command-line flags of the measurements at scale: each has a default, and its kind is the default's. Wrong input is one
+// clear line.
 
 import { parseArgs } from 'node:util';
-import { InputError, UsageError } from '../files/errors.ts';
+import { UsageError } from '../../files/errors.ts';
 
 /**
  * A flag: its default, what it means; for numbers the least value and whether it counts things, for texts
@@ -60,16 +60,6 @@ export function parseFlags<F extends Flags>(usage: string, flags: F, args: strin
     return [name, isOff ? false : chosen(name, flag, found[name])];
   });
   return Object.fromEntries(entries) as Values<F>;
-}
-
-/**
- * Prints what the user did wrong as one line and sets the exit code 1; anything else is a bug and goes on
- * up.
- */
-export function reportError(error: unknown, isBadInput: (error: Error) => boolean): void {
-  if (!(error instanceof Error) || !(error instanceof InputError || isBadInput(error))) throw error;
-  console.error(error.message);
-  process.exitCode = 1;
 }
 
 function parse(flags: Flags, args: string[]): Record<string, string | boolean | undefined> {
