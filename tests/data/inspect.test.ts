@@ -179,7 +179,7 @@ test('the command prints the report, or the inspection as JSON', () => {
     [['/nowhere/at/all'], /^\/nowhere\/at\/all: no such folder$/],
     [['--json'], /DIR is missing/],
     [[folder, '--clip', folder], /vocab\.json: no such file$/],
-    [[folder, 'twice'], /Unexpected argument/],
+    [[folder, 'twice'], /too many arguments/],
   ] as const) {
     const { status, stderr } = run(...flags);
     assert.is(status, 1);
