@@ -15,7 +15,10 @@ test('a row is listed as commands, filled, and then not filled again', () => {
   const ablate = (...more: string[]) => dsmip('ablate', ...toy.flags, '--run', run, ...small, ...more);
   const list = commands(ablate('--list').stdout);
   assert.is(list.length, 2);
-  assert.match(list[0]!, /dsmip\.ts train expert --expert multimodal .*--finetune-encoder .*--epochs 1 --batch 8/);
+  assert.match(
+    list[0]!,
+    /dsmip\.ts train expert --expert multimodal .*--finetune-encoder .*--epochs 1 --batch 8/,
+  );
   assert.match(list[1]!, /dsmip\.ts evaluate .*--split dev --mean/);
 
   const done = (stdout: string) => [...stdout.matchAll(/^\$ .*?dsmip\.ts (\w+) /gm)].map(([, word]) => word);

@@ -19,7 +19,10 @@ const weights = (run: string) =>
   );
 const results = (run: string) =>
   ['metrics.json', 'predictions.jsonl'].map((file) =>
-    readFileSync(join(runFolder(toy, run), file), 'utf8').replaceAll(/"(experts|dsmip)": [\d.e-]+(?=,|\n)/g, ''),
+    readFileSync(join(runFolder(toy, run), file), 'utf8').replaceAll(
+      /"(experts|dsmip)": [\d.e-]+(?=,|\n)/g,
+      '',
+    ),
   );
 
 test('one wrong flag is one line, and so is data that is missing: nothing is run', () => {
@@ -39,10 +42,19 @@ test('one wrong flag is one line, and so is data that is missing: nothing is run
 test('all stages are done in their order, to a table and a report; a failure later leaves them all', () => {
   const { status, stdout, stderr } = dsmip(...flags('run'));
   assert.is(status, 0, stderr);
-  const commands = [...stdout.matchAll(/^\$ \S+ (?:run -A )?\S*dsmip\.ts (.*?) --(?:run|data|expert (\S+))/gm)];
+  const commands = [
+    ...stdout.matchAll(/^\$ \S+ (?:run -A )?\S*dsmip\.ts (.*?) --(?:run|data|expert (\S+))/gm),
+  ];
   assert.equal(
     commands.map(([, words, expert]) => `${words}${expert ? ` ${expert}` : ''}`),
-    ['train expert text', 'train expert visual', 'train expert multimodal', 'train gate', 'evaluate', 'report'],
+    [
+      'train expert text',
+      'train expert visual',
+      'train expert multimodal',
+      'train gate',
+      'evaluate',
+      'report',
+    ],
   );
   assert.match(stdout, /\$ .*train gate .*--seed 2/);
   for (const row of [

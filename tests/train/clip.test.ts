@@ -102,7 +102,10 @@ test('bad input is one line, and nothing is written', async () => {
   const cases: [object, RegExp][] = [
     [{ training: { stepz: 3 } }, /^training\.stepz: there is no such field$/],
     [{ training: { steps: 'x' } }, /^training\.steps: expected an integer of at least 1, found x$/],
-    [{ training: { learningRate: -1 } }, /^training\.learningRate: expected a number of at least 0, found -1$/],
+    [
+      { training: { learningRate: -1 } },
+      /^training\.learningRate: expected a number of at least 0, found -1$/,
+    ],
     [{ text: { ...small.text, heads: 3 } }, /^text\.heads: expected a divisor of the width 16, found 3$/],
     [{ vision: { ...small.vision, patchSize: 17 } }, /^vision\.patchSize: expected at most/],
     [{ data: { folder: join(folder, 'nowhere') } }, /nowhere: no such folder/],

@@ -78,11 +78,15 @@ test('a batch encoded in chunks, and one that must be: the chunk is chosen by me
 
 test('a loss that is not finite is one line, and leaves the finished training as it was', async () => {
   const folder = join(runFolder(toy, 'plain'), 'text');
-  const before = ['best.safetensors', 'last.safetensors', 'metrics.jsonl'].map((name) => bytesOf(folder, name));
+  const before = ['best.safetensors', 'last.safetensors', 'metrics.jsonl'].map((name) =>
+    bytesOf(folder, name),
+  );
   const wild = await toyExpert(toy, 'plain', 'text', { 'training.learningRate': 1e308 });
   const { message } = await refusal(() => trainExpert(wild, session));
   assert.match(message, /^the loss of step \d+ is \S+; try a lower training\.learningRate$/);
-  const after = ['best.safetensors', 'last.safetensors', 'metrics.jsonl'].map((name) => bytesOf(folder, name));
+  const after = ['best.safetensors', 'last.safetensors', 'metrics.jsonl'].map((name) =>
+    bytesOf(folder, name),
+  );
   assert.equal(after, before);
   assert.not.ok(existsSync(`${folder}.new`));
 });

@@ -37,7 +37,11 @@ test('stage 2 trains gate and scoring units, and goes on after a stop to the sam
   await trainGate(config, session, { onEvent: (event) => events.push(event) });
   const last = events.filter(({ type }) => type === 'epoch').at(-1) as { choices: Record<string, number> };
   assert.equal(Object.keys(last.choices).sort(), ['multimodal', 'text']);
-  const files = () => [bytesOf(folder, 'last.safetensors'), bytesOf(folder, 'best.safetensors'), losses(folder)];
+  const files = () => [
+    bytesOf(folder, 'last.safetensors'),
+    bytesOf(folder, 'best.safetensors'),
+    losses(folder),
+  ];
   const whole = files();
 
   const stop = new AbortController();

@@ -33,7 +33,7 @@ export function checkConfig<S extends ConfigSchema>(schema: S, value: unknown): 
   const { success, output, issues } = v.safeParse(schema, value, { abortEarly: true });
   if (success) return output;
   const [issue] = issues;
-  const field = v.getDotPath(issue) ?? 'configuration';
+  const field = fieldPath(issue) || 'configuration';
   if (issue.type === 'strict_object' && issue.expected === 'never') {
     throw new ConfigError([field], `${field}: there is no such field`);
   }
@@ -44,7 +44,14 @@ export function checkConfig<S extends ConfigSchema>(schema: S, value: unknown): 
       issue.input ?? 'nothing',
     );
   }
-  throw fieldError(field, issue.message, issue.input ?? 'nothing');
+  throw fieldError(field, issue.message, valueAt(value as object, field) ?? issue.input ?? 'nothing');
+}
+
+/** Where an issue is; a list is a field as a whole. */
+function fieldPath(issue: v.BaseIssue<unknown>): string {
+  const path: readonly v.IssuePathItem[] = issue.path ?? [];
+  const inList = path.findIndex(({ type }) => type === 'array');
+  return (inList < 0 ? path : path.slice(0, inList)).map(({ key }) => String(key)).join('.');
 }
 
 /** A field with its place and its default, where it has one. */

@@ -19,7 +19,11 @@ const run = v.optional(
 const cache = v.optional(
   v.strictObject({
     folder: v.optional(
-      text({ description: "folder of frozen encoders' features; '' keeps none", decides: false, isPlace: true }),
+      text({
+        description: "folder of frozen encoders' features; '' keeps none",
+        decides: false,
+        isPlace: true,
+      }),
       '.cache/features',
     ),
   }),

@@ -1,43 +1,63 @@
-// The entity index from the command line, on toy data: the same answers as from encoded entities, and what it refuses.
+// The entity index on toy data: the same answers as from encoded entities, and what it refuses.
 
 import { spawn } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { complaint, makeToy, removeToy, root, runtimeFlags, script } from '../support/toy-run.ts';
+import { buildIndex } from '../../eval/build-index.ts';
+import { evaluate as evaluateRun } from '../../eval/evaluate.ts';
+import { openLinker } from '../../link/linker.ts';
+import { checkConfig } from '../../train/config/check.ts';
+import { indexSchema } from '../../train/config/schemas.ts';
+import { trainExpert } from '../../train/experts/train-expert.ts';
+import { trainGate } from '../../train/gating/train-gate.ts';
+import { device } from '../support/device.ts';
+import {
+  commandOf,
+  makeToy,
+  openToy,
+  refusal,
+  removeToy,
+  runFolder,
+  toyEvaluation,
+  toyExpert,
+  toyGate,
+} from '../support/toy-run.ts';
 
-const toy = await makeToy();
-const run = join(toy.folder, 'run');
+const toy = await makeToy(device);
+const session = await openToy(toy, device);
+const run = runFolder(toy, 'run');
 const index = join(run, 'index');
-const small = ['--batch', '8', '--epochs', '1'];
-for (const expert of ['text', 'multimodal']) {
-  const flags = ['--run', run, '--expert', expert, ...small, '--prompt-depth', '1'];
-  const { status, stderr } = script('train/expert.ts', [...toy.flags, ...flags]);
-  assert.is(status, 0, stderr);
+for (const kind of ['text', 'multimodal'] as const) {
+  await trainExpert(await toyExpert(toy, 'run', kind, { 'training.learningRate': 5e-4 }), session);
 }
 
-function train(by: 'pair' | 'mention'): void {
-  const flags = ['--run', run, ...small, '--gate-by', by, '--calibrate', '--lr', '0.05'];
-  const { status, stderr } = script('train/gate.ts', [...toy.flags, ...flags]);
-  assert.is(status, 0, stderr);
+async function train(by: 'pair' | 'mention'): Promise<void> {
+  const fields = { 'gate.by': by, 'gate.calibrate': true, 'training.learningRate': 0.05 };
+  await trainGate(await toyGate(toy, 'run', fields), session);
 }
 
-function build(...flags: string[]): string {
-  const all = [...toy.flags, '--run', run, '--shard', '5', ...flags];
-  const { status, stderr, stdout } = script('eval/index.ts', all);
-  assert.is(status, 0, stderr);
-  return stdout;
+/** Builds the index and returns how many shards were there already. */
+async function build(dtype: 'int8' | 'float16' | 'float32' = 'int8', shard = 5): Promise<number> {
+  const config = checkConfig(indexSchema, {
+    data: { folder: toy.data },
+    clip: { folder: toy.clip },
+    run: { folder: run },
+    index: { dtype, shard },
+  });
+  return (await buildIndex(config, session)).kept;
 }
 
-function onDev(flags: readonly string[]) {
-  return script('eval/evaluate.ts', [...toy.flags, '--run', run, '--split', 'dev', ...flags]);
+async function onDev(fields: Readonly<Record<string, unknown>>): Promise<void> {
+  await evaluateRun(await toyEvaluation(toy, 'run', { 'evaluation.split': 'dev', ...fields }), session);
 }
+
+const fromIndex = { 'evaluation.index': true };
 
 /** What evaluation on dev writes. */
-function evaluate(...flags: string[]) {
-  const { status, stderr } = onDev(flags);
-  assert.is(status, 0, stderr);
+async function evaluate(fields: Readonly<Record<string, unknown>> = {}) {
+  await onDev(fields);
   const lines = readFileSync(join(run, 'predictions.jsonl'), 'utf8').trim().split('\n');
   return {
     metrics: JSON.parse(readFileSync(join(run, 'metrics.json'), 'utf8')),
@@ -54,19 +74,16 @@ interface Prediction {
   top: { qid: string; name: string; score: number; expert: string }[];
 }
 
-function refused(flags: string[], message: RegExp): void {
-  const { status, stderr } = onDev(flags);
-  assert.is(status, 1, stderr);
-  assert.match(complaint(stderr), message);
-  assert.is(complaint(stderr).split('\n').length, 1, stderr);
+async function refused(message: RegExp): Promise<void> {
+  assert.match((await refusal(() => onDev(fromIndex))).message, message);
 }
 
 for (const by of ['pair', 'mention'] as const) {
-  test(`a gate by ${by}: the index gives the answers of encoded entities`, () => {
-    train(by);
-    const direct = evaluate();
-    build('--dtype', 'float32');
-    const indexed = evaluate('--index');
+  test(`a gate by ${by}: the index gives the answers of encoded entities`, async () => {
+    await train(by);
+    const direct = await evaluate();
+    await build('float32');
+    const indexed = await evaluate(fromIndex);
     assert.equal(indexed.metrics.systems.dsmip, direct.metrics.systems.dsmip);
     assert.equal(indexed.metrics.gate, direct.metrics.gate);
     for (const [i, { rank, expert, top }] of indexed.predictions.entries()) {
@@ -84,27 +101,22 @@ for (const by of ['pair', 'mention'] as const) {
   });
 }
 
-test('linking the mentions of dev gives the answers of its evaluation, from the index and without it', () => {
-  const input = join(toy.folder, 'dev.jsonl');
+test('linking the mentions of dev gives the answers of its evaluation, from the index and without it', async () => {
   const dev = JSON.parse(readFileSync(join(toy.data, 'toy_dev.json'), 'utf8')) as Record<string, string>[];
   const mentions = dev.map(({ mentions, sentence, imgPath }) => ({
-    word: mentions,
-    sentence,
+    word: mentions!,
+    sentence: sentence!,
     image: imgPath === '' ? null : join(toy.data, 'mention_image', imgPath!),
   }));
-  writeFileSync(input, mentions.map((mention) => `${JSON.stringify(mention)}\n`).join(''));
-  const { predictions } = evaluate();
-  const link = () => {
-    const flags = [...toy.flags, '--run', run, '--input', input, '--json'];
-    const { status, stderr, stdout } = script('eval/link.ts', flags);
-    assert.is(status, 0, stderr);
-    const lines = stdout.trim().split('\n');
-    return lines.map((line) => (JSON.parse(line) as { entities: Prediction['top'] }).entities);
+  const { predictions } = await evaluate();
+  const link = async () => {
+    const folders = { data: toy.data, clip: toy.clip, cache: join(toy.folder, 'cache') };
+    return (await openLinker(device, run, folders)).link(mentions, 5);
   };
   assert.ok(existsSync(join(index, 'index.json')));
-  const fromIndex = link();
+  const indexed = await link();
   rmSync(index, { recursive: true });
-  for (const found of [fromIndex, link()]) {
+  for (const found of [indexed, await link()]) {
     for (const [i, { top }] of predictions.entries()) {
       assert.equal(
         found[i]!.map(({ qid, expert }) => [qid, expert]),
@@ -116,11 +128,11 @@ test('linking the mentions of dev gives the answers of its evaluation, from the 
       }
     }
   }
-  build('--dtype', 'float32');
+  await build('float32');
 });
 
-test('predictions fit the metrics', () => {
-  const { metrics, predictions } = evaluate('--mean');
+test('predictions fit the metrics', async () => {
+  const { metrics, predictions } = await evaluate({ 'evaluation.mean': true });
   assert.is(predictions.length, metrics.mentions);
   for (const [system, { 'hits@1': hits }] of Object.entries(metrics.systems) as [
     string,
@@ -141,12 +153,13 @@ test('predictions fit the metrics', () => {
   }
 });
 
-test('as many candidates as entities rank like no candidates; fewer are scored only', () => {
-  const all = evaluate('--mean');
-  const same = evaluate('--mean', '--candidates', '16');
+test('as many candidates as entities rank like no candidates; fewer are scored only', async () => {
+  const mean = { 'evaluation.mean': true };
+  const all = await evaluate(mean);
+  const same = await evaluate({ ...mean, 'evaluation.candidates': 16 });
   assert.equal(same.metrics.systems, all.metrics.systems);
   assert.is(same.metrics.candidates.recall, 100);
-  const few = evaluate('--index', '--candidates', '3');
+  const few = await evaluate({ ...fromIndex, 'evaluation.candidates': 3 });
   assert.is(few.metrics.candidates.count, 3);
   assert.is(few.metrics.pairs.dsmip.ranked, 3 * few.metrics.mentions);
   for (const { rank, top } of few.predictions) {
@@ -155,17 +168,17 @@ test('as many candidates as entities rank like no candidates; fewer are scored o
   }
 });
 
-test('float16 takes half the bytes of float32 and int8 less again; scores change by little', () => {
-  const single = evaluate('--index').predictions;
+test('float16 takes half the bytes of float32 and int8 less again; scores change by little', async () => {
+  const single = (await evaluate(fromIndex)).predictions;
   const bytes = () => JSON.parse(readFileSync(join(index, 'index.json'), 'utf8')).bytesPerEntity as number;
   const before = bytes();
-  build('--dtype', 'float16');
+  await build('float16');
   const halved = bytes();
   assert.ok(halved < 0.6 * before);
-  const half = evaluate('--index').predictions;
-  build('--dtype', 'int8');
+  const half = (await evaluate(fromIndex)).predictions;
+  await build('int8');
   assert.ok(bytes() < 0.9 * halved, `${bytes()} ${halved}`);
-  for (const predictions of [half, evaluate('--index').predictions]) {
+  for (const predictions of [half, (await evaluate(fromIndex)).predictions]) {
     for (const [i, { top }] of predictions.entries()) {
       const [a, b] = [top[0]!.score, single[i]!.top[0]!.score];
       assert.ok(Math.abs(a - b) <= 1e-2 * Math.max(1, Math.abs(b)), `${a} ${b}`);
@@ -175,8 +188,8 @@ test('float16 takes half the bytes of float32 and int8 less again; scores change
 
 test('a build that is killed leaves no index, and goes on with the shards that are done', async () => {
   rmSync(index, { recursive: true });
-  const flags = [...runtimeFlags, join(root, 'eval/index.ts'), ...toy.flags, '--run', run, '--shard', '1'];
-  const child = spawn(process.execPath, flags);
+  const command = commandOf(['index', ...toy.flags, '--run', run, '--shard', '1']);
+  const child = spawn(process.execPath, command);
   const closed = new Promise((resolve) => child.on('close', resolve));
   const poll = setInterval(() => {
     const shards = existsSync(index)
@@ -189,36 +202,39 @@ test('a build that is killed leaves no index, and goes on with the shards that a
   const done = readdirSync(index).filter((name) => name.endsWith('.safetensors'));
   assert.ok(done.length >= 3 && done.length < 16, `${done.length} shards`);
   assert.not.ok(existsSync(join(index, 'index.json')));
-  refused(['--index'], /index\.json: no such file; node eval\/index\.ts makes an index$/);
+  await refused(/index\.json: no such file; .* makes an index$/);
   const times = done.map((name) => statSync(join(index, name)).mtimeMs);
-  assert.match(build('--shard', '1'), new RegExp(`; ${done.length} of 16 shards were there already`));
+  assert.is(await build('int8', 1), done.length);
   assert.equal(
     done.map((name) => statSync(join(index, name)).mtimeMs),
     times,
   );
-  evaluate('--index');
+  await evaluate(fromIndex);
 });
 
-test('a damaged or foreign index is refused in one line', () => {
-  build();
+test('a damaged or foreign index is refused in one line', async () => {
+  await build();
   const shard = join(index, 'shard-00001.safetensors');
   const content = readFileSync(shard);
   writeFileSync(shard, content.subarray(0, content.length - 100));
-  refused(['--index'], /^[^\n]*shard-00001\.safetensors: [^\n]*$/);
+  await refused(/^[^\n]*shard-00001\.safetensors: [^\n]*$/);
   rmSync(shard);
-  refused(['--index'], /shard-00001\.safetensors: no such file/);
+  await refused(/shard-00001\.safetensors: no such file/);
   writeFileSync(shard, readFileSync(join(index, 'shard-00000.safetensors')));
-  refused(['--index'], /shard-00001\.safetensors: is not the shard that index\.json means/);
-  build();
+  await refused(/shard-00001\.safetensors: is not the shard that index\.json means/);
+  await build();
   const head = join(index, 'index.json');
   const text = readFileSync(head, 'utf8');
   writeFileSync(head, text.slice(0, 40));
-  refused(['--index'], /index\.json: expected the head of an index/);
+  await refused(/index\.json: expected the head of an index/);
   writeFileSync(head, text);
-  train('pair');
-  refused(['--index'], /index\.json: belongs to other weights, settings or data .*node eval\/index\.ts$/);
+  await train('pair');
+  await refused(/index\.json: belongs to other weights, settings or data /);
 });
 
-test.after(() => removeToy(toy));
+test.after(() => {
+  session.close();
+  removeToy(toy);
+});
 
 test.run();

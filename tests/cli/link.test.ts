@@ -1,26 +1,36 @@
 // Linking from the command line: one mention, a file of them, standard input, images that cannot be read, wrong input.
 
-import { spawnSync } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { createInterface } from 'node:readline';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
+import { openDevice } from '../../engine/device.ts';
 import { textTable } from '../../eval/text-table.ts';
-import { parseMentions } from '../../link/link-input.ts';
-import { complaint, makeToy, removeToy, root, runtimeFlags, script } from '../support/toy-run.ts';
+import { parseMention } from '../../link/link-input.ts';
+import {
+  commandOf,
+  complaint,
+  dsmip,
+  makeToy,
+  openToy,
+  removeToy,
+  runFolder,
+  trainToy,
+} from '../support/toy-run.ts';
 
-const toy = await makeToy();
-const run = join(toy.folder, 'run');
+// A device of its own that is gone before the command opens one.
+const device = await openDevice();
+const toy = await makeToy(device);
+const run = runFolder(toy, 'run');
 const common = [...toy.flags, '--run', run];
-for (const expert of ['text', 'multimodal']) {
-  const flags = [...common, '--expert', expert, '--batch', '8', '--epochs', '1', '--prompt-depth', '1'];
-  const { status, stderr } = script('train/expert.ts', flags);
-  assert.is(status, 0, stderr);
-}
-const gated = script('train/gate.ts', [...common, '--batch', '8', '--epochs', '1']);
-assert.is(gated.status, 0, gated.stderr);
+const session = await openToy(toy, device);
+await trainToy(toy, session, 'run');
+session.close();
+device.destroy();
 
-const link = (...flags: string[]) => script('eval/link.ts', [...common, ...flags]);
+const link = (...flags: string[]) => dsmip('link', ...common, ...flags);
 const image = join(toy.data, 'mention_image', 'train1.jpg');
 const notImage = join(toy.data, 'kb_entity.json');
 const mentions = [
@@ -82,16 +92,7 @@ test('a file and standard input give the same, one JSON object a mention; an unr
   assert.match(warnings[0]!, /^warning: .*kb_entity\.json: neither JPEG nor PNG nor WebP/);
   assert.is(warnings[1], '1 of 3 mentions have an unreadable image');
 
-  const command = [
-    ...runtimeFlags,
-    join(root, 'eval/link.ts'),
-    ...common,
-    '--input',
-    '-',
-    '--json',
-    '--top',
-    '4',
-  ];
+  const command = commandOf(['link', ...common, '--input', '-', '--json', '--top', '4']);
   const piped = spawnSync(process.execPath, command, { encoding: 'utf8', input: text });
   assert.is(piped.status, 0, piped.stderr);
   assert.equal(parsed(piped.stdout), lines);
@@ -106,7 +107,7 @@ test('wrong input is one line and links nothing', () => {
     [['--input', file, '--word', 'bat'], /--input: /],
     [['--input', file], /bad\.jsonl: line 2: sentence: expected a non-empty string/],
     [['--input', join(toy.folder, 'nothing.jsonl')], /nothing\.jsonl: no such file/],
-    [['--word', 'bat', '--sentence', 'x', '--top', '0'], /--top 0: expected/],
+    [['--word', 'bat', '--sentence', 'x', '--top', '0'], /--top: expected an integer of at least 1, found 0/],
     [['--word', 'bat', '--sentence', 'x', '--run', toy.folder], /train an expert/],
   ] as const) {
     const { status, stdout, stderr } = link(...flags);
@@ -118,10 +119,12 @@ test('wrong input is one line and links nothing', () => {
 });
 
 test('every wrong line is named by file, line and field', () => {
-  assert.equal(parseMentions('f', '\n{"word":"a","sentence":"b","id":3}\r\n\n'), [
-    { word: 'a', sentence: 'b', image: null },
-  ]);
-  assert.equal(parseMentions('f', ''), []);
+  assert.equal(parseMention('f', 2, '{"word":"a","sentence":"b","id":3}\r'), {
+    word: 'a',
+    sentence: 'b',
+    image: null,
+  });
+  assert.is(parseMention('f', 1, ' '), null);
   for (const [line, message] of [
     ['{"word": "a"', 'f: line 2: expected a JSON object'],
     ['null', 'f: line 2: expected a JSON object'],
@@ -130,10 +133,27 @@ test('every wrong line is named by file, line and field', () => {
     ['{"word": "a", "sentence": "b", "image": 1}', 'f: line 2: image: expected the path of a file'],
   ] as const) {
     assert.throws(
-      () => parseMentions('f', `\n${line}\n`),
+      () => parseMention('f', 2, line),
       (error: Error) => error.message === message,
     );
   }
+});
+
+test('standard input is answered as it comes, line by line, and a reader that leaves is no error', async () => {
+  const child = spawn(process.execPath, commandOf(['link', ...common, '--input', '-', '--json']), {
+    stdio: ['pipe', 'pipe', 'pipe'],
+  });
+  const closed = new Promise<number | null>((resolve) => child.on('close', resolve));
+  const answers = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
+  for (const word of ['mouse', 'bat']) {
+    child.stdin.write(`${JSON.stringify({ word, sentence: 'a small thing' })}\n`);
+    const { value } = await answers.next();
+    assert.is((JSON.parse(value!) as Line).word, word);
+  }
+  child.stdout.destroy();
+  child.stdin.write(`${JSON.stringify({ word: 'seal', sentence: 'x' })}\n`);
+  child.stdin.end();
+  assert.is(await closed, 0);
 });
 
 test('columns stand under each other, also for wide letters', () => {
