@@ -1,108 +1,78 @@
-// Runs commands of this repository one after another, each a process of its own, as a person would type them:
-// prints each, lets its output through, stops at the first that fails, remembers in the run's folder which
-// are finished. Knows nothing of what they do.
+// Stages one after another: stops at the first that fails, remembers in the run's folder which are finished. Knows nothing
+// of what they do.
 
-import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { mkdir, readFile, rm } from 'node:fs/promises';
-import { constants } from 'node:os';
-import { join, relative } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { mkdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { writeFileAtomically } from '../files/atomic-file.ts';
 
 export interface Stage {
   /** What a reader calls it; its name in the record, once in a run. */
   name: string;
-  /** The script, from the root of the repository. */
-  file: string;
-  flags: readonly string[];
+  /** What decides its result, as text: with other settings it is done again. */
+  settings: string;
   /** Files it leaves, from the run's folder; it is finished when the first is there. */
   writes: readonly string[];
-  /** Whether it knows --resume. */
+  /** Whether it can go on where it was interrupted. */
   resumes: boolean;
 }
 
-/** How the stages ended: the exit code of the one that failed, else 0. */
-export interface Ended {
-  code: number;
-  /** Of each stage that was run now or found finished. */
-  seconds: Record<string, number>;
+export interface StageHooks<S extends Stage> {
+  /** Does a stage; `resume`: from where it was interrupted, if it was. */
+  run(stage: S, resume: boolean): Promise<void>;
+  /** Told of a stage that was finished before. */
+  onFinished?: (stage: S, seconds: number) => void;
 }
 
-/** The finished stages of a run by name. */
-type Finished = Record<string, { command: string; seconds: number }>;
+/** The record of a run's stages: stages.json. */
+interface StageRecord {
+  format: number;
+  /** By name. */
+  finished: { [name: string]: { settings: string; seconds: number } };
+}
 
-const root = fileURLToPath(new URL('..', import.meta.url));
-const runtime = 'Deno' in globalThis ? { name: 'deno', flags: ['run', '-A'] } : { name: 'node', flags: [] };
+/** Raise it when the record's form changes; records of another form count for nothing. */
+const recordFormat = 2;
+
+/** The record's name in a run's folder. */
+export const stagesFile = 'stages.json';
 
 /**
- * Runs the stages of the run in `folder`. With `resume` those that are finished already, by the same command,
- * are passed over, and one that was stopped goes on where it was; without, what an earlier run left goes
- * first.
+ * Does the stages of the run in `folder` and returns the seconds of each. With `resume` those that are finished already,
+ * with the same settings, are passed over, and one that was interrupted goes on where it was. Throws what a stage throws.
  */
-export async function runStages(folder: string, stages: readonly Stage[], resume: boolean): Promise<Ended> {
+export async function runStages<S extends Stage>(
+  folder: string,
+  stages: readonly S[],
+  resume: boolean,
+  { run, onFinished }: StageHooks<S>,
+): Promise<{ [name: string]: number }> {
   await mkdir(folder, { recursive: true });
-  const path = join(folder, 'stages.json');
-  const finished = resume ? await readFinished(path) : {};
-  if (!resume) {
-    for (const file of ['stages.json', ...stages.flatMap(({ writes }) => writes)]) {
-      await rm(join(folder, file), { force: true });
-    }
-  }
-  const seconds: Record<string, number> = {};
+  const path = join(folder, stagesFile);
+  const record = resume ? await readRecord(path) : { format: recordFormat, finished: {} };
+  const seconds: { [name: string]: number } = {};
   let hasRun = false;
   for (const stage of stages) {
-    const command = commandLine(stage);
-    const before = finished[stage.name];
+    const before = Object.hasOwn(record.finished, stage.name) ? record.finished[stage.name] : undefined;
     const isThere = existsSync(join(folder, stage.writes[0]!));
-    if (!hasRun && before?.command === command && isThere) {
+    if (!hasRun && before?.settings === stage.settings && isThere) {
       seconds[stage.name] = before.seconds;
-      console.log(`\n${stage.name}: finished before, in ${duration(before.seconds)}`);
+      onFinished?.(stage, before.seconds);
       continue;
     }
     // What was made from an earlier stage's old files is not to be gone on with.
     const isStale = hasRun && before !== undefined;
-    for (const file of isStale ? stage.writes : []) await rm(join(folder, file), { force: true });
     hasRun = true;
+    delete record.finished[stage.name];
+    await writeRecord(path, record);
     const start = performance.now();
-    const code = await runStage(stage, resume && stage.resumes && !isStale ? ['--resume'] : []);
-    if (code !== 0) return { code, seconds };
-    seconds[stage.name] = (performance.now() - start) / 1000;
-    finished[stage.name] = { command, seconds: seconds[stage.name]! };
-    await writeFileAtomically(path, (append) =>
-      append(new TextEncoder().encode(`${JSON.stringify(finished, null, 2)}\n`)),
-    );
+    await run(stage, resume && stage.resumes && !isStale);
+    const taken = (performance.now() - start) / 1000;
+    seconds[stage.name] = taken;
+    record.finished[stage.name] = { settings: stage.settings, seconds: taken };
+    await writeRecord(path, record);
   }
-  return { code: 0, seconds };
-}
-
-/** Prints the command, runs it to its end and gives its exit code, 128 + n for one that signal n ended. */
-export function runStage(stage: Stage, more: readonly string[] = []): Promise<number> {
-  const { name, file, flags } = stage;
-  console.log(`\n$ ${commandLine(stage)}${more.map((flag) => ` ${flag}`).join('')}`);
-  const child = spawn(process.execPath, [...runtime.flags, join(root, file), ...flags, ...more], {
-    stdio: 'inherit',
-  });
-  const forward = (signal: NodeJS.Signals) => child.kill(signal);
-  process.on('SIGINT', forward);
-  process.on('SIGTERM', forward);
-  return new Promise<number>((resolve, reject) => {
-    child.on('error', reject);
-    child.on('close', (code, signal) => {
-      if (code !== 0)
-        console.error(`${name}: ${signal ? `ended by ${signal}` : `failed, exit code ${code}`}`);
-      resolve(code ?? 128 + (signal ? constants.signals[signal] : 0));
-    });
-  }).finally(() => {
-    process.off('SIGINT', forward);
-    process.off('SIGTERM', forward);
-  });
-}
-
-/** What a person would type to run the stage. */
-export function commandLine({ file, flags }: Stage): string {
-  const script = relative(process.cwd(), join(root, file));
-  return [runtime.name, ...runtime.flags, script, ...flags].map(quoted).join(' ');
+  return seconds;
 }
 
 /** '1:05' for 65 seconds. */
@@ -112,22 +82,27 @@ export function duration(seconds: number): string {
 }
 
 /** Lines that say how long each stage took and all of them. */
-export function durationLines(seconds: Readonly<Record<string, number>>): string[] {
+export function durationLines(seconds: { readonly [name: string]: number }): string[] {
   const all = Object.values(seconds).reduce((sum, s) => sum + s, 0);
   return [...Object.entries(seconds), ['in all', all] as const].map(
     ([name, value]) => `${name.padEnd(20)}${duration(value).padStart(7)}`,
   );
 }
 
-/** Nothing where the file is missing or damaged: then all is run, each stage from its own checkpoint. */
-async function readFinished(path: string): Promise<Finished> {
-  try {
-    return JSON.parse(await readFile(path, 'utf8')) as Finished;
-  } catch {
-    return {};
-  }
+async function writeRecord(path: string, record: StageRecord): Promise<void> {
+  const text = `${JSON.stringify(record, null, 2)}\n`;
+  await writeFileAtomically(path, (append) => append(new TextEncoder().encode(text)));
 }
 
-function quoted(word: string): string {
-  return /^[\w./:=@%+,-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`;
+/** Nothing where the file is missing or damaged: then all is done, each stage from its own checkpoint. */
+async function readRecord(path: string): Promise<StageRecord> {
+  try {
+    const { format, finished } = JSON.parse(await readFile(path, 'utf8')) as Partial<StageRecord>;
+    if (format === recordFormat && typeof finished === 'object' && finished !== null) {
+      return { format, finished };
+    }
+  } catch {
+    // Said above.
+  }
+  return { format: recordFormat, finished: {} };
 }
