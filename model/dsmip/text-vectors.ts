@@ -6,9 +6,9 @@
 import type { RaggedFeatures, TextFeatures } from '../../encoding/features.ts';
 import { ShapeError } from '../../engine/errors.ts';
 import { rowShape } from '../../engine/kernels/rows.ts';
+import { raggedMeanAttention } from '../../engine/ops/attention/ragged-mean-attention.ts';
 import { mul, sub } from '../../engine/ops/elementwise.ts';
 import { matmul } from '../../engine/ops/matmul.ts';
-import { raggedMeanAttention } from '../../engine/ops/ragged-mean-attention.ts';
 import { mean, sum } from '../../engine/ops/reduce.ts';
 import { reshape } from '../../engine/ops/shape.ts';
 import { describe, type Tensor } from '../../engine/tensor.ts';
