@@ -44,8 +44,8 @@ async function main(options: CommonOptions & { dtype: IndexDtype; shard: number 
     dtype,
     shard,
     onProgress: ({ done, total }) => progress(done / total!),
+    onWarning: (line) => console.error(line),
   });
-  for (const line of session.features.source.takeProblems(options.data)) console.error(line);
   if (options.profile) console.log(profileTable(await device.profile()));
   const seconds = ((performance.now() - start) / 1000).toFixed(1);
   console.log(
