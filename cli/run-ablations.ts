@@ -20,7 +20,7 @@ export async function ablationLines(options: AblationOptions, source: PresetSour
 export async function fillAblations(options: AblationOptions, runner: StageRunner): Promise<CellResults> {
   try {
     return await runAblations(options, {
-      run: (folder, stages) => runner.run(folder, stages, true),
+      run: (folder, stages) => runner.run(folder, stages, { resume: true, together: false }),
       onCell: (name) => console.log(`\n== ${name}`),
     });
   } catch (error) {

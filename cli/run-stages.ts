@@ -1,7 +1,7 @@
 // Stages of a run for a command: in this process on one session, or a process each; what each is and how it failed.
 
 import { doWork, type WorkStage } from '../eval/pipeline.ts';
-import { duration, runStages } from '../eval/stages.ts';
+import { duration, runStages, type StageOptions } from '../eval/stages.ts';
 import type { Session } from '../link/session.ts';
 import { ExitError, reportError } from './errors.ts';
 import { describeSession, openWork, type SessionConfig } from './open-work.ts';
@@ -29,25 +29,39 @@ export class StageRunner {
   }
 
   /**
-   * Does the stages of the run in `folder`. Prints each as the command that would do it alone. Throws ExitError for a stage
-   * that fails, having said why.
+   * Does the stages of the run in `folder`, on one session `together` where that is asked for. Prints each as the command that
+   * would do it alone. Throws ExitError for a stage that fails, having said why.
    */
-  run(folder: string, stages: readonly WorkStage[], resume: boolean): Promise<{ [name: string]: number }> {
-    const hooks = showWork();
-    return runStages(folder, stages, resume, {
-      run: async (stage, resume) => {
-        console.log(`\n$ ${commandLine(stage.work, this.#source)}${resume ? ' --resume' : ''}`);
-        try {
-          if (this.#isIsolated) await runIsolated(stage, this.#source, resume);
-          else await doWork(stage.work, () => this.#opened(), { ...hooks, resume });
-        } catch (error) {
-          const code = reportError(error);
-          console.error(`${stage.name}: failed, exit code ${code}`);
-          throw new ExitError(code);
-        }
+  async run(
+    folder: string,
+    stages: readonly WorkStage[],
+    options: StageOptions,
+  ): Promise<{ [name: string]: number }> {
+    const shown = showWork();
+    const together = options.together && !this.#isIsolated;
+    return runStages(
+      folder,
+      stages,
+      { ...options, together },
+      {
+        run: async (stage, resume, signal) => {
+          shown.line(`\n$ ${commandLine(stage.work, this.#source)}${resume ? ' --resume' : ''}`);
+          const hooks = together ? shown.named(stage.name) : shown;
+          const signals = AbortSignal.any([shown.signal, signal]);
+          try {
+            if (this.#isIsolated) await runIsolated(stage, this.#source, resume);
+            else await doWork(stage.work, () => this.#opened(), { ...hooks, signal: signals, resume });
+          } catch (error) {
+            // Another stage has failed, and said so; or the user has stopped all.
+            if (signals.aborted) throw error;
+            const code = reportError(error);
+            console.error(`${stage.name}: failed, exit code ${code}`);
+            throw new ExitError(code);
+          }
+        },
+        onFinished: ({ name }, seconds) => shown.line(`\n${name}: finished before, in ${duration(seconds)}`),
       },
-      onFinished: ({ name }, seconds) => console.log(`\n${name}: finished before, in ${duration(seconds)}`),
-    });
+    );
   }
 
   /** The session, where one was opened. */

@@ -7,60 +7,117 @@ import type { Hooks, Progress, WorkEvent } from '../train/hooks.ts';
 /** Milliseconds between two lines, on a terminal and elsewhere. */
 const pauses = { terminal: 100, plain: 10_000 };
 
+/** Hooks that print. */
+export type ShownHooks = Required<Pick<Hooks, 'onProgress' | 'onWarning' | 'onEvent' | 'signal'>>;
+
+export interface ShownWork extends ShownHooks {
+  /** Prints a line of its own. */
+  line(text: string): void;
+  /** Hooks for one of several pieces of work that are done at once: their lines say whose they are. */
+  named(name: string): ShownHooks;
+}
+
 /** Hooks that print. Ctrl-C once stops the work between two steps, twice at once. */
-export function showWork(): Required<Pick<Hooks, 'onProgress' | 'onWarning' | 'onEvent' | 'signal'>> {
-  const line = new ProgressLine();
+export function showWork(): ShownWork {
   const stop = new AbortController();
   process.once('SIGINT', () => stop.abort(new StoppedError()));
+  const { signal } = stop;
+  const rows: ProgressRow[] = [];
+  const screen = new Screen(rows);
+  const hooksOf = (name: string): ShownHooks => {
+    const row = new ProgressRow(name);
+    rows.push(row);
+    const prefix = name === '' ? '' : `${name}: `;
+    return {
+      signal,
+      onProgress: (progress) => screen.progress(row, progress),
+      onWarning: (text) => screen.print(`${prefix}${text}`, console.error),
+      onEvent(event) {
+        if (event.type === 'trained') row.end();
+        screen.print(`${prefix}${eventLine(event)}`, console.log);
+      },
+    };
+  };
   return {
-    signal: stop.signal,
-    onProgress: (progress) => line.show(progress),
-    onWarning(text) {
-      line.clear();
-      console.error(text);
-    },
-    onEvent(event) {
-      line.clear();
-      console.log(eventLine(event));
-    },
+    ...hooksOf(''),
+    line: (text) => screen.print(text, console.log),
+    named: hooksOf,
   };
 }
 
 /** The user stopped the work. */
 export class StoppedError extends Error {}
 
-class ProgressLine {
-  #task = '';
+/** How far one piece of work is. */
+class ProgressRow {
+  readonly name: string;
+  #latest: Progress | null = null;
   #start = 0;
-  #shownAt = 0;
   #examples = 0;
-  #isOpen = false;
+  shownAt = 0;
 
-  show(progress: Progress): void {
+  constructor(name: string) {
+    this.name = name;
+  }
+
+  take(progress: Progress, now: number): void {
     const { task, done, total, examples = 0 } = progress;
-    const now = performance.now();
-    if (task !== this.#task || (total !== 1 && done <= 1)) {
-      this.#task = task;
+    if (task !== this.#latest?.task || (total !== 1 && done <= 1)) {
       this.#start = now;
       this.#examples = 0;
       // A training's first step says that it has begun; short work shows nothing.
-      this.#shownAt = total === 1 ? now : Number.NEGATIVE_INFINITY;
+      this.shownAt = total === 1 ? now : Number.NEGATIVE_INFINITY;
     }
+    this.#latest = progress;
     this.#examples += examples;
-    const isTerminal = process.stdout.isTTY === true;
-    const isLast = done >= total && total !== 1;
-    if (!isLast && now - this.#shownAt < (isTerminal ? pauses.terminal : pauses.plain)) return;
-    this.#shownAt = now;
-    const text = lineOf(progress, (now - this.#start) / 1000, this.#examples);
-    if (isTerminal) process.stdout.write(`\r\x1b[K${text}${isLast ? '\n' : ''}`);
-    else console.log(text);
-    this.#isOpen = isTerminal && !isLast;
   }
 
-  /** Makes room for another line. */
-  clear(): void {
-    if (this.#isOpen) process.stdout.write('\r\x1b[K');
-    this.#isOpen = false;
+  end(): void {
+    this.#latest = null;
+  }
+
+  /** Null where nothing goes on. */
+  text(now: number): string | null {
+    if (!this.#latest) return null;
+    const prefix = this.name === '' ? '' : `${this.name}: `;
+    return prefix + lineOf(this.#latest, (now - this.#start) / 1000, this.#examples);
+  }
+}
+
+/** On a terminal one line for all that goes on, which redraws itself; elsewhere a line for each now and then. */
+class Screen {
+  readonly #rows: readonly ProgressRow[];
+  readonly #isTerminal = process.stdout.isTTY === true;
+  #isDrawn = false;
+
+  constructor(rows: readonly ProgressRow[]) {
+    this.#rows = rows;
+  }
+
+  progress(row: ProgressRow, progress: Progress): void {
+    const now = performance.now();
+    row.take(progress, now);
+    const isLast = progress.done >= progress.total && progress.total !== 1;
+    const pause = this.#isTerminal ? pauses.terminal : pauses.plain;
+    if (!isLast && now - row.shownAt < pause) return;
+    row.shownAt = now;
+    if (!this.#isTerminal || isLast) this.print(row.text(now)!, console.log);
+    if (isLast) row.end();
+    if (this.#isTerminal) this.#draw(now);
+  }
+
+  /** Prints a line that stays. */
+  print(text: string, to: (text: string) => void): void {
+    if (this.#isDrawn) process.stdout.write('\r\x1b[K');
+    this.#isDrawn = false;
+    to(text);
+  }
+
+  #draw(now: number): void {
+    const line = this.#rows.flatMap((row) => row.text(now) ?? []).join('  |  ');
+    const fitting = line.slice(0, Math.max(20, (process.stdout.columns ?? 80) - 1));
+    process.stdout.write(`\r\x1b[K${fitting}`);
+    this.#isDrawn = line !== '';
   }
 }
 

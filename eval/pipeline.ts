@@ -58,12 +58,13 @@ export function trainingStages(pipeline: Pipeline): WorkStage[] {
   const experts = pipeline.experts.map((kind) => {
     const overrides = { ...common, ...training, ...pipeline.expert[kind] };
     const config = configured(expertSchema, expertConfigOf(preset, kind), overrides);
-    return stage(`${kind} expert`, expertSchema, { kind: 'expert', config }, trainedFiles(kind), true);
+    return stage(`${kind} expert`, [], expertSchema, { kind: 'expert', config }, trainedFiles(kind));
   });
   const gate = () => {
     const overrides = { ...common, ...training, ...pipeline.gate };
     const config = configured(gateSchema, gateConfigOf(preset), overrides);
-    return stage('gate', gateSchema, { kind: 'gate', config }, trainedFiles('gate'), true);
+    const needs = config.gate.experts.map((kind) => `${kind} expert`);
+    return stage('gate', needs, gateSchema, { kind: 'gate', config }, trainedFiles('gate'));
   };
   const evaluation = configured(evaluationSchema, workConfigOf(preset, 'evaluation'), {
     ...common,
@@ -71,17 +72,18 @@ export function trainingStages(pipeline: Pipeline): WorkStage[] {
     'evaluation.mean': true,
   });
   const files = ['metrics.json', 'predictions.jsonl'];
+  const trainings = [...experts, ...(pipeline.hasGate ? [gate()] : [])];
+  const needs = trainings.map(({ name }) => name);
   return [
-    ...experts,
-    ...(pipeline.hasGate ? [gate()] : []),
-    stage('evaluation', evaluationSchema, { kind: 'evaluation', config: evaluation }, files, false),
+    ...trainings,
+    stage('evaluation', needs, evaluationSchema, { kind: 'evaluation', config: evaluation }, files),
   ];
 }
 
 /** The stage that makes the report of a run. */
 export function reportStage({ preset, run }: Pick<Pipeline, 'preset' | 'run'>): WorkStage {
   const config = checkConfig(reportSchema, { data: preset.data, run: { folder: run } });
-  return stage('report', reportSchema, { kind: 'report', config }, ['report.html'], false);
+  return stage('report', ['evaluation'], reportSchema, { kind: 'report', config }, ['report.html']);
 }
 
 /** Does a stage's work on a session, which is opened for the first that needs it. */
@@ -115,14 +117,15 @@ function configured<S extends ConfigSchema>(schema: S, base: object, overrides: 
 
 function stage(
   name: string,
+  needs: readonly string[],
   schema: ConfigSchema,
   work: Work,
   writes: readonly string[],
-  resumes: boolean,
 ): WorkStage {
   const { data, clip } = { clip: null, ...work.config };
   const settings = JSON.stringify([data, clip, ...decidingValues(schema, work.config)]);
-  return { name, settings, work, writes, resumes };
+  const resumes = work.kind === 'expert' || work.kind === 'gate';
+  return { name, settings, work, writes, resumes, needs };
 }
 
 function trainedFiles(folder: string): string[] {

@@ -1,5 +1,5 @@
-// Stages one after another: stops at the first that fails, remembers in the run's folder which are finished. Knows nothing
-// of what they do.
+// Stages of a run, one after another or as soon as what they need is there: stops at the first that fails, remembers in the
+// run's folder which are finished. Knows nothing of what they do.
 
 import { existsSync } from 'node:fs';
 import { mkdir, readFile } from 'node:fs/promises';
@@ -15,13 +15,24 @@ export interface Stage {
   writes: readonly string[];
   /** Whether it can go on where it was interrupted. */
   resumes: boolean;
+  /** Names of the stages that it builds on. */
+  needs: readonly string[];
 }
 
 export interface StageHooks<S extends Stage> {
-  /** Does a stage; `resume`: from where it was interrupted, if it was. */
-  run(stage: S, resume: boolean): Promise<void>;
+  /**
+   * Does a stage; `resume`: from where it was interrupted, if it was. The signal is aborted when another stage has failed.
+   */
+  run(stage: S, resume: boolean, signal: AbortSignal): Promise<void>;
   /** Told of a stage that was finished before. */
   onFinished?: (stage: S, seconds: number) => void;
+}
+
+export interface StageOptions {
+  /** Pass over what is finished already, with the same settings, and go on with what was interrupted. */
+  resume: boolean;
+  /** Start every stage as soon as those that it needs are finished, instead of one after another. */
+  together: boolean;
 }
 
 /** The record of a run's stages: stages.json. */
@@ -38,40 +49,55 @@ const recordFormat = 2;
 export const stagesFile = 'stages.json';
 
 /**
- * Does the stages of the run in `folder` and returns the seconds of each. With `resume` those that are finished already,
- * with the same settings, are passed over, and one that was interrupted goes on where it was. Throws what a stage throws.
+ * Does the stages of the run in `folder` and returns the seconds of each. Throws what the first stage to fail throws, once
+ * all others have stopped.
  */
 export async function runStages<S extends Stage>(
   folder: string,
   stages: readonly S[],
-  resume: boolean,
+  { resume, together }: StageOptions,
   { run, onFinished }: StageHooks<S>,
 ): Promise<{ [name: string]: number }> {
   await mkdir(folder, { recursive: true });
   const path = join(folder, stagesFile);
   const record = resume ? await readRecord(path) : { format: recordFormat, finished: {} };
+  const save = inTurn(() => writeRecord(path, record));
   const seconds: { [name: string]: number } = {};
-  let hasRun = false;
-  for (const stage of stages) {
+  const stop = new AbortController();
+
+  /** Returns whether it was done now, and not before. */
+  async function finish(stage: S, isBuiltAnew: boolean): Promise<boolean> {
     const before = Object.hasOwn(record.finished, stage.name) ? record.finished[stage.name] : undefined;
     const isThere = existsSync(join(folder, stage.writes[0]!));
-    if (!hasRun && before?.settings === stage.settings && isThere) {
+    if (!isBuiltAnew && before?.settings === stage.settings && isThere) {
       seconds[stage.name] = before.seconds;
       onFinished?.(stage, before.seconds);
-      continue;
+      return false;
     }
-    // What was made from an earlier stage's old files is not to be gone on with.
-    const isStale = hasRun && before !== undefined;
-    hasRun = true;
+    stop.signal.throwIfAborted();
     delete record.finished[stage.name];
-    await writeRecord(path, record);
+    await save();
     const start = performance.now();
-    await run(stage, resume && stage.resumes && !isStale);
+    // What was made from an earlier stage's old files is not to be gone on with.
+    const isStale = isBuiltAnew && before !== undefined;
+    await run(stage, resume && stage.resumes && !isStale, stop.signal);
     const taken = (performance.now() - start) / 1000;
     seconds[stage.name] = taken;
     record.finished[stage.name] = { settings: stage.settings, seconds: taken };
-    await writeRecord(path, record);
+    await save();
+    return true;
   }
+
+  const started = new Map<string, Promise<boolean>>();
+  for (const stage of stages) {
+    const needed = stage.needs.flatMap((name) => started.get(name) ?? []);
+    const work = Promise.all(needed).then((anew) => finish(stage, anew.some(Boolean)));
+    work.catch((error) => stop.abort(error));
+    started.set(stage.name, work);
+    if (!together) await work;
+  }
+  await Promise.allSettled(started.values());
+  stop.signal.throwIfAborted();
   return seconds;
 }
 
@@ -81,12 +107,20 @@ export function duration(seconds: number): string {
   return `${Math.floor(whole / 60)}:${String(whole % 60).padStart(2, '0')}`;
 }
 
-/** Lines that say how long each stage took and all of them. */
-export function durationLines(seconds: { readonly [name: string]: number }): string[] {
-  const all = Object.values(seconds).reduce((sum, s) => sum + s, 0);
+/** Lines that say how long each stage took, and how long it took in all: some were done together. */
+export function durationLines(seconds: { readonly [name: string]: number }, all: number): string[] {
   return [...Object.entries(seconds), ['in all', all] as const].map(
     ([name, value]) => `${name.padEnd(20)}${duration(value).padStart(7)}`,
   );
+}
+
+/** A function that is called once the calls before it have ended. */
+function inTurn(body: () => Promise<void>): () => Promise<void> {
+  let before = Promise.resolve();
+  return () => {
+    before = before.then(body);
+    return before;
+  };
 }
 
 async function writeRecord(path: string, record: StageRecord): Promise<void> {

@@ -7,6 +7,7 @@ import { mkdir, readdir, rename, rm, rmdir } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { writeFileAtomically } from '../files/atomic-file.ts';
 import { WeightsError } from '../files/errors.ts';
+import { lockFolder } from '../files/folder-lock.ts';
 
 /** The best epoch's parameters, the state of the last epoch, a line for each step: the files of a training. */
 export const trainingFiles = ['best.safetensors', 'last.safetensors', 'metrics.jsonl'] as const;
@@ -30,20 +31,28 @@ export interface Staging {
 /**
  * Makes the staging place for a training in `folder`. To resume, it goes on with what an interrupted training left there,
  * else with the finished one. Without, what an interrupted training left is removed; a finished one stays until the new
- * one is.
+ * one is. Throws InputError while another process trains there.
  */
 export async function openStaging(folder: string, resume: boolean): Promise<Staging> {
   const staging = stagingOf(folder);
-  await completeMove(folder, trainingFiles);
   await mkdir(staging, { recursive: true }).catch((error: Error) => {
     throw new WeightsError(`${staging}: cannot be made: ${error.message}`);
   });
+  const lock = await lockFolder(staging);
+  await completeMove(folder, trainingFiles);
+  await mkdir(staging, { recursive: true });
   for (const name of await readdir(staging)) {
     const isHalf = /^(best|last)\.safetensors\..*\.tmp$/.test(name);
     const isOurs = trainingFiles.some((file) => file === name);
     if (isHalf || (!resume && isOurs)) await rm(join(staging, name), { force: true });
   }
   const [best, last, log] = trainingFiles.map((name) => join(staging, name)) as [string, string, string];
+  /** Removes the place, unless an epoch waits there to be gone on with. */
+  const leave = async () => {
+    if (!existsSync(last)) await removeFiles(staging, trainingFiles);
+    await lock.release();
+    await rmdir(staging).catch(() => {}); // Something is left in it.
+  };
   const candidates = resume ? [last, join(folder, 'last.safetensors')] : [];
   return {
     best,
@@ -53,10 +62,10 @@ export async function openStaging(folder: string, resume: boolean): Promise<Stag
     async finish() {
       // A training that was finished before has left nothing to move.
       if (existsSync(last)) await moveFinished(folder, trainingFiles);
-      else await removeFiles(staging, trainingFiles);
+      await leave();
     },
     async abandon() {
-      if (!existsSync(last)) await removeFiles(staging, trainingFiles);
+      await leave();
     },
   };
 }

@@ -50,17 +50,19 @@ export async function run(args: readonly string[]): Promise<void> {
     const pipeline = { preset, run, experts: expertKinds, hasGate: true, split: evaluation.split };
     return [...trainingStages({ ...pipeline, training, expert: {}, gate: {} }), reportStage(pipeline)];
   };
+  const begun = performance.now();
   const runner = new StageRunner(config, parsed, plain.isolate === true);
   // Before anything is written: what is missing shows now.
   const files = stagesIn(config.run.folder).flatMap(({ writes }) => writes);
   await runner.open(plain.profile === true);
   const staging = await openRunStaging(config.run.folder, files, plain.resume === true);
   try {
-    const seconds = await runner.run(staging.folder, stagesIn(staging.folder), plain.resume === true);
+    const options = { resume: plain.resume === true, together: true };
+    const seconds = await runner.run(staging.folder, stagesIn(staging.folder), options);
     await staging.finish();
     const session = await runner.session();
     if (plain.profile && session) console.log(profileTable(await session.device.profile()));
-    await showResults(config.run.folder, seconds);
+    await showResults(config.run.folder, seconds, (performance.now() - begun) / 1000);
   } catch (error) {
     if (error instanceof ExitError) console.error('the same command with --resume goes on from there');
     throw error;
@@ -69,9 +71,13 @@ export async function run(args: readonly string[]): Promise<void> {
   }
 }
 
-async function showResults(folder: string, seconds: { readonly [name: string]: number }): Promise<void> {
+async function showResults(
+  folder: string,
+  seconds: { readonly [name: string]: number },
+  all: number,
+): Promise<void> {
   const results = await readResults(join(folder, 'metrics.json'));
   console.log(`\n${results.split}: ${results.mentions} mentions against ${results.entities} entities`);
-  console.log(`\n${resultTable(results).join('\n')}\n\n${durationLines(seconds).join('\n')}`);
+  console.log(`\n${resultTable(results).join('\n')}\n\n${durationLines(seconds, all).join('\n')}`);
   console.log(`\nopen ${join(folder, 'report.html')}`);
 }

@@ -18,19 +18,31 @@ test.after.each(() => rmSync(folder, { recursive: true }));
 
 /** Stages a, b, c. */
 const stages = (settings = 'same'): Stage[] =>
-  ['a', 'b', 'c'].map((name) => ({ name, settings, writes: [name], resumes: name !== 'c' }));
+  ['a', 'b', 'c'].map((name, i, all) => ({
+    name,
+    settings,
+    writes: [name],
+    resumes: name !== 'c',
+    needs: all.slice(0, i),
+  }));
 
 /** Does them, noting each; `fails`: the one that throws. */
 function run(resume: boolean, fails = '', settings?: string) {
-  return runStages(folder, stages(settings), resume, {
-    async run({ name }, resume) {
-      noted.push(`${name}${resume ? ' resumed' : ''}`);
-      if (name === fails) throw new Error(`${name} failed`);
-      writeFileSync(join(folder, name), 'done');
+  return runStages(
+    folder,
+    stages(settings),
+    { resume, together: false },
+    {
+      async run({ name }, resume) {
+        noted.push(`${name}${resume ? ' resumed' : ''}`);
+        if (name === fails) throw new Error(`${name} failed`);
+        writeFileSync(join(folder, name), 'done');
+      },
     },
-  });
+  );
 }
 
+/** The message of what is thrown. */
 async function failed(work: Promise<unknown>): Promise<string> {
   return work.then(
     () => '',
@@ -42,7 +54,7 @@ test('all are done in their order, each is timed', async () => {
   const seconds = await run(false);
   assert.equal(noted, ['a', 'b', 'c']);
   assert.equal(Object.keys(seconds), ['a', 'b', 'c']);
-  assert.is(durationLines(seconds).length, 4);
+  assert.is(durationLines(seconds, 5).length, 4);
 });
 
 test('a failing one stops the rest, resuming begins with it', async () => {
@@ -59,6 +71,37 @@ test('one whose product is gone is done again, and all after it, from their begi
   rmSync(join(folder, 'a'));
   await run(true);
   assert.equal(noted.slice(3), ['a resumed', 'b', 'c']);
+});
+
+test('together, each begins when what it needs is finished; one that fails stops the others', async () => {
+  const order: string[] = [];
+  const [a, b, c] = stages() as [Stage, Stage, Stage];
+  const both = [a, { ...b, needs: [] }, c];
+  const run = (fails: string) =>
+    runStages(
+      folder,
+      both,
+      { resume: true, together: true },
+      {
+        async run({ name }, _resume, signal) {
+          order.push(name);
+          await new Promise((resolve) => setTimeout(resolve, name === 'a' ? 20 : 5));
+          if (name === fails) throw new Error(`${name} failed`);
+          signal.throwIfAborted();
+          order.push(`${name} done`);
+          writeFileSync(join(folder, name), 'done');
+        },
+      },
+    );
+  assert.is(await failed(run('b')), 'b failed');
+  assert.equal(order, ['a', 'b']);
+  order.length = 0;
+  await run('');
+  assert.equal(order, ['a', 'b', 'b done', 'a done', 'c', 'c done']);
+  order.length = 0;
+  rmSync(join(folder, 'b'));
+  await run('');
+  assert.equal(order, ['b', 'b done', 'c', 'c done'], 'a does not need b');
 });
 
 test('with other settings nothing counts as finished', async () => {

@@ -91,6 +91,16 @@ test('a loss that is not finite is one line, and leaves the finished training as
   assert.not.ok(existsSync(`${folder}.new`));
 });
 
+test('two trainings in one folder: one is refused in one line, and the other ends as if alone', async () => {
+  const config = await toyExpert(toy, 'plain', 'text', { 'training.epochs': 3 });
+  const before = bytesOf(runFolder(toy, 'plain'), 'text', 'best.safetensors');
+  const both = await Promise.allSettled([trainExpert(config, session), trainExpert(config, session)]);
+  const refused = both.flatMap((one) => (one.status === 'rejected' ? [(one.reason as Error).message] : []));
+  assert.is(refused.length, 1);
+  assert.match(refused[0]!, /text\.new: process \d+ is writing there; wait for it or stop it$/);
+  assert.is(bytesOf(runFolder(toy, 'plain'), 'text', 'best.safetensors'), before);
+});
+
 test('stopped between two steps, it goes on from the last finished epoch to the same bits', async () => {
   const epochs = { 'training.epochs': 3 };
   const whole = join(runFolder(toy, 'whole'), 'multimodal');
