@@ -16,6 +16,7 @@ export const kernelNames = [
   'matmul-subgroup',
   'matmul-panel',
   'matmul-tiled',
+  'matmul-tiled-fours',
   'random',
   'straight-through',
   'gradient-norm',

@@ -31,7 +31,7 @@ export interface GemmSizes {
 
 /** Variants by label that tuning may pick among, the default first. */
 export function gemmVariants(device: Device, sizes: GemmSizes): Readonly<Record<string, GemmVariant>> {
-  if (!device.isCpu) return gpuVariants;
+  if (!device.isCpu) return gpuVariants(sizes);
   if (device.subgroupSize < 8) return { register };
   return hasPanel(sizes) ? panelVariant(sizes) : { subgroup };
 }
@@ -88,14 +88,30 @@ function panelRows({ m, n, batch }: GemmSizes, tileN: number): number {
 const fewestWorkgroups = 16;
 const fewestRows = 128;
 
-function tiled(tileM: number, tileN: number, tileK: number, rows: number, columns: number): GemmVariant {
+/** A tile of C for a workgroup, in steps of `tileK`; an invocation owns `rows` by `columns` of it. */
+function tiled(tileM: number, tileN: number, tileK: number, rows: number, columns: number) {
   const constants = { TILE_M: tileM, TILE_N: tileN, TILE_K: tileK, ROWS: rows, COLS: columns };
-  return { kernel: 'matmul-tiled', constants, tileM, tileN };
+  return { constants, tileM, tileN };
 }
 
-const gpuVariants = {
-  'tiled 64x64': tiled(64, 64, 16, 4, 4),
-  'tiled 32x32': tiled(32, 32, 16, 2, 2),
-  'tiled 128x64': tiled(128, 64, 16, 8, 4),
-  'tiled 128x128': tiled(128, 128, 8, 8, 8),
+const gpuTiles = {
+  'tiled 32x32': tiled(32, 32, 32, 4, 4),
+  'tiled 64x64': tiled(64, 64, 16, 8, 4),
+  'tiled 128x128': tiled(128, 128, 16, 8, 8),
 };
+
+/** Fewer tiles than this leave cores of a large GPU without work. */
+const fewestTiles = 128;
+
+/**
+ * The tiles with the kernel that stores four sums at a time, or one. First the one that suits the size by rule: the
+ * small one where there would be too few of the middle one, which is as good as the large one but for the largest.
+ */
+function gpuVariants({ m, n, batch }: GemmSizes): Readonly<Record<string, GemmVariant>> {
+  const kernel = n % 4 === 0 ? 'matmul-tiled-fours' : 'matmul-tiled';
+  const isSmall = Math.ceil(m / 64) * Math.ceil(n / 64) * batch < fewestTiles;
+  const [small, middle, large] = Object.entries(gpuTiles).map(
+    ([label, tile]) => [label, { kernel, ...tile }] as const,
+  );
+  return Object.fromEntries(isSmall ? [small!, middle!, large!] : [middle!, small!, large!]);
+}
