@@ -12,6 +12,11 @@ interface Pending {
 }
 
 const repetitions = 3;
+/** A measurement repeats short runs until it takes so long: the wait for the GPU takes part of a millisecond itself. */
+const leastMs = 4;
+const mostRuns = 256;
+/** A candidate must take less than this of the best one's time: by less, noise would pick. */
+const clearlyFaster = 0.9;
 
 export class Tuner {
   #device: Device;
@@ -33,8 +38,8 @@ export class Tuner {
   }
 
   /**
-   * The variant to use for a shape class: the fastest of `candidates` where they were measured, else the
-   * first. `measure` must record one run of a candidate on tensors of its own making.
+   * The variant to use for a shape class: the fastest of `candidates` where they were measured (the first where none is
+   * clearly faster), else the first. `measure` must record one run of a candidate on tensors of its own making.
    */
   choose(shapeClass: string, candidates: readonly string[], measure: (candidate: string) => void): string {
     const first = candidates[0]!;
@@ -63,23 +68,27 @@ export class Tuner {
   async #fastest(candidates: readonly string[], measure: (candidate: string) => void): Promise<string> {
     let best = { candidate: candidates[0]!, ms: Number.POSITIVE_INFINITY };
     for (const candidate of candidates) {
-      let ms = await this.#time(candidate, measure); // the first run compiles
-      for (let i = 0; i < repetitions; i++) {
-        const next = await this.#time(candidate, measure);
-        ms = i === 0 ? next : Math.min(ms, next);
-        if (ms > 2 * best.ms) break;
+      await this.#time(candidate, 1, measure); // compiles
+      let runs = 1;
+      let ms = await this.#time(candidate, runs, measure);
+      while (runs * ms < leastMs && runs < mostRuns) {
+        runs *= 4;
+        ms = await this.#time(candidate, runs, measure);
       }
-      if (ms < best.ms) best = { candidate, ms };
+      for (let i = 1; i < repetitions && ms <= 2 * best.ms; i++)
+        ms = Math.min(ms, await this.#time(candidate, runs, measure));
+      if (ms < clearlyFaster * best.ms) best = { candidate, ms };
     }
     return best.candidate;
   }
 
-  async #time(candidate: string, measure: (candidate: string) => void): Promise<number> {
+  /** Milliseconds of one of so many runs. */
+  async #time(candidate: string, runs: number, measure: (candidate: string) => void): Promise<number> {
     await this.#device.finish();
     const start = performance.now();
-    this.#device.scope(() => measure(candidate));
+    for (let i = 0; i < runs; i++) this.#device.scope(() => measure(candidate));
     await this.#device.finish();
-    return performance.now() - start;
+    return (performance.now() - start) / runs;
   }
 
   #key(): string {
