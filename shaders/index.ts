@@ -36,6 +36,7 @@ export const kernelNames = [
   'mean-attention',
   'ragged-mean-attention',
   'ragged-mean-attention-panel',
+  'ragged-mean-attention-shared',
   'attention-backward-subgroup',
   'context-score',
   'dual-unit',

@@ -9,11 +9,16 @@ export interface RaggedMeanAttentionVariant {
   constants: Specialisation;
   /** Mentions that one workgroup owns. */
   mentions: number;
+  /**
+   * Rows of consecutive entities that one workgroup takes: so many that the keys, which it loads once, and its last
+   * rows hardly count.
+   */
+  rows: number;
 }
 
 /** Widest keys of which the panel's part for a lane stays in a processor's first cache. */
 const widestPanel = 96;
-/** Keys that a lane of the panel holds, of however many mentions. */
+/** Keys that a lane of the panel holds, of however many mentions; and a lane of the shared kernel, of one. */
 const panelKeys = 12;
 /**
  * Most keys a mention may have: the scores of 8 rows with them fit the workgroup memory that every device
@@ -27,9 +32,23 @@ export function raggedMeanAttentionVariant(
   keys: number,
   width: number,
 ): RaggedMeanAttentionVariant {
-  const hasSubgroups = device.isCpu && device.subgroupSize >= 8;
-  const fits = keys <= 8 * panelKeys && width <= widestPanel && width % 4 === 0;
-  return hasSubgroups && fits ? panel(keys, width) : plain(device, keys);
+  if (device.subgroupSize < 8 || keys > 8 * panelKeys) return plain(device, keys);
+  if (device.isCpu) return width <= widestPanel && width % 4 === 0 ? panel(keys, width) : plain(device, keys);
+  return sharedBytes(keys, width) <= device.gpu.limits.maxComputeWorkgroupStorageSize
+    ? shared(device, keys, width)
+    : plain(device, keys);
+}
+
+/** Workgroup memory for the keys of a mention. */
+function sharedBytes(keys: number, width: number): number {
+  return 4 * 8 * Math.ceil(keys / 8) * 4 * Math.ceil(width / 4);
+}
+
+/** Up to 32 invocations share an entity: groups of 8, each with rows of its own. */
+function shared(device: Device, keys: number, width: number): RaggedMeanAttentionVariant {
+  const rowGroups = device.subgroupSize >= 32 ? 4 : device.subgroupSize >= 16 ? 2 : 1;
+  const constants = { COLUMNS: Math.ceil(keys / 8), FOURS: Math.ceil(width / 4), ROW_GROUPS: rowGroups };
+  return { kernel: 'ragged-mean-attention-shared', constants, mentions: 1, rows: 1024 };
 }
 
 /** Each of 8 lanes holds as many keys of a mention, of as many mentions as fit. */
@@ -40,6 +59,7 @@ function panel(keys: number, width: number): RaggedMeanAttentionVariant {
     kernel: 'ragged-mean-attention-panel',
     constants: { CHUNKS: Math.ceil(width / 32), COLUMNS: columns, MENTIONS: mentions },
     mentions,
+    rows: 1024,
   };
 }
 
@@ -53,5 +73,6 @@ function plain(device: Device, keys: number): RaggedMeanAttentionVariant {
     kernel: 'ragged-mean-attention',
     constants: { ROW_LANES: rowLanes, KEY_LANES: keyLanes },
     mentions: 1,
+    rows: device.isCpu ? 1024 : 256,
   };
 }

@@ -1,7 +1,7 @@
 // Mean attention for scoring: each entity's token rows over each mention's keys, without gradients and
 // without ever writing a score. The op with gradients is in mean-attention.ts.
 
-import { type Device, linearGrid } from '../device.ts';
+import { linearGrid } from '../device.ts';
 import { ShapeError } from '../errors.ts';
 import { checkOperands, describe, type Tensor } from '../tensor.ts';
 import { mostKeys, raggedMeanAttentionVariant } from './ragged-mean-attention-variants.ts';
@@ -57,7 +57,8 @@ function attend({ q, first, k, keyMask, average, wanted }: Operands, before: num
   const [, E, Lk] = average.shape as [number, number, number];
   const variant = raggedMeanAttentionVariant(device, Lk, h);
   const groups = Math.ceil((end - before) / variant.mentions);
-  const run = entitiesPerWorkgroup(device, E, R);
+  // Whatever the mentions are: the bits of one's weights do not depend on the others.
+  const run = Math.min(E, Math.ceil((variant.rows * E) / R));
   // A binding begins at an aligned byte, perhaps a little before the weights of these mentions.
   const skip = (before * E * Lk) % (device.bindingAlignment / 4);
   const weights = (end - before) * E * Lk;
@@ -100,16 +101,6 @@ function mentionsPerPart(average: Tensor): number {
   if (bytes <= device.maxBindingBytes) return shape[0]!;
   const fitting = Math.floor((device.maxBindingBytes - device.bindingAlignment) / (bytes / shape[0]!));
   return Math.max(1, fitting);
-}
-
-/**
- * How many consecutive entities one workgroup takes: so many that the keys, which it loads once, and its last
- * tile of rows hardly count. Whatever the mentions are: the bits of one's weights do not depend on the
- * others.
- */
-function entitiesPerWorkgroup(device: Device, E: number, R: number): number {
-  const rows = device.isCpu ? 1024 : 256;
-  return Math.min(E, Math.ceil((rows * E) / R));
 }
 
 /** Number of entities. Throws unless `first` says where the rows of each begin. */
