@@ -23,8 +23,8 @@ export interface AttentionBackwardVariant {
     entry: 'queries' | 'keys',
     operands: Record<'q' | 'k' | 'v' | 'dout', Tensor>,
   ): Record<string, Tensor>;
-  /** How to run `row_dots` of attention-backward. */
-  dots: { constants: Readonly<Record<string, number | boolean>>; rows: number };
+  /** How to run `row_dots`. */
+  dots: { kernel: KernelName; constants: Readonly<Record<string, number | boolean>>; rows: number };
 }
 
 /** Variants by label, the default first. */
@@ -33,6 +33,7 @@ export function attentionVariants(
   headSize: number,
 ): Readonly<Record<string, AttentionVariant>> {
   if (device.isCpu) return device.subgroupSize >= 8 ? { subgroup } : { register };
+  if (device.subgroupSize >= 4) return { quad };
   // Keys and values wait in workgroup memory: 16 kB is what every device has.
   const keys = headSize > 64 ? 8 : 16;
   return {
@@ -51,9 +52,10 @@ export function attentionBackwardVariant(device: Device, headSize: number): Atte
     constants: { ROWS: rows, STEP: headSize > 64 ? 8 : 16, STAGED: !device.isCpu },
     rows,
     operands: (_, operands) => operands,
-    dots: { constants: { ROWS: rows, STAGED: !device.isCpu }, rows },
+    dots: { kernel: 'attention-backward', constants: { ROWS: rows, STAGED: !device.isCpu }, rows },
   };
-  return device.isCpu && device.subgroupSize >= 8 ? { ...direct, ...subgroupBackward } : direct;
+  if (device.isCpu) return device.subgroupSize >= 8 ? { ...direct, ...subgroupBackward } : direct;
+  return device.subgroupSize >= 4 ? quadBackward : direct;
 }
 
 const subgroupBackward: Omit<AttentionBackwardVariant, 'dots'> = {
@@ -66,6 +68,15 @@ const subgroupBackward: Omit<AttentionBackwardVariant, 'dots'> = {
       : { own_a: k, own_b: v, other_a: q, other_b: dout },
 };
 
+const quadBackward: AttentionBackwardVariant = {
+  kernel: 'attention-backward-quad',
+  constants: {},
+  rows: 32,
+  operands: (_, operands) => operands,
+  dots: { kernel: 'attention-backward-quad', constants: {}, rows: 32 },
+};
+
+const quad: AttentionVariant = { kernel: 'attention-quad', constants: {}, queries: 32 };
 const subgroup: AttentionVariant = { kernel: 'attention-subgroup', constants: {}, queries: 16 };
 const register: AttentionVariant = { kernel: 'attention-register', constants: {}, queries: 16 };
 

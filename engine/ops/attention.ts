@@ -100,7 +100,7 @@ function backward(
   const params = { heads, lq, lk, scale };
   const dots = device.empty(lse.shape, 'f32', 'attention dots');
   device.run({
-    kernel: 'attention-backward',
+    kernel: variant.dots.kernel,
     entry: 'row_dots',
     constants: { ...variant.dots.constants, HEAD_SIZE: headSize, VECTOR: headSize % 4 === 0 },
     buffers: { q: out, dout, first_gradient: dots },
