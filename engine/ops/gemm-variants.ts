@@ -31,7 +31,7 @@ export interface GemmSizes {
 
 /** Variants by label that tuning may pick among, the default first. */
 export function gemmVariants(device: Device, sizes: GemmSizes): Readonly<Record<string, GemmVariant>> {
-  if (!device.isCpu) return gpuVariants(sizes);
+  if (!device.isCpu) return gpuVariants(device, sizes);
   if (device.subgroupSize < 8) return { register };
   return hasPanel(sizes) ? panelVariant(sizes) : { subgroup };
 }
@@ -91,13 +91,14 @@ const fewestRows = 128;
 /** A tile of C for a workgroup, in steps of `tileK`; an invocation owns `rows` by `columns` of it. */
 function tiled(tileM: number, tileN: number, tileK: number, rows: number, columns: number) {
   const constants = { TILE_M: tileM, TILE_N: tileN, TILE_K: tileK, ROWS: rows, COLS: columns };
-  return { constants, tileM, tileN };
+  const workgroupBytes = 4 * tileK * (tileM + 4 + tileN + 4);
+  return { label: `tiled ${tileM}x${tileN}`, constants, tileM, tileN, workgroupBytes };
 }
 
 const gpuTiles = {
-  'tiled 32x32': tiled(32, 32, 32, 4, 4),
-  'tiled 64x64': tiled(64, 64, 16, 8, 4),
-  'tiled 128x128': tiled(128, 128, 16, 8, 8),
+  small: tiled(32, 32, 32, 4, 4),
+  middle: tiled(64, 64, 16, 8, 4),
+  large: tiled(128, 128, 16, 8, 8),
 };
 
 /** Fewer tiles than this leave cores of a large GPU without work. */
@@ -107,11 +108,14 @@ const fewestTiles = 128;
  * The tiles with the kernel that stores four sums at a time, or one. First the one that suits the size by rule: the
  * small one where there would be too few of the middle one, which is as good as the large one but for the largest.
  */
-function gpuVariants({ m, n, batch }: GemmSizes): Readonly<Record<string, GemmVariant>> {
+function gpuVariants(device: Device, { m, n, batch }: GemmSizes): Readonly<Record<string, GemmVariant>> {
   const kernel = n % 4 === 0 ? 'matmul-tiled-fours' : 'matmul-tiled';
   const isSmall = Math.ceil(m / 64) * Math.ceil(n / 64) * batch < fewestTiles;
-  const [small, middle, large] = Object.entries(gpuTiles).map(
-    ([label, tile]) => [label, { kernel, ...tile }] as const,
+  const { small, middle, large } = gpuTiles;
+  const tiles = (isSmall ? [small, middle, large] : [middle, small, large]).filter(
+    ({ workgroupBytes }) => workgroupBytes <= device.gpu.limits.maxComputeWorkgroupStorageSize,
   );
-  return Object.fromEntries(isSmall ? [small!, middle!, large!] : [middle!, small!, large!]);
+  return Object.fromEntries(
+    tiles.map(({ label, constants, tileM, tileN }) => [label, { kernel, constants, tileM, tileN }]),
+  );
 }
