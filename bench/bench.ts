@@ -80,7 +80,7 @@ async function bench(chosen: readonly Benchmark[], withPeers: boolean, json: boo
   const measured: Measured[] = [];
   for (const benchmark of chosen) {
     if (benchmark.runsOn && !benchmark.runsOn(device)) {
-      say(`${benchmark.name}: left out, this device cannot run it`);
+      say(`${benchmark.name}: left out on this device`);
       continue;
     }
     measured.push(await measureOne(device, memory, benchmark, withPeers));

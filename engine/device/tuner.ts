@@ -13,8 +13,10 @@ interface Pending {
 
 const repetitions = 3;
 /** A measurement repeats short runs until it takes so long: the wait for the GPU takes part of a millisecond itself. */
-const leastMs = 3;
-const mostRuns = 64;
+const leastMs = 4;
+const mostRuns = 256;
+/** A candidate must take less than this of the best one's time: by less, noise would pick. */
+const clearlyFaster = 0.9;
 
 export class Tuner {
   #device: Device;
@@ -36,8 +38,8 @@ export class Tuner {
   }
 
   /**
-   * The variant to use for a shape class: the fastest of `candidates` where they were measured, else the
-   * first. `measure` must record one run of a candidate on tensors of its own making.
+   * The variant to use for a shape class: the fastest of `candidates` where they were measured (the first where none is
+   * clearly faster), else the first. `measure` must record one run of a candidate on tensors of its own making.
    */
   choose(shapeClass: string, candidates: readonly string[], measure: (candidate: string) => void): string {
     const first = candidates[0]!;
@@ -67,14 +69,17 @@ export class Tuner {
     let best = { candidate: candidates[0]!, ms: Number.POSITIVE_INFINITY };
     for (const candidate of candidates) {
       await this.#time(candidate, 1, measure); // compiles
-      const single = await this.#time(candidate, 1, measure);
-      const runs = Math.min(mostRuns, Math.ceil(leastMs / single));
-      let ms = Number.POSITIVE_INFINITY;
-      for (let i = 0; i < repetitions; i++) {
-        ms = Math.min(ms, await this.#time(candidate, runs, measure));
-        if (ms > 2 * best.ms) break;
+      let runs = 1;
+      let ms = await this.#time(candidate, runs, measure);
+      while (runs * ms < leastMs && runs < mostRuns) {
+        runs *= 4;
+        ms = await this.#time(candidate, runs, measure);
       }
-      if (ms < best.ms) best = { candidate, ms };
+      for (let i = 1; i < repetitions; i++) {
+        ms = Math.min(ms, await this.#time(candidate, runs, measure));
+        if (ms > 2 * best.ms) break; // twice: other work on the machine may have slowed one measurement
+      }
+      if (ms < clearlyFaster * best.ms) best = { candidate, ms };
     }
     return best.candidate;
   }

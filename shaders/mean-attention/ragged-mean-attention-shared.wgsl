@@ -1,27 +1,26 @@
 enable subgroups;
-// The bounds of the loops around shuffles are the same for a whole subgroup (subgroupMax), which the analysis cannot see.
-diagnostic(off, subgroup_uniformity);
 
 // a[m, e, j] = mean over the rows i of entity e of softmax_j(scale q_i . k_mj), as in ragged-mean-attention.wgsl.
 //
-// A workgroup computes a run of entities with one mention, whose keys it stages in workgroup memory, turned. LANES of its
-// invocations share an entity: groups of 8 take 4 rows at a time, each of the 8 every eighth key, so that the scores
-// stay in registers and a row's softmax takes shuffles among 8. The groups add their sums up once an entity. Why this
-// shape: for GPUs, where a load of a key's features from workgroup memory serves 4 rows, one of a row's COLUMNS keys,
-// and nothing waits for a barrier once the keys are there. Needs subgroups of at least LANES invocations that follow
-// one another in the workgroup. Workgroup memory: 8 FOURS COLUMNS fours. Dispatch: mentions owned * ceil(E / run)
-// workgroups over x and y.
+// A workgroup computes a run of entities with one mention, whose keys it stages in workgroup memory, turned. It takes
+// ENTITIES entities at a time. LANES of its invocations share one: groups of 8 take 4 rows at a time, each of the 8
+// every eighth key, so that the scores stay in registers and a row's softmax takes shuffles among 8. The groups add
+// their sums up once an entity. Why this shape: for GPUs, where a load of a key's features from workgroup memory serves
+// 4 rows, one of a row's COLUMNS keys, and nothing waits for a barrier once the keys are there. All invocations walk as
+// many rows as the longest of the ENTITIES has, since a shuffle needs all of a subgroup. Needs subgroups of at least
+// LANES invocations that follow one another in the workgroup. Workgroup memory: 8 FOURS COLUMNS fours. Dispatch:
+// mentions owned * ceil(E / run) workgroups over x and y.
 
 // needs ragged-mean-attention-operands.wgsl
 
 const COLUMNS: u32 = 6u;    // Lk is at most 8 COLUMNS
 const FOURS: u32 = 24u;     // h is at most 4 FOURS
 const ROW_GROUPS: u32 = 1u; // 1, 2 or 4
-const THREADS: u32 = 128u;
+const THREADS: u32 = 64u;
 
 const KEYS = 8u * COLUMNS;
 const LANES = 8u * ROW_GROUPS;
-const ENTITIES = THREADS / LANES; // at a time
+const ENTITIES = THREADS / LANES;
 const LOG2_E = 1.4426950408889634;
 
 /** A number for each key of an invocation. */
@@ -41,26 +40,33 @@ fn eight_sum(x: f32) -> f32 {
   return four + subgroupShuffleXor(four, 4u);
 }
 
-/** Adds the softmax of a row's scores to the sums, if the row counts. NaN on a key makes the whole row NaN. */
-fn add_softmax(sums: ptr<function, Row>, scores: ptr<function, Row>, counts: bool) {
-  var top = (*scores)[0];
+/** The softmax of a row's scores; 0 for a row that does not count. NaN on a key makes the whole row NaN. */
+fn softmax(scores: Row, counts: bool) -> Row {
+  var row = scores;
+  var top = row[0];
   for (var c = 1u; c < COLUMNS; c++) {
-    top = max(top, (*scores)[c]);
+    top = max(top, row[c]);
   }
   top = eight_max(top);
   var total = 0.0;
   var check = 0.0;
   for (var c = 0u; c < COLUMNS; c++) {
-    let difference = (*scores)[c] - top;
-    let weight = exp2(difference);
-    (*scores)[c] = weight;
-    total += weight;
+    let difference = row[c] - top;
+    row[c] = exp2(difference);
+    total += row[c];
     check += difference;
   }
   let inverse = 1.0 / eight_sum(select(total, params.nan, is_nan(check)));
   for (var c = 0u; c < COLUMNS; c++) {
-    (*sums)[c] += select(0.0, (*scores)[c] * inverse, counts);
+    row[c] = select(0.0, row[c] * inverse, counts);
   }
+  return row;
+}
+
+/** Rows of an entity; none where its pair with the mention does not count. */
+fn rows_of(mention: u32, entity: u32) -> u32 {
+  let begin = first_row(entity);
+  return select(0u, max(begin, first_row(entity + 1u)) - begin, is_in_mask(mention, entity));
 }
 
 fn multiply_add(x: vec4f, y: vec4f, sum: f32) -> f32 {
@@ -89,21 +95,25 @@ fn ragged_mean_attention(@builtin(workgroup_id) group: vec3u, @builtin(num_workg
     starts[c] = select(LOWEST, 0.0, is_key(mention, 8u * c + lane));
   }
   let last_row = params.rows - 1u;
+  let fours = (params.width + 3u) / 4u;
   for (var at = run; at < last_entity; at += ENTITIES) {
+    var most_rows = 0u;
+    for (var e = at; e < min(at + ENTITIES, last_entity); e++) {
+      most_rows = max(most_rows, rows_of(mention, e));
+    }
     let entity = at + thread / LANES;
-    let own = min(entity, params.entities - 1u);
-    let begin = first_row(own);
-    let is_asked = entity < last_entity && is_in_mask(mention, own);
-    let rows = select(0u, max(begin, first_row(own + 1u)) - begin, is_asked);
-    let most_rows = subgroupMax(rows);
+    let exists = entity < last_entity;
+    let begin = first_row(select(run, entity, exists));
+    let rows = select(0u, rows_of(mention, select(run, entity, exists)), exists);
     var sums = Row();
-    for (var i = 4u * row_group; i < most_rows + 4u * row_group; i += 4u * ROW_GROUPS) {
+    for (var step = 0u; step < most_rows; step += 4u * ROW_GROUPS) {
+      let i = step + 4u * row_group;
       let q0 = min(begin + i, last_row) * params.width;
       let q1 = min(begin + i + 1u, last_row) * params.width;
       let q2 = min(begin + i + 2u, last_row) * params.width;
       let q3 = min(begin + i + 3u, last_row) * params.width;
       var s0 = starts; var s1 = starts; var s2 = starts; var s3 = starts;
-      for (var f = 0u; f < FOURS; f++) {
+      for (var f = 0u; f < fours; f++) {
         let x0 = q_four(q0, 4u * f);
         let x1 = q_four(q1, 4u * f);
         let x2 = q_four(q2, 4u * f);
@@ -116,16 +126,19 @@ fn ragged_mean_attention(@builtin(workgroup_id) group: vec3u, @builtin(num_workg
           s3[c] = multiply_add(x3, y, s3[c]);
         }
       }
-      add_softmax(&sums, &s0, i < rows);
-      add_softmax(&sums, &s1, i + 1u < rows);
-      add_softmax(&sums, &s2, i + 2u < rows);
-      add_softmax(&sums, &s3, i + 3u < rows);
+      s0 = softmax(s0, i < rows);
+      s1 = softmax(s1, i + 1u < rows);
+      s2 = softmax(s2, i + 2u < rows);
+      s3 = softmax(s3, i + 3u < rows);
+      for (var c = 0u; c < COLUMNS; c++) {
+        sums[c] += (s0[c] + s1[c]) + (s2[c] + s3[c]);
+      }
     }
     for (var c = 0u; c < COLUMNS; c++) {
       if (ROW_GROUPS > 1u) { sums[c] += subgroupShuffleXor(sums[c], 8u); }
       if (ROW_GROUPS > 2u) { sums[c] += subgroupShuffleXor(sums[c], 16u); }
     }
-    if (row_group == 0u && entity < last_entity) {
+    if (row_group == 0u && exists) {
       let share = 1.0 / f32(max(rows, 1u));
       for (var c = 0u; c < COLUMNS; c++) {
         let key = 8u * c + lane;

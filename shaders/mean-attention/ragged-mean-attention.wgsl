@@ -5,10 +5,10 @@
 // A workgroup computes a run of entities with one mention. It takes 8 ROW_LANES rows at a time, whether or not an
 // entity ends among them: an invocation computes the scores of 8 rows with 8 keys at a time in registers and
 // puts them into workgroup memory; then an invocation does the softmax of a row, and one sums the weights of
-// a key, entity by entity. Why this shape: for devices without subgroups, and GPUs with any. Registers save
-// loads, which is what counts on CPU adapters; the scores pass through workgroup memory once for h multiply-
-// adds each. Workgroup memory: at most 4040 floats. Dispatch: mentions owned * ceil(E / run) workgroups over
-// x and y.
+// a key, entity by entity. Why this shape: for devices without subgroups, and more keys than the
+// kernels with subgroups hold. Registers save loads, which is what counts on CPU adapters; the scores pass
+// through workgroup memory once for h multiply-adds each. Workgroup memory: at most 4040 floats. Dispatch:
+// mentions owned * ceil(E / run) workgroups over x and y.
 
 // needs ragged-mean-attention-operands.wgsl
 

@@ -161,7 +161,7 @@ function runVariant(variant: GemmVariant, sizes: GemmSizes, transposeB: boolean)
 
 for (const [adapter, variantsOf] of [
   ['this adapter', device],
-  ['a GPU', { isCpu: false } as Device],
+  ['a GPU', { isCpu: false, gpu: device.gpu } as Device],
 ] as const)
   test(`all kernels that may run a product on ${adapter} give the same bits`, async () => {
     for (const [m, n, k, transposeA, transposeB] of [
