@@ -5,9 +5,9 @@
 import { spawn } from 'node:child_process';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { openDevice } from '../engine/device.ts';
+import { openDevice } from '../engine/index.ts';
 
-const root = dirname(dirname(fileURLToPath(import.meta.url)));
+const root = join(dirname(fileURLToPath(import.meta.url)), '..');
 
 process.exitCode = await main(process.argv.slice(2));
 
@@ -20,7 +20,7 @@ async function main(words: readonly string[]): Promise<number> {
     return 1;
   }
   const tests = await run('tests/run.ts', ['engine/']);
-  const cases = await run('eval/verify.ts', [join(root, 'tests', 'cases')]);
+  const cases = await run('eval/verify.ts', [join(root, 'tests/cases')]);
   const bench = await run(
     'bench/bench.ts',
     words.filter((word) => word !== '--any'),
@@ -32,7 +32,7 @@ async function main(words: readonly string[]): Promise<number> {
   return [tests, cases, bench].every(({ code }) => code === 0) ? 0 : 1;
 }
 
-/** Runs a script to its end. What it says is shown, the table of the benchmarks only by the summary. */
+/** Runs a script of the repository to its end. What it says is shown, the table of the benchmarks only by the summary. */
 function run(script: string, args: readonly string[]): Promise<{ code: number | null; text: string }> {
   console.log(`\n$ node ${script} ${args.join(' ')}`);
   const child = spawn(process.execPath, [join(root, script), ...args], {
