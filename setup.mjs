@@ -14,11 +14,12 @@
 // one that comes with SwiftShader, beside Dawn's library in node_modules/webgpu, where Dawn looks first.
 //
 // `npm run setup -- --swiftshader` installs SwiftShader though another adapter works (`npm run
-// test:swiftshader` needs it).
+// test:swiftshader` needs it); `--chromium` installs Debian's Chromium (`npm run test:package` needs one).
 
 import { execFileSync, spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import * as fs from 'node:fs';
+import { createRequire } from 'node:module';
 import * as os from 'node:os';
 import * as path from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
@@ -26,7 +27,7 @@ import { brotliDecompressSync, gunzipSync } from 'node:zlib';
 
 const ROOT = path.dirname(fileURLToPath(import.meta.url));
 
-/** Where SwiftShader's driver manifest lies; engine/platform.ts looks at the same place. */
+/** Where SwiftShader's driver manifest lies; engine/device/platform.ts looks at the same place. */
 export const SWIFTSHADER_ICD = path.join(ROOT, '.cache', 'swiftshader', 'vk_swiftshader_icd.json');
 
 const NODE_VERSION = '24.21.0';
@@ -36,21 +37,31 @@ const CHROMIUM_SHA512 =
 
 /** @param {string[]} args @returns {boolean} whether everything asked for is there */
 function main(args) {
-  const unknown = args.find((arg) => arg !== '--swiftshader');
+  const unknown = args.find((arg) => arg !== '--swiftshader' && arg !== '--chromium');
   if (unknown !== undefined) {
-    say(`unknown argument ${unknown}; the only one is --swiftshader`);
+    say(`unknown argument ${unknown}; there are --swiftshader and --chromium`);
     return false;
   }
-  if (!fs.existsSync(path.join(ROOT, 'node_modules', 'webgpu'))) {
-    say('node_modules/webgpu is missing: run `npm ci` first');
+  if (webgpuFolder() === undefined) {
+    say('the npm package webgpu is missing: run `npm ci` first');
     return false;
   }
   const node = findNode();
   if (node === undefined) return false;
   let ready = findAdapter(node);
   if (args.includes('--swiftshader')) ready = addSwiftShader(node) && ready;
+  if (args.includes('--chromium')) ready = addChromium() && ready;
   say(ready ? 'ready' : 'not ready, see above');
   return ready;
+}
+
+/** @returns {string | undefined} where the package webgpu lies: here, or where npm put it for a project that uses dsmip */
+function webgpuFolder() {
+  try {
+    return path.dirname(createRequire(import.meta.url).resolve('webgpu'));
+  } catch {
+    return undefined;
+  }
 }
 
 // ---- Node
@@ -68,7 +79,8 @@ function findNode() {
     return local;
   }
   const advice = 'install Node 24 (22.18 is the oldest that runs TypeScript)';
-  if (process.platform !== 'linux' || !['x64', 'arm64'].includes(process.arch)) {
+  const isInstalled = ROOT.split(path.sep).includes('node_modules');
+  if (isInstalled || process.platform !== 'linux' || !['x64', 'arm64'].includes(process.arch)) {
     say(`Node ${process.versions.node} is too old: ${advice}`);
     return undefined;
   }
@@ -199,35 +211,28 @@ try {
 
 /** Installs Mesa's CPU Vulkan driver by apt, from backports on bookworm. @returns {boolean} */
 function installLavapipe() {
-  const release = osRelease();
-  const family = [release.ID, ...(release.ID_LIKE ?? '').split(' ')];
-  if (!family.includes('debian') && !family.includes('ubuntu')) return false;
-  const root = process.getuid?.() === 0;
-  if (!root && spawnSync('sudo', ['-n', 'true']).status !== 0) {
-    say('lavapipe by apt needs root or a sudo without password: neither here');
-    return false;
-  }
-  const apt = (/** @type {string[]} */ args) => runAs(root, ['apt-get', ...args]);
+  const apt = findApt('lavapipe');
+  if (apt === undefined) return false;
   say('installing lavapipe by apt (mesa-vulkan-drivers, libvulkan1), this takes a minute');
-  let error = apt(['update']);
+  let error = apt.run(['update']);
   if (error !== undefined) return aptFailed('update', error);
   const options = [];
-  if (release.VERSION_CODENAME === 'bookworm') {
+  if (osRelease().VERSION_CODENAME === 'bookworm') {
     // Bookworm's own Mesa, 22.3, is older than what Dawn accepts.
-    error = addBackports(root, apt);
+    error = addBackports(apt);
     if (error !== undefined) return aptFailed('with bookworm-backports', error);
     options.push('-t', 'bookworm-backports');
   }
-  error = apt(['install', '-y', '--no-install-recommends', ...options, 'mesa-vulkan-drivers', 'libvulkan1']);
+  const packages = ['mesa-vulkan-drivers', 'libvulkan1'];
+  error = apt.run(['install', '-y', '--no-install-recommends', ...options, ...packages]);
   return error === undefined || aptFailed('install', error);
 }
 
 /**
  * Adds bookworm-backports beside the mirror in use, unless it is there.
- * @param {boolean} root @param {(args: string[]) => string | undefined} apt
- * @returns {string | undefined} the error
+ * @param {Apt} apt @returns {string | undefined} the error
  */
-function addBackports(root, apt) {
+function addBackports({ root, run }) {
   const targets = spawnSync('apt-get', ['indextargets', '--format', '$(REPO_URI) $(RELEASE)'], {
     encoding: 'utf8',
   });
@@ -240,45 +245,10 @@ function addBackports(root, apt) {
   const list = '/etc/apt/sources.list.d/bookworm-backports.list';
   if (fs.existsSync(list)) return `${list} exists, but apt does not list its suite`;
   let error = runAs(root, ['tee', list], `deb ${option}${mirror} bookworm-backports main\n`);
-  error ??= apt(['update']);
+  error ??= run(['update']);
   if (error === undefined) say(`added ${list}`);
   else runAs(root, ['rm', '-f', list]);
   return error;
-}
-
-/** @param {string} step @param {string} error @returns {false} */
-function aptFailed(step, error) {
-  say(`apt-get ${step} failed: ${error}`);
-  return false;
-}
-
-/**
- * Runs a command as root.
- * @param {boolean} root @param {string[]} command @param {string} [input]
- * @returns {string | undefined} the error
- */
-function runAs(root, command, input = '') {
-  const [file = '', ...args] = root
-    ? command
-    : ['sudo', '-n', 'env', 'DEBIAN_FRONTEND=noninteractive', ...command];
-  const result = spawnSync(file, args, {
-    encoding: 'utf8',
-    input,
-    env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive' },
-    timeout: 900_000,
-  });
-  if (result.status === 0) return undefined;
-  const lines = (result.stderr ?? '').trim().split('\n');
-  return result.error?.message ?? lines.find((line) => line.startsWith('E:')) ?? lines.pop() ?? 'no message';
-}
-
-/** @returns {Record<string, string>} the fields of /etc/os-release */
-function osRelease() {
-  const file = '/etc/os-release';
-  const text = fs.existsSync(file) ? fs.readFileSync(file, 'utf8') : '';
-  return Object.fromEntries(
-    Array.from(text.matchAll(/^(\w+)="?(.*?)"?$/gm), (match) => [match[1], match[2]]),
-  );
 }
 
 // ---- SwiftShader
@@ -350,7 +320,7 @@ function untar(archive, directory, names) {
 /** Puts SwiftShader's Vulkan loader beside Dawn's library where the system has none. */
 function addLoader() {
   if (hasSystemLoader()) return;
-  const target = path.join(ROOT, 'node_modules', 'webgpu', 'dist', `linux-${process.arch}`, 'libvulkan.so.1');
+  const target = path.join(webgpuFolder() ?? ROOT, 'dist', `linux-${process.arch}`, 'libvulkan.so.1');
   const source = path.join(path.dirname(SWIFTSHADER_ICD), 'libvulkan.so.1');
   if (fs.existsSync(target) || !fs.existsSync(source)) return;
   fs.copyFileSync(source, target);
@@ -369,6 +339,91 @@ function hasSystemLoader() {
   for (const triple of ['x86_64-linux-gnu', 'aarch64-linux-gnu'])
     folders.push(`/lib/${triple}`, `/usr/lib/${triple}`);
   return folders.some((folder) => folder !== '' && fs.existsSync(path.join(folder, 'libvulkan.so.1')));
+}
+
+// ---- Chromium
+
+/** @returns {string | undefined} the path of a Chromium; DSMIP_CHROMIUM names one that lies elsewhere */
+export function findChromium() {
+  const usual = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'];
+  return [process.env.DSMIP_CHROMIUM ?? '', ...usual].find((file) => file !== '' && fs.existsSync(file));
+}
+
+/** Installs Debian's Chromium unless there is one. @returns {boolean} */
+function addChromium() {
+  if (findChromium() === undefined) {
+    const apt = findApt('Chromium');
+    if (apt === undefined) {
+      say('Chromium: install it, and set DSMIP_CHROMIUM to its path where that is not /usr/bin/chromium');
+      return false;
+    }
+    say('installing Chromium by apt, this takes a minute');
+    const update = apt.run(['update']);
+    if (update !== undefined) return aptFailed('update', update);
+    const error = apt.run(['install', '-y', '--no-install-recommends', 'chromium']);
+    if (error !== undefined) return aptFailed('install', error);
+  }
+  const file = findChromium();
+  const version = file === undefined ? null : spawnSync(file, ['--version'], { encoding: 'utf8' });
+  const works = version?.status === 0;
+  say(
+    works
+      ? `Chromium: ${version.stdout.trim()}`
+      : `Chromium: ${file ?? 'installed, but not found'} does not run`,
+  );
+  return works;
+}
+
+// ---- apt
+
+/** @typedef {{ root: boolean, run: (args: string[]) => string | undefined }} Apt `run` returns the error */
+
+/** Finds apt-get and the right to use it. @param {string} what for @returns {Apt | undefined} */
+function findApt(what) {
+  const release = osRelease();
+  const family = [release.ID, ...(release.ID_LIKE ?? '').split(' ')];
+  if (!family.includes('debian') && !family.includes('ubuntu')) return undefined;
+  const root = process.getuid?.() === 0;
+  if (!root && spawnSync('sudo', ['-n', 'true']).status !== 0) {
+    say(`${what} by apt needs root or a sudo without password: neither here`);
+    return undefined;
+  }
+  return { root, run: (args) => runAs(root, ['apt-get', ...args]) };
+}
+
+/** @param {string} step @param {string} error @returns {false} */
+function aptFailed(step, error) {
+  say(`apt-get ${step} failed: ${error}`);
+  return false;
+}
+
+/**
+ * Runs a command as root.
+ * @param {boolean} root @param {string[]} command @param {string} [input]
+ * @returns {string | undefined} the error
+ */
+function runAs(root, command, input = '') {
+  const [file = '', ...args] = root
+    ? command
+    : ['sudo', '-n', 'env', 'DEBIAN_FRONTEND=noninteractive', ...command];
+  const result = spawnSync(file, args, {
+    encoding: 'utf8',
+    input,
+    env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive' },
+    timeout: 900_000,
+  });
+  if (result.status === 0) return undefined;
+  const lines = (result.stderr ?? '').trim().split('\n');
+  return result.error?.message ?? lines.find((line) => line.startsWith('E:')) ?? lines.pop() ?? 'no message';
+}
+
+/** @returns {Record<string, string>} the fields of /etc/os-release */
+function osRelease() {
+  const file = '/etc/os-release';
+  const text = fs.existsSync(file) ? fs.readFileSync(file, 'utf8') : '';
+  return Object.fromEntries(
+    Array.from(text.matchAll(/^(\w+)="?(.*?)"?$/gm), (match) => [match[1], match[2]]),
+  );
 }
 
 // ---- helpers

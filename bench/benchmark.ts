@@ -1,7 +1,8 @@
 // What a benchmark of one of our kernels is, and how it is run.
 
 import type { Device } from '../engine/device.ts';
-import { normal, Random } from '../engine/random.ts';
+import { normal } from '../engine/kernels/random.ts';
+import { Random } from '../engine/random.ts';
 import type { Shape, Tensor } from '../engine/tensor.ts';
 import { measure, type Timing } from './measure.ts';
 
@@ -15,7 +16,7 @@ export interface Benchmark<Operands = unknown> {
   bytes: number;
   /** Pairs of mentions and entities that one run scores, where it does. */
   pairs?: number;
-  /** Whether this device can run it; every device if left out. */
+  /** Whether this device can run it, and in a reasonable time; every device if left out. */
   runsOn?(device: Device): boolean;
   /** Makes what the runs work on. */
   operands(device: Device): Operands;

@@ -1,5 +1,6 @@
 // Benchmarks of the kernels that work on rows; memory traffic bounds them.
 
+import { uniform } from '../engine/kernels/random.ts';
 import { crossEntropy } from '../engine/ops/cross-entropy.ts';
 import { embedding } from '../engine/ops/embedding.ts';
 import { gumbelNoise, straightThrough } from '../engine/ops/gumbel.ts';
@@ -8,7 +9,7 @@ import { layerNorm } from '../engine/ops/layer-norm.ts';
 import { mean, sum } from '../engine/ops/reduce.ts';
 import { softmax } from '../engine/ops/softmax.ts';
 import { argmax, topK } from '../engine/ops/top-k.ts';
-import { Random, uniform } from '../engine/random.ts';
+import { Random } from '../engine/random.ts';
 import { type Benchmark, backwardOf, benchmark, integers, parameter, random } from './benchmark.ts';
 import { layerNormRows, softmaxRows } from './sizes.ts';
 

@@ -13,10 +13,9 @@ import {
   mentionVectors,
   pairScores,
 } from '../model/dsmip/expert-vectors.ts';
-import { type ExpertFeatures, type ExpertKind, expertKinds, expertScores } from '../model/dsmip/experts.ts';
-import { initialise, scoringSpecs } from '../model/initialise.ts';
-import { ParameterStore } from '../model/parameter-store.ts';
-import { systemScores } from '../ranking/systems.ts';
+import { type ExpertFeatures, type ExpertKind, expertKinds, ScoringUnits } from '../model/dsmip/experts.ts';
+import { initialise } from '../model/initialise.ts';
+import { chosenScores } from '../ranking/systems.ts';
 import { type Benchmark, benchmark, random } from './benchmark.ts';
 
 /** A tile at the size of the embedded data set and at the paper's. Lengths are the longest; entities' vary. */
@@ -58,17 +57,16 @@ function flopsOf(kind: ExpertKind, size: Size): number {
   return 2 * M * E * pair;
 }
 
-function parametersOf(device: Device, kind: ExpertKind, { h, textWidth, visionWidth, projection }: Size) {
+function unitsOf(device: Device, kind: ExpertKind, { h, textWidth, visionWidth, projection }: Size) {
   const stack = { hidden: 1, heads: 1, layers: 1 };
   const clip = {
     text: { ...stack, width: textWidth, vocabulary: 1, maxLength: 1 },
     vision: { ...stack, width: visionWidth, imageSize: 1, patchSize: 1 },
     projection,
   };
-  const specs = scoringSpecs(kind, { clip, hidden: h, prompts: { length: 0, depth: 0 } });
-  const tensors = initialise(device, specs, new Random(1));
-  for (const tensor of tensors.values()) tensor.requiresGrad = false;
-  return tensors;
+  const units = initialise(device, new Random(1), (p) => new ScoringUnits(p, kind, { clip, hidden: h }));
+  for (const tensor of units.tensors.values()) tensor.requiresGrad = false;
+  return units;
 }
 
 function featuresOf(
@@ -98,18 +96,18 @@ interface Sides {
 }
 
 function vectorsOf(device: Device, kind: ExpertKind, size: Size): Sides {
-  const p = new ParameterStore(parametersOf(device, kind, size));
+  const { module } = unitsOf(device, kind, size);
   return device.scope(() => {
     const mention = featuresOf(device, size, M, new Array(M).fill(size.mentionLength));
     const { image, text } = featuresOf(device, size, E, lengthsOf(size));
-    const first = new Int32Array(E + 1);
+    const offsets = new Int32Array(E + 1);
     lengthsOf(size).forEach((length, e) => {
-      first[e + 1] = first[e]! + length;
+      offsets[e + 1] = offsets[e]! + length;
     });
-    const ragged = { embeds: text.embeds, first, tokens: random(device, first.at(-1)!, size.textWidth) };
+    const ragged = { embeds: text.embeds, offsets, tokens: random(device, offsets.at(-1)!, size.textWidth) };
     return {
-      mention: mentionVectors(kind, p, size.h, mention),
-      entity: entityOperands(entityVectors(kind, p, size.h, { text: ragged, image })),
+      mention: mentionVectors(module, mention),
+      entity: entityOperands(entityVectors(module, { text: ragged, image })),
     };
   });
 }
@@ -132,12 +130,11 @@ const pairBenchmarks = Object.entries(sizes).flatMap(([name, size]) =>
       bytes: 4 * M * E,
       pairs: M * E,
       operands: (device) => ({
-        tensors: parametersOf(device, kind, size),
+        units: unitsOf(device, kind, size),
         mention: featuresOf(device, size, M, new Array(M).fill(size.mentionLength)),
         entity: featuresOf(device, size, E, lengthsOf(size)),
       }),
-      run: ({ tensors, mention, entity }) =>
-        expertScores(kind, new ParameterStore(tensors), size.h, mention, entity),
+      run: ({ units, mention, entity }) => units.module.scores(mention, entity),
     }),
   ]),
 );
@@ -156,8 +153,8 @@ const dsmipBenchmarks = Object.entries(sizes).map(([name, size]) =>
       v: random(device, E, 2),
     }),
     run: ({ text, multimodal, u, v }): Tensor =>
-      systemScores(
-        { name: 'dsmip', calibration: Float32Array.of(1, 1, 0, 0) },
+      chosenScores(
+        u.device.tensor([2, 2], Float32Array.of(1, 1, 0, 0)),
         [
           pairScores('text', text.mention, text.entity),
           pairScores('multimodal', multimodal.mention, multimodal.entity),

@@ -1,6 +1,6 @@
 // Opens a session for a command and does its work on it; says what was opened, and with --profile where the time went.
 
-import { profileTable } from '../engine/profiler.ts';
+import { profileTable } from '../engine/device/profiler.ts';
 import { openSession, type Session } from '../link/session.ts';
 import type { PlainFlag } from './config-flags.ts';
 

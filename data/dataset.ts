@@ -4,72 +4,50 @@
 // Images are named here, not opened. Knows nothing of tokens or models.
 
 import { readdir } from 'node:fs/promises';
-import { basename, join } from 'node:path';
-import { fieldsOf, kindOf, readArray, readObject } from '../files/json-fields.ts';
+import { basename, join, resolve } from 'node:path';
+import { fileError, InputError } from '../files/errors.ts';
+import { fieldsOf, kindOf, readArray, readObject } from '../files/json/json-fields.ts';
+import type { Entity, Mention, Split } from './entity-mention.ts';
 
-/** An entity of the knowledge base. `images` are paths of files, which may be missing. */
-export type Entity = {
-  id: number;
-  qid: string;
-  name: string;
-  attributes: string;
-  type: string;
-  images: string[];
-};
-
-/** A mention; `entity` is its answer's row in `Dataset.entities`, `image` a path or null for none. */
-export type Mention = { id: string; word: string; sentence: string; entity: number; image: string | null };
-
-export type Split = 'train' | 'dev' | 'test';
+export { entityText, mentionText } from './entity-mention.ts';
+export type { Entity, Mention, Split };
 
 /**
- * A whole data set. `skippedNil` counts mentions whose answer is "nil": they have none in the knowledge base.
- * `remarks` are lines on what is odd in the files and was read all the same; none for a clean data set.
+ * A whole data set; one that is a knowledge base alone has no mentions. `skippedNil` counts mentions whose answer is
+ * "nil": they have none in the knowledge base. `remarks` are lines on what is odd in the files and was read all the same;
+ * none for a clean data set.
  */
-export type Dataset = {
+export interface Dataset {
   name: string;
   entities: Entity[];
   splits: Record<Split, Mention[]>;
   skippedNil: number;
   remarks: string[];
-};
-
-/** The text by which an entity is known to the encoder. */
-export function entityText(entity: Entity): string {
-  return `${entity.name} : ${entity.attributes}`;
-}
-
-/** The text by which a mention is known to the encoder. */
-export function mentionText(mention: Pick<Mention, 'word' | 'sentence'>): string {
-  return `${mention.word} : ${mention.sentence}`;
 }
 
 /**
- * Reads and checks the data set in `folder`. Throws one line, `FILE: entry N: field: what was expected`, for a missing
- * or damaged file, a wrong type, a duplicate id or qid, an answer outside the knowledge base, an empty split.
+ * Reads and checks the data set in `folder`; without any file of mentions it is a knowledge base alone. Throws InputError,
+ * `FILE: entry N: field: what was expected`, for a missing or damaged file, a wrong type, a duplicate id or qid, an answer
+ * outside the knowledge base, an empty split, and where some files of splits are there and others are not.
  */
 export async function readDataset(folder: string): Promise<Dataset> {
   const files = await listFolder(folder);
   const remarks = new Remarks();
-  const entities = await readEntities(folder, remarks);
-  const rows = await rowsByQid(join(folder, 'qid2id.json'), entities);
-
-  const imageFolder = join(folder, files.includes('mention_images') ? 'mention_images' : 'mention_image');
   const names = splitFiles(folder, files);
-  const splits: Partial<Record<Split, Mention[]>> = {};
+  const entities = await readEntities(folder, remarks);
+  const splits: Record<Split, Mention[]> = { train: [], dev: [], test: [] };
   let skippedNil = 0;
-  for (const split of ['train', 'dev', 'test'] as const) {
-    const { mentions, nil } = await readMentions(join(folder, names[split]), rows, imageFolder, remarks);
-    splits[split] = mentions;
-    skippedNil += nil;
+  if (names !== null) {
+    const rows = await rowsByQid(join(folder, 'qid2id.json'), entities);
+    const imageFolder = join(folder, files.includes('mention_images') ? 'mention_images' : 'mention_image');
+    for (const split of ['train', 'dev', 'test'] as const) {
+      const { mentions, nil } = await readMentions(join(folder, names[split]), rows, imageFolder, remarks);
+      splits[split] = mentions;
+      skippedNil += nil;
+    }
   }
-  return {
-    name: datasetName(names.train, folder),
-    entities,
-    splits: splits as Record<Split, Mention[]>,
-    skippedNil,
-    remarks: remarks.lines(),
-  };
+  const name = names === null ? basename(resolve(folder)) : datasetName(names.train, folder);
+  return { name, entities, splits, skippedNil, remarks: remarks.lines() };
 }
 
 /** A name of the files as it is meant: 'Caf%C3%A9' -> 'Café', as Python's urllib.parse.unquote has it. */
@@ -89,8 +67,10 @@ export function encodeName(name: string): string {
 async function listFolder(folder: string): Promise<string[]> {
   try {
     return (await readdir(folder)).sort();
-  } catch {
-    throw new Error(`${folder}: no such folder`);
+  } catch (error) {
+    const { code } = error as { code?: string };
+    if (code === 'ENOENT' || code === 'ENOTDIR') throw new InputError(`${folder}: no such folder`);
+    throw fileError(folder, error);
   }
 }
 
@@ -101,17 +81,22 @@ const SPLIT_ENDINGS: Record<Split, string[]> = {
   test: ['test.json'],
 };
 
-function splitFiles(folder: string, files: string[]): Record<Split, string> {
+/** The splits' files; null where there is none at all: a knowledge base alone. */
+function splitFiles(folder: string, files: string[]): Record<Split, string> | null {
+  const filesOf = (split: Split): string[] =>
+    files.filter((file) =>
+      SPLIT_ENDINGS[split].some((ending) => file === ending || file.endsWith(`_${ending}`)),
+    );
   const find = (split: Split): string => {
     const endings = SPLIT_ENDINGS[split];
-    const found = files.filter((file) =>
-      endings.some((ending) => file === ending || file.endsWith(`_${ending}`)),
-    );
-    if (found.length === 0) throw new Error(`${join(folder, `*_${endings[0]}`)}: no such file`);
+    const found = filesOf(split);
+    if (found.length === 0) throw new InputError(`${join(folder, `*_${endings[0]}`)}: no such file`);
     if (found.length > 1)
-      throw new Error(`${folder}: ${found.join(' and ')}: expected one file of split ${split}`);
+      throw new InputError(`${folder}: ${found.join(' and ')}: expected one file of split ${split}`);
     return found[0]!;
   };
+  const hasSplits = (['train', 'dev', 'test'] as const).some((split) => filesOf(split).length > 0);
+  if (!hasSplits && files.includes('kb_entity.json')) return null;
   return { train: find('train'), dev: find('dev'), test: find('test') };
 }
 
@@ -123,7 +108,7 @@ function datasetName(trainFile: string, folder: string): string {
 async function readEntities(folder: string, remarks: Remarks): Promise<Entity[]> {
   const file = join(folder, 'kb_entity.json');
   const entries = await readArray(file);
-  if (entries.length === 0) throw new Error(`${file}: expected at least one entity, found none`);
+  if (entries.length === 0) throw new InputError(`${file}: expected at least one entity, found none`);
   const qids = new Map<string, number>();
   const ids = new Map<number, number>();
   let before = -1;
@@ -133,8 +118,8 @@ async function readEntities(folder: string, remarks: Remarks): Promise<Entity[]>
       id: fields.integer('id'),
       qid: fields.filled('qid'),
       name: decodeName(fields.text('entity_name')),
+      aliases: [],
       attributes: fields.textOr('attr', ''),
-      type: fields.textOr('type', 'entity'),
       images: fields.names('image_list').map((name) => join(folder, 'kb_image', basename(name))),
     };
     const { id, qid, name } = entity;
@@ -160,7 +145,9 @@ async function rowsByQid(file: string, entities: Entity[]): Promise<Map<string, 
   for (const { qid, id } of entities) {
     const listed = ids[qid];
     if (listed !== id)
-      throw new Error(`${file}: ${qid}: expected id ${id} as in kb_entity.json, found ${kindOf(listed)}`);
+      throw new InputError(
+        `${file}: ${qid}: expected id ${id} as in kb_entity.json, found ${kindOf(listed)}`,
+      );
   }
   const rowOfId = new Map(entities.map(({ id }, row) => [id, row]));
   const rows = new Map<string, number>();
@@ -205,7 +192,7 @@ async function readMentions(
     ];
   });
   if (mentions.length === 0)
-    throw new Error(`${file}: expected at least one mention with an answer, found none`);
+    throw new InputError(`${file}: expected at least one mention with an answer, found none`);
   return { mentions, nil };
 }
 

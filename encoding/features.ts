@@ -1,39 +1,56 @@
 // Features of frozen encoders: computed once for all texts and images, kept on the host or in a file, and handed to the
 // device a batch at a time. Padding is not stored. Where they are kept between runs is feature-cache.ts.
 
+import type { ImageInput } from '../data/images/image-input.ts';
 import type { PixelSource } from '../data/images/pixel-source.ts';
 import { noGrad } from '../engine/autograd.ts';
 import type { Device } from '../engine/device.ts';
 import type { Tensor } from '../engine/tensor.ts';
-import {
-  type ClipConfig,
-  encodeImage,
-  encodeText,
-  type Features,
-  type TextFeatures,
-} from '../model/clip/clip.ts';
-import type { RaggedText } from '../model/dsmip/text-vectors.ts';
-import type { ParameterStore } from '../model/parameter-store.ts';
-import { pickTexts, type Tokens } from './samples.ts';
+import { pickTexts, type TextBatch, type Tokens } from './samples.ts';
 
 /** Where features come from and are kept. */
 export interface FeatureOptions {
   source: PixelSource;
-  files: readonly (string | null)[];
+  /** The images by number, null for none. */
+  files: readonly ImageInput[];
   /** Folder of the cache, '' for none. */
   cache: string;
   /** Hash of CLIP's files. */
   clipHash: string;
 }
 
-/** What an encoder made of n texts or images; of row i the tokens first[i] .. first[i + 1] - 1. */
+/** Texts or images after encoding. */
+export interface Features {
+  /** [B, tokens, width] */
+  tokens: Tensor;
+  /** [B, projection] */
+  embeds: Tensor;
+}
+
+/** Texts after encoding, padded. */
+export interface TextFeatures extends Features {
+  /** i32 [B, tokens], 0 on padding. */
+  mask: Tensor;
+}
+
+/** Texts after encoding without padding: of text i the tokens offsets[i] .. offsets[i + 1] - 1. */
+export interface RaggedFeatures {
+  /** [tokens of all texts, width] */
+  tokens: Tensor;
+  /** [texts + 1] */
+  offsets: Int32Array<ArrayBuffer>;
+  /** [texts, projection] */
+  embeds: Tensor;
+}
+
+/** What an encoder made of n texts or images; of row i the tokens offsets[i] .. offsets[i + 1] - 1. */
 export interface FeatureTable {
   /** [tokens of all rows, width]; of a table that is too large for memory, in its file. */
   tokens: Float32Array<ArrayBuffer> | TokenFile;
   /** [n, projection] */
   embeds: Float32Array<ArrayBuffer>;
   /** [n + 1] */
-  first: Int32Array<ArrayBuffer>;
+  offsets: Int32Array<ArrayBuffer>;
   width: number;
   projection: number;
 }
@@ -50,18 +67,38 @@ export interface TokenFile {
 
 /** A table to be made: its sizes, and its rows' features in order, some at a time. */
 export interface TableToMake {
-  first: Int32Array<ArrayBuffer>;
+  offsets: Int32Array<ArrayBuffer>;
   width: number;
   projection: number;
   rows(): AsyncIterable<{ tokens: Float32Array<ArrayBuffer>; embeds: Float32Array<ArrayBuffer> }>;
+  /** Of inputs that may fail to be read, zeros standing in for them. */
+  failures?: Failures;
 }
 
-/** An encoder with its weights, and the prompts of one side. */
-export interface Encoder {
+export interface Failures {
+  /** Rows whose input could not be read when they were made last. */
+  rows(): number[];
+  /** Tries their inputs again; whether all still fail. */
+  remain(rows: readonly number[]): Promise<boolean>;
+}
+
+/** What a frozen encoder makes of a batch; called within a scope that records nothing. */
+interface Encoder<Input> {
   device: Device;
-  parameters: ParameterStore;
-  config: ClipConfig;
-  prompts: readonly Tensor[];
+  /** Of a token's and of an embed's vector. */
+  width: number;
+  projection: number;
+  encode(input: Input): Features;
+}
+
+/** Encodes texts; each gets `prompts` tokens in front of its own. */
+export interface TextEncoder extends Encoder<TextBatch> {
+  prompts: number;
+}
+
+/** Encodes images, pixels [B, 3, size, size], of which each gives so many tokens. */
+export interface ImageEncoder extends Encoder<Tensor> {
+  tokens: number;
 }
 
 const encodeBatch = 64;
@@ -70,38 +107,37 @@ const rowsAtOnce = 2048;
 const lengthStep = 4;
 
 /** All texts, those of similar length together. */
-export function encodeTexts(encoder: Encoder, tokens: Tokens): TableToMake {
-  const { device, parameters, config, prompts } = encoder;
-  const r = prompts[0]?.shape[0] ?? 0;
-  const sizes = { width: config.text.width, projection: config.projection };
-  const first = startsOf(Array.from(tokens.lengths, (length) => r + length));
+export function encodeTexts(encoder: TextEncoder, tokens: Tokens): TableToMake {
+  const { device, width, projection, prompts } = encoder;
+  const sizes = { width, projection };
+  const offsets = offsetsOf(Array.from(tokens.lengths, (length) => prompts + length));
   async function* rows() {
     for (let from = 0; from < tokens.count; from += rowsAtOnce) {
-      const part = partOf(first, from, Math.min(rowsAtOnce, tokens.count - from), sizes);
-      const order = [...part.first.keys()].slice(0, -1).map((i) => from + i);
+      const part = partOf(offsets, from, Math.min(rowsAtOnce, tokens.count - from), sizes);
+      const order = [...part.offsets.keys()].slice(0, -1).map((i) => from + i);
       order.sort((a, b) => tokens.lengths[a]! - tokens.lengths[b]! || a - b);
       for (let i = 0; i < order.length; i += encodeBatch) {
-        const some = order.slice(i, i + encodeBatch);
-        const batch = pickTexts(tokens, some);
-        const pending = device.scope(() =>
-          readFeatures(noGrad(() => encodeText(parameters, config, batch, prompts))),
-        );
-        const places = some.map((row) => row - from);
-        fillRows(part, places, r + batch.length, await pending);
+        const batchRows = order.slice(i, i + encodeBatch);
+        const batch = pickTexts(tokens, batchRows);
+        const pending = device.scope(() => readFeatures(noGrad(() => encoder.encode(batch))));
+        const places = batchRows.map((row) => row - from);
+        fillRows(part, places, prompts + batch.length, await pending);
       }
       yield part;
     }
   }
-  return { ...sizes, first, rows };
+  return { ...sizes, offsets, rows };
 }
 
 /** The images of these numbers, one a row. */
-export function encodeImages(encoder: Encoder, source: PixelSource, images: readonly number[]): TableToMake {
-  const { device, parameters, config, prompts } = encoder;
-  const { imageSize, patchSize } = config.vision;
-  const sizes = { width: config.vision.width, projection: config.projection };
-  const T = (prompts[0]?.shape[0] ?? 0) + 1 + Math.floor(imageSize / patchSize) ** 2;
-  const first = startsOf(images.map(() => T));
+export function encodeImages(
+  encoder: ImageEncoder,
+  source: PixelSource,
+  images: readonly number[],
+): TableToMake {
+  const { device, width, projection } = encoder;
+  const { size } = source;
+  const offsets = offsetsOf(images.map(() => encoder.tokens));
   async function* rows() {
     const groups: number[][] = [];
     for (let i = 0; i < images.length; i += encodeBatch) groups.push(images.slice(i, i + encodeBatch));
@@ -109,22 +145,38 @@ export function encodeImages(encoder: Encoder, source: PixelSource, images: read
     for await (const pixels of source.groups(groups)) {
       const count = Math.min(encodeBatch, images.length - from);
       const pending = device.scope(() => {
-        const input = device.tensor([count, 3, imageSize, imageSize], pixels, { name: 'pixels' });
-        return readFeatures(noGrad(() => encodeImage(parameters, config, input, prompts)));
+        const input = device.tensor([count, 3, size, size], pixels, { name: 'pixels' });
+        return readFeatures(noGrad(() => encoder.encode(input)));
       });
       yield await pending;
       from += count;
     }
   }
-  return { ...sizes, first, rows };
+  return { width, projection, offsets, rows, failures: imageFailures(source, images) };
+}
+
+/** The failures of images, one a row, that a source reads. */
+export function imageFailures(source: PixelSource, images: readonly number[]): Failures {
+  return {
+    rows() {
+      const { failed } = source;
+      return [...images.keys()].filter((row) => failed.has(images[row]!));
+    },
+    async remain(rows) {
+      const own = rows.map((row) => images[row]!);
+      for await (const _ of source.groups([own]));
+      const { failed } = source;
+      return own.every((image) => failed.has(image));
+    },
+  };
 }
 
 /** Makes a table in memory. */
-export async function inMemory({ first, width, projection, rows }: TableToMake): Promise<MemoryTable> {
+export async function inMemory({ offsets, width, projection, rows }: TableToMake): Promise<MemoryTable> {
   const table = {
-    tokens: new Float32Array(first.at(-1)! * width),
-    embeds: new Float32Array((first.length - 1) * projection),
-    first,
+    tokens: new Float32Array(offsets.at(-1)! * width),
+    embeds: new Float32Array((offsets.length - 1) * projection),
+    offsets,
     width,
     projection,
   };
@@ -153,19 +205,16 @@ export function textRows(device: Device, table: FeatureTable, rows: readonly num
 }
 
 /** The rows as text features on the device, without padding. */
-export function raggedTextRows(device: Device, table: FeatureTable, rows: readonly number[]): RaggedText {
+export function raggedTextRows(device: Device, table: FeatureTable, rows: readonly number[]): RaggedFeatures {
   const { width, projection } = table;
-  const first = new Int32Array(rows.length + 1);
+  const offsets = offsetsOf(rows.map((row) => lengthOf(table, row)));
+  const tokens = new Float32Array(offsets.at(-1)! * width);
   rows.forEach((row, i) => {
-    first[i + 1] = first[i]! + lengthOf(table, row);
-  });
-  const tokens = new Float32Array(first.at(-1)! * width);
-  rows.forEach((row, i) => {
-    copyTokens(table, row, tokens, first[i]! * width);
+    copyTokens(table, row, tokens, offsets[i]! * width);
   });
   return {
-    tokens: device.tensor([first.at(-1)!, width], tokens, { name: 'token features' }),
-    first,
+    tokens: device.tensor([offsets.at(-1)!, width], tokens, { name: 'token features' }),
+    offsets,
     embeds: device.tensor([rows.length, projection], embedsOf(table, rows), { name: 'embeds' }),
   };
 }
@@ -186,8 +235,8 @@ export function imageRows(device: Device, table: FeatureTable, rows: readonly nu
 
 /** Each row's mean token, [n, width]. */
 export function meanTokens(table: FeatureTable): Float32Array<ArrayBuffer> {
-  const { first, width } = table;
-  const n = first.length - 1;
+  const { offsets, width } = table;
+  const n = offsets.length - 1;
   const means = new Float32Array(n * width);
   for (let row = 0; row < n; row++) {
     const length = lengthOf(table, row);
@@ -214,42 +263,43 @@ function pickRows(device: Device, table: FeatureTable, rows: readonly number[], 
   };
 }
 
-function lengthOf({ first }: FeatureTable, row: number): number {
-  return first[row + 1]! - first[row]!;
+function lengthOf({ offsets }: FeatureTable, row: number): number {
+  return offsets[row + 1]! - offsets[row]!;
 }
 
 /** Copies a row's tokens to place `at`. */
 function copyTokens(
-  { tokens, first, width }: FeatureTable,
+  { tokens, offsets, width }: FeatureTable,
   row: number,
   into: Float32Array,
   at: number,
 ): void {
-  const [start, end] = [first[row]! * width, first[row + 1]! * width];
+  const [start, end] = [offsets[row]! * width, offsets[row + 1]! * width];
   if (tokens instanceof Float32Array) into.set(tokens.subarray(start, end), at);
   else tokens.read(start, into.subarray(at, at + end - start));
 }
 
-function startsOf(lengths: readonly number[]): Int32Array<ArrayBuffer> {
-  const first = new Int32Array(lengths.length + 1);
+/** Where rows of these lengths begin, and where the last ends. */
+function offsetsOf(lengths: readonly number[]): Int32Array<ArrayBuffer> {
+  const offsets = new Int32Array(lengths.length + 1);
   lengths.forEach((length, i) => {
-    first[i + 1] = first[i]! + length;
+    offsets[i + 1] = offsets[i]! + length;
   });
-  return first;
+  return offsets;
 }
 
 /** An empty table for some of the rows. */
 function partOf(
-  first: Int32Array,
+  offsets: Int32Array,
   from: number,
   count: number,
   { width, projection }: { width: number; projection: number },
 ): MemoryTable {
-  const own = Int32Array.from(first.subarray(from, from + count + 1), (start) => start - first[from]!);
+  const own = Int32Array.from(offsets.subarray(from, from + count + 1), (start) => start - offsets[from]!);
   return {
     tokens: new Float32Array(own.at(-1)! * width),
     embeds: new Float32Array(count * projection),
-    first: own,
+    offsets: own,
     width,
     projection,
   };
@@ -270,10 +320,10 @@ function fillRows(
   L: number,
   { tokens, embeds }: { tokens: Float32Array; embeds: Float32Array },
 ): void {
-  const { width, projection, first } = table;
+  const { width, projection, offsets } = table;
   rows.forEach((row, b) => {
     const from = b * L * width;
-    table.tokens.set(tokens.subarray(from, from + lengthOf(table, row) * width), first[row]! * width);
+    table.tokens.set(tokens.subarray(from, from + lengthOf(table, row) * width), offsets[row]! * width);
     table.embeds.set(embeds.subarray(b * projection, (b + 1) * projection), row * projection);
   });
 }

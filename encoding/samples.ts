@@ -1,12 +1,24 @@
 // Mentions and entities as training and evaluation use them: token ids and image numbers instead of texts and paths.
 // Knows nothing of devices.
 
-import { stat } from 'node:fs/promises';
 import { type Dataset, entityText, type Mention, mentionText, type Split } from '../data/dataset.ts';
+import type { ImageInput } from '../data/images/image-input.ts';
 import type { Tokenizer } from '../data/text/tokenizer.ts';
-import type { TextBatch } from '../model/clip/clip.ts';
+import { contentStamp } from '../files/content-stamp.ts';
+import { InputError } from '../files/errors.ts';
+import { hashOf } from '../files/fingerprint.ts';
 
-/** Texts as token ids, padded to the longest: ids and mask [count, length]. */
+/** Texts as token ids, padded to one length. */
+export interface TextBatch {
+  /** [count, length] */
+  ids: Int32Array<ArrayBuffer>;
+  /** [count, length], 0 on padding. */
+  mask: Int32Array<ArrayBuffer>;
+  count: number;
+  length: number;
+}
+
+/** Texts as token ids, padded to the longest. */
 export interface Tokens extends TextBatch {
   /** Tokens of each text, BOS and EOS counted. */
   lengths: Int32Array<ArrayBuffer>;
@@ -23,8 +35,8 @@ export interface Samples {
 export interface Corpus {
   entities: Samples;
   mentions: Readonly<Record<Split, Samples>>;
-  /** Each mention's answer: a row of `entities`. */
-  answers: Readonly<Record<Split, Int32Array<ArrayBuffer>>>;
+  /** Each mention's gold entity: a row of `entities`. */
+  gold: Readonly<Record<Split, Int32Array<ArrayBuffer>>>;
   /** Paths of all images. Number 0 is null: what stands in for an image that a sample lacks. */
   files: readonly (string | null)[];
 }
@@ -47,14 +59,14 @@ export function prepareCorpus(dataset: Dataset, tokenizer: Tokenizer, maxLength:
     tokens: tokenize(splits[split].map(mentionText)),
     images: splits[split].map(({ image }) => (image === null ? [] : [numberOf(image)])),
   });
-  const answers = (mentions: Mention[]) => Int32Array.from(mentions, ({ entity }) => entity);
+  const gold = (mentions: Mention[]) => Int32Array.from(mentions, ({ entity }) => entity);
   return {
     entities: {
       tokens: tokenize(dataset.entities.map(entityText)),
       images: dataset.entities.map(({ images }) => images.map(numberOf)),
     },
     mentions: { train: samples('train'), dev: samples('dev'), test: samples('test') },
-    answers: { train: answers(splits.train), dev: answers(splits.dev), test: answers(splits.test) },
+    gold: { train: gold(splits.train), dev: gold(splits.dev), test: gold(splits.test) },
     files,
   };
 }
@@ -89,11 +101,45 @@ export function firstImage(samples: Samples, row: number): number {
   return samples.images[row]![0] ?? 0;
 }
 
-/** What tells one version of an image file from another, without reading it. */
-export async function fileStamp(file: string | null): Promise<string> {
-  if (file === null) return 'none';
-  const found = await stat(file).catch(() => null);
-  return found ? `${file} ${found.size} ${found.mtimeMs}` : `${file} missing`;
+/** Each sample's first image, and the distinct ones of all samples. */
+export function firstImages(samples: Samples): { each: number[]; distinct: number[] } {
+  const each = samples.images.map((_, row) => firstImage(samples, row));
+  return { each, distinct: [...new Set(each)] };
+}
+
+/** Files that are read at once for their stamps. */
+const stampsAtOnce = 16;
+let unknown = 0;
+
+/** What tells one version of each image from another, see `fileStamp`. */
+export async function imageStamps(images: readonly ImageInput[]): Promise<string[]> {
+  const stamps = new Array<string>(images.length);
+  let next = 0;
+  const work = async () => {
+    while (next < images.length) {
+      const i = next++;
+      stamps[i] = await fileStamp(images[i]!);
+    }
+  };
+  await Promise.all(Array.from({ length: stampsAtOnce }, work));
+  return stamps;
+}
+
+/**
+ * What tells one version of an image or another file from another: the hash of its bytes, or that it cannot be read. What
+ * an address leads to is never taken for what it led to before.
+ */
+export async function fileStamp(image: ImageInput): Promise<string> {
+  if (image === null) return 'none';
+  if (image instanceof URL) return `unknown ${unknown++}`;
+  if (image instanceof Uint8Array) return hashOf([image]);
+  if (image instanceof Blob) return hashOf([new Uint8Array(await image.arrayBuffer())]);
+  try {
+    return await contentStamp(image);
+  } catch (error) {
+    if (error instanceof InputError) return 'unreadable';
+    throw error;
+  }
 }
 
 function padded(

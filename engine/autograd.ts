@@ -3,14 +3,14 @@
 // oldest. Only what needs a gradient is recorded, and only needed gradients are computed.
 
 import { ShapeError } from './errors.ts';
-import { addInto, onesLike, sum2 } from './ops/accumulate.ts';
+import { addInto, onesLike, sum2 } from './kernels/elementwise.ts';
 import { describe, type Tensor } from './tensor.ts';
 
 /**
  * Maps the gradient of an op's output to those of its inputs, in their order. `needs[i]` says whether
  * input i wants one; what it returns for the others is ignored.
  */
-export type Backward = (gradient: Tensor, needs: readonly boolean[]) => readonly (Tensor | null)[];
+type Backward = (gradient: Tensor, needs: readonly boolean[]) => readonly (Tensor | null)[];
 
 /** One recorded op. */
 export interface Node {

@@ -1,15 +1,18 @@
 // A device: the adapter it runs on, the memory of its tensors, and the one door (`run`) through which
 // every op dispatches its kernel. Knows nothing of what the kernels compute.
 
-import type { KernelName } from '../shaders/index.ts';
-import { describeAdapter, isCpuAdapter, openAdapter, subgroupSize } from './adapter.ts';
-import { type Counters, newCounters } from './counters.ts';
+import type { BufferOf, ConstantsOf, EntryOf, KernelName, ParamsOf } from '../shaders/index.ts';
+import { describeAdapter, isCpuAdapter, openAdapter, subgroupSize } from './device/adapter.ts';
+import { type Counters, newCounters } from './device/counters.ts';
+import { dtypeOf, hostArray, viewAs, wholeWords, wordBytes } from './device/host-data.ts';
+import { type BufferRange, Kernels, packParams } from './device/pipelines.ts';
+import { BufferPool, type Storage } from './device/pool.ts';
+import { type ProfileRow, Profiler } from './device/profiler.ts';
+import { Recorder } from './device/recorder.ts';
+import type { Specialisation } from './device/specialise.ts';
+import { tensorsIn } from './device/tensors-in.ts';
+import { Tuner } from './device/tuner.ts';
 import { DeviceLostError, DeviceMismatchError, DtypeError, LimitError, ShapeError } from './errors.ts';
-import { dtypeOf, hostArray, viewAs, wholeWords, wordBytes } from './host-data.ts';
-import { type BufferRange, Kernels, loadKernelSources, packParams } from './kernels.ts';
-import { BufferPool, type Storage } from './pool.ts';
-import { type ProfileRow, Profiler } from './profiler.ts';
-import { Recorder } from './recorder.ts';
 import {
   bytesPerElement,
   checkShape,
@@ -22,9 +25,6 @@ import {
   sizeOf,
   Tensor,
 } from './tensor.ts';
-import { tensorsIn } from './tensors-in.ts';
-import { Tuner } from './tuner.ts';
-import type { Specialisation } from './wgsl.ts';
 
 export interface DeviceOptions {
   /** Time every dispatch (where the adapter has timestamp queries). */
@@ -35,17 +35,17 @@ export interface DeviceOptions {
   maxBindingBytes?: number;
 }
 
-/** One kernel dispatch: what to run, on which buffers, with which parameters. */
-export interface Dispatch {
-  kernel: KernelName;
+/** One kernel dispatch: what to run, on which buffers, with which parameters. Names are those of the kernel's file. */
+interface Dispatch<K extends KernelName, E extends EntryOf<K>> {
+  kernel: K;
   /** Entry point in the kernel's file. */
-  entry: string;
+  entry: E;
   /** Values of the kernel's constants and aliases. */
-  constants?: Specialisation;
-  /** Tensors, or ranges of them, by the kernel's variable names. */
-  buffers: Readonly<Record<string, Tensor | BufferRange>>;
+  constants?: ConstantsOf<K>;
+  /** Tensors, or ranges of them, for the buffers that the entry point uses. */
+  buffers: Readonly<Record<BufferOf<K, E>, Tensor | BufferRange>>;
   /** Values of the kernel's `Params`. */
-  params?: Readonly<Record<string, number>>;
+  params: ParamsOf<K>;
   /** Workgroups to start in x, y and z. */
   grid: readonly [number, number, number];
   /** Work done, for profiles: floating-point operations and bytes read and written at the least. */
@@ -55,8 +55,8 @@ export interface Dispatch {
 
 /** Opens the best adapter (hardware, else the system's CPU Vulkan, else SwiftShader). Throws NoAdapterError. */
 export async function openDevice(options: DeviceOptions = {}): Promise<Device> {
-  const [{ gpu, info }, sources] = await Promise.all([openAdapter(), loadKernelSources()]);
-  const device = new Device(gpu, info, sources, options);
+  const { gpu, info } = await openAdapter();
+  const device = new Device(gpu, info, options);
   await device.tuner.load();
   return device;
 }
@@ -86,12 +86,7 @@ export class Device {
   /** Tensors made outside any scope give their buffers back when JavaScript forgets them. */
   #forgotten = new FinalizationRegistry<StorageHandle>((handle) => handle.release());
 
-  constructor(
-    gpu: GPUDevice,
-    info: GPUAdapterInfo,
-    sources: Awaited<ReturnType<typeof loadKernelSources>>,
-    options: DeviceOptions,
-  ) {
+  constructor(gpu: GPUDevice, info: GPUAdapterInfo, options: DeviceOptions) {
     this.gpu = gpu;
     this.description = describeAdapter(info);
     this.isCpu = isCpuAdapter(info);
@@ -104,7 +99,7 @@ export class Device {
     this.bindingAlignment = limits.minStorageBufferOffsetAlignment;
     this.#profiler = options.profile && gpu.features.has('timestamp-query') ? new Profiler(gpu) : null;
     this.#recorder = new Recorder(gpu, this.counters, this.#profiler);
-    this.#kernels = new Kernels(gpu, this.counters, sources, this.#recorder, this.maxBindingBytes);
+    this.#kernels = new Kernels(gpu, this.counters, this.#recorder, this.maxBindingBytes);
     const budget = {
       limitBytes: limits.maxBufferSize,
       budgetBytes: options.memoryBudgetBytes ?? Number.POSITIVE_INFINITY,
@@ -220,18 +215,17 @@ export class Device {
   }
 
   /** Records one dispatch. */
-  run(dispatch: Dispatch): void {
+  run<K extends KernelName, E extends EntryOf<K>>(dispatch: Dispatch<K, E>): void {
     this.#check();
-    const variables = Object.keys(dispatch.buffers);
+    const buffers: Readonly<Record<string, Tensor | BufferRange>> = dispatch.buffers;
+    const variables = Object.keys(buffers);
     const kernel = this.#kernels.compile(
       dispatch.kernel,
       dispatch.entry,
-      dispatch.constants ?? {},
+      (dispatch.constants ?? {}) as Specialisation,
       variables,
     );
-    const ranges = variables.map((variable) =>
-      this.#range(kernel.label, variable, dispatch.buffers[variable]!),
-    );
+    const ranges = variables.map((variable) => this.#range(kernel.label, variable, buffers[variable]!));
     const most = this.gpu.limits.maxComputeWorkgroupsPerDimension;
     if (dispatch.grid.some((n) => n > most)) {
       throw new LimitError(
@@ -241,7 +235,7 @@ export class Device {
     this.#recorder.dispatch({
       pipeline: kernel.pipeline,
       bindGroup: this.#kernels.bind(kernel, variables, ranges),
-      params: packParams(kernel.source, dispatch.params ?? {}),
+      params: packParams(kernel.label, kernel.params, dispatch.params),
       grid: dispatch.grid,
       name: kernel.label,
       flops: dispatch.flops ?? 0,

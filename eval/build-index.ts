@@ -1,10 +1,9 @@
 // Builds the entity index of a run, RUN/index: what scoring needs of each entity, so that linking and evaluation need not
 // encode the knowledge base again. A build that was interrupted goes on where it was.
 
-import { answering } from '../link/linking-model.ts';
+import { buildRunIndex, indexFolder } from '../link/entity-index.ts';
+import { loadLinkingModel } from '../link/linking-model.ts';
 import type { Session } from '../link/session.ts';
-import { indexFolder } from '../ranking/index/belongs.ts';
-import { buildIndex as buildShards } from '../ranking/index/builder.ts';
 import type { IndexHead } from '../ranking/index/format.ts';
 import { checkConfig } from '../train/config/check.ts';
 import { type IndexConfig, indexSchema } from '../train/config/schemas.ts';
@@ -24,12 +23,12 @@ export async function buildIndex(
   hooks: Hooks = {},
 ): Promise<BuiltIndex> {
   const { run, data, index } = checkConfig(indexSchema, config);
-  const model = await answering(session, run.folder);
-  const built = await buildShards(session, run.folder, model, {
+  const model = await loadLinkingModel(session, run.folder);
+  const built = await buildRunIndex(session, run.folder, model, {
     ...index,
-    progress(done) {
+    onProgress({ done, total }) {
       hooks.signal?.throwIfAborted();
-      hooks.onProgress?.({ task: 'indexing', done, total: 1 });
+      hooks.onProgress?.({ task: 'indexing', done: total === null ? 0 : done / total, total: 1 });
     },
   });
   for (const line of session.features.source.takeProblems(data.folder)) hooks.onWarning?.(line);

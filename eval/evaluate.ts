@@ -2,18 +2,19 @@
 // RUN/metrics.json and RUN/predictions.jsonl.
 
 import { join } from 'node:path';
-import { answering } from '../link/linking-model.ts';
+import { openRunIndex } from '../link/entity-index.ts';
+import { loadLinkingModel } from '../link/linking-model.ts';
 import type { Session } from '../link/session.ts';
-import { loadTrained, type Trained } from '../link/trained.ts';
-import { openIndex } from '../ranking/index/source.ts';
-import { pick } from '../ranking/tile.ts';
+import { prepareSplit } from '../link/split.ts';
+import { loadTrained, parameterCounts } from '../link/trained.ts';
+import { meanOf } from '../ranking/mixture.ts';
 import { checkConfig } from '../train/config/check.ts';
 import { type EvaluationConfig, evaluationSchema } from '../train/config/schemas.ts';
 import type { Hooks } from '../train/hooks.ts';
-import { hold, type Outcome, propose } from './hold.ts';
+import { type Evaluation, evaluateTask, proposeCandidates } from './evaluation.ts';
 import { writeMetrics } from './metrics-file.ts';
-import { type Predictions, writePredictions } from './predictions.ts';
-import { type Contest, dsmipContest, expertContest, indexContest, splitFeatures } from './ranking-task.ts';
+import { writePredictions } from './predictions.ts';
+import { indexTask, type RankingTask, splitTask } from './ranking-task.ts';
 
 /** Best entities of each mention that predictions.jsonl shows. */
 const topEntities = 5;
@@ -35,16 +36,22 @@ export async function evaluate(
 ): Promise<EvaluationFiles> {
   const checked = checkConfig(evaluationSchema, config);
   const { run, data, evaluation } = checked;
-  const { contests, trained } = evaluation.index
+  const { tasks, parameters } = evaluation.index
     ? await openIndexed(session, checked)
-    : await openContests(session, checked);
+    : await openTasks(session, checked);
+  const last = tasks.at(-1)!;
   const { candidates } = evaluation;
-  const retrieval = candidates > 0 ? await propose(contests.at(-1)!, candidates) : null;
-  const outcomes: Outcome[] = [];
-  for (const contest of contests) {
+  const retrieval = candidates > 0 ? await proposeCandidates(last, candidates) : null;
+  const evaluations: Evaluation[] = [];
+  for (const task of tasks) {
     hooks.signal?.throwIfAborted();
-    const isLast = contest === contests.at(-1);
-    outcomes.push(await hold(contest, isLast ? topEntities : 0, retrieval?.candidates));
+    evaluations.push(
+      await evaluateTask(task, {
+        top: task === last ? topEntities : 0,
+        candidates: retrieval?.candidates ?? null,
+        onProgress: (done) => hooks.onProgress?.({ task: 'scoring', done, total: 1 }),
+      }),
+    );
   }
   for (const line of session.features.source.takeProblems(data.folder)) hooks.onWarning?.(line);
 
@@ -52,61 +59,40 @@ export async function evaluate(
     metrics: join(run.folder, 'metrics.json'),
     predictions: join(run.folder, 'predictions.jsonl'),
   };
-  await writeMetrics(files.metrics, session, trained, evaluation.split, outcomes, retrieval);
-  const predictions = predictionsOf(evaluation.split, outcomes);
-  await writePredictions(files.predictions, session.dataset, predictions);
+  await writeMetrics(files.metrics, session, parameters, evaluation.split, evaluations, retrieval);
+  await writePredictions(files.predictions, session.dataset, evaluation.split, evaluations);
   return files;
 }
 
-/** What takes part; the last contest has the system that answers. */
-interface Contests {
-  contests: Contest[];
-  trained: Trained;
+/** What takes part; the last task has the system that answers. */
+interface Tasks {
+  tasks: RankingTask[];
+  /** Trained numbers by what has them. */
+  parameters: Record<string, number>;
 }
 
-async function openContests(
+async function openTasks(
   session: Session,
   { run, evaluation: { split, mean } }: EvaluationConfig,
-): Promise<Contests> {
-  const trained = await loadTrained(session, run.folder);
-  const { experts, dsmip } = trained;
-  const tables = await splitFeatures(session, experts, split);
-  const kinds = (dsmip?.experts ?? experts).map(({ kind }) => kind);
-  const contests = [expertContest(session, experts, split, tables, mean ? kinds : [])];
-  if (dsmip) contests.push(await dsmipContest(session, dsmip, split, tables));
-  return { contests, trained };
+): Promise<Tasks> {
+  const { experts, dsmip } = await loadTrained(session, run.folder);
+  const averaged = dsmip?.experts ?? experts;
+  const alone = experts.filter(({ kind }) => averaged.some((other) => other.kind === kind));
+  const systems = [...experts, ...(mean ? [meanOf('mean', alone)] : [])];
+  const tasks = [splitTask('experts', systems, await prepareSplit(session, experts, split))];
+  if (dsmip) {
+    const prepared = await prepareSplit(session, [dsmip.scorer], split);
+    tasks.push(splitTask('dsmip', [dsmip.scorer], prepared));
+  }
+  return { tasks, parameters: parameterCounts(experts, dsmip) };
 }
 
 async function openIndexed(
   session: Session,
   { run, evaluation: { split } }: EvaluationConfig,
-): Promise<Contests> {
-  const model = await answering(session, run.folder, 'mentions');
-  const entities = await openIndex(session, run.folder, model);
-  return {
-    contests: [await indexContest(session, model, split, entities)],
-    trained: { experts: [...model.experts], dsmip: model.dsmip },
-  };
-}
-
-/** By the last system of the last contest: DSMIP, the mean, or the strongest expert there is. */
-function predictionsOf(
-  split: EvaluationConfig['evaluation']['split'],
-  outcomes: readonly Outcome[],
-): Predictions {
-  const { contest, result } = outcomes.at(-1)!;
-  const { pass, dsmip } = contest;
-  const system = pass.systems.at(-1)!.name;
-  const alone = pass.kinds.find((kind) => kind === system) ?? null;
-  return {
-    split,
-    system,
-    ranks: Object.fromEntries(
-      outcomes.flatMap(({ result }) =>
-        Object.entries(result.systems).map(([name, { ranks }]) => [name, ranks]),
-      ),
-    ),
-    top: result.systems[system]!.top,
-    expertOf: (mention, entity) => (dsmip ? pass.kinds[pick(pass, mention, entity)]! : alone),
-  };
+): Promise<Tasks> {
+  const model = await loadLinkingModel(session, run.folder);
+  const entities = await openRunIndex(session, run.folder, model);
+  const task = await indexTask(session, model, split, entities);
+  return { tasks: [task], parameters: { ...model.parameters } };
 }

@@ -1,30 +1,30 @@
-// RUN/predictions.jsonl: of each mention of an evaluation where its answer came out and what came out above it.
+// RUN/predictions.jsonl: of each mention of an evaluation where its gold entity came out and what came out above it.
 
 import type { Dataset, Split } from '../data/dataset.ts';
 import { writeFileAtomically } from '../files/atomic-file.ts';
-import type { Found } from '../ranking/tile.ts';
-
-/** What an evaluation found, by mention. */
-export interface Predictions {
-  split: Split;
-  /** By system. */
-  ranks: Readonly<Record<string, readonly number[]>>;
-  /** The system that answers, and its best entities. */
-  system: string;
-  top: readonly (readonly Found[])[];
-  /** Which expert answers for a pair; null where several do. */
-  expertOf: (mention: number, entity: number) => string | null;
-}
+import { gateOf } from '../ranking/mixture.ts';
+import type { Evaluation } from './evaluation.ts';
 
 /**
- * Writes a line a mention: {mention, id, word, answer, rank, ranks, expert, top: [{qid, name, score, expert}]}; `expert`
- * is the one that scored the answer. Throws WeightsError when the file cannot be written.
+ * Writes a line a mention: {mention, id, word, answer, rank, ranks, expert, top: [{qid, name, score, expert}]}, by the last
+ * system of the last evaluation, the one that answers; `ranks` has those of all. `expert` is the part that scored the
+ * answer, null where several did. Throws WeightsError when the file cannot be written.
  */
 export async function writePredictions(
   path: string,
   { entities, splits }: Dataset,
-  { split, ranks, system, top, expertOf }: Predictions,
+  split: Split,
+  evaluations: readonly Evaluation[],
 ): Promise<void> {
+  const { task, result } = evaluations.at(-1)!;
+  const system = task.pass.systems.at(-1)!;
+  const { top } = result.systems[system.name]!;
+  const ranks = evaluations.flatMap(({ result }) =>
+    Object.entries(result.systems).map(([name, { ranks }]) => [name, ranks] as const),
+  );
+  const isGated = gateOf(system) !== null;
+  // A system that is no mixture is its own only part.
+  const alone = result.pairs.computed[system.name] === undefined ? null : system.name;
   const encoder = new TextEncoder();
   await writeFileAtomically(path, async (append) => {
     for (const [mention, { id, word, entity: gold }] of splits[split].entries()) {
@@ -33,12 +33,12 @@ export async function writePredictions(
         id,
         word,
         answer: entities[gold]!.qid,
-        rank: ranks[system]![mention]!,
-        ranks: Object.fromEntries(Object.entries(ranks).map(([name, all]) => [name, all[mention]!])),
-        expert: expertOf(mention, gold),
-        top: top[mention]!.map(({ entity, score }) => {
+        rank: result.systems[system.name]!.ranks[mention]!,
+        ranks: Object.fromEntries(ranks.map(([name, all]) => [name, all[mention]!])),
+        expert: isGated ? result.choices!.gold[mention]! : alone,
+        top: top[mention]!.map(({ entity, score, part }) => {
           const { qid, name } = entities[entity]!;
-          return { qid, name, score, expert: expertOf(mention, entity) };
+          return { qid, name, score, expert: part ?? alone };
         }),
       };
       await append(encoder.encode(`${JSON.stringify(line)}\n`));

@@ -1,12 +1,15 @@
 // RUN/metrics.json, which eval/evaluate.ts writes: its form, a reader that checks it, and the table made of
 // it.
 
-import { parseJson } from '../files/json-fields.ts';
+import { parseJson } from '../files/json/json-fields.ts';
 import { readText } from '../files/read-text.ts';
-import type { PickedBy } from '../link/dsmip-split.ts';
+import type { PickedBy } from '../link/gate-choices.ts';
 import type { Metrics } from '../ranking/metrics.ts';
 import { type PaperFigures, table1 } from './paper.ts';
 import { textTable } from './text-table.ts';
+
+/** Raise it when the meaning of a field changes. Files from before there were versions have none and are read as 1. */
+export const metricsVersion = 1;
 
 /** How one evaluation came out. `systems` has what the run had: experts, their plain mean, DSMIP. */
 export interface Results {
@@ -26,8 +29,8 @@ export interface Results {
   device: string;
 }
 
-/** Systems in the order of tables, with what a reader calls them. */
-export const systemTitles: Readonly<Record<string, string>> = {
+/** Systems that come first in tables, with what a reader calls them; others go by their own names. */
+const systemTitles: Readonly<Record<string, string>> = {
   text: 'text expert',
   visual: 'visual expert',
   multimodal: 'multimodal expert',
@@ -46,9 +49,15 @@ export const metricColumns = [
   ['mr', 'MR'],
 ] as const satisfies readonly (readonly [keyof Metrics, string])[];
 
-/** The known systems that the results have, in the order of tables. */
+/** What a reader calls a system. */
+export function titleOf(system: string): string {
+  return systemTitles[system] ?? system;
+}
+
+/** The systems that the results have, in the order of tables. */
 export function systemsOf({ systems }: Pick<Results, 'systems'>): string[] {
-  return Object.keys(systemTitles).filter((name) => systems[name] !== undefined);
+  const known = Object.keys(systemTitles).filter((name) => systems[name] !== undefined);
+  return [...known, ...Object.keys(systems).filter((name) => systemTitles[name] === undefined)];
 }
 
 /** Reads metrics.json. Throws one line, `FILE: field: what was expected`. */
@@ -58,6 +67,8 @@ export async function readResults(path: string): Promise<Results> {
     if (!holds) throw new Error(`${path}: ${field}: expected ${what}`);
   };
   expect(isRecord(found), 'content', 'an object');
+  const { version = 1 } = found as { version?: number };
+  expect(version === metricsVersion, 'version', `${metricsVersion}; evaluate again`);
   for (const field of ['mentions', 'entities'] as const) {
     expect(Number.isSafeInteger(found[field]), field, 'an integer');
   }
@@ -81,7 +92,7 @@ export async function readResults(path: string): Promise<Results> {
 /** The results and, below them, the paper's on its three data sets, as lines of a table for a terminal. */
 export function resultTable(results: Results): string[] {
   const header = ['', ...metricColumns.map(([, title]) => title)];
-  const ours = systemsOf(results).map((name) => [systemTitles[name]!, ...cells(results.systems[name]!)]);
+  const ours = systemsOf(results).map((name) => [titleOf(name), ...cells(results.systems[name]!)]);
   const theirs = Object.entries(table1).map(([data, { DSMIP }]) => [`  on ${data}`, ...cells(DSMIP)]);
   const paper = ["the paper's DSMIP, on other data:", ...metricColumns.map(() => '')];
   return textTable([header, ...ours, paper, ...theirs]);

@@ -1,7 +1,7 @@
 // Bytes that are read in ranges: a file on disk or a buffer in memory (http-source.ts: a file on a server). Knows
 // nothing of what they mean.
 
-import { MissingFileError, oneLine, WeightsError } from './errors.ts';
+import { fileError, WeightsError } from './errors.ts';
 
 /** Something of known length that can be read in ranges. */
 export interface ByteSource {
@@ -14,6 +14,8 @@ export interface ByteSource {
    * throws WeightsError when the source turns out to be shorter after all.
    */
   read(offset: number, length: number): Promise<Uint8Array<ArrayBuffer>>;
+  /** Fills `into` with the bytes from `offset` on, beside the caller's work where the system can. */
+  readInto?(offset: number, into: Uint8Array<ArrayBuffer>): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -28,12 +30,15 @@ const mostBytesDirectly = 2 ** 16;
 
 /** Opens a file for reading in ranges (Node and Deno). Throws WeightsError when it cannot be opened. */
 export async function openFile(path: string): Promise<ByteSource> {
-  const [{ readSync }, { open }] = await Promise.all([import('node:fs'), import('node:fs/promises')]);
-  const refused = (error: Error & { code?: string }): never => {
-    if (error.code === 'ENOENT') throw new MissingFileError(`${path}: no such file`);
-    throw new WeightsError(`${path}: cannot be read: ${oneLine(error.message)}`);
+  const [{ constants, readSync }, { open }] = await Promise.all([
+    import('node:fs'),
+    import('node:fs/promises'),
+  ]);
+  const refused = (error: unknown): never => {
+    throw fileError(path, error);
   };
-  const file = await open(path, 'r').catch(refused);
+  // Without O_NONBLOCK, opening a pipe waits for someone to write into it.
+  const file = await open(path, constants.O_RDONLY | (constants.O_NONBLOCK ?? 0)).catch(refused);
   const stats = await file.stat();
   if (!stats.isFile()) {
     await file.close();
@@ -43,18 +48,21 @@ export async function openFile(path: string): Promise<ByteSource> {
     if (part.length <= mostBytesDirectly) return readSync(file.fd, part, 0, part.length, at);
     return (await file.read(part, 0, part.length, at)).bytesRead;
   };
+  const readInto = async (offset: number, into: Uint8Array<ArrayBuffer>): Promise<void> => {
+    for (let done = 0; done < into.length; ) {
+      const part = into.subarray(done, Math.min(into.length, done + mostBytesPerRead));
+      const bytesRead = await readPart(part, offset + done).catch(refused);
+      if (bytesRead === 0) throw new WeightsError(`${path}: ended at byte ${offset + done} while being read`);
+      done += bytesRead;
+    }
+  };
   return {
     name: path,
     size: stats.size,
+    readInto,
     async read(offset, length) {
       const bytes = allocate(path, length);
-      for (let done = 0; done < length; ) {
-        const part = bytes.subarray(done, Math.min(length, done + mostBytesPerRead));
-        const bytesRead = await readPart(part, offset + done).catch(refused);
-        if (bytesRead === 0)
-          throw new WeightsError(`${path}: ended at byte ${offset + done} while being read`);
-        done += bytesRead;
-      }
+      await readInto(offset, bytes);
       return bytes;
     },
     close: () => file.close(),

@@ -43,6 +43,31 @@ export class InterruptedError extends WeightsError {
   override name = 'InterruptedError';
 }
 
+/**
+ * What the system said when the file at `path` was read or written, as an InputError with the path: a MissingFileError
+ * where there is no such file or folder, and what it is already where it is an InputError.
+ */
+export function fileError(path: string, error: unknown, verb: 'read' | 'written' = 'read'): InputError {
+  if (error instanceof InputError) return error;
+  const { code, message } = error as { code?: string; message: string };
+  if (code === 'ENOENT' && verb === 'read') return new MissingFileError(`${path}: no such file`);
+  const reason = code === undefined ? undefined : systemReasons[code];
+  return new WeightsError(`${path}: ${reason ?? `cannot be ${verb}: ${oneLine(message)}`}`);
+}
+
+/** The system's codes in words. */
+const systemReasons: Readonly<Record<string, string>> = {
+  EACCES: 'permission denied',
+  EPERM: 'permission denied',
+  EISDIR: 'expected a file, found a folder',
+  ENOTDIR: 'expected a folder on the way to it, found a file',
+  ENOSPC: 'cannot be written: no space left on the disk',
+  EROFS: 'cannot be written: the file system is read-only',
+  EMFILE: 'too many files are open',
+  ELOOP: 'too many links on the way to it',
+  ENAMETOOLONG: 'the name is too long',
+};
+
 /** Foreign text, from a file or a library, short and on one line. */
 export function oneLine(text: string): string {
   const line = text.replaceAll(/[\p{Cc}\u2028\u2029]+/gu, ' ').trim();

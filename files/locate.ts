@@ -3,12 +3,12 @@
 
 import { type ByteSource, openFile } from './byte-source.ts';
 import { oneLine, WeightsError } from './errors.ts';
-import { chunksOf, request } from './http.ts';
-import { openUrl } from './http-source.ts';
-import { withRetries } from './retry.ts';
+import { chunksOf, request } from './http/http.ts';
+import { openUrl } from './http/http-source.ts';
+import { withRetries } from './http/retry.ts';
 
 /** Whether `where` is an address and no path. */
-export function isUrl(where: string): boolean {
+function isUrl(where: string): boolean {
   return /^https?:\/\//i.test(where);
 }
 

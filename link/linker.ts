@@ -7,12 +7,19 @@ import { loadTokenizer } from '../data/text/tokenizer-files.ts';
 import type { FeatureOptions } from '../encoding/features.ts';
 import { type Samples, tokenizeTexts } from '../encoding/samples.ts';
 import type { Device } from '../engine/device.ts';
-import { hasIndex, openIndex } from '../ranking/index/source.ts';
+import { hasIndex } from '../ranking/index/source.ts';
+import { Mixture } from '../ranking/mixture.ts';
+import type { AnyScorer } from '../ranking/scorer.ts';
 import { rankMentions } from '../ranking/scoring-pass.ts';
-import { type EntitySource, type MentionSource, type RowTables, tableMentions } from '../ranking/sources.ts';
-import { type Answering, answering, encodedEntities } from './linking-model.ts';
+import {
+  type EntitySource,
+  type MentionSource,
+  preparedMentions,
+  prepareSamples,
+} from '../ranking/sources.ts';
+import { indexFolder, openRunIndex } from './entity-index.ts';
+import { encodedEntities, type LinkingModel, loadLinkingModel } from './linking-model.ts';
 import { openSession, type Session, type SessionOptions } from './session.ts';
-import { rowTables } from './split.ts';
 
 /** A mention as a caller has it; `image` is a file's path, or null for none. */
 export interface LinkMention {
@@ -47,42 +54,36 @@ export async function openLinker(
   options: Omit<SessionOptions, 'device'>,
 ): Promise<Linker> {
   const session = await openSession({ ...options, device });
-  const isIndexed = hasIndex(folder);
-  const chosen = await answering(session, folder, isIndexed ? 'mentions' : 'all');
-  const entities = isIndexed
-    ? await openIndex(session, folder, chosen)
-    : await encodedEntities(session, chosen);
+  const model = await loadLinkingModel(session, folder);
+  const entities = hasIndex(indexFolder(folder))
+    ? await openRunIndex(session, folder, model)
+    : await encodedEntities(session, model);
   const tokenizer = await loadTokenizer(options.clip);
   return {
-    link: (mentions, top) => link(session, chosen, entities, tokenizer, mentions, top),
+    link: (mentions, top) => link(session, model, entities, tokenizer, mentions, top),
   };
 }
 
 async function link(
   session: Session,
-  chosen: Answering,
+  { scorer }: LinkingModel,
   entities: EntitySource,
   tokenizer: Tokenizer,
   mentions: readonly LinkMention[],
   top: number,
 ): Promise<Linked[][]> {
   if (mentions.length === 0) return [];
-  const { system, experts } = chosen;
-  const kinds = experts.map(({ kind }) => kind);
   const { systems } = await rankMentions({
-    device: session.device,
-    kinds,
-    mentions: await mentionSource(session, chosen, tokenizer, mentions),
+    systems: [scorer],
+    mentions: await mentionSource(session, scorer, tokenizer, mentions),
     entities,
-    systems: [system],
     top,
   });
-  const only = kinds.length === 1 ? 0 : null;
-  return systems[system.name]!.top.map((found) =>
-    found.map(({ entity, score, expert }) => {
+  const alone = scorer instanceof Mixture ? null : scorer.name;
+  return systems[scorer.name]!.top.map((found) =>
+    found.map(({ entity, score, part }) => {
       const { qid, name, attributes } = session.dataset.entities[entity]!;
-      const by = expert ?? only;
-      return { qid, name, attributes, score, expert: by === null ? null : kinds[by]! };
+      return { qid, name, attributes, score, expert: part ?? alone };
     }),
   );
 }
@@ -90,7 +91,7 @@ async function link(
 /** Encodes mentions as a split's. */
 async function mentionSource(
   session: Session,
-  { experts, dsmip }: Answering,
+  scorer: AnyScorer,
   tokenizer: Tokenizer,
   mentions: readonly LinkMention[],
 ): Promise<MentionSource> {
@@ -101,12 +102,5 @@ async function mentionSource(
   };
   const source = new PixelSource(files, session.features.source.how);
   const from: FeatureOptions = { ...session.features, source, files, cache: '' };
-  const tables: RowTables[] = [];
-  for (const expert of experts) tables.push(await rowTables(expert, 'mention', samples, from));
-  const gate = dsmip && {
-    experts: experts.length,
-    values: await dsmip.sharesOfOthers(samples, from),
-    isShared: false,
-  };
-  return tableMentions(experts, tables, samples.tokens.lengths, gate);
+  return preparedMentions(await prepareSamples([scorer], 'mention', samples, from));
 }

@@ -1,45 +1,47 @@
 // What of a run answers when one answer is wanted, and its entities.
 
-import type { Dsmip } from '../model/dsmip/dsmip-model.ts';
-import { type Expert, lastingFeatures } from '../model/dsmip/expert-model.ts';
-import { type EntitySource, type RowTables, tableEntities } from '../ranking/sources.ts';
-import { expertAlone, type System } from '../ranking/systems.ts';
-import { dsmipSystem, gateShares } from './dsmip-split.ts';
+import type { AnyScorer } from '../ranking/scorer.ts';
+import { type EntitySource, preparedEntities, prepareSamples } from '../ranking/sources.ts';
 import type { Session } from './session.ts';
-import { entityTables, withoutImage } from './split.ts';
-import { loadTrained } from './trained.ts';
+import { fileFingerprint, loadDsmip, loadExperts, parameterCounts, trainedKinds } from './trained.ts';
 
 /** DSMIP with its experts, or one expert. */
-export interface Answering {
-  experts: readonly Expert[];
-  dsmip: Dsmip | null;
-  system: System;
+export interface LinkingModel {
+  scorer: AnyScorer;
+  /** Hash of all that decides what it makes of an entity: its checkpoints and CLIP. */
+  fingerprint: string;
+  /** Trained numbers by what has them. */
+  parameters: Readonly<Record<string, number>>;
 }
 
-/** Loads DSMIP where the run has a gate, else its multimodal, text or visual expert, the first that there is. */
-export async function answering(
-  session: Session,
-  folder: string,
-  sees: 'all' | 'mentions' = 'all',
-): Promise<Answering> {
-  const { experts, dsmip } = await loadTrained(session, folder, sees);
+/**
+ * Loads DSMIP where the run has a gate, else its multimodal, text or visual expert, the first that there is. Loads nothing
+ * that does not answer. Throws UsageError for a folder without experts, WeightsError for files that are damaged or foreign.
+ */
+export async function loadLinkingModel(session: Session, folder: string): Promise<LinkingModel> {
+  const dsmip = await loadDsmip(session, folder);
   if (dsmip) {
-    return { experts: dsmip.experts, dsmip, system: await dsmipSystem(dsmip) };
+    const names = [...dsmip.experts.map(({ kind }) => kind), 'gate'];
+    return {
+      scorer: dsmip.scorer,
+      fingerprint: await fileFingerprint(session, folder, names),
+      parameters: parameterCounts(dsmip.experts, dsmip),
+    };
   }
-  const [best] = (['multimodal', 'text', 'visual'] as const).flatMap(
-    (kind) => experts.find((expert) => expert.kind === kind) ?? [],
-  );
-  return { experts: [best!], dsmip: null, system: expertAlone(best!.kind, 0, 1) };
+  const kinds = trainedKinds(folder);
+  const best = (['multimodal', 'text', 'visual'] as const).find((kind) => kinds.includes(kind))!;
+  const [expert] = await loadExperts(session, folder, [best]);
+  return {
+    scorer: expert!,
+    fingerprint: await fileFingerprint(session, folder, [best]),
+    parameters: parameterCounts([expert!], null),
+  };
 }
 
-/** All entities, encoded or from the cache of features. */
+/** All entities of the data set, encoded or from the cache of features. */
 export async function encodedEntities(
-  session: Session,
-  { experts, dsmip }: Answering,
+  { corpus, features }: Session,
+  { scorer }: LinkingModel,
 ): Promise<EntitySource> {
-  const tables: RowTables[] = [];
-  for (const expert of experts)
-    tables.push(await entityTables(session, expert, lastingFeatures(session, expert)));
-  const gate = dsmip && (await gateShares(session, dsmip, 'test', 'entity'));
-  return tableEntities(experts, tables, withoutImage(session.corpus.entities.images), gate);
+  return preparedEntities(await prepareSamples([scorer], 'entity', corpus.entities, features));
 }

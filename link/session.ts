@@ -95,13 +95,13 @@ async function sessionOn(device: Device, dataset: Dataset, options: SessionOptio
   };
 }
 
-function inputsHash(clipHash: string, { entities, mentions, answers }: Corpus): string {
+function inputsHash(clipHash: string, { entities, mentions, gold }: Corpus): string {
   const hash = createHash('sha256').update(clipHash);
   hash.update(entities.tokens.ids).update(JSON.stringify(entities.images));
   for (const split of ['train', 'dev'] as const) {
     hash
       .update(mentions[split].tokens.ids)
-      .update(answers[split])
+      .update(gold[split])
       .update(JSON.stringify(mentions[split].images));
   }
   return hash.digest('hex').slice(0, 16);

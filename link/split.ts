@@ -1,126 +1,92 @@
-// Experts on one split: every mention of it against the whole knowledge base, each by its first image.
+// A system on one split: every mention of it against the whole knowledge base, each sample by its first image.
 
 import type { Split } from '../data/dataset.ts';
 import type { FeatureOptions } from '../encoding/features.ts';
-import type { Samples } from '../encoding/samples.ts';
-import { type Expert, firstImages, lastingFeatures } from '../model/dsmip/expert-model.ts';
-import type { GateShares } from '../ranking/gate-shares.ts';
-import { rankMentions } from '../ranking/scoring-pass.ts';
+import { type Metrics, metricsOf } from '../ranking/metrics.ts';
+import type { AnyScorer } from '../ranking/scorer.ts';
+import { rankMentions, type ScoringPass } from '../ranking/scoring-pass.ts';
 import {
   type EntitySource,
-  type MentionSource,
-  type RowTables,
+  type Prepared,
+  preparedEntities,
+  preparedMentions,
+  prepareSamples,
   streamedEntities,
-  tableEntities,
-  tableMentions,
 } from '../ranking/sources.ts';
-import { expertAlone } from '../ranking/systems.ts';
+import { type PickedBy, pickedBy } from './gate-choices.ts';
 import type { Session } from './session.ts';
 
-/** Features of a split's mentions and of all entities. */
-export interface SplitTables {
-  mention: RowTables;
-  entity: RowTables;
+/** A split's mentions and the knowledge base as some systems keep them. */
+export interface PreparedSplit {
+  mentions: Prepared;
+  entities: Prepared;
+  gold: Int32Array;
 }
 
-/** Encodes a split and the knowledge base with the expert's weights of now. */
-export async function splitTables(
-  session: Session,
-  expert: Expert,
+/** Prepares a split's mentions and the knowledge base with the weights of now. */
+export async function prepareSplit(
+  { corpus, features }: Session,
+  systems: readonly AnyScorer[],
   split: Split,
-  features: FeatureOptions,
-): Promise<SplitTables> {
+): Promise<PreparedSplit> {
   return {
-    mention: await mentionTables(session, expert, split, features),
-    entity: await entityTables(session, expert, features),
+    mentions: await prepareSamples(systems, 'mention', corpus.mentions[split], features),
+    entities: await prepareSamples(systems, 'entity', corpus.entities, features),
+    gold: corpus.gold[split],
   };
 }
 
-/** The same by several experts, whose encoders and prompts stay as they are. */
-export async function splitTablesOf(
-  session: Session,
-  experts: readonly Expert[],
-  split: Split,
-): Promise<SplitTables[]> {
-  const tables: SplitTables[] = [];
-  for (const expert of experts) {
-    tables.push(await splitTables(session, expert, split, lastingFeatures(session, expert)));
-  }
-  return tables;
+/** What ranks a split's mentions by systems that it was prepared for. */
+export function splitPass(
+  systems: readonly AnyScorer[],
+  { mentions, entities, gold }: PreparedSplit,
+): ScoringPass {
+  return { systems, mentions: preparedMentions(mentions), entities: preparedEntities(entities), gold };
 }
 
-/** Encodes a split's mentions. */
-export function mentionTables(session: Session, expert: Expert, split: Split, features: FeatureOptions) {
-  return rowTables(expert, 'mention', session.corpus.mentions[split], features);
+/** How a system ranks a split, and what its gate picked; null without one. */
+export interface SplitResult {
+  metrics: Metrics;
+  ranks: number[];
+  picked: PickedBy | null;
 }
 
-/** Encodes the knowledge base. */
-export function entityTables(session: Session, expert: Expert, features: FeatureOptions) {
-  return rowTables(expert, 'entity', session.corpus.entities, features);
-}
-
-/** Encodes samples, each with its first image. */
-export async function rowTables(
-  expert: Expert,
-  side: 'mention' | 'entity',
-  samples: Samples,
-  features: FeatureOptions,
-): Promise<RowTables> {
-  const { each, distinct } = firstImages(samples);
-  return { ...(await expert.tables(side, samples, distinct, features)), images: each };
-}
-
-/** The tables of several experts as sources of a scoring pass; `shares` where a gate chooses. */
-export function splitSources(
-  session: Session,
-  experts: readonly Expert[],
-  split: Split,
-  tables: readonly SplitTables[],
-  shares?: { mention: GateShares; entity: GateShares },
-): { mentions: MentionSource; entities: EntitySource } {
-  const { mentions, entities } = session.corpus;
-  const [ofMentions, ofEntities] = (['mention', 'entity'] as const).map((side) =>
-    tables.map((table) => table[side]),
-  );
+/** Ranks a split's mentions by a system as its weights are now, for a split that was prepared before. */
+export async function rankPrepared(system: AnyScorer, split: PreparedSplit): Promise<SplitResult> {
+  const { systems, choices } = await rankMentions({ ...splitPass([system], split), countsChoices: true });
+  const { ranks } = systems[system.name]!;
   return {
-    mentions: tableMentions(experts, ofMentions!, mentions[split].tokens.lengths, shares?.mention),
-    entities: tableEntities(experts, ofEntities!, withoutImage(entities.images), shares?.entity),
+    metrics: metricsOf(ranks),
+    ranks,
+    picked: choices && pickedBy(choices, split.mentions.hasNoImage),
   };
-}
-
-/** 1 for samples without an image. */
-export function withoutImage(images: readonly (readonly number[])[]): Uint8Array {
-  return Uint8Array.from(images, (own) => (own.length === 0 ? 1 : 0));
 }
 
 /** Features of a whole knowledge base that are held in memory, in bytes, where no cache keeps them in a file. */
 const mostInMemory = 2 ** 30;
 
 /**
- * Ranks of the answers of a split's mentions, by the expert alone. Without a cache a knowledge base whose features take
- * more than `most` bytes is encoded chunk by chunk and never held.
+ * Ranks of the gold entities of a split's mentions. Without a cache a knowledge base whose features take more than `most`
+ * bytes is encoded chunk by chunk and never held.
  */
 export async function rankSplit(
-  session: Session,
-  expert: Expert,
+  { corpus }: Session,
+  scorer: AnyScorer,
   split: Split,
   features: FeatureOptions,
   most = mostInMemory,
 ): Promise<number[]> {
-  const { entities, mentions } = session.corpus;
-  const imageless = withoutImage(entities.images);
-  const isStreamed = features.cache === '' && expert.tableBytes(entities) > most;
-  const source = isStreamed
-    ? streamedEntities([expert], entities, features, imageless)
-    : tableEntities([expert], [await entityTables(session, expert, features)], imageless);
-  const tables = await mentionTables(session, expert, split, features);
+  const { entities, mentions, gold } = corpus;
+  const isStreamed = features.cache === '' && scorer.preparedBytes(entities) > most;
+  const source: EntitySource = isStreamed
+    ? streamedEntities(entities, features)
+    : preparedEntities(await prepareSamples([scorer], 'entity', entities, features));
+  const prepared = await prepareSamples([scorer], 'mention', mentions[split], features);
   const { systems } = await rankMentions({
-    device: session.device,
-    kinds: [expert.kind],
-    mentions: tableMentions([expert], [tables], mentions[split].tokens.lengths),
+    systems: [scorer],
+    mentions: preparedMentions(prepared),
     entities: source,
-    systems: [expertAlone(expert.kind, 0, 1)],
-    golds: session.corpus.answers[split],
+    gold: gold[split],
   });
-  return systems[expert.kind]!.ranks;
+  return systems[scorer.name]!.ranks;
 }

@@ -2,7 +2,7 @@
 // metadata the configuration it was told, hashes of what it was made from, and the position. One file, so that one rename
 // makes it whole.
 
-import type { Adam, AdamState } from '../engine/adam.ts';
+import type { Adam, AdamState } from '../engine/nn/adam.ts';
 import type { Random, RandomState } from '../engine/random.ts';
 import type { Tensor } from '../engine/tensor.ts';
 import { WeightsError } from '../files/errors.ts';
@@ -33,6 +33,8 @@ export interface Training extends Origin {
   /** Values by the names of the fields that decide the result, of any configuration of this kind. */
   decidingValues: (config: object) => ReadonlyMap<string, unknown>;
   parameters: ReadonlyMap<string, Tensor>;
+  /** What else its files keep: tensors that are computed once and not trained. */
+  constants?: Readonly<Record<string, TensorToWrite>>;
   /** Optimisers by name. */
   adams: Readonly<Record<string, Adam>>;
 }
@@ -52,11 +54,11 @@ export class OtherTrainingError extends WeightsError {
 /** Writes all that a training needs to go on. Throws WeightsError when it cannot be written. */
 export async function saveCheckpoint(
   path: string,
-  { config, madeFrom, parameters, adams }: Training,
+  { config, madeFrom, parameters, constants = {}, adams }: Training,
   position: Position,
   random: Random,
 ): Promise<void> {
-  const tensors = parameterTensors(parameters);
+  const tensors = { ...parameterTensors(parameters), ...constants };
   const steps: Record<string, number> = {};
   for (const [name, adam] of Object.entries(adams)) {
     const { step, m, v } = await adam.state();
@@ -74,13 +76,22 @@ export async function saveCheckpoint(
 /** Writes the parameters alone, with their origin and what is to be known of them. Throws WeightsError. */
 export async function saveParameters(
   path: string,
-  { config, madeFrom, parameters }: Pick<Training, 'config' | 'madeFrom' | 'parameters'>,
+  {
+    config,
+    madeFrom,
+    parameters,
+    constants = {},
+  }: Pick<Training, 'config' | 'madeFrom' | 'parameters' | 'constants'>,
   about: Readonly<Record<string, unknown>>,
 ): Promise<void> {
-  await writeSafetensors(path, parameterTensors(parameters), {
-    ...originText({ config, madeFrom }),
-    about: JSON.stringify(about),
-  });
+  await writeSafetensors(
+    path,
+    { ...parameterTensors(parameters), ...constants },
+    {
+      ...originText({ config, madeFrom }),
+      about: JSON.stringify(about),
+    },
+  );
 }
 
 /**

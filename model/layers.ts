@@ -1,18 +1,38 @@
-// The two layers that scoring units and gate are built of, by name.
+// The layers that networks are built of, each with its own weights: made once, then called on tensors. Knows nothing of
+// names; parameter-source.ts declares them.
 
+import type { LinearWeights } from '../engine/ops/feed-forward.ts';
 import { layerNorm } from '../engine/ops/layer-norm.ts';
-import { linear as linearOp } from '../engine/ops/linear.ts';
+import { type LinearOptions, linear } from '../engine/ops/linear.ts';
 import type { Tensor } from '../engine/tensor.ts';
-import type { ParameterStore } from './parameter-store.ts';
 
-/** x W^T + b with the parameters NAME.weight [outputs, inputs] and NAME.bias: x [..., inputs] -> [..., outputs]. */
-export function linear(p: ParameterStore, name: string, x: Tensor, outputs: number): Tensor {
-  const inputs = x.shape.at(-1)!;
-  return linearOp(x, p.get(`${name}.weight`, [outputs, inputs]), p.get(`${name}.bias`, [outputs]));
+/** x W^T + b: x [..., inputs] -> [..., outputs]; weight [outputs, inputs], bias [outputs]. */
+export interface Linear extends LinearWeights {
+  (x: Tensor, options?: LinearOptions): Tensor;
 }
 
-/** LayerNorm over the last dimension with the parameters NAME.weight and NAME.bias. */
-export function norm(p: ParameterStore, name: string, x: Tensor): Tensor {
-  const width = x.shape.at(-1)!;
-  return layerNorm(x, p.get(`${name}.weight`, [width]), p.get(`${name}.bias`, [width]));
+/** x W^T: x [..., inputs] -> [..., outputs]; weight [outputs, inputs]. */
+export interface Projection {
+  (x: Tensor): Tensor;
+  weight: Tensor;
+}
+
+/** LayerNorm over the last dimension; weight and bias [width]. */
+export interface Norm {
+  (x: Tensor): Tensor;
+  weight: Tensor;
+  bias: Tensor;
+}
+
+export function linearLayer(weight: Tensor, bias: Tensor): Linear {
+  const apply = (x: Tensor, options: LinearOptions = {}) => linear(x, weight, bias, options);
+  return Object.assign(apply, { weight, bias });
+}
+
+export function projectionLayer(weight: Tensor): Projection {
+  return Object.assign((x: Tensor) => linear(x, weight, null), { weight });
+}
+
+export function normLayer(weight: Tensor, bias: Tensor): Norm {
+  return Object.assign((x: Tensor) => layerNorm(x, weight, bias), { weight, bias });
 }

@@ -1,9 +1,9 @@
 // Where the ranking of some mentions stands, on the device: how many entities are above the gold one or equal to it, and
-// the best so far. Nothing of the size of the knowledge base is kept. Knows nothing of experts.
+// the best so far. Nothing of the size of the knowledge base is kept. Knows nothing of systems.
 
 import type { Device } from '../engine/device.ts';
+import { rowShape } from '../engine/kernels/rows.ts';
 import { embedding } from '../engine/ops/embedding.ts';
-import { rowShape } from '../engine/ops/rows.ts';
 import { reshape } from '../engine/ops/shape.ts';
 import { topK } from '../engine/ops/top-k.ts';
 import type { Tensor } from '../engine/tensor.ts';
@@ -31,13 +31,13 @@ export class RankState {
   #next: [values: Tensor, numbers: Tensor];
 
   /** For mentions with these gold entities (-1: not known), keeping the k best; made outside of scopes, see `release`. */
-  constructor(device: Device, golds: Int32Array<ArrayBuffer>, k: number) {
+  constructor(device: Device, gold: Int32Array<ArrayBuffer>, k: number) {
     this.#device = device;
-    this.#mentions = golds.length;
+    this.#mentions = gold.length;
     this.#k = k;
-    const m = golds.length;
+    const m = gold.length;
     this.#goldScores = device.zeros([m]);
-    this.#goldNumbers = device.tensor([m], golds);
+    this.#goldNumbers = device.tensor([m], gold);
     this.#state = device.zeros([m, 4], 'u32');
     const list = (): [Tensor, Tensor] => [
       device.tensor([m, Math.max(1, k)], new Float32Array(m * Math.max(1, k)).fill(lowest)),

@@ -1,11 +1,10 @@
-// Dense retrieval in front of scoring: of each mention the N entities whose whole text is most like its own, by the exact
-// dot product of the global vectors of the multimodal expert (LayerNorm of its text embeds), of the text expert where
-// there is no multimodal one. Only these are scored then.
+// Dense retrieval in front of scoring: of each mention the N entities whose vectors have the largest dot products with its
+// own, exactly, by the vectors that a scorer names. Only these are scored then.
 
 import { noGrad } from '../engine/autograd.ts';
-import type { Device } from '../engine/device.ts';
 import { matmul } from '../engine/ops/matmul.ts';
 import { RankState } from './rank-state.ts';
+import type { AnyScorer } from './scorer.ts';
 import { type EntitySource, type MentionSource, range } from './sources.ts';
 
 export interface Candidates {
@@ -18,25 +17,26 @@ export interface Candidates {
 const mentionsAtOnce = 256;
 const entitiesAtOnce = 4096;
 
-/** The candidates of all mentions; all entities where N is more than there are. */
+/** The candidates of all mentions by a scorer's vectors; all entities where N is more than there are. */
 export async function retrieve(
-  device: Device,
+  scorer: AnyScorer,
   mentions: MentionSource,
   entities: EntitySource,
   N: number,
 ): Promise<Candidates> {
+  const { device } = scorer;
   const count = Math.min(N, entities.count);
   const rows = new Int32Array(mentions.count * count);
   for (let first = 0; first < mentions.count; first += mentionsAtOnce) {
     const numbers = range(first, Math.min(mentionsAtOnce, mentions.count - first));
     const state = new RankState(device, new Int32Array(numbers.length).fill(-1), count);
-    const asking = device.scope(() => mentions.globals(numbers));
+    const queries = device.scope(() => noGrad(() => mentions.retrievalVectors(scorer, numbers)));
     try {
       for (let from = 0; from < entities.count; from += entitiesAtOnce) {
         const block = range(from, Math.min(entitiesAtOnce, entities.count - from));
-        const load = await entities.loadGlobals(block);
+        const load = await entities.loadRetrievalVectors(scorer, block);
         device.scope(() => {
-          const similar = noGrad(() => matmul(asking, load(), { transposeB: true }));
+          const similar = noGrad(() => matmul(queries, load(), { transposeB: true }));
           state.add(similar, device.tensor([block.length], Int32Array.from(block)));
         });
         await device.finish();
@@ -46,32 +46,32 @@ export async function retrieve(
         rows.set(best.subarray(i * count, (i + 1) * count).sort(), (first + i) * count);
       }
     } finally {
-      asking.release();
+      queries.release();
       state.release();
     }
   }
   return { count, rows };
 }
 
-/** Percent of mentions whose answer is among their candidates. */
-export function recall(candidates: Candidates, golds: Int32Array): number {
-  const found = golds.filter((gold, mention) => isCandidate(candidates, mention, gold));
-  return (100 * found.length) / golds.length;
+/** Percent of mentions whose gold entity is among their candidates. */
+export function recall(candidates: Candidates, gold: Int32Array): number {
+  const found = gold.filter((entity, mention) => isCandidate(candidates, mention, entity));
+  return (100 * found.length) / gold.length;
 }
 
 /**
- * Ranks among candidates as ranks among all entities: what was not scored counts as tied below everything that was, so an
- * answer that is no candidate has rank N + 1 + (others not scored) / 2.
+ * Ranks among candidates as ranks among all entities: what was not scored counts as tied below everything that was, so a
+ * gold entity that is no candidate has rank N + 1 + (others not scored) / 2.
  */
 export function ranksAmongAll(
   ranks: readonly number[],
   candidates: Candidates,
-  golds: Int32Array,
+  gold: Int32Array,
   entities: number,
 ): number[] {
   const { count } = candidates;
   return ranks.map((rank, mention) =>
-    isCandidate(candidates, mention, golds[mention]!) ? rank : count + 1 + (entities - count - 1) / 2,
+    isCandidate(candidates, mention, gold[mention]!) ? rank : count + 1 + (entities - count - 1) / 2,
   );
 }
 

@@ -18,7 +18,8 @@ export interface Batch<Inputs> {
 
 /**
  * A system that scores pairs of mentions and entities from what each side alone gives. `Inputs` is what it keeps of
- * samples on the host (features of frozen encoders, token ids); `M` and `E` hold tensors on the device.
+ * samples on the host (features of frozen encoders, token ids); `M` and `E` hold tensors on the device, in plain objects
+ * and arrays, so that whoever holds a side can find and release them.
  */
 export interface Scorer<Inputs, M, E> {
   readonly name: string;
@@ -27,7 +28,9 @@ export interface Scorer<Inputs, M, E> {
    * Encodes what is frozen about samples, or finds it in the cache. `images`: the numbers of those that batches may ask
    * for. All that must wait happens here, so that batches are made inside a device's scope.
    */
-  prepare(side: Side, samples: Samples, images: readonly number[], from: FeatureOptions): Promise<Inputs>;
+  prepare(side: Side, samples: Samples, images: readonly number[], features: FeatureOptions): Promise<Inputs>;
+  /** Bytes that the result of `prepare` takes for all of these samples, each with its first image. */
+  preparedBytes(samples: Samples): number;
   /** What scoring needs of mentions, in the current scope. */
   mentionSide(batch: Batch<Inputs>): M;
   /** The same of entities; `rounded` is what storing a tensor in an index will make of it. */
@@ -37,16 +40,20 @@ export interface Scorer<Inputs, M, E> {
    * tape records.
    */
   scores(mentions: M, entities: E, pairMask?: Tensor | null): Tensor;
+  /** Whether a pair mask saves `scores` more work than it takes to make one. */
+  readonly usesPairMask: boolean;
+  /** How many numbers the largest array that `scores` makes for these mentions has for each pair. */
+  pairSize(mentions: M): number;
   /** How an entity's side is stored: its parts by name. */
   readonly layout: SideLayout;
   /** The parts of entities' sides, each [rows, columns]. */
   pack(entities: E): PackedSide;
   /** The sides that parts are of. */
   unpack(packed: PackedSide): E;
-  /** The name of the layout's part that dense retrieval compares with `retrievalVectors`; null where there is none. */
+  /** The name of the layout's part that holds the `retrievalVectors` of entities; null where there is none. */
   readonly retrievalPart: string | null;
-  /** [rows, columns of that part] of mentions: the largest dot products propose candidates. */
-  retrievalVectors(mentions: M): Tensor;
+  /** What dense retrieval compares, [rows, columns of that part]: the largest dot products propose candidates. */
+  retrievalVectors(side: Side, batch: Batch<Inputs>): Tensor;
 }
 
 /** A Scorer whatever its sides are. */
@@ -64,9 +71,9 @@ export interface SidePart {
 
 export type SideLayout = Readonly<Record<string, SidePart>>;
 
-/** Parts of sides on the device, and for parts with a row a token where each entity's rows begin. */
+/** Parts of sides on the device, and of parts with a row a token where each entity's rows begin. */
 export interface PackedSide {
   parts: Readonly<Record<string, Tensor>>;
-  /** [entities + 1]; null where no part has a row a token. */
-  offsets: Int32Array<ArrayBuffer> | null;
+  /** By part, [entities + 1]. */
+  offsets: Readonly<Record<string, Int32Array<ArrayBuffer>>>;
 }

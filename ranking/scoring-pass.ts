@@ -1,39 +1,66 @@
 // Ranks many mentions against all entities, or each against candidates of its own, by several systems at once: one stream
 // through the entities, and of each mention only what rank-state.ts keeps. No array of mentions x entities is made
-// anywhere. Where a gate chooses, experts that it picks for no pair of a tile and a block are not asked.
+// anywhere. Parts that systems share are computed once; parts that a gate picks for no pair of a tile and a block are not.
 
-import { pickedExperts, shareOf, sharesOf } from './gate-shares.ts';
-import { range } from './sources.ts';
+import { noGrad } from '../engine/autograd.ts';
+import type { Device } from '../engine/device.ts';
+import { EngineError } from '../engine/errors.ts';
+import type { Tensor } from '../engine/tensor.ts';
+import { logitsOf, pickedParts, pickLogits } from './gate-logits.ts';
+import { distinctParts, gateOf, partsOf } from './mixture.ts';
+import type { AnyScorer } from './scorer.ts';
+import { type EntitySource, type MentionSource, range } from './sources.ts';
 import {
   addScores,
   type Block,
+  type Choice,
   closeTile,
   type Found,
   findings,
-  neededExperts,
+  neededParts,
   openTile,
+  pickedPart,
   type Scoring,
   type Tile,
   tileScores,
 } from './tile.ts';
 
-export interface ScoringPass extends Scoring {
+export interface ScoringPass {
+  /** By whom to rank; at most one gate among them. */
+  systems: readonly AnyScorer[];
+  mentions: MentionSource;
+  entities: EntitySource;
+  /** Each mention's gold entity, where it is known: then it is ranked. */
+  gold?: Int32Array;
+  /** How many of the best entities to keep of each mention. Default 0. */
+  top?: number;
   /** Score only these: of each mention `count` entities, ascending; [mentions, count]. */
   candidates?: { rows: Int32Array; count: number };
+  /** Whether to count what the gate picks. Default false. */
+  countsChoices?: boolean;
   /** Called now and then with the part that is done, from 0 to 1. */
-  progress?: (part: number) => void;
+  onProgress?: (part: number) => void;
 }
 
 export interface PassResult {
-  /** By system: the rank of each mention's answer among what was scored (empty without answers) and its best entities. */
+  /** By system: the rank of each mention's gold entity among what was scored (empty where unknown) and its best entities. */
   systems: Record<string, { ranks: number[]; top: Found[][] }>;
-  /** How often the gate picked each expert, of all entities and of those without an image: [mentions, 2, experts]. */
-  picked: Float64Array;
-  /** Pairs that were ranked, and those for which each expert was asked. */
-  pairs: { ranked: number; computed: number[] };
+  /** What the gate picked; null without one. */
+  choices: Choices | null;
+  /** Pairs that were ranked, and by part those for which it was computed. */
+  pairs: { ranked: number; computed: Record<string, number> };
 }
 
-/** Mentions that are scored together, and mentions whose vectors are on the device at once. */
+export interface Choices {
+  /** Names of the gate's parts. */
+  parts: string[];
+  /** How often each was picked, of all entities and of those without an image, [mentions, 2, parts]; null if not counted. */
+  counts: Float64Array | null;
+  /** Of each mention the part picked for its gold entity; empty where that is not known. */
+  gold: string[];
+}
+
+/** Mentions that are scored together, and mentions whose sides are on the device at once. */
 const tileMentions = 128;
 /**
  * Mentions up to the same of these lengths may share a tile, whose keys are all padded to its longest: with two prompts the
@@ -44,45 +71,105 @@ const mentionsAtOnce = { all: 4096, candidates: 16 };
 /** Entities that are scored together, at most; and elements of the largest array that a tile may take for them. */
 const mostEntities = { cpu: 512, gpu: 4096 };
 const mostElements = 2 ** 24;
+/** Numbers a pair that the block size allows for at least. */
+const leastPairSize = 10;
 
-/** Scores. Throws EngineError, naming mention, entity and system, for a score that is not finite. */
+/**
+ * Ranks. Throws EngineError for systems with more than one gate or parts of the same name, and, naming mention, entity and
+ * system, for a score that is not finite.
+ */
 export async function rankMentions(pass: ScoringPass): Promise<PassResult> {
-  const result: PassResult = {
-    systems: Object.fromEntries(pass.systems.map(({ name }) => [name, { ranks: [], top: [] }])),
-    picked: new Float64Array(pass.mentions.count * 2 * pass.kinds.length),
-    pairs: { ranked: 0, computed: pass.kinds.map(() => 0) },
-  };
-  const groups = mentionGroups(pass);
-  const most = pass.candidates ? mentionsAtOnce.candidates : mentionsAtOnce.all;
-  for (let first = 0; first < groups.length; ) {
-    let size = 0;
-    let end = first;
-    while (end < groups.length && size < most) size += groups[end++]!.mentions.length;
-    const [begin, count] = [first, end - first];
-    await rankGroups(pass, groups.slice(begin, end), result, (part) =>
-      pass.progress?.((begin + part * count) / groups.length),
-    );
-    first = end;
+  const scoring = await openScoring(pass);
+  try {
+    const { systems, parts, choice } = scoring;
+    const counts = choice?.isCounted ? new Float64Array(pass.mentions.count * 2 * choice.parts.length) : null;
+    const result: PassResult = {
+      systems: Object.fromEntries(systems.map(({ name }) => [name, { ranks: [], top: [] }])),
+      choices: choice && {
+        parts: choice.parts.map((part) => parts[part]!.name),
+        counts,
+        gold: Array.from(pass.gold ?? [], (entity, mention) => pickedPart(scoring, mention, entity)!),
+      },
+      pairs: { ranked: 0, computed: Object.fromEntries(parts.map(({ name }) => [name, 0])) },
+    };
+    const groups = mentionGroups(scoring, pass.candidates);
+    const most = pass.candidates ? mentionsAtOnce.candidates : mentionsAtOnce.all;
+    for (let first = 0; first < groups.length; ) {
+      let size = 0;
+      let end = first;
+      while (end < groups.length && size < most) size += groups[end++]!.mentions.length;
+      const [begin, count] = [first, end - first];
+      await rankGroups(scoring, pass.candidates, groups.slice(begin, end), result, (part) =>
+        pass.onProgress?.((begin + part * count) / groups.length),
+      );
+      first = end;
+    }
+    return result;
+  } finally {
+    scoring.choice?.calibration.release();
   }
-  return result;
 }
 
-/** Mentions of a tile, and by expert whether the gate picks it for any of them with any entity. */
+type Candidates = ScoringPass['candidates'];
+
+async function openScoring(pass: ScoringPass): Promise<Scoring> {
+  const { systems, mentions, entities, gold = null, top = 0 } = pass;
+  const parts = distinctParts(systems);
+  const names = new Set(parts.map(({ name }) => name));
+  const gated = systems.filter((system) => gateOf(system) !== null);
+  if (gated.length > 1) {
+    throw new EngineError(`${gated.map(({ name }) => name)}: expected at most one gate in a pass`);
+  }
+  if (names.size < parts.length) {
+    throw new EngineError(`parts ${parts.map(({ name }) => name)}: expected different names in a pass`);
+  }
+  const { device } = parts[0]!;
+  const [system] = gated;
+  const choice = system ? await openChoice(device, system, parts, pass) : null;
+  return { device, systems, parts, choice, mentions, entities, gold, top };
+}
+
+/** Reads the gate's logits: of all entities in a pass through all, else of candidates and gold entities only. */
+async function openChoice(
+  device: Device,
+  system: AnyScorer,
+  parts: readonly AnyScorer[],
+  { mentions, entities, candidates, gold, countsChoices = false }: ScoringPass,
+): Promise<Choice> {
+  const gate = gateOf(system)!;
+  let rows = range(0, candidates ? 0 : entities.count);
+  let rowOf = (entity: number) => entity;
+  if (candidates) {
+    rows = [...new Set([...candidates.rows, ...(gold ?? [])])].sort((a, b) => a - b);
+    const places = new Map(rows.map((entity, row) => [entity, row]));
+    rowOf = (entity) => places.get(entity)!;
+  }
+  return {
+    gate,
+    parts: partsOf(system).map((part) => parts.indexOf(part)),
+    u: await mentions.logits(gate, range(0, mentions.count)),
+    v: await entities.logits(gate, rows),
+    rowOf,
+    isCounted: countsChoices,
+    calibration: ranked(device, () => gate.calibration()),
+  };
+}
+
+/** Mentions of a tile, and by part of the gate whether it is picked for any of them with any entity. */
 interface Group {
   mentions: number[];
   picked: boolean[];
 }
 
 /**
- * Mentions with the same picked experts, of like length; a mention with candidates is alone. Neighbours lean to the same
- * experts: the attention kernels pass over an entity for several mentions at once.
+ * Mentions with the same picked parts, of like length; a mention with candidates is alone. Neighbours lean to the same
+ * parts: the attention kernels pass over an entity for several mentions at once.
  */
-function mentionGroups({ kinds, mentions, entities, candidates }: ScoringPass): Group[] {
-  const { gate, lengths, count } = mentions;
-  const everyone = kinds.map(() => true);
+function mentionGroups({ choice, mentions }: Scoring, candidates: Candidates): Group[] {
+  const { lengths, count } = mentions;
   const all = Array.from({ length: count }, (_, number) => {
-    const picked = gate && entities.gate ? pickedExperts(sharesOf(gate, [number]), entities.gate) : everyone;
-    return { number, picked, key: `${picked}`, leaning: gate ? leaning(shareOf(gate, number)) : 0 };
+    const picked = choice ? pickedBy(choice, number, candidates) : [];
+    return { number, picked, key: `${picked}`, leaning: choice ? leaning(logitsOf(choice.u, number)) : 0 };
   });
   if (candidates) return all.map(({ number, picked }) => ({ mentions: [number], picked }));
   all.sort((a, b) => {
@@ -104,7 +191,14 @@ function mentionGroups({ kinds, mentions, entities, candidates }: ScoringPass): 
   return groups;
 }
 
-/** How far the gate leans to the first expert for a mention, against the others. */
+/** By part of the gate, whether it is picked for a mention with any entity that is scored. */
+function pickedBy({ u, v, rowOf }: Choice, mention: number, candidates: Candidates): boolean[] {
+  if (!candidates) return pickedParts(pickLogits(u, [mention]), v);
+  const own = candidates.rows.subarray(mention * candidates.count, (mention + 1) * candidates.count);
+  return pickedParts(pickLogits(u, [mention]), pickLogits(v, Array.from(own, rowOf)));
+}
+
+/** How far the gate leans to the first part for a mention, against the others. */
 function leaning([first, ...others]: Float32Array): number {
   return first! - Math.max(...others);
 }
@@ -115,49 +209,56 @@ function lengthClass(length: number): number {
 }
 
 async function rankGroups(
-  pass: ScoringPass,
+  scoring: Scoring,
+  candidates: Candidates,
   groups: readonly Group[],
   result: PassResult,
-  progress: (part: number) => void,
+  onProgress: (part: number) => void,
 ): Promise<void> {
+  const { choice, gold } = scoring;
   const tiles: Tile[] = [];
   try {
     for (const { mentions, picked } of groups) {
-      const tile = openTile(pass, mentions, picked);
+      const tile = openTile(scoring, mentions, picked, choice && pickLogits(choice.u, mentions));
       tiles.push(tile);
-      if (pass.candidates) await scoreCandidates(pass, tile, pass.candidates, result);
-      else if (pass.golds) await scoreGolds(pass, tile, pass.golds);
+      if (candidates) await scoreCandidates(scoring, tile, candidates, result);
+      else if (gold) await scoreGold(scoring, tile, gold);
     }
-    if (!pass.candidates) await scoreAll(pass, tiles, result, progress);
-    for (const tile of tiles) await collect(pass, tile, result);
+    if (!candidates) await scoreAll(scoring, tiles, result, onProgress);
+    for (const tile of tiles) await collect(scoring, tile, result);
   } finally {
     for (const tile of tiles) closeTile(tile);
   }
 }
 
+/** Work of a pass: nothing of it is recorded, and what it makes goes with it. */
+function ranked<T>(device: Device, body: () => T): T {
+  return device.scope(() => noGrad(body));
+}
+
 /** All entities, block by block; the next block is read while the device works on one. */
 async function scoreAll(
-  pass: ScoringPass,
+  scoring: Scoring,
   tiles: readonly Tile[],
   result: PassResult,
-  progress: (part: number) => void,
+  onProgress: (part: number) => void,
 ): Promise<void> {
-  const { device, entities } = pass;
-  const size = blockSize(pass, tiles);
+  const { device, entities } = scoring;
+  const size = blockSize(scoring, tiles);
   const read = (first: number) =>
     first < entities.count
-      ? readBlock(pass, tiles, range(first, Math.min(size, entities.count - first)))
+      ? readBlock(scoring, tiles, range(first, Math.min(size, entities.count - first)))
       : null;
   let next = read(0);
   for (let first = 0; next; first += size) {
     const { needs, make } = await next;
-    device.scope(() => {
+    ranked(device, () => {
       const block = make();
       for (const [t, tile] of tiles.entries()) {
         device.scope(() => {
-          addScores(pass, tile, block, tileScores(pass, tile, block, needs[t]!));
+          addScores(scoring, tile, block, tileScores(scoring, tile, block, needs[t]!));
         });
-        count(result, tile, block, needs[t]!);
+        count(scoring, result, tile, block, needs[t]!);
       }
     });
     const done = device.finish();
@@ -165,102 +266,110 @@ async function scoreAll(
     const [, failed] = await Promise.allSettled([done, next]);
     await done;
     if (failed.status === 'rejected') throw failed.reason;
-    progress(Math.min(1, (first + size) / entities.count));
+    onProgress(Math.min(1, (first + size) / entities.count));
   }
 }
 
-/** The answers' scores come first: what is above them is counted against them. */
-async function scoreGolds(pass: ScoringPass, tile: Tile, golds: Int32Array): Promise<void> {
-  const rows = tile.mentions.map((mention) => golds[mention]!);
-  const { needs, make } = await readBlock(pass, [tile], rows);
-  pass.device.scope(() => {
-    const scores = tileScores(pass, tile, make(), needs[0]!);
+/** The gold entities' scores come first: what is above them is counted against them. */
+async function scoreGold(scoring: Scoring, tile: Tile, gold: Int32Array): Promise<void> {
+  const rows = tile.mentions.map((mention) => gold[mention]!);
+  const { needs, make } = await readBlock(scoring, [tile], rows);
+  ranked(scoring.device, () => {
+    const scores = tileScores(scoring, tile, make(), needs[0]!);
     for (const [i, state] of tile.states.entries()) state.setGold(scores[i]!, [...rows.keys()]);
   });
 }
 
-/** The candidates of a tile's only mention; an answer that is none of them stays without a rank. */
+/** The candidates of a tile's only mention; a gold entity that is none of them stays without a rank. */
 async function scoreCandidates(
-  pass: ScoringPass,
+  scoring: Scoring,
   tile: Tile,
   { rows: all, count: n }: { rows: Int32Array; count: number },
   result: PassResult,
 ): Promise<void> {
   const [mention] = tile.mentions as [number];
   const rows = [...all.subarray(mention * n, (mention + 1) * n)];
-  const { needs, make } = await readBlock(pass, [tile], rows);
-  pass.device.scope(() => {
+  const { needs, make } = await readBlock(scoring, [tile], rows);
+  ranked(scoring.device, () => {
     const block = make();
-    const scores = tileScores(pass, tile, block, needs[0]!);
-    const gold = rows.indexOf(pass.golds?.[mention] ?? -1);
+    const scores = tileScores(scoring, tile, block, needs[0]!);
+    const gold = rows.indexOf(scoring.gold?.[mention] ?? -1);
     if (gold >= 0) for (const [i, state] of tile.states.entries()) state.setGold(scores[i]!, [gold]);
-    addScores(pass, tile, block, scores);
-    count(result, tile, block, needs[0]!);
+    addScores(scoring, tile, block, scores);
+    count(scoring, result, tile, block, needs[0]!);
   });
 }
 
-/** Reads entities, for the experts that their pairs with any of the tiles need; by tile, which those are. */
+/** Reads entities, for the parts that their pairs with any of the tiles need; by tile, which those are. */
 async function readBlock(
-  pass: ScoringPass,
+  scoring: Scoring,
   tiles: readonly Tile[],
   rows: readonly number[],
 ): Promise<{ needs: boolean[][]; make: () => Block }> {
-  const { device, entities, kinds } = pass;
-  const shares = entities.gate ? sharesOf(entities.gate, rows) : null;
+  const { device, entities, parts, choice } = scoring;
+  const logits = choice && pickLogits(choice.v, rows.map(choice.rowOf));
   const needs = tiles.map((tile) => {
-    const isDecided = !shares || tile.picked.filter((own) => own).length === 1;
-    return neededExperts(pass, isDecided ? tile.picked : pickedExperts(tile.shares!, shares));
+    const isDecided = !logits || tile.picked.filter((own) => own).length === 1;
+    return neededParts(scoring, isDecided ? tile.picked : pickedParts(tile.logits!, logits));
   });
-  const load = await entities.load(
-    rows,
-    kinds.map((_, i) => needs.some((own) => own[i])),
-  );
-  const make = () => ({
-    rows,
-    numbers: device.tensor([rows.length], Int32Array.from(rows)),
-    vectors: load(),
-    v: shares ? device.tensor([shares.values.length / kinds.length, kinds.length], shares.values) : null,
-    imageless: device.tensor(
-      [rows.length],
-      Uint32Array.from(rows, (row) => entities.imageless[row]!),
-    ),
-  });
+  const needed = parts.filter((_, i) => needs.some((own) => own[i]));
+  const load = await entities.load(needed, rows);
+  const hasNoImage = choice?.isCounted ? await entities.hasNoImage(rows) : null;
+  const make = () => {
+    const sides = new Map(load().map((side, i) => [needed[i]!, side]));
+    return {
+      rows,
+      numbers: device.tensor([rows.length], Int32Array.from(rows)),
+      sides: parts.map((part) => sides.get(part) ?? null),
+      v: logits && device.tensor([logits.values.length / logits.parts, logits.parts], logits.values),
+      hasNoImage: hasNoImage && device.tensor([rows.length], Uint32Array.from(hasNoImage)),
+    };
+  };
   return { needs, make };
 }
 
-async function collect(pass: ScoringPass, tile: Tile, { systems, picked }: PassResult): Promise<void> {
-  for (const [i, system] of pass.systems.entries()) {
-    const { ranks, top } = findings(pass, system, tile, await tile.states[i]!.read());
+async function collect(scoring: Scoring, tile: Tile, { systems, choices }: PassResult): Promise<void> {
+  for (const [i, system] of scoring.systems.entries()) {
+    const { ranks, top } = findings(scoring, system, tile, await tile.states[i]!.read());
     const into = systems[system.name]!;
     tile.mentions.forEach((mention, j) => {
-      if (pass.golds) into.ranks[mention] = ranks[j]!;
+      if (scoring.gold) into.ranks[mention] = ranks[j]!;
       into.top[mention] = top[j]!;
     });
   }
   if (!tile.counts) return;
-  const counts = await pass.device.read<'u32'>(tile.counts);
-  const each = 2 * pass.kinds.length;
+  const counts = await readCounts(tile.counts);
+  const each = counts.length / tile.mentions.length;
   tile.mentions.forEach((mention, j) => {
-    picked.set(counts.subarray(j * each, (j + 1) * each), mention * each);
+    choices!.counts!.set(counts.subarray(j * each, (j + 1) * each), mention * each);
   });
 }
 
-function count({ pairs }: PassResult, tile: Tile, block: Block, needs: readonly boolean[]): void {
+function readCounts(counts: Tensor): Promise<Uint32Array> {
+  return counts.device.read<'u32'>(counts);
+}
+
+function count(
+  { parts }: Scoring,
+  { pairs }: PassResult,
+  tile: Tile,
+  block: Block,
+  needs: readonly boolean[],
+): void {
   const n = tile.mentions.length * block.rows.length;
   pairs.ranked += n;
   needs.forEach((need, i) => {
-    if (need) pairs.computed[i]! += n;
+    if (need) pairs.computed[parts[i]!.name]! += n;
   });
 }
 
-/** Entities a block: as many as keep a tile's contexts and attention weights within bounds. */
-function blockSize({ device }: ScoringPass, tiles: readonly Tile[]): number {
+/** Entities a block: as many as keep the largest array of a tile's scoring within bounds. */
+function blockSize({ device, parts }: Scoring, tiles: readonly Tile[]): number {
   const most = Math.min(mostElements, device.maxBindingBytes / 4);
-  let rowElements = 10 * tileMentions;
-  for (const { mentions, vectors } of tiles) {
-    for (const vector of vectors) {
-      const [, L, h] = vector?.text?.keys.shape ?? [0, 0, 0];
-      rowElements = Math.max(rowElements, mentions.length * Math.max(L!, h!));
+  let rowElements = leastPairSize * tileMentions;
+  for (const { mentions, sides } of tiles) {
+    for (const [i, side] of sides.entries()) {
+      if (side !== null) rowElements = Math.max(rowElements, mentions.length * parts[i]!.pairSize(side));
     }
   }
   const fitting = Math.floor(most / rowElements);

@@ -1,59 +1,76 @@
-// Where a scoring pass has its mentions and entities from: abstractly, and from tables of features in memory. An index on
-// disk is another source of entities (entity-index/source.ts).
+// Where a scoring pass has its mentions and entities from: abstractly, and from samples that were prepared in memory. An
+// index on disk is another source of entities (index/source.ts).
 
 import type { FeatureOptions } from '../encoding/features.ts';
-import { pickSamples, type Samples } from '../encoding/samples.ts';
+import { firstImages, pickSamples, type Samples } from '../encoding/samples.ts';
+import { noGrad } from '../engine/autograd.ts';
 import type { Tensor } from '../engine/tensor.ts';
-import { type Expert, firstImages, type SideTables } from '../model/dsmip/expert-model.ts';
-import { type EntityOperands, entityOperands, type MentionVectors } from '../model/dsmip/expert-vectors.ts';
-import type { ExpertKind } from '../model/dsmip/experts.ts';
-import { type GateShares, sharesOf } from './gate-shares.ts';
+import { type GateLogits, joinLogits } from './gate-logits.ts';
+import { type AnyGate, distinctParts, gateOf } from './mixture.ts';
+import type { AnyScorer, Batch, Side } from './scorer.ts';
 
 export interface MentionSource {
   count: number;
   /** Tokens of each: mentions of like length are scored together. */
   lengths: ArrayLike<number>;
-  /** u, where a gate chooses. */
-  gate: GateShares | null;
-  /** Scoring vectors of some mentions for the expert of that number, made in the caller's scope. */
-  vectors(rows: readonly number[], expert: number): MentionVectors;
-  /** What dense retrieval compares, [rows, d_z], made in the caller's scope. */
-  globals(rows: readonly number[]): Tensor;
+  /** A scorer's sides of some mentions, made in the caller's scope. */
+  side(scorer: AnyScorer, rows: readonly number[]): unknown;
+  /** u of some mentions. */
+  logits(gate: AnyGate, rows: readonly number[]): Promise<GateLogits>;
+  /** What dense retrieval by a scorer compares, [rows, columns], made in the caller's scope. */
+  retrievalVectors(scorer: AnyScorer, rows: readonly number[]): Tensor;
 }
-
-/** Makes vectors on the device in the caller's scope; by expert, null for those not asked for. */
-export type EntityLoad = () => (EntityOperands | null)[];
 
 export interface EntitySource {
   count: number;
-  /** v, where a gate chooses. */
-  gate: GateShares | null;
-  /** 1 for entities without an image: [count]. */
-  imageless: Uint8Array;
-  /** Reads what the experts asked for need of some entities. */
-  load(rows: readonly number[], experts: readonly boolean[]): Promise<EntityLoad>;
-  /** Reads what dense retrieval compares, [rows, d_z]. */
-  loadGlobals(rows: readonly number[]): Promise<() => Tensor>;
+  /** Reads what some scorers need of some entities; what comes back makes their sides in the caller's scope. */
+  load(scorers: readonly AnyScorer[], rows: readonly number[]): Promise<() => unknown[]>;
+  /** v of some entities. */
+  logits(gate: AnyGate, rows: readonly number[]): Promise<GateLogits>;
+  /** 1 for those of some entities that have no image. */
+  hasNoImage(rows: readonly number[]): Promise<Uint8Array>;
+  /** Reads what dense retrieval by a scorer compares, [rows, columns]. */
+  loadRetrievalVectors(scorer: AnyScorer, rows: readonly number[]): Promise<() => Tensor>;
 }
 
-/** Features of one side with the image taken of each row. */
-export interface RowTables extends SideTables {
+/** Samples as systems keep them: what each part and each gate prepared. */
+export interface Prepared {
+  lengths: ArrayLike<number>;
+  /** The image that each sample is taken with. */
   images: readonly number[];
+  hasNoImage: Uint8Array;
+  inputs: ReadonlyMap<AnyScorer | AnyGate, unknown>;
 }
 
-/** Mentions from each expert's tables. */
-export function tableMentions(
-  experts: readonly Expert[],
-  tables: readonly RowTables[],
-  lengths: ArrayLike<number>,
-  gate: GateShares | null = null,
-): MentionSource {
+/** Prepares samples, each with its first image, once for all parts and gates of some systems. */
+export async function prepareSamples(
+  systems: readonly AnyScorer[],
+  side: Side,
+  samples: Samples,
+  features: FeatureOptions,
+): Promise<Prepared> {
+  const { each, distinct } = firstImages(samples);
+  const gates = systems.flatMap((system) => gateOf(system) ?? []);
+  const inputs = new Map<AnyScorer | AnyGate, unknown>();
+  for (const one of new Set([...distinctParts(systems), ...gates])) {
+    inputs.set(one, await one.prepare(side, samples, distinct, features));
+  }
   return {
-    count: lengths.length,
-    lengths,
-    gate,
-    vectors: (rows, i) => experts[i]!.mentionVectors(tables[i]!, rows, imagesOf(tables[i]!, rows)),
-    globals: (rows) => globalsOf(experts, tables, rows),
+    lengths: samples.tokens.lengths,
+    images: each,
+    hasNoImage: Uint8Array.from(samples.images, (own) => (own.length === 0 ? 1 : 0)),
+    inputs,
+  };
+}
+
+/** Mentions that were prepared. */
+export function preparedMentions(prepared: Prepared): MentionSource {
+  return {
+    count: prepared.images.length,
+    lengths: prepared.lengths,
+    side: (scorer, rows) => scorer.mentionSide(batchOf(prepared, scorer, rows)),
+    logits: (gate, rows) => readLogits(gate, 'mention', prepared, rows),
+    retrievalVectors: (scorer, rows) => scorer.retrievalVectors('mention', batchOf(prepared, scorer, rows)),
   };
 }
 
@@ -63,9 +80,51 @@ export function someMentions(all: MentionSource, rows: readonly number[]): Menti
   return {
     count: rows.length,
     lengths: rows.map((row) => all.lengths[row]!),
-    gate: all.gate && sharesOf(all.gate, rows),
-    vectors: (numbers, expert) => all.vectors(those(numbers), expert),
-    globals: (numbers) => all.globals(those(numbers)),
+    side: (scorer, numbers) => all.side(scorer, those(numbers)),
+    logits: (gate, numbers) => all.logits(gate, those(numbers)),
+    retrievalVectors: (scorer, numbers) => all.retrievalVectors(scorer, those(numbers)),
+  };
+}
+
+/** Entities that were prepared; their sides are made again whenever they are asked for. */
+export function preparedEntities(prepared: Prepared): EntitySource {
+  return {
+    count: prepared.images.length,
+    load: async (scorers, rows) => () =>
+      scorers.map((scorer) => scorer.entitySide(batchOf(prepared, scorer, rows))),
+    logits: (gate, rows) => readLogits(gate, 'entity', prepared, rows),
+    hasNoImage: async (rows) => Uint8Array.from(rows, (row) => prepared.hasNoImage[row]!),
+    loadRetrievalVectors: async (scorer, rows) => () =>
+      scorer.retrievalVectors('entity', batchOf(prepared, scorer, rows)),
+  };
+}
+
+/** Entities that are prepared whenever they are asked for, for features that memory would not hold. */
+export function streamedEntities(samples: Samples, features: FeatureOptions): EntitySource {
+  const prepare = (scorers: readonly AnyScorer[], rows: readonly number[]) =>
+    prepareSamples(scorers, 'entity', pickSamples(samples, rows), features);
+  return {
+    count: samples.images.length,
+    async load(scorers, rows) {
+      const prepared = await prepare(scorers, rows);
+      return () => scorers.map((scorer) => scorer.entitySide(batchOf(prepared, scorer, [...rows.keys()])));
+    },
+    async logits(gate, rows) {
+      const found: GateLogits[] = [];
+      for (let first = 0; first < rows.length; first += logitsChunk) {
+        const some = pickSamples(samples, rows.slice(first, first + logitsChunk));
+        const { each, distinct } = firstImages(some);
+        const inputs = new Map([[gate, await gate.prepare('entity', some, distinct, features)]]);
+        found.push(await readLogits(gate, 'entity', { inputs, images: each }, [...each.keys()]));
+        if (found[0]!.isShared) break;
+      }
+      return joinLogits(found);
+    },
+    hasNoImage: async (rows) => Uint8Array.from(rows, (row) => (samples.images[row]!.length === 0 ? 1 : 0)),
+    async loadRetrievalVectors(scorer, rows) {
+      const prepared = await prepare([scorer], rows);
+      return () => scorer.retrievalVectors('entity', batchOf(prepared, scorer, [...rows.keys()]));
+    },
   };
 }
 
@@ -74,75 +133,33 @@ export function range(first: number, count: number): number[] {
   return Array.from({ length: count }, (_, i) => first + i);
 }
 
-/** Entities from each expert's tables; their vectors are made again whenever they are asked for. */
-export function tableEntities(
-  experts: readonly Expert[],
-  tables: readonly RowTables[],
-  imageless: Uint8Array,
-  gate: GateShares | null = null,
-): EntitySource {
-  return {
-    count: imageless.length,
-    gate,
-    imageless,
-    load: async (rows, asked) => () =>
-      experts.map((expert, i) => {
-        const of = tables[i]!;
-        return asked[i] ? entityOperands(expert.entityVectors(of, rows, imagesOf(of, rows))) : null;
-      }),
-    loadGlobals: async (rows) => () => globalsOf(experts, tables, rows),
-  };
-}
+/** Rows whose logits are made together. */
+const logitsChunk = 512;
 
-function globalsOf(
-  experts: readonly Expert[],
-  tables: readonly RowTables[],
+/** A gate's logits of some rows, on the host. */
+export async function readLogits(
+  gate: AnyGate,
+  side: Side,
+  prepared: Pick<Prepared, 'inputs' | 'images'>,
   rows: readonly number[],
-): Tensor {
-  const i = globalExpert(experts.map(({ kind }) => kind));
-  return experts[i]!.globalVectors(tables[i]!.text!, rows);
+): Promise<GateLogits> {
+  const isShared = side === 'entity' && !gate.seesEntities;
+  const found: GateLogits[] = [];
+  for (let first = 0; first < (isShared ? 1 : rows.length); first += logitsChunk) {
+    const batch = batchOf(prepared, gate, isShared ? [] : rows.slice(first, first + logitsChunk));
+    const { parts, read } = gate.device.scope(() => {
+      const logits = noGrad(() => gate.logits(side, batch));
+      return { parts: logits.shape[1]!, read: gate.device.read<'f32'>(logits) };
+    });
+    found.push({ parts, values: await read, isShared });
+  }
+  return joinLogits(found);
 }
 
-/** Entities that are encoded whenever they are asked for, for tables that memory would not hold. */
-export function streamedEntities(
-  experts: readonly Expert[],
-  samples: Samples,
-  features: FeatureOptions,
-  imageless: Uint8Array,
-): EntitySource {
-  const tablesOf = async (expert: Expert, rows: readonly number[]) => {
-    const some = pickSamples(samples, rows);
-    const { each, distinct } = firstImages(some);
-    return { ...(await expert.tables('entity', some, distinct, features)), images: each };
-  };
-  return {
-    count: imageless.length,
-    gate: null,
-    imageless,
-    async load(rows, asked) {
-      const tables: (RowTables | null)[] = [];
-      for (const [i, expert] of experts.entries()) {
-        tables.push(asked[i] ? await tablesOf(expert, rows) : null);
-      }
-      return () =>
-        experts.map((expert, i) => {
-          const own = tables[i];
-          return own ? entityOperands(expert.entityVectors(own, [...rows.keys()], own.images)) : null;
-        });
-    },
-    async loadGlobals(rows) {
-      const expert = experts[globalExpert(experts.map(({ kind }) => kind))]!;
-      const { text } = await tablesOf(expert, rows);
-      return () => expert.globalVectors(text!, [...rows.keys()]);
-    },
-  };
-}
-
-/** The expert whose texts dense retrieval compares: the multimodal one, else the text expert; -1 for neither. */
-export function globalExpert(kinds: readonly ExpertKind[]): number {
-  return kinds.includes('multimodal') ? kinds.indexOf('multimodal') : kinds.indexOf('text');
-}
-
-function imagesOf({ images }: RowTables, rows: readonly number[]): number[] {
-  return rows.map((row) => images[row]!);
+function batchOf<Of extends AnyScorer | AnyGate>(
+  { inputs, images }: Pick<Prepared, 'inputs' | 'images'>,
+  of: Of,
+  rows: readonly number[],
+): Batch<unknown> {
+  return { inputs: inputs.get(of), rows, images: rows.map((row) => images[row]!) };
 }

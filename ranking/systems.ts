@@ -1,25 +1,14 @@
-// What a mention's entities are ranked by: a weighted sum of the experts' scores (one expert alone, their mean), or for
-// each pair the score of the expert that the gate picks.
+// From the scores of parts to a system's: a weighted sum, or for each pair the score of the part that a gate picks, by
+// expert-choice.wgsl; and what the gate picked, as a mask and in numbers.
 
 import type { Device } from '../engine/device.ts';
+import { rowShape } from '../engine/kernels/rows.ts';
 import { add, scale } from '../engine/ops/elementwise.ts';
-import { rowShape } from '../engine/ops/rows.ts';
+
 import type { Tensor } from '../engine/tensor.ts';
 
-export type System =
-  | {
-      name: string;
-      /** By expert; 0: not needed. */
-      weights: readonly number[];
-    }
-  | {
-      name: string;
-      /** Scales and then offsets of all experts. */
-      calibration: Float32Array<ArrayBuffer>;
-    };
-
-/** Shares of the gate of a block of pairs, on the device. */
-export interface BlockShares {
+/** The gate's logits of a block of pairs, on the device. B: parts. */
+export interface PairLogits {
   /** [M, B] */
   u: Tensor;
   /** [E, B], or [1, B] for all entities. */
@@ -27,31 +16,9 @@ export interface BlockShares {
   isShared: boolean;
 }
 
-export function isGated(system: System): system is Extract<System, { calibration: unknown }> {
-  return 'calibration' in system;
-}
-
-/** One expert of a list alone. */
-export function expertAlone(name: string, expert: number, experts: number): System {
-  return { name, weights: Array.from({ length: experts }, (_, i) => (i === expert ? 1 : 0)) };
-}
-
-/** The plain mean of the experts for which `takesPart` says so. */
-export function meanOf(name: string, takesPart: readonly boolean[]): System {
-  const count = takesPart.filter((part) => part).length;
-  return { name, weights: takesPart.map((part) => (part ? 1 / count : 0)) };
-}
-
-/** A system's scores [M, E] from the experts' (null for those that no pair of the block needs). */
-export function systemScores(
-  system: System,
-  scores: readonly (Tensor | null)[],
-  shares: BlockShares | null,
-): Tensor {
-  if (isGated(system)) return chosenScores(system.calibration, scores, shares!);
-  const weighted = system.weights.flatMap((weight, i) =>
-    weight === 0 ? [] : [{ weight, score: scores[i]! }],
-  );
+/** The weighted sum of scores [M, E]; those of weight 0 may be null. */
+export function weightedScores(weights: readonly number[], scores: readonly (Tensor | null)[]): Tensor {
+  const weighted = weights.flatMap((weight, i) => (weight === 0 ? [] : [{ weight, score: scores[i]! }]));
   const [first] = weighted;
   const isEqual = weighted.every(({ weight }) => weight === first!.weight);
   if (isEqual) {
@@ -61,59 +28,28 @@ export function systemScores(
   return weighted.map(({ weight, score }) => scale(score, weight)).reduce(add);
 }
 
-/** u32 [M, E], 1 on the pairs for which the gate picks the expert of that number. */
-export function wantedPairs(shares: BlockShares, entities: number, expert: number): Tensor {
-  const { u, device, params, pairs } = operands(shares, entities);
-  const wanted = device.empty([params.mentions, entities], 'u32', 'pairs of an expert');
-  device.run({
-    kernel: 'expert-choice',
-    entry: 'want',
-    constants: { ...pairs.constants, EXPERT: expert },
-    buffers: { u, v: shares.v, wanted },
-    params,
-    grid: pairs.grid,
-    bytes: 4 * wanted.size,
-  });
-  return wanted;
-}
-
-/** Adds to counts u32 [M, 2, B] how often the gate picks each expert: of all entities, of those without an image. */
-export function tallyChoices(shares: BlockShares, imageless: Tensor, counts: Tensor): void {
-  const { u, device, params, step } = operands(shares, imageless.size);
-  const { constants, grid } = rowShape(device, imageless.size, false);
-  device.run({
-    kernel: 'expert-choice',
-    entry: 'tally',
-    constants: { ...constants, STEP: step },
-    buffers: { u, v: shares.v, imageless, counts },
-    params,
-    grid: grid(params.mentions),
-  });
-}
-
-function chosenScores(
-  calibration: Float32Array<ArrayBuffer>,
+/**
+ * Of each pair the score of the part that the gate picks, times its scale plus its offset: [M, E]. Parts that are picked
+ * for no pair may be null. `calibration` [2, B]: scales, then offsets.
+ */
+export function chosenScores(
+  calibration: Tensor,
   scores: readonly (Tensor | null)[],
-  shares: BlockShares,
+  logits: PairLogits,
 ): Tensor {
   const any = scores.find((score) => score !== null)!;
   const [M, E] = any.shape as [number, number];
-  const { u, device, params, pairs } = operands(shares, E);
-  const y = device.empty([M, E], 'f32', 'scores of the chosen experts');
-  const [s_0, s_1, s_2] = [0, 1, 2].map((i) => scores[i] ?? device.dummy(i));
+  const { u, device, params, pairs } = operands(logits, E);
+  const y = device.empty([M, E], 'f32', 'scores of the chosen parts');
+  const stacked = device.empty([scores.length, M, E], 'f32', 'scores of all parts');
+  scores.forEach((score, i) => {
+    if (score) device.copy(score, stacked, M * E, 0, i * M * E);
+  });
   device.run({
     kernel: 'expert-choice',
-    entry: 'choose',
+    entry: 'select_scores',
     constants: pairs.constants,
-    buffers: {
-      u,
-      v: shares.v,
-      s_0: s_0!,
-      s_1: s_1!,
-      s_2: s_2!,
-      calibration: device.tensor([calibration.length], calibration),
-      y,
-    },
+    buffers: { u, v: logits.v, scores: stacked, calibration, y },
     params,
     grid: pairs.grid,
     bytes: 8 * M * E,
@@ -121,18 +57,51 @@ function chosenScores(
   return y;
 }
 
-function operands({ u, isShared }: BlockShares, entities: number) {
-  const [mentions, experts] = u.shape as [number, number];
+/** u32 [M, E], 1 on the pairs for which the gate picks the part of that number. */
+export function pairMask(logits: PairLogits, entities: number, part: number): Tensor {
+  const { u, device, params, pairs } = operands(logits, entities);
+  const mask = device.empty([params.mentions, entities], 'u32', 'pairs of a part');
+  device.run({
+    kernel: 'expert-choice',
+    entry: 'select_mask',
+    constants: { ...pairs.constants, EXPERT: part },
+    buffers: { u, v: logits.v, pair_mask: mask },
+    params,
+    grid: pairs.grid,
+    bytes: 4 * mask.size,
+  });
+  return mask;
+}
+
+/**
+ * Adds to counts u32 [M, 2, B] how often the gate picks each part: of all entities, of those without an image.
+ * `hasNoImage` u32 [E].
+ */
+export function countChoices(logits: PairLogits, hasNoImage: Tensor, counts: Tensor): void {
+  const { u, device, params, gate } = operands(logits, hasNoImage.size);
+  const { constants, grid } = rowShape(device, hasNoImage.size, false);
+  device.run({
+    kernel: 'expert-choice',
+    entry: 'count_choices',
+    constants: { ...constants, ...gate },
+    buffers: { u, v: logits.v, has_no_image: hasNoImage, counts },
+    params,
+    grid: grid(params.mentions),
+  });
+}
+
+function operands({ u, isShared }: PairLogits, entities: number) {
+  const [mentions, parts] = u.shape as [number, number];
   const device: Device = u.device;
-  const step = isShared ? 0 : 1;
+  const gate = { EXPERTS: parts, STEP: isShared ? 0 : 1 };
   return {
     u,
     device,
-    step,
-    params: { mentions, entities, experts, nan: Number.NaN },
+    gate,
+    params: { mentions, entities, nan: Number.NaN },
     /** Where an invocation owns an entity and 8 mentions. */
     pairs: {
-      constants: { LANES: 1, ROWS: 8, STEP: step },
+      constants: { ...gate, LANES: 1, ROWS: 8 },
       grid: [Math.ceil(entities / 64), Math.ceil(mentions / 8), 1] as const,
     },
   };

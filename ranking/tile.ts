@@ -1,41 +1,62 @@
-// A tile: mentions that are scored together, with their scoring vectors and the state of their rankings on the device.
+// A tile: mentions that are scored together, with their sides and the state of their rankings on the device.
 
+import { noGrad } from '../engine/autograd.ts';
+import { tensorsIn } from '../engine/device/tensors-in.ts';
 import type { Device } from '../engine/device.ts';
 import { EngineError } from '../engine/errors.ts';
 import type { Tensor } from '../engine/tensor.ts';
-import { tensorsIn } from '../engine/tensors-in.ts';
-import { type EntityOperands, type MentionVectors, pairScores } from '../model/dsmip/expert-vectors.ts';
-import type { ExpertKind } from '../model/dsmip/experts.ts';
-import { choiceOf, type GateShares, shareOf, sharesOf } from './gate-shares.ts';
+import { choiceOf, type GateLogits, logitsOf } from './gate-logits.ts';
+import { type AnyGate, combinationOf, combine, partsOf } from './mixture.ts';
 import { type Ranking, RankState, rankAt } from './rank-state.ts';
+import type { AnyScorer } from './scorer.ts';
 import type { EntitySource, MentionSource } from './sources.ts';
-import { isGated, type System, systemScores, tallyChoices, wantedPairs } from './systems.ts';
+import { countChoices, type PairLogits, pairMask } from './systems.ts';
 
 /** What is scored with what. */
 export interface Scoring {
   device: Device;
-  /** The experts, by number. */
-  kinds: readonly ExpertKind[];
+  systems: readonly AnyScorer[];
+  /** All distinct parts of the systems. */
+  parts: readonly AnyScorer[];
+  /** What picks a part for each pair, where a system has a gate. */
+  choice: Choice | null;
   mentions: MentionSource;
   entities: EntitySource;
-  systems: readonly System[];
-  /** Each mention's answer, where it is known: then it is ranked. */
-  golds?: Int32Array;
+  /** Each mention's gold entity, where it is known: then it is ranked. */
+  gold: Int32Array | null;
   /** How many of the best entities to keep of each mention. */
-  top?: number;
+  top: number;
+}
+
+/** A gate at work. */
+export interface Choice {
+  gate: AnyGate;
+  /** The parts that it picks from, as numbers into all parts. */
+  parts: readonly number[];
+  /** [2, its parts] on the device, see Gate. */
+  calibration: Tensor;
+  /** u of all mentions. */
+  u: GateLogits;
+  /** v of all entities, or of those that are scored. */
+  v: GateLogits;
+  /** Where an entity's logits are in `v`. */
+  rowOf: (entity: number) => number;
+  /** Whether to count how often each part is picked. */
+  isCounted: boolean;
 }
 
 export interface Tile {
   mentions: readonly number[];
-  vectors: readonly (MentionVectors | null)[];
-  /** By expert, whether the gate picks it for any pair of these mentions; all without a gate. */
+  /** By part, null for those that these mentions do not need. */
+  sides: readonly unknown[];
+  /** By part of the gate, whether it is picked for any pair of these mentions; empty without a gate. */
   picked: readonly boolean[];
-  /** The gate's shares, where one chooses. */
-  shares: GateShares | null;
+  /** The gate's logits, where one picks. */
+  logits: GateLogits | null;
   u: Tensor | null;
   /** By system. */
   states: readonly RankState[];
-  /** How often the gate picked each expert, u32 [mentions, 2, experts]. */
+  /** How often the gate picked each part, u32 [mentions, 2, parts]; null where nobody counts. */
   counts: Tensor | null;
 }
 
@@ -44,75 +65,99 @@ export interface Block {
   rows: readonly number[];
   /** `rows`, i32. */
   numbers: Tensor;
-  vectors: readonly (EntityOperands | null)[];
+  /** By part, null for those that are not needed. */
+  sides: readonly unknown[];
   v: Tensor | null;
-  /** u32 [rows], 1 for entities without an image. */
-  imageless: Tensor;
+  /** u32 [rows], 1 for entities without an image; null where nobody counts. */
+  hasNoImage: Tensor | null;
 }
 
 /** An entity among a mention's best. */
 export interface Found {
   entity: number;
   score: number;
-  /** The expert that the gate picks for the pair; null for systems without a gate. */
-  expert: number | null;
+  /** The part that the gate picks for the pair; null for systems without a gate. */
+  part: string | null;
 }
 
-/** Makes the vectors of mentions, for the experts that their pairs need. Close it when done. */
-export function openTile(scoring: Scoring, mentions: readonly number[], picked: readonly boolean[]): Tile {
-  const { device, kinds, systems, golds, top = 0 } = scoring;
-  const { gate, vectors } = scoring.mentions;
-  const shares = gate ? sharesOf(gate, mentions) : null;
-  const needs = neededExperts(scoring, picked);
+/** Makes the sides of mentions, for the parts that their pairs need. Close it when done. */
+export function openTile(
+  scoring: Scoring,
+  mentions: readonly number[],
+  picked: readonly boolean[],
+  logits: GateLogits | null,
+): Tile {
+  const { device, parts, systems, gold, top, choice } = scoring;
+  const needs = neededParts(scoring, picked);
+  const count = mentions.length;
   return {
     mentions,
-    vectors: needs.map((need, i) => (need ? device.scope(() => vectors(mentions, i)) : null)),
-    u: shares ? device.tensor([mentions.length, kinds.length], shares.values) : null,
+    sides: needs.map((need, i) =>
+      need ? device.scope(() => noGrad(() => scoring.mentions.side(parts[i]!, mentions))) : null,
+    ),
+    u: logits ? device.tensor([count, logits.parts], logits.values) : null,
     picked,
-    shares,
+    logits,
     states: systems.map(() => {
-      const answers = Int32Array.from(mentions, (mention) => golds?.[mention] ?? -1);
-      return new RankState(device, answers, top);
+      const own = Int32Array.from(mentions, (mention) => gold?.[mention] ?? -1);
+      return new RankState(device, own, top);
     }),
-    counts: shares ? device.zeros([mentions.length, 2, kinds.length], 'u32') : null,
+    counts: logits && choice?.isCounted ? device.zeros([count, 2, logits.parts], 'u32') : null,
   };
 }
 
-export function closeTile({ vectors, u, states, counts }: Tile): void {
-  for (const tensor of tensorsIn([vectors, u, counts])) tensor.release();
+export function closeTile({ sides, u, states, counts }: Tile): void {
+  for (const tensor of tensorsIn([sides, u, counts])) tensor.release();
   for (const state of states) state.release();
 }
 
-/** By expert, whether any system needs its scores of pairs for which the gate picks some of these. */
-export function neededExperts({ kinds, systems }: Scoring, picked: readonly boolean[]): boolean[] {
-  return kinds.map((_, i) =>
-    systems.some((system) => (isGated(system) ? picked[i] : system.weights[i] !== 0)),
-  );
+/** By part, whether any system needs its scores of pairs for which the gate picks some of `picked`. */
+export function neededParts({ parts, systems }: Scoring, picked: readonly boolean[]): boolean[] {
+  const needs = parts.map(() => false);
+  for (const system of systems) {
+    const combination = combinationOf(system);
+    partsOf(system).forEach((part, i) => {
+      const need = 'weights' in combination ? combination.weights[i] !== 0 : picked[i]!;
+      if (need) needs[parts.indexOf(part)] = true;
+    });
+  }
+  return needs;
 }
 
-/** Scores [mentions, rows] by each system; `needs`: the experts to ask. Call it in a scope. */
+/** Scores [mentions, rows] by each system; `needs`: the parts to compute. Call it in a scope. */
 export function tileScores(
-  { kinds, systems, entities }: Scoring,
+  { systems, parts, choice }: Scoring,
   tile: Tile,
   block: Block,
   needs: readonly boolean[],
 ): Tensor[] {
-  const shares = sharesOfPairs(tile, block, entities);
-  // Where the gate alone decides, an expert's costly scores, those of texts, are computed for its pairs only.
-  const isChosen = shares && systems.every(isGated) && needs.filter((need) => need).length > 1;
-  const scores = kinds.map((kind, i) => {
+  const logits = pairLogits(choice, tile, block);
+  // Where the gate alone decides, costly scores are computed for a part's own pairs only.
+  const isMasked =
+    logits !== null &&
+    systems.every((system) => 'gate' in combinationOf(system)) &&
+    needs.filter((need) => need).length > 1;
+  const scores = parts.map((part, i) => {
     if (!needs[i]) return null;
-    const wanted = isChosen && kind !== 'visual' ? wantedPairs(shares, block.rows.length, i) : null;
-    return pairScores(kind, tile.vectors[i]!, block.vectors[i]!, wanted);
+    const mask =
+      isMasked && part.usesPairMask ? pairMask(logits, block.rows.length, choice!.parts.indexOf(i)) : null;
+    return part.scores(tile.sides[i], block.sides[i], mask);
   });
-  return systems.map((system) => systemScores(system, scores, shares));
+  return systems.map((system) =>
+    combine(
+      combinationOf(system),
+      partsOf(system).map((part) => scores[parts.indexOf(part)]!),
+      logits,
+      choice?.calibration ?? null,
+    ),
+  );
 }
 
 /** Takes a block's scores by each system into account. Call it in a scope. */
-export function addScores({ entities }: Scoring, tile: Tile, block: Block, scores: readonly Tensor[]): void {
+export function addScores({ choice }: Scoring, tile: Tile, block: Block, scores: readonly Tensor[]): void {
   for (const [i, state] of tile.states.entries()) state.add(scores[i]!, block.numbers);
-  const shares = sharesOfPairs(tile, block, entities);
-  if (shares && tile.counts) tallyChoices(shares, block.imageless, tile.counts);
+  const logits = pairLogits(choice, tile, block);
+  if (logits && tile.counts && block.hasNoImage) countChoices(logits, block.hasNoImage, tile.counts);
 }
 
 /**
@@ -121,44 +166,42 @@ export function addScores({ entities }: Scoring, tile: Tile, block: Block, score
  */
 export function findings(
   scoring: Scoring,
-  system: System,
+  system: AnyScorer,
   { mentions }: Tile,
   ranking: Ranking,
 ): { ranks: number[]; top: Found[][] } {
-  const { top: k = 0 } = scoring;
-  const expertOf = (mention: number, entity: number) =>
-    isGated(system) ? pick(scoring, mention, entity) : null;
+  const { top: k } = scoring;
+  const isGated = 'gate' in combinationOf(system);
+  const partFor = (mention: number, entity: number) =>
+    isGated ? pickedPart(scoring, mention, entity) : null;
   const top = mentions.map((mention, i) => {
     if (ranking.state[4 * i + 2]! > 0) {
       const entity = ranking.state[4 * i + 3]! - 1;
-      throw new EngineError(brokenScore(scoring, system.name, mention, entity, expertOf(mention, entity)));
+      throw new EngineError(brokenScore(system.name, mention, entity, partFor(mention, entity)));
     }
     return Array.from({ length: k }, (_, j) => i * k + j)
       .filter((at) => ranking.numbers[at]! >= 0)
       .map((at) => {
         const entity = ranking.numbers[at]!;
-        return { entity, score: ranking.values[at]!, expert: expertOf(mention, entity) };
+        return { entity, score: ranking.values[at]!, part: partFor(mention, entity) };
       });
   });
   return { ranks: mentions.map((_, i) => rankAt(ranking, i)), top };
 }
 
-/** The expert that the gate picks for a pair. */
-export function pick({ mentions, entities }: Scoring, mention: number, entity: number): number {
-  return choiceOf(shareOf(mentions.gate!, mention), shareOf(entities.gate!, entity));
+/** The name of the part that the gate picks for a pair; null without a gate. */
+export function pickedPart({ choice, parts }: Scoring, mention: number, entity: number): string | null {
+  if (!choice) return null;
+  const { u, v, rowOf } = choice;
+  const picked = choiceOf(logitsOf(u, mention), logitsOf(v, rowOf(entity)));
+  return parts[choice.parts[picked]!]!.name;
 }
 
-function brokenScore(
-  { kinds }: Scoring,
-  system: string,
-  mention: number,
-  entity: number,
-  expert: number | null,
-): string {
-  const by = expert === null ? '' : `, by the ${kinds[expert]} expert,`;
+function brokenScore(system: string, mention: number, entity: number, part: string | null): string {
+  const by = part === null ? '' : `, by ${part},`;
   return `mention ${mention}: its score with entity ${entity}${by} is not finite (${system})`;
 }
 
-function sharesOfPairs({ u }: Tile, { v }: Block, { gate }: EntitySource) {
-  return u && v && gate ? { u, v, isShared: gate.isShared } : null;
+function pairLogits(choice: Choice | null, { u }: Tile, { v }: Block): PairLogits | null {
+  return u && v && choice ? { u, v, isShared: choice.v.isShared } : null;
 }

@@ -1,52 +1,50 @@
-// The list of kernel files. A kernel is one .wgsl file beside this one; adding a kernel means adding its name.
-// What several kernels share lies in files of its own, which they name in a line `// needs PART.wgsl`.
+// The kernels and their types. A kernel is one .wgsl file in a folder beside this one, known by its file name; what several
+// kernels share lies in files of its own, which they name in lines `// needs PART.wgsl`. `node shaders/generate.ts` makes
+// generated/ of them, which is all that is loaded at run time.
 
-/** Names of all kernels, without `.wgsl`. */
-// biome-ignore format: one kernel a line
-export const kernelNames = [
-  'elementwise-unary',
-  'elementwise-binary',
-  'reduce',
-  'strided-copy',
-  'layer-norm',
-  'softmax',
-  'cross-entropy',
-  'l2-normalize',
-  'matmul-register',
-  'matmul-subgroup',
-  'matmul-panel',
-  'matmul-tiled',
-  'random',
-  'straight-through',
-  'gradient-norm',
-  'adam',
-  'embedding',
-  'patchify',
-  'convolution',
-  'pooling',
-  'top-k',
-  'cast',
-  'ceiling-copy',
-  'ceiling-fma',
-  'attention-register',
-  'attention-subgroup',
-  'attention-tiled',
-  'attention-backward',
-  'mean-attention',
-  'ragged-mean-attention',
-  'ragged-mean-attention-panel',
-  'attention-backward-subgroup',
-  'context-score',
-  'dual-unit',
-  'expert-choice',
-  'rank',
-  'half',
-  'int8-rows',
-] as const;
+import { kernels as generated } from './generated/index.js';
+import type { Kernel } from './read-kernel.ts';
 
-export type KernelName = (typeof kernelNames)[number];
+export type { Kernel };
 
-/** Where the text of a kernel, or of a part that kernels share, is. */
-export function kernelUrl(name: string): URL {
-  return new URL(`./${name}.wgsl`, import.meta.url);
+type Kernels = typeof generated;
+
+/** All kernels by name. */
+export const kernels: Kernels & Readonly<Record<string, Kernel>> = generated;
+
+/** A kernel's name: that of its file, without `.wgsl`. */
+export type KernelName = keyof Kernels;
+
+/** Entry points of a kernel. */
+export type EntryOf<K extends KernelName> = K extends KernelName ? keyof Kernels[K]['entries'] : never;
+
+/** Storage buffers that an entry point uses. */
+export type BufferOf<K extends KernelName, E> = K extends KernelName
+  ? E extends keyof Kernels[K]['entries']
+    ? Extract<Kernels[K]['entries'][E], readonly string[]>[number]
+    : never
+  : never;
+
+/** Values for the fields of a kernel's `Params`. */
+export type ParamsOf<K extends KernelName> = Readonly<
+  Record<K extends KernelName ? keyof Kernels[K]['params'] : never, number>
+>;
+
+/** Values for some of a kernel's constants and aliases; of several kernels, what any of them has. */
+export type ConstantsOf<K extends KernelName> = {
+  readonly [C in K extends KernelName ? keyof Kernels[K]['constants'] : never]?: ConstantValue<K, C>;
+};
+
+type ConstantValue<K extends KernelName, C> = K extends KernelName
+  ? C extends keyof Kernels[K]['constants']
+    ? HostValues[Extract<Kernels[K]['constants'][C], keyof HostValues>]
+    : never
+  : never;
+
+interface HostValues {
+  u32: number;
+  i32: number;
+  f32: number;
+  bool: boolean;
+  type: 'f32' | 'f16' | 'i32' | 'u32' | 'vec4f';
 }

@@ -6,14 +6,14 @@ import * as fs from 'node:fs';
 import { pathToFileURL } from 'node:url';
 
 /** What the child leaves for the runner. `finished` is missing after a crash or a hang. */
-export type Report = {
+export interface Report {
   ran: number;
   passed: number;
   failed: number;
   skipped: number;
   errors: string;
   finished: boolean;
-};
+}
 
 /** A suite in uvu's queue: runs its tests, returns [errors or true, passed, skipped, total]. */
 type Suite = () => Promise<[string | true, number, number, number]>;

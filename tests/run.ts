@@ -8,6 +8,8 @@
 //   --swiftshader   on SwiftShader, where `npm run setup -- --swiftshader` put it
 //   --limit SECONDS how long one file may take (600)
 //   --dir FOLDER    another folder than tests/
+//
+// The tests of tests/package look at the packed package, not at the sources: `npm run test:package` runs them.
 
 import { spawn } from 'node:child_process';
 import * as fs from 'node:fs';
@@ -19,11 +21,25 @@ import { SWIFTSHADER_ICD } from '../setup.mjs';
 import type { Report } from './child.ts';
 
 const HERE = path.dirname(fileURLToPath(import.meta.url));
+/** Runs by itself, with --dir: it packs the package, and starts a browser and Deno itself. */
+const APART = path.join(HERE, 'package');
 /** How long a process may live on after its last test, in milliseconds. */
 const EXIT_GRACE = 20_000;
 
-type Outcome = { passed: number; failed: number; skipped: number; details: string; output: string };
-type Ended = { code: number | null; signal: string | null; stdout: string; stderr: string; stopped: Stopped };
+interface Outcome {
+  passed: number;
+  failed: number;
+  skipped: number;
+  details: string;
+  output: string;
+}
+interface Ended {
+  code: number | null;
+  signal: string | null;
+  stdout: string;
+  stderr: string;
+  stopped: Stopped;
+}
 type Stopped = 'by itself' | 'at the time limit' | 'after its tests';
 
 process.exitCode = await main();
@@ -51,7 +67,7 @@ async function main(): Promise<number> {
   if (files.length === 0) return complain(`no test files (*.test.ts) under ${values.dir}`);
 
   const driver = { VK_DRIVER_FILES: SWIFTSHADER_ICD, VK_ICD_FILENAMES: SWIFTSHADER_ICD };
-  // Tuning would measure every odd shape of the tests; tests/engine/tuner.test.ts turns it on for itself.
+  // Tuning would measure every odd shape of the tests; tests/engine/device/tuner.test.ts turns it on for itself.
   const env = { ...process.env, NO_COLOR: '1', DSMIP_TUNE: 'off', ...(values.swiftshader ? driver : {}) };
   let passed = 0;
   let failed = 0;
@@ -70,7 +86,9 @@ async function main(): Promise<number> {
 function findTests(folder: string): string[] {
   if (!fs.existsSync(folder)) return [];
   const names = fs.readdirSync(folder, { recursive: true, encoding: 'utf8' });
+  const isApart = (name: string) => path.join(folder, name).startsWith(`${APART}${path.sep}`);
   return names
+    .filter((name) => path.resolve(folder) === APART || !isApart(name))
     .map((name) => name.replaceAll('\\', '/'))
     .filter((name) => name.endsWith('.test.ts'))
     .sort();

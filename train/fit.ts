@@ -1,8 +1,8 @@
 // The training loop, once for all trainings by epochs: steps with a scheduled learning rate, validation after each epoch,
 // the best epoch kept, a checkpoint after each that a later call goes on from to the same bits. Knows nothing of models.
 
-import type { Adam } from '../engine/adam.ts';
 import type { Device } from '../engine/device.ts';
+import type { Adam } from '../engine/nn/adam.ts';
 import { Random } from '../engine/random.ts';
 import type { Tensor } from '../engine/tensor.ts';
 import {
@@ -49,6 +49,8 @@ export interface Fit extends Origin {
   /** The learning rate of the log. */
   learningRate: number;
   parameters: ReadonlyMap<string, Tensor>;
+  /** Tensors that the files keep beside the parameters. */
+  constants?: Training['constants'];
   adams: Readonly<Record<string, Adam>>;
   /** The generator that initialised the parameters; the training draws on from it. */
   random: Random;
@@ -94,6 +96,7 @@ async function train(plan: Fit, staging: Staging, hooks: TrainingHooks): Promise
     config: withoutPlaces(plan.schema, config),
     madeFrom,
     parameters,
+    ...(plan.constants ? { constants: plan.constants } : {}),
     adams,
     decidingValues: (of) => decidingValues(plan.schema, of),
   };

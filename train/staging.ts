@@ -38,7 +38,7 @@ export async function openStaging(folder: string, resume: boolean): Promise<Stag
   await mkdir(staging, { recursive: true }).catch((error: Error) => {
     throw new WeightsError(`${staging}: cannot be made: ${error.message}`);
   });
-  const unlock = await lockFolder(staging);
+  const lock = await lockFolder(staging);
   await completeMove(folder, trainingFiles);
   await mkdir(staging, { recursive: true });
   for (const name of await readdir(staging)) {
@@ -50,7 +50,7 @@ export async function openStaging(folder: string, resume: boolean): Promise<Stag
   /** Removes the place, unless an epoch waits there to be gone on with. */
   const leave = async () => {
     if (!existsSync(last)) await removeFiles(staging, trainingFiles);
-    await unlock();
+    await lock.release();
     await rmdir(staging).catch(() => {}); // Something is left in it.
   };
   const candidates = resume ? [last, join(folder, 'last.safetensors')] : [];

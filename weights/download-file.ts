@@ -6,8 +6,8 @@ import { constants } from 'node:fs';
 import { type FileHandle, mkdir, open, readdir, rename, rm } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { syncFolderOf } from '../files/atomic-file.ts';
-import { InterruptedError, WeightsError } from '../files/errors.ts';
-import { type RetryOptions, withRetries } from '../files/retry.ts';
+import { fileError, InterruptedError, WeightsError } from '../files/errors.ts';
+import { type RetryOptions, withRetries } from '../files/http/retry.ts';
 
 /** A file elsewhere. */
 export interface RemoteFile {
@@ -20,13 +20,13 @@ export interface RemoteFile {
 }
 
 /** SHA-256 of the bytes, or SHA-1 of git's header and the bytes. */
-export interface Checksum {
+interface Checksum {
   kind: 'sha256' | 'git';
   hex: string;
 }
 
 /** Called with the bytes that are there so far. */
-export type OnProgress = (done: number) => void;
+type OnProgress = (done: number) => void;
 
 /** Bytes that earn a connection new retries. */
 const progressBytes = 2 ** 20;
@@ -176,6 +176,6 @@ async function removeOtherParts(target: string, part: string): Promise<void> {
 
 function refuse(path: string): (error: Error) => never {
   return (error) => {
-    throw new WeightsError(`${path}: cannot be written: ${error.message}`);
+    throw fileError(path, error, 'written');
   };
 }

@@ -1,4 +1,4 @@
-// The models that `node weights/download.ts` knows, and where on the Hugging Face hub their files lie.
+// The models that download-model.ts knows, and where on the Hugging Face hub their files lie.
 
 /** A file of a repository on the hub. */
 export interface HubFile {
@@ -12,7 +12,7 @@ export interface HubFile {
   sha256?: string;
 }
 
-export interface HubModel {
+interface HubModel {
   /** Where it goes, under the folder of all weights; '' for that folder itself. */
   folder: string;
   megabytes: number;

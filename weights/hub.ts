@@ -3,8 +3,8 @@
 
 import { downloadFile, fileDownloadInfo, pathsInfo } from '@huggingface/hub';
 import { MissingFileError, oneLine, WeightsError } from '../files/errors.ts';
-import { chunksOf, type HttpOptions, rangeOf, request } from '../files/http.ts';
-import { type RetryOptions, withRetries } from '../files/retry.ts';
+import { chunksOf, type HttpOptions, rangeOf, request } from '../files/http/http.ts';
+import { type RetryOptions, withRetries } from '../files/http/retry.ts';
 import type { RemoteFile } from './download-file.ts';
 import type { HubFile } from './hub-models.ts';
 
@@ -72,13 +72,34 @@ async function answered<T>(
   }
 }
 
-/** fetch that throws our errors, and holds an answer against the range that was asked for, in a file of `size` bytes. */
+/** Bytes of the hub's longest answer about files; it is read as a whole. */
+const mostAnswerBytes = 2 ** 24;
+
+/** The answer with a body that ends in an error where it is too long. */
+function bounded(url: string, response: Response): Response {
+  let length = 0;
+  const counter = new TransformStream<Uint8Array<ArrayBuffer>, Uint8Array<ArrayBuffer>>({
+    transform(chunk, controller) {
+      length += chunk.length;
+      if (length > mostAnswerBytes) {
+        throw new WeightsError(`${url}: an answer of more than ${mostAnswerBytes} bytes`);
+      }
+      controller.enqueue(chunk);
+    },
+  });
+  const { status, headers, body } = response;
+  const answer = new Response(body?.pipeThrough(counter) ?? null, { status, headers });
+  return Object.defineProperty(answer, 'url', { value: response.url });
+}
+
+/** fetch that throws our errors, bounds answers about files, and holds an answer against the range that was asked for, in a file of `size` bytes. */
 function checkedFetch(options: HubOptions, size?: number): typeof fetch {
   return async (input, init = {}) => {
     const url = input instanceof Request ? input.url : `${input}`;
     const response = await request(url, init, options);
     const asked = /^bytes=(\d+)-/.exec(new Headers(init.headers).get('range') ?? '');
-    if (!asked || size === undefined) return response;
+    if (size === undefined) return bounded(url, response);
+    if (!asked) return response;
     const range = await rangeOf(url, response);
     if (range.first === Number(asked[1]) && range.total === size) return response;
     throw new WeightsError(
@@ -96,7 +117,7 @@ function checkAnswer(
   const entry = Array.isArray(found) ? found.find((one) => one?.path === path) : undefined;
   if (!entry) {
     const hint = path.endsWith('.safetensors')
-      ? '; conversions lie in pull requests: --weights-revision refs/pr/N'
+      ? '; conversions lie in pull requests, whose revisions are refs/pr/N'
       : '';
     throw new WeightsError(`${repo}: has no ${path} at revision ${revision}${hint}`);
   }

@@ -2,7 +2,7 @@
 // with each other and with the file's length, and the tensors fill the file without gaps or overlaps.
 
 import { oneLine, WeightsError } from '../files/errors.ts';
-import { JsonError, jsonEntries } from '../files/json-entries.ts';
+import { JsonError, jsonEntries } from '../files/json/json-entries.ts';
 
 /** Bytes of one element. */
 export const bytesOf = {
@@ -30,7 +30,7 @@ export interface TensorInfo {
   readonly bytes: number;
 }
 
-export interface Header {
+interface Header {
   /** In the order of their bytes. */
   tensors: ReadonlyMap<string, TensorInfo>;
   metadata: Readonly<Record<string, string>>;

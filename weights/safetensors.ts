@@ -2,13 +2,19 @@
 // bytes in little-endian order (the documentation of safetensors, "Format"). Tensors are read one by
 // one or in parts from where they lie; nothing is held twice. Knows nothing of devices and of networks.
 
-import type { ByteSource } from '../files/byte-source.ts';
+import { allocate, type ByteSource } from '../files/byte-source.ts';
 import { WeightsError } from '../files/errors.ts';
 import { openSource } from '../files/locate.ts';
 import { bf16ToF32, f16ToF32 } from './half.ts';
 import { bytesOf, parseHeader, type SafetensorsDtype, type TensorInfo } from './safetensors-header.ts';
+import { blockBytes, damagedBlock, isHeaderWhole, splitMetadata } from './tensor-checksums.ts';
 
 export type { SafetensorsDtype, TensorInfo } from './safetensors-header.ts';
+
+/** Bytes that are checked while the next ones are read. */
+const pieceBytes = 64 * blockBytes;
+/** Bytes that are in memory at once while a tensor is verified. */
+const verifiedBytes = 256 * blockBytes;
 
 /** The format's own limit, against headers made to exhaust memory. */
 const mostHeaderBytes = 100_000_000;
@@ -55,7 +61,8 @@ export async function openSafetensors(where: string): Promise<Safetensors> {
 
 /**
  * Reads and checks the header of a safetensors file. Throws WeightsError, one line with the file and the tensor,
- * for whatever is wrong with it: no number from the header is used before it was held against the file's size.
+ * for whatever is wrong with it: no number from the header is used before it was held against the file's size. Where the
+ * file has checksums, as all that we write have, whatever is read later is held against them.
  */
 export async function readSafetensors(source: ByteSource): Promise<Safetensors> {
   const bad = (what: string) => new WeightsError(`${source.name}: ${what}`);
@@ -69,8 +76,12 @@ export async function readSafetensors(source: ByteSource): Promise<Safetensors> 
   }
   const header = await source.read(8, Number(length));
   const start = 8 + header.length;
-  const { tensors, metadata } = parseHeader(source.name, header, source.size - start);
-  return new Safetensors(source, start, tensors, metadata);
+  const isWhole = isHeaderWhole(header);
+  if (isWhole === false) throw bad('damaged: the header is not what its checksum says');
+  const parsed = parseHeader(source.name, header, source.size - start);
+  const { metadata, sums } =
+    isWhole === null ? { metadata: parsed.metadata, sums: new Map() } : splitMetadata(parsed.metadata);
+  return new Safetensors(source, start, parsed.tensors, metadata, sums);
 }
 
 /** An open safetensors file. */
@@ -83,6 +94,10 @@ export class Safetensors {
   #source: ByteSource;
   #start: number;
   #tensors: ReadonlyMap<string, TensorInfo>;
+  /** Hexadecimal checksums by tensor, of files that have them. */
+  #sums: ReadonlyMap<string, string>;
+  /** By tensor which blocks were found to be whole: each is checked once. */
+  #checked = new Map<string, Uint8Array>();
 
   /** Made by `readSafetensors`; the tensors' offsets count from byte `start` of the source. */
   constructor(
@@ -90,6 +105,7 @@ export class Safetensors {
     start: number,
     tensors: ReadonlyMap<string, TensorInfo>,
     metadata: Readonly<Record<string, string>>,
+    sums: ReadonlyMap<string, string>,
   ) {
     this.names = [...tensors.keys()];
     this.metadata = metadata;
@@ -97,6 +113,7 @@ export class Safetensors {
     this.#source = source;
     this.#start = start;
     this.#tensors = tensors;
+    this.#sums = sums;
   }
 
   has(name: string): boolean {
@@ -110,12 +127,14 @@ export class Safetensors {
     return info;
   }
 
-  /** The elements as they are stored, F16 and BF16 as bits: all, or `count` of them from number `first` on. */
+  /**
+   * The elements as they are stored, F16 and BF16 as bits: all, or `count` of them from number `first` on. Throws
+   * WeightsError where they are not what their checksums say.
+   */
   async read(name: string, first = 0, count = this.#elements(name) - first): Promise<StoredArray> {
-    const { dtype, offset } = this.info(name);
+    const { dtype } = this.info(name);
     const elementBytes = bytesOf[dtype];
-    const start = this.#start + offset + first * elementBytes;
-    const data = await this.#source.read(start, count * elementBytes);
+    const data = await this.#bytes(name, first * elementBytes, count * elementBytes);
     // The buffer is the tensor's own, so this is a view and no copy. Every platform of WebGPU is little-endian.
     return new storedAs[dtype](data.buffer);
   }
@@ -151,8 +170,55 @@ export class Safetensors {
     });
   }
 
+  /** Reads all of a tensor, to find damage before parts of it are used. Throws WeightsError where there is some. */
+  async verify(name: string): Promise<void> {
+    const { bytes } = this.info(name);
+    if (!this.#sums.has(name)) return;
+    for (let at = 0; at < bytes; at += verifiedBytes) {
+      await this.#bytes(name, at, Math.min(verifiedBytes, bytes - at));
+    }
+  }
+
   close(): Promise<void> {
     return this.#source.close();
+  }
+
+  /** `length` bytes of a tensor from byte `first` of it on, in a buffer of their own, checked where there are checksums. */
+  async #bytes(name: string, first: number, length: number): Promise<Uint8Array<ArrayBuffer>> {
+    const { offset, bytes } = this.info(name);
+    const start = this.#start + offset;
+    const sums = this.#sums.get(name);
+    const checked = this.#checked.get(name) ?? new Uint8Array(Math.ceil(bytes / blockBytes));
+    const block = Math.floor(first / blockBytes);
+    const end = Math.ceil((first + length) / blockBytes);
+    if (sums === undefined || checked.subarray(block, end).every((each) => each === 1)) {
+      return this.#source.read(start + first, length);
+    }
+    const from = block * blockBytes;
+    const whole = allocate(this.#source.name, Math.min(bytes, end * blockBytes) - from);
+    // The next piece is read while one is checked: on two cores the checking costs next to nothing.
+    const { readInto } = this.#source;
+    const piece = readInto === undefined ? whole.length : pieceBytes;
+    const fill = async (at: number): Promise<void> => {
+      const part = whole.subarray(at, at + piece);
+      if (readInto === undefined) part.set(await this.#source.read(start + from + at, part.length));
+      else await readInto(start + from + at, part);
+    };
+    let next = fill(0);
+    for (let at = 0; at < whole.length; at += piece) {
+      await next;
+      if (at + piece < whole.length) next = fill(at + piece);
+      const damaged = damagedBlock(whole.subarray(at, at + piece), sums, block + at / blockBytes);
+      if (damaged < 0) continue;
+      await next;
+      throw new WeightsError(
+        `${this.#source.name}: tensor '${name}': damaged: its bytes from ${damaged * blockBytes} on are not what their ` +
+          'checksum says',
+      );
+    }
+    checked.fill(1, block, end);
+    this.#checked.set(name, checked);
+    return whole.length === length ? whole : whole.slice(first - from, first - from + length);
   }
 
   #elements(name: string): number {

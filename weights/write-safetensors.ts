@@ -4,6 +4,7 @@ import { type Append, writeFileAtomically } from '../files/atomic-file.ts';
 import { WeightsError } from '../files/errors.ts';
 import type { StoredArray } from './safetensors.ts';
 import { bytesOf, type SafetensorsDtype } from './safetensors-header.ts';
+import { BlockChecksums, headerJson } from './tensor-checksums.ts';
 
 /**
  * A tensor to write. `data` may be a function, so that only one tensor at a time need be in memory, or one that gives
@@ -16,7 +17,7 @@ export interface TensorToWrite {
 }
 
 /**
- * Writes a safetensors file under a temporary name, syncs it and renames it to `path`. Same tensors, same
+ * Writes a safetensors file with checksums under a temporary name, syncs it and renames it to `path`. Same tensors, same
  * bytes: they are laid out widest dtype first, then by name. Throws WeightsError when data do not fill their
  * shape or the file cannot be written; a file that was there stays then.
  */
@@ -28,32 +29,41 @@ export async function writeSafetensors(
   const entries = Object.entries(tensors).sort(
     ([nameA, a], [nameB, b]) => bytesOf[b.dtype] - bytesOf[a.dtype] || (nameA < nameB ? -1 : 1),
   );
-  await writeFileAtomically(path, async (append) => {
-    await append(header(path, entries, metadata));
-    for (const [name, tensor] of entries) await appendTensor(path, name, tensor, append);
+  const described = describe(path, entries);
+  const sums = new Map<string, string>();
+  await writeFileAtomically(path, async (append, patch) => {
+    // The checksums come after the data, into a place of their length.
+    await append(header(described, metadata, sums));
+    for (const [name, tensor] of entries) sums.set(name, await appendTensor(path, name, tensor, append));
+    await patch(0, header(described, metadata, sums));
   });
 }
 
+/** Appends a tensor's bytes and gives their checksums. */
 async function appendTensor(
   path: string,
   name: string,
   tensor: TensorToWrite,
   append: Append,
-): Promise<void> {
+): Promise<string> {
   const bytes = sizeInBytes(tensor);
   const misfit = (found: string) =>
     new WeightsError(
       `${path}: tensor '${name}': ${tensor.dtype} [${tensor.shape}] takes ${bytes} bytes, ${found}`,
     );
+  const checksums = new BlockChecksums();
   let written = 0;
   for await (const data of partsOf(tensor.data)) {
     written += data.byteLength;
     if (data.BYTES_PER_ELEMENT !== bytesOf[tensor.dtype] || written > bytes) {
       throw misfit(`${data.constructor.name} of ${data.length} has ${data.byteLength}`);
     }
-    await append(new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
+    const part = new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
+    checksums.add(part);
+    await append(part);
   }
   if (written < bytes) throw misfit(`its data have ${written}`);
+  return checksums.end();
 }
 
 async function* partsOf(data: TensorToWrite['data']): AsyncGenerator<StoredArray> {
@@ -62,25 +72,28 @@ async function* partsOf(data: TensorToWrite['data']): AsyncGenerator<StoredArray
   else yield found;
 }
 
-function header(
-  path: string,
-  entries: [string, TensorToWrite][],
-  metadata: Readonly<Record<string, string>>,
-): Uint8Array {
+type Described = ReturnType<typeof describe>;
+
+/** The tensors' entries of the header, one after the other. */
+function describe(path: string, entries: [string, TensorToWrite][]) {
   let end = 0;
-  const described = entries.map(([name, tensor]) => {
+  return entries.map(([name, tensor]) => {
     if (name === '__metadata__') throw new WeightsError(`${path}: no tensor may be named __metadata__`);
     const first = end;
     end += sizeInBytes(tensor);
-    return [name, { dtype: tensor.dtype, shape: tensor.shape, data_offsets: [first, end] }] as const;
+    const { dtype, shape } = tensor;
+    return [name, { dtype, shape, data_offsets: [first, end] as const }] as const;
   });
-  const all =
-    Object.keys(metadata).length > 0 ? [['__metadata__', metadata] as const, ...described] : described;
-  // fromEntries makes own properties even of names like __proto__.
-  const json = new TextEncoder().encode(JSON.stringify(Object.fromEntries(all)));
-  // Spaces after the JSON put the data on a multiple of eight.
-  const bytes = new Uint8Array(8 + Math.ceil(json.length / 8) * 8).fill(0x20);
-  new DataView(bytes.buffer).setBigUint64(0, BigInt(bytes.length - 8), true);
+}
+
+function header(
+  described: Described,
+  metadata: Readonly<Record<string, string>>,
+  sums: ReadonlyMap<string, string>,
+): Uint8Array {
+  const json = headerJson(described, metadata, sums);
+  const bytes = new Uint8Array(8 + json.length);
+  new DataView(bytes.buffer).setBigUint64(0, BigInt(json.length), true);
   bytes.set(json, 8);
   return bytes;
 }

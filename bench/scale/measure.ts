@@ -6,19 +6,18 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { reportError } from '../../cli/errors.ts';
 import type { Split } from '../../data/dataset.ts';
+import { profileTable } from '../../engine/device/profiler.ts';
 import { type Device, openDevice } from '../../engine/device.ts';
-import { profileTable } from '../../engine/profiler.ts';
-import { indexContest } from '../../eval/ranking-task.ts';
-import { type Answering, answering } from '../../link/linking-model.ts';
+import { indexTask } from '../../eval/ranking-task.ts';
+import { buildRunIndex, openRunIndex } from '../../link/entity-index.ts';
+import { type LinkingModel, loadLinkingModel } from '../../link/linking-model.ts';
 import { openSession, type Session } from '../../link/session.ts';
 import type { ExpertKind } from '../../model/dsmip/experts.ts';
-import { buildIndex } from '../../ranking/index/builder.ts';
 import { type IndexDtype, indexDtypes } from '../../ranking/index/format.ts';
-import { openIndex } from '../../ranking/index/source.ts';
 import { metricsOf } from '../../ranking/metrics.ts';
+import { partsOf, retrievalScorer } from '../../ranking/mixture.ts';
 import { ranksAmongAll, recall, retrieve } from '../../ranking/retrieval.ts';
 import { rankMentions, type ScoringPass } from '../../ranking/scoring-pass.ts';
-import { expertAlone } from '../../ranking/systems.ts';
 import { count, on, oneOf, parseFlags, text } from './flags.ts';
 import { makeRandomRun } from './random-run.ts';
 
@@ -51,32 +50,30 @@ async function main(options: Options): Promise<void> {
   if (!existsSync(join(options.run, 'gate', 'best.safetensors'))) {
     await makeRandomRun(session, options.run, options.experts.split(',') as ExpertKind[]);
   }
-  const chosen = await answering(session, options.run, options.part === 'index' ? 'all' : 'mentions');
+  const model = await loadLinkingModel(session, options.run);
   const opened = opening.stop();
   const entities = session.corpus.entities.tokens;
   const tokens = entities.lengths.reduce((sum, n) => sum + n, 0) / entities.count;
   const parts = { index, rank, retrieve: propose };
-  const found = await parts[options.part as keyof typeof parts](session, chosen, options);
+  const found = await parts[options.part as keyof typeof parts](session, model, options);
   console.log(JSON.stringify({ part: options.part, entities: entities.count, tokens, opened, ...found }));
   if (options.profile) console.log(profileTable(await device.profile()));
   device.destroy();
 }
 
-async function index(session: Session, chosen: Answering, { run: folder, dtype }: Options) {
+async function index(session: Session, model: LinkingModel, { run: folder, dtype }: Options) {
   const watching = watch(session.device);
-  const progress = () => {};
-  const { head, kept } = await buildIndex(session, folder, chosen, { dtype, shard: 4096, progress });
+  const { head, kept } = await buildRunIndex(session, folder, model, { dtype, shard: 4096 });
   return { built: watching.stop(), kept, dtype, bytesPerEntity: head.bytesPerEntity };
 }
 
 /** Each system's pass through all entities. */
-async function rank(session: Session, chosen: Answering, { run: folder, systems }: Options) {
-  const entities = await openIndex(session, folder, chosen);
-  const { pass } = await indexContest(session, chosen, split, entities);
+async function rank(session: Session, model: LinkingModel, { run: folder, systems }: Options) {
+  const entities = await openRunIndex(session, folder, model);
+  const { pass } = await indexTask(session, model, split, entities);
   const found: Record<string, object> = {};
   for (const name of systems.split(',')) {
-    const expert = (pass.kinds as readonly string[]).indexOf(name);
-    const system = expert >= 0 ? expertAlone(name, expert, pass.kinds.length) : chosen.system;
+    const system = partsOf(model.scorer).find((part) => part.name === name) ?? model.scorer;
     const own = { ...pass, systems: [system], top: 5 };
     const warming = watch(session.device);
     await rankMentions(firstEntities(own, Math.min(512, entities.count)));
@@ -96,24 +93,26 @@ function firstEntities(pass: ScoringPass, count: number): ScoringPass {
   return {
     ...pass,
     entities: { ...pass.entities, count },
-    golds: pass.golds!.map((gold) => gold % count),
+    gold: pass.gold!.map((gold) => gold % count),
   };
 }
 
 /** Dense retrieval and the scores of its candidates. */
-async function propose(session: Session, chosen: Answering, { run: folder, candidates: N }: Options) {
-  const entities = await openIndex(session, folder, chosen);
-  const { pass } = await indexContest(session, chosen, split, entities);
+async function propose(session: Session, model: LinkingModel, { run: folder, candidates: N }: Options) {
+  const entities = await openRunIndex(session, folder, model);
+  const { pass } = await indexTask(session, model, split, entities);
   const retrieving = watch(session.device);
-  const candidates = await retrieve(session.device, pass.mentions, entities, N);
+  const candidates = await retrieve(retrievalScorer(pass.systems)!, pass.mentions, entities, N);
   const retrieved = retrieving.stop();
   const scoring = watch(session.device);
   const { systems, pairs } = await rankMentions({ ...pass, candidates });
-  const golds = pass.golds!;
-  const { mr } = metricsOf(ranksAmongAll(systems['dsmip']!.ranks, candidates, golds, entities.count));
+  const { gold } = pass;
+  const { mr } = metricsOf(
+    ranksAmongAll(systems[model.scorer.name]!.ranks, candidates, gold, entities.count),
+  );
   const scored = { ...scoring.stop(), pairs: pairs.ranked, computed: pairs.computed, mr };
   await entities.close();
-  return { candidates: N, recall: recall(candidates, golds), retrieved, scored };
+  return { candidates: N, recall: recall(candidates, gold), retrieved, scored };
 }
 
 /** What some work takes: seconds on the clock, seconds of CPU, peaks of memory in bytes and what there was before. */

@@ -7,13 +7,15 @@ import type { Device } from '../../engine/device.ts';
 import { Random } from '../../engine/random.ts';
 import type { Tensor } from '../../engine/tensor.ts';
 import type { Session } from '../../link/session.ts';
+import { expertsFingerprint } from '../../link/trained.ts';
 import { saveParameters } from '../../model/checkpoint.ts';
-import type { ClipConfig } from '../../model/clip/clip.ts';
-import { initialiseClip } from '../../model/clip/initialise-clip.ts';
+import { Clip, type ClipConfig } from '../../model/clip/clip.ts';
 import { saveClip } from '../../model/clip/save-clip.ts';
-import { Dsmip } from '../../model/dsmip/dsmip-model.ts';
+import { Dsmip, gateTrainingInputs } from '../../model/dsmip/dsmip-model.ts';
 import { Expert } from '../../model/dsmip/expert-model.ts';
 import type { ExpertKind } from '../../model/dsmip/experts.ts';
+import { statisticsTensors } from '../../model/dsmip/gate-inputs.ts';
+import { initialise } from '../../model/initialise.ts';
 import { normal } from '../../tests/support/random.ts';
 
 /** The paper's: width of the scoring units, of the gate, and of CLIP's common space. */
@@ -37,7 +39,7 @@ export async function makeRandomClip(
     vision: { ...stack, imageSize: 64, patchSize: 32 },
     projection,
   };
-  const tensors = initialiseClip(device, config, new Random(1));
+  const { tensors } = initialise(device, new Random(1), (p) => new Clip(p, config));
   await saveClip(folder, config, tensors, {
     vocab,
     merges: await readFile(join(vocabulary, 'merges.txt'), 'utf8'),
@@ -72,13 +74,16 @@ export async function makeRandomRun(
     vgg: '',
     calibrate: true,
   } as const;
-  const dsmip = await Dsmip.create(session, experts, shape, new Random(20));
+  const { statistics } = await gateTrainingInputs(session, shape);
+  const dsmip = new Dsmip(session, experts, shape, statistics, new Random(20));
   await shake(device, dsmip.gate, 1000);
   await mkdir(join(folder, 'gate'), { recursive: true });
   const gate = { hidden: gateWidth, by: 'pair', image: 'clip', vgg: '', calibrate: true, experts: kinds };
   const parameters = new Map([...dsmip.units, ...dsmip.gate]);
   const file = join(folder, 'gate', 'best.safetensors');
-  await saveParameters(file, { config: { gate }, madeFrom: { inputs }, parameters }, {});
+  const madeFrom = { inputs, expertFiles: await expertsFingerprint(folder, kinds) };
+  const constants = statisticsTensors(statistics);
+  await saveParameters(file, { config: { gate }, madeFrom, parameters, constants }, {});
 }
 
 /** Adds noise, so that no LayerNorm is left with weights of 1 and biases of 0, which would hide mistakes. */

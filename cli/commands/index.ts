@@ -27,7 +27,7 @@ export async function run(args: readonly string[]): Promise<void> {
   const { folder, head, kept } = await buildIndex(parsed.config, session, showWork());
   const seconds = ((performance.now() - start) / 1000).toFixed(1);
   console.log(
-    `wrote ${folder}: ${head.entities} entities, experts ${head.experts.join(', ')}, ${head.dtype}, ` +
+    `wrote ${folder}: ${head.entities} entities, for ${head.scorer}, ${head.dtype}, ` +
       `${head.bytesPerEntity} bytes an entity, ${seconds} s` +
       (kept > 0 ? `; ${kept} of ${head.shards.length} shards were there already` : ''),
   );

@@ -2,7 +2,7 @@
 // prints the results beside the paper's and writes a report.
 
 import { join } from 'node:path';
-import { profileTable } from '../../engine/profiler.ts';
+import { profileTable } from '../../engine/device/profiler.ts';
 import { reportStage, trainingStages } from '../../eval/pipeline.ts';
 import { readResults, resultTable } from '../../eval/results.ts';
 import { durationLines } from '../../eval/stages.ts';

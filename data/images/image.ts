@@ -2,18 +2,21 @@
 // alpha is dropped, not blended; grey is repeated; 16-bit samples keep their high byte; EXIF orientation is not applied.
 // CMYK JPEGs are converted without a colour profile (a few units off PIL's). Knows nothing of sizes or models.
 
-import { readFile } from 'node:fs/promises';
-import webpDecoder from '@jsquash/webp/codec/dec/webp_dec.js';
-import { initEmscriptenModule } from '@jsquash/webp/utils.js';
 import { decode as decodePng } from 'fast-png';
 import jpeg from 'jpeg-js';
+import { checkPixels, jpegSize, webpSize } from './image-size.ts';
+import { boundedPng } from './png-chunks.ts';
 
 /** Pixels [height, width, 3], uint8. */
-export type RgbImage = { width: number; height: number; data: Uint8Array };
+export interface RgbImage {
+  width: number;
+  height: number;
+  data: Uint8Array;
+}
 
 /**
- * Decodes an image by its magic bytes. Throws one line that says what is wrong: an unknown format, or what the
- * format's decoder found.
+ * Decodes an image by its magic bytes. Throws one line that says what is wrong: an unknown format, more pixels than
+ * checkPixels lets through, or what the format's decoder found.
  */
 export async function decodeImage(bytes: Uint8Array): Promise<RgbImage> {
   if (bytes[0] === 0xff && bytes[1] === 0xd8) return fromJpeg(bytes);
@@ -32,9 +35,11 @@ function fromJpeg(bytes: Uint8Array): RgbImage {
   const options = {
     useTArray: true,
     formatAsRGBA: false,
-    maxResolutionInMP: 200,
-    maxMemoryUsageInMB: 4096,
+    maxResolutionInMP: 50,
+    maxMemoryUsageInMB: 1200,
   } as const;
+  const size = jpegSize(bytes);
+  checkPixels(size.width, size.height);
   const { width, height, data } = jpeg.decode(bytes, options);
   return { width, height, data };
 }
@@ -50,7 +55,7 @@ function hasJpegEnd(bytes: Uint8Array): boolean {
 }
 
 function fromPng(bytes: Uint8Array): RgbImage {
-  const png = decodePng(bytes, { checkCrc: true });
+  const png = decodePng(boundedPng(bytes));
   const { width, height, depth, channels, palette } = png;
   const samples = depth < 8 ? unpack(png.data, width * channels, height, depth) : png.data;
   const data = new Uint8Array(width * height * 3);
@@ -84,6 +89,8 @@ function unpack(packed: ArrayLike<number>, rowSamples: number, rows: number, dep
 let webp: ReturnType<typeof loadWebp> | undefined;
 
 async function fromWebp(bytes: Uint8Array): Promise<RgbImage> {
+  const size = webpSize(bytes);
+  checkPixels(size.width, size.height);
   webp ??= loadWebp();
   const image = (await webp).decode(bytes.slice().buffer);
   if (image === null) throw new Error('WebP: cannot be decoded');
@@ -95,9 +102,16 @@ async function fromWebp(bytes: Uint8Array): Promise<RgbImage> {
   return { width, height, data };
 }
 
-/** The decoder's WebAssembly, from its package; it answers in the browser's ImageData, which servers lack. */
+/**
+ * The decoder with its WebAssembly: in Node and Deno from its package; in a browser it fetches webp_dec.wasm from beside the
+ * script, in the form that bundlers know. It answers in the browser's ImageData, which servers lack.
+ */
 async function loadWebp() {
-  const wasm = await readFile(new URL(import.meta.resolve('@jsquash/webp/codec/dec/webp_dec.wasm')));
+  const { default: decoder } = await import('@jsquash/webp/codec/dec/webp_dec.js');
+  const fs = globalThis.process?.getBuiltinModule?.('node:fs/promises');
+  if (fs === undefined) return await decoder({ noInitialRun: true });
+  const { initEmscriptenModule } = await import('@jsquash/webp/utils.js');
+  const wasm = await fs.readFile(new URL(import.meta.resolve('@jsquash/webp/codec/dec/webp_dec.wasm')));
   const scope = globalThis as { ImageData?: unknown };
   scope.ImageData ??= class {
     data: Uint8ClampedArray;
@@ -109,5 +123,5 @@ async function loadWebp() {
       this.height = height;
     }
   };
-  return await initEmscriptenModule(webpDecoder, await WebAssembly.compile(wasm));
+  return await initEmscriptenModule(decoder, await WebAssembly.compile(wasm));
 }

@@ -1,21 +1,23 @@
 // Pixels of numbered images, decoded in worker threads ahead of the device and kept in memory while they fit.
 
+import type { ImageInput } from './image-input.ts';
 import { loadPixels, problemLines } from './image-loader.ts';
 import type { Preprocessing } from './preprocess.ts';
-import type { ImageProblems } from './read-pixels.ts';
+import type { FailedImage } from './read-pixels.ts';
 
 /** Pixels that are kept decoded, in bytes. */
 const mostKeptBytes = 2 ** 30;
 
 export class PixelSource {
-  #files: readonly (string | null)[];
+  #images: readonly ImageInput[];
   readonly how: Preprocessing;
   #kept = new Map<number, Float32Array<ArrayBuffer>>();
-  #problems: ImageProblems = { absent: 0, missing: 0, unreadable: 0 };
+  /** What failed since the last telling, by image number. */
+  #failed = new Map<number, Omit<FailedImage, 'index'>>();
 
-  /** `files`: the images by number; null is a zero image. */
-  constructor(files: readonly (string | null)[], how: Preprocessing) {
-    this.#files = files;
+  /** `images`: the images by number; null is a zero image. */
+  constructor(images: readonly ImageInput[], how: Preprocessing) {
+    this.#images = images;
     this.how = how;
   }
 
@@ -24,28 +26,33 @@ export class PixelSource {
     return this.how.crop;
   }
 
-  /** Yields the pixels [n, 3, size, size] of each group of images in turn; zeros for what cannot be read. */
+  /**
+   * Yields the pixels [n, 3, size, size] of each group of images in turn; zeros for what cannot be read, which is tried
+   * again each time. `failed` says which those are.
+   */
   async *groups(groups: readonly (readonly number[])[]): AsyncGenerator<Float32Array<ArrayBuffer>> {
     const size = 3 * this.size * this.size;
     const most = Math.max(...groups.map((group) => group.length));
     // Groups of one size make chunks of the loader; what is kept need not be read again.
-    const files = groups.flatMap((group) =>
+    const images = groups.flatMap((group) =>
       Array.from({ length: most }, (_, i) => {
         const image = group[i];
-        return image === undefined || this.#kept.has(image) ? null : this.#files[image]!;
+        return image === undefined || this.#kept.has(image) ? null : this.#images[image]!;
       }),
     );
-    const isKept = files.every((file) => file === null);
-    const chunks = loadPixels(files, this.how, isKept ? { chunk: most, workers: 0 } : { chunk: most });
+    const isKept = images.every((image) => image === null);
+    const chunks = loadPixels(images, this.how, isKept ? { chunk: most, workers: 0 } : { chunk: most });
     let next = 0;
-    for await (const { pixels, problems } of chunks) {
+    for await (const { pixels, failed } of chunks) {
       const group = groups[next++]!;
-      this.#count(problems);
+      const failures = new Set(failed.map(({ index }) => group[index]!));
+      for (const { index, ...failure } of failed) this.#failed.set(group[index]!, failure);
       group.forEach((image, i) => {
         const own = pixels.subarray(i * size, (i + 1) * size);
         const kept = this.#kept.get(image);
+        const isToKeep = this.#images[image] !== null && !failures.has(image);
         if (kept) own.set(kept);
-        else if (this.#files[image] !== null && this.#kept.size * size * 4 < mostKeptBytes) {
+        else if (isToKeep && this.#kept.size * size * 4 < mostKeptBytes) {
           this.#kept.set(image, own.slice());
         }
       });
@@ -53,15 +60,16 @@ export class PixelSource {
     }
   }
 
-  /** What was wrong with the files since the last call, a line a kind. */
-  takeProblems(of: string): string[] {
-    const lines = problemLines(this.#problems, of);
-    this.#problems = { absent: 0, missing: 0, unreadable: 0 };
-    return lines;
+  /** Numbers of the images that failed since `takeProblems` was last called: features of them must not be kept. */
+  get failed(): ReadonlySet<number> {
+    return new Set(this.#failed.keys());
   }
 
-  #count({ missing, unreadable }: ImageProblems): void {
-    this.#problems.missing += missing;
-    this.#problems.unreadable += unreadable;
+  /** What was wrong with the images since the last call, a line a kind with the first one's name. */
+  takeProblems(of: string): string[] {
+    const failed = [...this.#failed.values()];
+    this.#failed.clear();
+    const missing = failed.filter(({ isMissing }) => isMissing).length;
+    return problemLines({ absent: 0, missing, unreadable: failed.length - missing }, of, failed);
   }
 }

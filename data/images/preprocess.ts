@@ -6,14 +6,17 @@
 import type { RgbImage } from './image.ts';
 
 /** What happens to an image on its way in. `round` places an odd margin: CLIP floors it, torchvision rounds to even. */
-export type Preprocessing = {
+export interface Preprocessing {
   shortSide: number;
   crop: number;
   filter: 'bicubic' | 'bilinear';
   round: 'floor' | 'half-even';
   mean: [number, number, number];
   std: [number, number, number];
-};
+}
+
+/** Pixels of a resized image, before it is cropped. */
+const mostResizedPixels = 50_000_000;
 
 /** CLIP's preprocessing for images of `size` x `size` pixels. */
 export function clipPreprocessing(size: number): Preprocessing {
@@ -58,6 +61,8 @@ export function preprocess(image: RgbImage, how: Preprocessing, out: Float32Arra
 export function resizeAndCrop(image: RgbImage, how: Preprocessing): RgbImage {
   const { width, height } = image;
   const long = Math.floor((how.shortSide * Math.max(width, height)) / Math.min(width, height));
+  // A line of pixels would grow to gigabytes.
+  if (long * how.shortSide > mostResizedPixels) throw new Error(`${width} x ${height} pixels are too narrow`);
   const resized =
     width <= height
       ? resize(image, how.shortSide, long, how.filter)
@@ -119,7 +124,12 @@ const FILTERS = {
 };
 
 /** For each output position: the first input, how many, and their fixed-point weights (rows of `most`). */
-type Windows = { most: number; first: Int32Array; count: Int32Array; weights: Int32Array };
+interface Windows {
+  most: number;
+  first: Int32Array;
+  count: Int32Array;
+  weights: Int32Array;
+}
 
 function windowsOf(from: number, to: number, filter: Preprocessing['filter']): Windows {
   const { support: radius, weight } = FILTERS[filter];

@@ -7,7 +7,7 @@ import { type Dataset, type Entity, entityText, type Mention, mentionText, type 
 import { type Lengths, lengthsOf } from '../text/text-lengths.ts';
 import type { Tokenizer } from '../text/tokenizer.ts';
 
-type EntityCounts = {
+interface EntityCounts {
   entities: number;
   /** Entities that name at least one image, and those whose first one is in the folder. */
   withImage: number;
@@ -19,9 +19,9 @@ type EntityCounts = {
   /** Entities whose name, or whose whole text, another one has too. */
   sharedName: number;
   sharedText: number;
-};
+}
 
-export type SplitCounts = {
+export interface SplitCounts {
   mentions: number;
   /** Different sentences: what Table 4 calls samples. */
   samples: number;
@@ -36,10 +36,10 @@ export type SplitCounts = {
   /** Rows with word, sentence, answer and image of a row before, and with all of these but the image. */
   duplicates: number;
   duplicatesButImage: number;
-};
+}
 
 /** Mentions of the later split that share something with one of the earlier split. */
-export type Leakage = {
+export interface Leakage {
   mentions: number;
   /** The same image file. */
   image: number;
@@ -50,9 +50,9 @@ export type Leakage = {
   wordAndAnswer: number;
   /** The same answer: not leakage by itself, but how much of the later split's entities training has seen. */
   answer: number;
-};
+}
 
-export type Inspection = {
+export interface Inspection {
   name: string;
   entities: EntityCounts;
   splits: Record<Split | 'all', SplitCounts>;
@@ -60,7 +60,7 @@ export type Inspection = {
   lengths: Record<'entity text' | 'mention text' | 'word' | 'sentence', Lengths>;
   leakage: Record<'train-dev' | 'train-test' | 'dev-test', Leakage>;
   remarks: string[];
-};
+}
 
 /** Inspects a data set that was read; token lengths are counted where there is a tokenizer. */
 export async function inspect(data: Dataset, tokenizer: Tokenizer | null): Promise<Inspection> {

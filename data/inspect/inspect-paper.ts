@@ -1,7 +1,7 @@
 // What the paper says of the data sets' sizes (Tables 4 and 5), as printed.
 
 /** Table 4's columns and Table 5's mentions a split. `note` is on a figure that cannot be. */
-export type PaperSizes = {
+interface PaperSizes {
   name: string;
   mentions: number;
   samples: number;
@@ -12,7 +12,7 @@ export type PaperSizes = {
   dev: number;
   test: number;
   note?: string;
-};
+}
 
 const SIZES: readonly PaperSizes[] = [
   {

@@ -1,16 +1,14 @@
-// Brings the raw release of MELBench into the layout that train/ and eval/ read:
-//   node data/melbench/import-melbench.ts --from Wikidata-MEL.zip --out DIR [--splits splits.json] [--texts qid2abs.json]
-// --from is one of the release's zips or the .json from it. The release says nothing of splits, and of entities only
-// their names; both are files of the authors' later repository (MEL-GHMFC), which --splits and --texts read. Without
-// them the split is 70 / 10 / 20 % by --seed and the entities' attributes are empty. Images are not in the release:
-// they go into DIR/mention_image as ID.jpg.
+// Brings the raw release of MELBench into the layout that a data set has. The release says nothing of splits, and of
+// entities only their names; both are files of the authors' later repository (MEL-GHMFC). Without them the split is 70 / 10 /
+// 20 % by seed and the entities' attributes are empty. Images are not in the release: they go into OUT/mention_image as
+// ID.jpg.
 
 import { existsSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { writeFileAtomically } from '../../files/atomic-file.ts';
-import { UsageError } from '../../files/errors.ts';
-import { fieldsOf, readObject } from '../../files/json-fields.ts';
+import { writeTextAtomically } from '../../files/atomic-file.ts';
+import { InputError, UsageError } from '../../files/errors.ts';
+import { fieldsOf, readObject } from '../../files/json/json-fields.ts';
 import type { Split } from '../dataset.ts';
 import { type MelbenchSample, melbenchName, readMelbench } from './melbench.ts';
 import { entityRows, mentionRows, randomSplits, type SplitOf } from './melbench-layout.ts';
@@ -32,7 +30,10 @@ export interface MelbenchImport {
   force: boolean;
 }
 
-/** Writes the data set and returns lines on what is in it. Throws UsageError. */
+/**
+ * Writes the data set and returns lines on what is in it. All that is read is checked before anything is written. Throws
+ * InputError.
+ */
 export async function importMelbench({
   from,
   out,
@@ -45,12 +46,13 @@ export async function importMelbench({
   const prefix = name || melbenchName(from);
   if (prefix === null) {
     throw new UsageError(
-      `${from}: its name does not say which data set it is; --name WIKIMEL or RichpediaMEL`,
+      `${from}: its name does not say which data set it is; expected a name, WIKIMEL or RichpediaMEL`,
     );
   }
-  if (!/^\w+$/.test(prefix)) throw new UsageError(`--name ${prefix}: expected letters and digits`);
+  if (!/^\w+$/.test(prefix)) throw new UsageError(`name ${prefix}: expected letters and digits`);
   const base = join(out, 'kb_entity.json');
-  if (existsSync(base) && !force) throw new UsageError(`${base}: exists already; --force replaces it`);
+  if (existsSync(base) && !force)
+    throw new UsageError(`${base}: exists already, and is replaced only by force`);
 
   const { samples, skipped } = await readMelbench(from);
   const splitOf = splits === '' ? randomSplits(samples, seed) : await readSplits(splits);
@@ -75,7 +77,7 @@ export async function importMelbench({
   const { train, dev, test } = mentions;
   const withText = entities.filter(({ attr }) => attr !== '').length;
   const empty = used.flatMap((sample) => sample.mentions).filter(({ word }) => word === '').length;
-  const report = [
+  return [
     `${from}: ${samples.length + skipped.samplesOfUnequalLists + skipped.samplesWithoutMention} samples, ` +
       `${sum(samples) + skipped.mentionsWithoutQid} mentions in lists of equal length`,
     `  skipped: ${skipped.samplesOfUnequalLists} samples whose mentions, entities and answers differ in number`,
@@ -84,7 +86,7 @@ export async function importMelbench({
     `  skipped: ${samples.length - used.length} samples (${sum(samples) - sum(used)} mentions) in no split`,
     `  kept: ${used.length} samples, ${sum(used)} mentions; ${empty} with an empty word`,
     `${prefix}: ${train.length} / ${dev.length} / ${test.length} mentions to train, validate, test` +
-      (splits === '' ? ` (random, --seed ${seed}; samples with the same sentence together)` : ` (${splits})`),
+      (splits === '' ? ` (random, seed ${seed}; samples with the same sentence together)` : ` (${splits})`),
     `  ${entities.length} entities, ${withText} with attributes, ${entities.length - withText} with their name only`,
     ...(splits !== '' && splitOf.size > used.length
       ? [`  ${splits} names ${splitOf.size - used.length} samples that ${from} has not`]
@@ -92,7 +94,6 @@ export async function importMelbench({
     ...(renamed.size > 0 ? [`  ${renamed.size} entities with several names, the first taken`] : []),
     `wrote ${out}; put the images there as ${join('mention_image', 'ID.jpg')}`,
   ];
-  return report;
 }
 
 /** The authors' splits.json; a sample in two of the lists is an error. */
@@ -101,9 +102,9 @@ async function readSplits(file: string): Promise<SplitOf> {
   const splits = new Map<string, Split>();
   for (const split of ['train', 'dev', 'test'] as const) {
     const ids = fields.list(split);
-    if (ids.length === 0) throw new Error(`${file}: ${split}: expected a list of sample ids`);
+    if (ids.length === 0) throw new InputError(`${file}: ${split}: expected a list of sample ids`);
     for (const id of ids) {
-      if (splits.has(id)) throw new Error(`${file}: ${split}: sample ${id} occurs twice`);
+      if (splits.has(id)) throw new InputError(`${file}: ${split}: sample ${id} occurs twice`);
       splits.set(id, split);
     }
   }
@@ -121,6 +122,6 @@ function lines(rows: readonly object[]): string {
   return `[\n${rows.map((row) => JSON.stringify(row)).join(',\n')}\n]`;
 }
 
-async function writeJson(file: string, json: string): Promise<void> {
-  await writeFileAtomically(file, (append) => append(new TextEncoder().encode(`${json}\n`)));
+function writeJson(file: string, json: string): Promise<void> {
+  return writeTextAtomically(file, `${json}\n`);
 }

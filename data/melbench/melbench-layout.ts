@@ -6,23 +6,23 @@ import type { Split } from '../dataset.ts';
 import { encodeName } from '../dataset.ts';
 import type { MelbenchSample } from './melbench.ts';
 
-export type EntityRow = {
+export interface EntityRow {
   id: number;
   qid: string;
   entity_name: string;
   attr: string;
   type: string;
   image_list: string[];
-};
+}
 
-export type MentionRow = {
+export interface MentionRow {
   id: string;
   sentence: string;
   mentions: string;
   entities: string;
   answer: string;
   imgPath: string;
-};
+}
 
 /** The split of each sample by its id; a sample that is not in it is left out. */
 export type SplitOf = ReadonlyMap<string, Split>;

@@ -3,28 +3,39 @@
 // lists of strings. The release has no splits, no images and of the entities only their names. Knows nothing of the
 // layout that it becomes.
 
-import { readFile } from 'node:fs/promises';
 import { basename } from 'node:path';
-import { unzipSync } from 'fflate';
-import { fieldsOf, objectIn, parseJson } from '../../files/json-fields.ts';
+import { openFile } from '../../files/byte-source.ts';
+import { InputError } from '../../files/errors.ts';
+import { fieldsOf, objectIn, parseJson } from '../../files/json/json-fields.ts';
+import { decodeText } from '../../files/read-text.ts';
+import { isZip, unzipMember, zipMembers } from '../../files/zip.ts';
 
 /** One mention of a sample; `entity` is the name and `qid` the Wikidata id of its answer. */
-type MelbenchMention = { word: string; entity: string; qid: string };
+interface MelbenchMention {
+  word: string;
+  entity: string;
+  qid: string;
+}
 
 /** A sentence with one image and at least one mention. */
-export type MelbenchSample = { id: string; sentence: string; mentions: MelbenchMention[] };
+export interface MelbenchSample {
+  id: string;
+  sentence: string;
+  mentions: MelbenchMention[];
+}
 
 /** What was read: `skipped` counts the samples without a usable mention list and the mentions without a qid. */
-type Melbench = {
+interface Melbench {
   samples: MelbenchSample[];
   skipped: { samplesOfUnequalLists: number; mentionsWithoutQid: number; samplesWithoutMention: number };
-};
+}
 
 /** Names by which MIMIC's users know the two sets. */
 type MelbenchName = 'WIKIMEL' | 'RichpediaMEL';
 
-/** An unpacked member may be this long; the releases have 6 MB. */
-const LONGEST_MEMBER = 1 << 29;
+/** An unpacked member may be this long; the releases have 6 MB, and 2 MB packed. */
+const LONGEST_MEMBER = 2 ** 28;
+const LONGEST_FILE = 2 ** 28;
 
 /** Which set a file's name says it is; null where it says nothing. */
 export function melbenchName(path: string): MelbenchName | null {
@@ -39,7 +50,7 @@ export function melbenchName(path: string): MelbenchName | null {
  */
 export async function readMelbench(path: string): Promise<Melbench> {
   const { file, bytes } = memberOf(path, await readBytes(path));
-  const value = objectIn(file, parseJson(file, decodeUtf8(file, bytes)), ' of samples by key');
+  const value = objectIn(file, parseJson(file, decodeText(file, bytes)), ' of samples by key');
   const skipped = { samplesOfUnequalLists: 0, mentionsWithoutQid: 0, samplesWithoutMention: 0 };
   const samples: MelbenchSample[] = [];
   for (const [key, entry] of Object.entries(value)) {
@@ -57,48 +68,29 @@ export async function readMelbench(path: string): Promise<Melbench> {
     if (mentions.length === 0) skipped.samplesWithoutMention += 1;
     else samples.push({ id: key, sentence, mentions });
   }
-  if (samples.length === 0) throw new Error(`${file}: expected at least one sample, found none`);
+  if (samples.length === 0) throw new InputError(`${file}: expected at least one sample, found none`);
   return { samples, skipped };
 }
 
 async function readBytes(path: string): Promise<Uint8Array> {
+  const source = await openFile(path);
   try {
-    return await readFile(path);
-  } catch (error) {
-    const missing = (error as { code?: string }).code === 'ENOENT';
-    throw new Error(`${path}: ${missing ? 'no such file' : (error as Error).message}`);
+    if (source.size > LONGEST_FILE) throw new InputError(`${path}: expected at most ${LONGEST_FILE} bytes`);
+    return await source.read(0, source.size);
+  } finally {
+    await source.close();
   }
 }
 
-/** The one .json of a .zip, known by its first bytes; any other file as it is. */
+/** The one .json of a .zip; any other file as it is. */
 function memberOf(path: string, bytes: Uint8Array): { file: string; bytes: Uint8Array } {
-  if (bytes[0] !== 0x50 || bytes[1] !== 0x4b) return { file: path, bytes };
-  const large: string[] = [];
-  let members: [string, Uint8Array][];
-  try {
-    members = Object.entries(
-      unzipSync(bytes, {
-        filter({ name, originalSize }) {
-          const wanted = name.endsWith('.json') && !name.startsWith('__MACOSX/');
-          if (wanted && originalSize > LONGEST_MEMBER) large.push(name);
-          return wanted && originalSize <= LONGEST_MEMBER;
-        },
-      }),
-    );
-  } catch (error) {
-    throw new Error(`${path}: not a whole zip file: ${(error as Error).message}`);
+  if (!isZip(bytes)) return { file: path, bytes };
+  const members = zipMembers(path, bytes).filter(
+    ({ name }) => name.endsWith('.json') && !name.startsWith('__MACOSX/'),
+  );
+  if (members.length !== 1) {
+    throw new InputError(`${path}: expected one .json in the zip, found ${members.length}`);
   }
-  if (large.length > 0) throw new Error(`${path}: ${large[0]}: expected at most ${LONGEST_MEMBER} bytes`);
-  if (members.length !== 1)
-    throw new Error(`${path}: expected one .json in the zip, found ${members.length}`);
-  const [name, content] = members[0]!;
-  return { file: `${path}/${name}`, bytes: content };
-}
-
-function decodeUtf8(file: string, bytes: Uint8Array): string {
-  try {
-    return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
-  } catch {
-    throw new Error(`${file}: expected UTF-8 text`);
-  }
+  const member = members[0]!;
+  return { file: `${path}/${member.name}`, bytes: unzipMember(path, bytes, member, LONGEST_MEMBER) };
 }

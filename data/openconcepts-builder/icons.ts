@@ -8,18 +8,29 @@ const SIZE = 96;
 const MARGIN = 4;
 const QUALITY = 70;
 
-type Icon = { body: string; width?: number; height?: number; left?: number; top?: number };
-type Alias = { parent: string; hFlip?: boolean; vFlip?: boolean; rotate?: number };
+interface Icon {
+  body: string;
+  width?: number;
+  height?: number;
+  left?: number;
+  top?: number;
+}
+interface Alias {
+  parent: string;
+  hFlip?: boolean;
+  vFlip?: boolean;
+  rotate?: number;
+}
 
 /** One vendor's icons with the names of emoji that it has under their code points (lower-case hex, '-' between). */
-export type IconSet = {
+export interface IconSet {
   vendor: string;
   icons: Record<string, Icon>;
   aliases: Record<string, Alias>;
   names: Record<string, string>;
   width: number;
   height: number;
-};
+}
 
 /** Reads `@iconify-json/<vendor>` from the folder of installed packages. */
 export function readIconSet(packages: string, vendor: string): IconSet {

@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs';
 import type { Synset, WordNet } from './wordnet.ts';
 import { related } from './wordnet.ts';
 
-export type Place = {
+export interface Place {
   synset: Synset;
   name: string;
   /** Names besides WordNet's. */
@@ -14,10 +14,19 @@ export type Place = {
   code: string;
   /** Code points and label of the flag emoji; null where there is none (US states). */
   emoji: { hexcode: string; label: string } | null;
-};
+}
 
-type Country = { name: string; native: string; alias?: string[]; capital: string; continent: string };
-type Emoji = { label: string; hexcode: string };
+interface Country {
+  name: string;
+  native: string;
+  alias?: string[];
+  capital: string;
+  continent: string;
+}
+interface Emoji {
+  label: string;
+  hexcode: string;
+}
 
 const CONTINENTS: Record<string, string> = {
   AF: 'Africa',

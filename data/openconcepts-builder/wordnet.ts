@@ -11,20 +11,20 @@ const TYPES = (
   .map((type) => (type === 'body' ? 'body part' : type.replace('_', ' ')));
 
 /** One noun synset. `relations` maps a pointer symbol ('@' hypernym, '%p' part, '#p' whole ...) to synset offsets. */
-export type Synset = {
+export interface Synset {
   offset: string;
   type: string;
   words: string[];
   relations: Map<string, string[]>;
   definition: string;
   examples: string[];
-};
+}
 
-export type WordNet = {
+export interface WordNet {
   synsets: Map<string, Synset>;
   /** Offsets of a lower-case lemma's senses, most frequent first. */
   senses: Map<string, string[]>;
-};
+}
 
 /** Reads `data.noun` and `index.noun` of `folder`. */
 export function readWordNet(folder: string): WordNet {

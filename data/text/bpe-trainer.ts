@@ -5,7 +5,7 @@
 import { BEGIN_TOKEN, BYTE_ORDER, BYTE_TO_CHAR, END_OF_WORD, END_TOKEN } from './byte-alphabet.ts';
 import { clipWords } from './clip-words.ts';
 
-export interface BpeOptions {
+interface BpeOptions {
   /** Tokens wanted, the 512 byte tokens and 2 special tokens counted; fewer come if the pairs run out. */
   readonly vocabularySize: number;
   /** A pair seen less often than this in the texts is not merged (default 2). */

@@ -3,15 +3,20 @@
 import type { Tokenizer } from './tokenizer.ts';
 
 /** Of some lengths: `p95` is the smallest that at least 95 % do not exceed. */
-export type Summary = { mean: number; median: number; p95: number; max: number };
+export interface Summary {
+  mean: number;
+  median: number;
+  p95: number;
+  max: number;
+}
 
 /** Tokens count BOS and EOS. `over` says how many texts the limits 40 (MIMIC) and 77 (CLIP) cut. */
-export type Lengths = {
+export interface Lengths {
   texts: number;
   characters: Summary;
   words: Summary;
   tokens: (Summary & { over: Record<40 | 77, number> }) | null;
-};
+}
 
 /** The lengths of `texts`; characters are Unicode's, words are what white space separates. */
 export function lengthsOf(texts: readonly string[], tokenizer: Tokenizer | null): Lengths {

@@ -1,11 +1,11 @@
-// CLIP's byte-level BPE tokenizer, from the contents of Hugging Face's vocab.json and merges.txt, on
-// tiktoken. Reads no files (tokenizer-files.ts does) and knows no model.
+// CLIP's byte-level BPE tokenizer, from the contents of Hugging Face's vocab.json and merges.txt. Reads no files
+// (tokenizer-files.ts does) and knows no model.
 //
-// tiktoken merges the adjacent pair whose bytes have the lowest rank and has no end-of-word mark. So `</w>`
-// is written as the byte Z, which lowercased text never holds, and each word goes in with a Z after it. Ranks
-// are the order of merges.txt; the ids of vocab.json are looked up afterwards, whatever their order.
+// word-merger.ts merges the two adjacent parts whose bytes together have the lowest rank; ranks are the order of merges.txt,
+// and the ids of vocab.json are looked up afterwards, whatever their order. `</w>` is written as the byte Z, which lowercased
+// text never holds, and each word goes in with a Z after it.
 
-import { Tiktoken } from 'tiktoken/lite';
+import { InputError } from '../../files/errors.ts';
 import {
   BEGIN_TOKEN,
   BYTE_ORDER,
@@ -16,18 +16,20 @@ import {
 } from './byte-alphabet.ts';
 import { clipWords } from './clip-words.ts';
 import { mergeLongWord } from './long-word.ts';
+import { cutsOf, utf8 } from './merge-word.ts';
+import { createWordMerger } from './word-merger.ts';
 
-/**
- * UTF-16 units from which a word is merged here instead of in tiktoken, which is quadratic in a word's
- * length.
- */
-const LONG_WORD = 2000;
+/** UTF-16 units from which a word is merged in near-linear time and not remembered. */
+const LONG_WORD = 100;
+
+/** Words whose tokens are remembered, before all are forgotten. */
+const KEPT_WORDS = 2 ** 16;
 
 export interface TokenBatch {
   /** Token ids [n, length]: BOS, the text's tokens, EOS, then padding with EOS. */
-  readonly ids: Int32Array;
+  readonly ids: Int32Array<ArrayBuffer>;
   /** [n, length]: 1 from BOS to the closing EOS, 0 on padding. */
-  readonly mask: Int32Array;
+  readonly mask: Int32Array<ArrayBuffer>;
   /** The longest text of the batch in tokens, BOS and EOS counted. */
   readonly length: number;
 }
@@ -40,7 +42,7 @@ export interface Tokenizer {
   encode(text: string): number[];
   /** Ids and mask of `texts`, each cut to `maxLength` tokens (at least 2), its closing EOS kept. */
   encodeBatch(texts: readonly string[], maxLength: number): TokenBatch;
-  /** Gives tiktoken's memory back; the tokenizer is of no use afterwards. */
+  /** Gives the memory of merges and remembered words back; the tokenizer is of no use afterwards. */
   free(): void;
 }
 
@@ -56,32 +58,27 @@ export function createTokenizer(vocab: Record<string, number>, merges: string): 
   const bosId = idOf(BEGIN_TOKEN);
   const eosId = idOf(END_TOKEN);
   const { rankOf, ids } = rankTokens(idOf, merges);
-  const bpe = new Tiktoken(
-    `! 0 ${Array.from(rankOf.keys(), (token) => btoa(token)).join(' ')}`,
-    {},
-    '[^Z]+Z',
-  );
+  const merger = createWordMerger(rankOf);
+  const kept = new Map<string, readonly number[]>();
 
+  const idsOf = (word: string): readonly number[] => {
+    const known = kept.get(word);
+    if (known !== undefined) return known;
+    const isLong = word.length >= LONG_WORD;
+    const ranks = isLong ? mergeLongWord(`${utf8(word)}Z`, rankOf) : merger.merge(word);
+    const found = Array.from(ranks, (rank) => ids[rank]!);
+    if (isLong) return found;
+    if (kept.size === KEPT_WORDS) kept.clear();
+    kept.set(word, found);
+    return found;
+  };
   const encode = (text: string): number[] => {
     const result: number[] = [];
-    let run = '';
-    const flush = (): void => {
-      if (run === '') return;
-      for (const rank of bpe.encode_ordinary(run)) result.push(ids[rank] as number);
-      run = '';
-    };
     for (const word of clipWords(text)) {
-      if (word === BEGIN_TOKEN || word === END_TOKEN) {
-        flush();
-        result.push(word === BEGIN_TOKEN ? bosId : eosId);
-      } else if (word.length >= LONG_WORD) {
-        flush();
-        for (const rank of mergeLongWord(`${utf8(word)}Z`, rankOf)) result.push(ids[rank] as number);
-      } else {
-        run += `${word}Z`;
-      }
+      if (word === BEGIN_TOKEN || word === END_TOKEN) result.push(word === BEGIN_TOKEN ? bosId : eosId);
+      // No call with many arguments: a word may have a million tokens.
+      else for (const id of idsOf(word)) result.push(id);
     }
-    flush();
     return result;
   };
 
@@ -91,7 +88,10 @@ export function createTokenizer(vocab: Record<string, number>, merges: string): 
     eosId,
     encode,
     encodeBatch: (texts, maxLength) => padBatch(texts.map(encode), maxLength, bosId, eosId),
-    free: () => bpe.free(),
+    free() {
+      kept.clear();
+      merger.free();
+    },
   };
 }
 
@@ -120,18 +120,18 @@ function checkVocabulary(vocab: Record<string, number>): (token: string) => numb
   for (const [token, id] of table) {
     const name = JSON.stringify(token);
     if (!Number.isInteger(id) || id < 0 || id >= table.size) {
-      throw new Error(
+      throw new InputError(
         `vocab.json: id of ${name} is ${JSON.stringify(id)}, expected an integer in 0..${table.size - 1}`,
       );
     }
     if (seen[id] !== undefined) {
-      throw new Error(`vocab.json: ${JSON.stringify(seen[id])} and ${name} both have id ${id}`);
+      throw new InputError(`vocab.json: ${JSON.stringify(seen[id])} and ${name} both have id ${id}`);
     }
     seen[id] = token;
   }
   return (token) => {
     const id = table.get(token);
-    if (id === undefined) throw new Error(`vocab.json: token ${JSON.stringify(token)} is missing`);
+    if (id === undefined) throw new InputError(`vocab.json: token ${JSON.stringify(token)} is missing`);
     return id;
   };
 }
@@ -159,20 +159,20 @@ function rankTokens(
     const where = `merges.txt line ${line}: "${left} ${right}"`;
     const [leftBytes, rightBytes] = [tokenBytes(left), tokenBytes(right)];
     if (!rankOf.has(leftBytes) || !rankOf.has(rightBytes)) {
-      throw new Error(
+      throw new InputError(
         `${where} merges ${rankOf.has(leftBytes) ? right : left}, which is no byte and no merge above`,
       );
     }
     const token = leftBytes + rightBytes;
-    if (rankOf.has(token)) throw new Error(`${where} makes a token that is there already`);
+    if (rankOf.has(token)) throw new InputError(`${where} makes a token that is there already`);
     if (!splitsInto(token, leftBytes.length, rankOf)) {
-      throw new Error(`${where} can never apply: the merges above join other parts of it first`);
+      throw new InputError(`${where} can never apply: the merges above join other parts of it first`);
     }
     rankOf.set(token, ids.length);
     try {
       ids.push(idOf(left + right));
     } catch (error) {
-      throw new Error(`${(error as Error).message}, which merges.txt makes in line ${line}`);
+      throw new InputError(`${(error as Error).message}, which merges.txt makes in line ${line}`);
     }
   }
   return { rankOf, ids };
@@ -187,7 +187,7 @@ function* mergeLines(merges: string): Generator<[number, string, string]> {
     const parts = line.split(' ');
     const [left, right] = parts;
     if (parts.length !== 2 || !left || !right) {
-      throw new Error(
+      throw new InputError(
         `merges.txt line ${index + 1}: ${JSON.stringify(line)}, expected two tokens with a space between`,
       );
     }
@@ -209,29 +209,12 @@ function tokenBytes(token: string): string {
 }
 
 /**
- * Whether the merges so far turn `token` into exactly two parts with the cut at `cut`. tiktoken joins any two
+ * Whether the merges so far turn `token` into exactly two parts with the cut at `cut`. Merging by ranks joins any two
  * parts whose bytes have a rank, CLIP only the pair that merges.txt names. Where this holds for every merge
  * the two are equal: parts of a text meet at a cut only if no merge crossed it, so each was made as it would
  * be alone.
  */
 function splitsInto(token: string, cut: number, rankOf: ReadonlyMap<string, number>): boolean {
-  const cuts = Array.from({ length: token.length + 1 }, (_, i) => i);
-  for (;;) {
-    let lowest = Infinity;
-    let place = 0;
-    for (let i = 0; i + 2 < cuts.length; i++) {
-      const rank = rankOf.get(token.slice(cuts[i], cuts[i + 2])) ?? Infinity;
-      if (rank < lowest) {
-        lowest = rank;
-        place = i + 1;
-      }
-    }
-    if (place === 0) return cuts.length === 3 && cuts[1] === cut;
-    cuts.splice(place, 1);
-  }
-}
-
-/** The UTF-8 bytes of `text` as a byte string. */
-function utf8(text: string): string {
-  return Array.from(new TextEncoder().encode(text), (byte) => String.fromCharCode(byte)).join('');
+  const cuts = cutsOf(token, rankOf);
+  return cuts.length === 3 && cuts[1] === cut;
 }

@@ -2,10 +2,10 @@
 
 import { record } from '../autograd.ts';
 import { ShapeError } from '../errors.ts';
+import { rowParts } from '../kernels/parts.ts';
+import { rowShape } from '../kernels/rows.ts';
 import { checkOperands, describe, type Tensor } from '../tensor.ts';
-import { rowParts } from './parts.ts';
 import { mean } from './reduce.ts';
-import { rowShape } from './rows.ts';
 
 /**
  * The mean over rows of -log softmax(logits)[target], a scalar `[]`. logits [M, N] f32; targets [M] i32,
@@ -21,30 +21,33 @@ export function crossEntropy(logits: Tensor, targets: Tensor, excluded?: Tensor)
   const constants = { ...shape.constants, EXCLUDING: excluded !== undefined };
   const rowLoss = device.empty([rows], 'f32', 'crossEntropy of rows');
   const stats = device.empty([rows, 2], 'f32', 'crossEntropy statistics');
-  const run = (entry: 'forward' | 'backward', outputs: (first: number, count: number) => object) => {
-    for (const { first, count } of rowParts(device, rows, [4 * n, 4])) {
-      device.run({
-        kernel: 'cross-entropy',
-        entry,
-        constants,
-        buffers: {
-          x: logits.range(first * n, count * n),
-          targets: targets.range(first, count),
-          excluded: excluded?.range(first * n, count * n) ?? device.dummy(),
-          stats: stats.range(2 * first, 2 * count),
-          ...outputs(first, count),
-        },
-        params: { rows: count, n, factor: 1 / rows, infinity: Number.POSITIVE_INFINITY },
-        grid: shape.grid(count),
-        flops: 5 * count * n,
-        bytes: (entry === 'forward' ? 4 : 8) * count * n,
-      });
-    }
-  };
-  run('forward', (first, count) => ({ row_loss: rowLoss.range(first, count) }));
+  const parts = rowParts(device, rows, [4 * n, 4]).map(({ first, count }) => ({
+    first,
+    count,
+    shared: {
+      kernel: 'cross-entropy',
+      constants,
+      params: { rows: count, n, factor: 1 / rows, infinity: Number.POSITIVE_INFINITY },
+      grid: shape.grid(count),
+      flops: 5 * count * n,
+    } as const,
+    operands: () => ({
+      x: logits.range(first * n, count * n),
+      targets: targets.range(first, count),
+      excluded: excluded?.range(first * n, count * n) ?? device.dummy(),
+      stats: stats.range(2 * first, 2 * count),
+    }),
+  }));
+  for (const { first, count, shared, operands } of parts) {
+    const buffers = { ...operands(), row_loss: rowLoss.range(first, count) };
+    device.run({ ...shared, entry: 'forward', buffers, bytes: 4 * count * n });
+  }
   return record(mean(rowLoss), [logits], (dloss) => {
     const dx = device.empty(logits.shape, 'f32', 'd crossEntropy');
-    run('backward', (first, count) => ({ dloss, dx: dx.range(first * n, count * n) }));
+    for (const { first, count, shared, operands } of parts) {
+      const buffers = { ...operands(), dloss, dx: dx.range(first * n, count * n) };
+      device.run({ ...shared, entry: 'backward', buffers, bytes: 8 * count * n });
+    }
     return [dx];
   });
 }

@@ -2,7 +2,8 @@
 
 import { record } from '../autograd.ts';
 import { EngineError } from '../errors.ts';
-import { blockGrid, forParts, type Random, type Stream, streamParams } from '../random.ts';
+import { blockGrid, forParts, streamParams } from '../kernels/random.ts';
+import type { Random, Stream } from '../random.ts';
 import { checkOperands, type Tensor } from '../tensor.ts';
 
 /**

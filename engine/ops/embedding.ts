@@ -3,11 +3,11 @@
 import { record } from '../autograd.ts';
 import { linearGrid } from '../device.ts';
 import { DtypeError, ShapeError } from '../errors.ts';
+import { rowParts } from '../kernels/parts.ts';
 import { bytesPerElement, checkOperands, describe, type Tensor } from '../tensor.ts';
-import { rowParts } from './parts.ts';
 
 /**
- * table [V, d] f32 or f16, ids [...] i32 -> [..., d] f32. An id outside 0 .. V - 1 gives a row of NaN, so
+ * table [V, d] f32 or f16, ids [...] i32 -> [..., d] f32. An id outside 0 .. V - 1 yields a row of NaN, so
  * that it shows, and no gradient. The gradient of the table is summed in the order of the positions.
  */
 export function embedding(table: Tensor, ids: Tensor): Tensor {

@@ -4,11 +4,11 @@
 
 import { record, willRecord } from '../autograd.ts';
 import { ShapeError } from '../errors.ts';
+import { unary } from '../kernels/elementwise.ts';
+import { gemm } from '../kernels/gemm.ts';
+import { sumRows } from '../kernels/reduce.ts';
 import { describe, type Tensor } from '../tensor.ts';
-import { quickGelu } from './elementwise.ts';
-import { gemm } from './gemm.ts';
 import { checkLinear, checkResidual, linearWeightGradient } from './linear.ts';
-import { sumRows } from './reduce.ts';
 
 /** Weight [out, in] and bias [out] of a linear layer. */
 export interface LinearWeights {
@@ -39,7 +39,7 @@ export function feedForward(x: Tensor, fc1: LinearWeights, fc2: LinearWeights, r
     gemm({ a: u, b: fc2.weight, c: y, m: rows, n: outputs, k: hidden, transposeB: true, epilogue: second });
   });
   return record(y, operands, (dy, needs) => {
-    const dw2 = needs[3] ? linearWeightGradient(dy, quickGelu(pre!), fc2.weight) : null;
+    const dw2 = needs[3] ? linearWeightGradient(dy, unary('quickGelu', pre!), fc2.weight) : null;
     const db2 = needs[4] ? sumRows(dy, outputs) : null;
     if (!needs[0] && !needs[1] && !needs[2]) return [null, null, null, dw2, db2, dy];
     const dpre = device.empty([rows, hidden], 'f32', 'd fc1');

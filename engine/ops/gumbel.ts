@@ -3,7 +3,8 @@
 import { record } from '../autograd.ts';
 import { type Device, linearGrid } from '../device.ts';
 import { EngineError, ShapeError } from '../errors.ts';
-import { draw, type Random } from '../random.ts';
+import { draw } from '../kernels/random.ts';
+import type { Random } from '../random.ts';
 import { checkOperands, describe, type Shape, type Tensor } from '../tensor.ts';
 
 const mostChoices = 16;

@@ -1,9 +1,9 @@
 // Scaling of vectors to length 1.
 
 import { record, willRecord } from '../autograd.ts';
+import { rowParts } from '../kernels/parts.ts';
+import { rowShape, rowsOf } from '../kernels/rows.ts';
 import { checkOperands, type Tensor } from '../tensor.ts';
-import { rowParts } from './parts.ts';
-import { rowShape, rowsOf } from './rows.ts';
 
 /** Shorter vectors are divided by this instead of their length. */
 const floor = 1e-12;
@@ -20,28 +20,27 @@ export function l2Normalize(x: Tensor): Tensor {
   const keep = willRecord(x);
   const y = device.empty(x.shape, 'f32', 'l2Normalize');
   const lengths = keep ? device.empty([rows], 'f32', 'l2Normalize lengths') : device.dummy();
-  const run = (entry: 'forward' | 'backward', buffers: Record<string, Tensor>) => {
-    for (const { first, count } of rowParts(device, rows, [4 * n, 4])) {
-      const parts = Object.entries(buffers).map(([name, tensor]) => [
-        name,
-        tensor.range(first * n, count * n),
-      ]);
-      device.run({
-        kernel: 'l2-normalize',
-        entry,
-        constants: { ...shape.constants, ...shape.elements, KEEP: keep },
-        buffers: { ...Object.fromEntries(parts), lengths: keep ? lengths.range(first, count) : lengths },
-        params: { rows: count, n: shape.length, least: floor },
-        grid: shape.grid(count),
-        flops: (entry === 'forward' ? 3 : 5) * count * n,
-        bytes: 4 * parts.length * count * n,
-      });
-    }
-  };
-  run('forward', { x, y });
+  const parts = rowParts(device, rows, [4 * n, 4]).map(({ first, count }) => ({
+    of: (tensor: Tensor) => tensor.range(first * n, count * n),
+    lengths: () => (keep ? lengths.range(first, count) : lengths),
+    elements: count * n,
+    shared: {
+      kernel: 'l2-normalize',
+      constants: { ...shape.constants, ...shape.elements, KEEP: keep },
+      params: { rows: count, n: shape.length, least: floor },
+      grid: shape.grid(count),
+    } as const,
+  }));
+  for (const { of, lengths, elements, shared } of parts) {
+    const buffers = { x: of(x), y: of(y), lengths: lengths() };
+    device.run({ ...shared, entry: 'forward', buffers, flops: 3 * elements, bytes: 8 * elements });
+  }
   return record(y, [x], (dy) => {
     const dx = device.empty(x.shape, 'f32', 'd l2Normalize');
-    run('backward', { y, dy, dx });
+    for (const { of, lengths, elements, shared } of parts) {
+      const buffers = { y: of(y), dy: of(dy), dx: of(dx), lengths: lengths() };
+      device.run({ ...shared, entry: 'backward', buffers, flops: 5 * elements, bytes: 12 * elements });
+    }
     return [dx];
   });
 }

@@ -3,9 +3,9 @@
 import { record, willRecord } from '../autograd.ts';
 import { linearGrid } from '../device.ts';
 import { ShapeError } from '../errors.ts';
+import { rowParts } from '../kernels/parts.ts';
+import { type RowShape, rowShape, rowsOf } from '../kernels/rows.ts';
 import { checkOperands, describe, type Tensor } from '../tensor.ts';
-import { rowParts } from './parts.ts';
-import { type RowShape, rowShape, rowsOf } from './rows.ts';
 
 /**
  * (x - mean) / sqrt(var + eps) * weight + bias over the last axis of x [..., n], with the variance over n;

@@ -2,9 +2,9 @@
 
 import { record } from '../autograd.ts';
 import { DtypeError, ShapeError } from '../errors.ts';
+import { gemm } from '../kernels/gemm.ts';
+import { sumRows } from '../kernels/reduce.ts';
 import { checkOperands, describe, type Tensor } from '../tensor.ts';
-import { gemm } from './gemm.ts';
-import { sumRows } from './reduce.ts';
 
 export interface LinearOptions {
   /** Added to the result, [..., out]. */

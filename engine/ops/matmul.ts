@@ -2,8 +2,8 @@
 
 import { record } from '../autograd.ts';
 import { ShapeError } from '../errors.ts';
+import { gemm } from '../kernels/gemm.ts';
 import { checkOperands, describe, type Tensor } from '../tensor.ts';
-import { gemm } from './gemm.ts';
 
 export interface MatmulOptions {
   /** The last two dimensions of a (of b) are stored in the other order. */

@@ -1,11 +1,11 @@
 // Sums and means over axes.
 
 import { record } from '../autograd.ts';
-import { linearGrid } from '../device.ts';
 import { ShapeError } from '../errors.ts';
-import { checkOperands, describe, type Shape, sizeOf, type Tensor } from '../tensor.ts';
-import { scale } from './elementwise.ts';
-import { broadcastTo, reshape } from './shape.ts';
+import { scaled } from '../kernels/elementwise.ts';
+import { keepAxis, sumAxis } from '../kernels/reduce.ts';
+import { repeat } from '../kernels/strided-copy.ts';
+import { checkOperands, describe, type Shape, type Tensor } from '../tensor.ts';
 
 /** Sum over one axis (negative counts from the end), or over all elements to a scalar `[]`. f32. */
 export function sum(x: Tensor, axis?: number): Tensor {
@@ -18,86 +18,20 @@ export function mean(x: Tensor, axis?: number): Tensor {
   return reduce('mean', x, axis, 1 / (n ?? 1));
 }
 
-/** Sums a gradient over the dimensions along which a tensor of `shape` was broadcast. */
-export function sumTo(x: Tensor, shape: Shape): Tensor {
-  const lead = x.rank - shape.length;
-  let result = x;
-  for (let i = 0; i < x.rank; i++) {
-    const repeated = i < lead || (shape[i - lead] === 1 && x.shape[i] !== 1);
-    // Summed dimensions stay as 1 until the end, so that axes keep their numbers.
-    if (repeated && result.shape[i] !== 1)
-      result = keepAxis(sumMiddle(result, i, 1), x.rank, i, result.shape);
-  }
-  return result === x && lead === 0 ? x : reshape(result, shape);
-}
-
-/** Sum over all dimensions but the last, which has `columns` elements: a bias gradient. Not differentiable. */
-export function sumRows(x: Tensor, columns: number): Tensor {
-  return sumMiddle(x.device.view(x, [x.size / columns, columns]), 0, 1);
-}
-
 function reduce(op: string, x: Tensor, axis: number | undefined, factor: number): Tensor {
   checkOperands(op, { x });
   if (axis === undefined) {
     const flat = x.device.view(x, [x.size]);
-    const y = x.device.view(sumMiddle(flat, 0, factor), []);
+    const y = x.device.view(sumAxis(flat, 0, factor), []);
     return record(y, [x], (dy) => [spread(dy, x.shape, factor)]);
   }
   const at = axis < 0 ? axis + x.rank : axis;
   if (!(at >= 0 && at < x.rank)) throw new ShapeError(`${op}: ${describe(x)} has no axis ${axis}`);
-  const y = sumMiddle(x, at, factor);
+  const y = sumAxis(x, at, factor);
   return record(y, [x], (dy) => [spread(keepAxis(dy, x.rank, at, x.shape), x.shape, factor)]);
 }
 
 /** The gradient of a scaled sum: the output's gradient, repeated and scaled. */
 function spread(dy: Tensor, shape: Shape, factor: number): Tensor {
-  return broadcastTo(factor === 1 ? dy : scale(dy, factor), shape);
-}
-
-function keepAxis(y: Tensor, rank: number, axis: number, shape: Shape): Tensor {
-  return y.device.view(
-    y,
-    Array.from({ length: rank }, (_, i) => (i === axis ? 1 : shape[i]!)),
-  );
-}
-
-const rowWidth = 64;
-const fewOutputs = 4096;
-const longColumn = 256;
-const chunkLength = 64;
-
-/** scale * sum over one axis, without that axis. */
-function sumMiddle(x: Tensor, axis: number, factor: number): Tensor {
-  const { device } = x;
-  const outer = sizeOf(x.shape.slice(0, axis));
-  const n = x.shape[axis]!;
-  const inner = sizeOf(x.shape.slice(axis + 1));
-  const y = device.empty([...x.shape.slice(0, axis), ...x.shape.slice(axis + 1)], 'f32', 'sum');
-  const work = { flops: x.size, bytes: 4 * (x.size + y.size) };
-  if (inner === 1 && n >= rowWidth && !device.isCpu) {
-    const params = { outer, n, inner, chunk: n, chunks: 1, scale: factor };
-    device.run({
-      kernel: 'reduce',
-      entry: 'rows',
-      buffers: { x, y },
-      params,
-      grid: linearGrid(outer),
-      ...work,
-    });
-    return y;
-  }
-  const chunks = outer * inner < fewOutputs && n >= longColumn ? Math.ceil(n / chunkLength) : 1;
-  const parts = chunks > 1 ? device.empty([outer, chunks, inner], 'f32', 'partial sums') : y;
-  const run = (source: Tensor, target: Tensor, count: number, into: number, factor: number) =>
-    device.run({
-      kernel: 'reduce',
-      entry: 'columns',
-      buffers: { x: source, y: target },
-      params: { outer, n: count, inner, chunk: Math.ceil(count / into), chunks: into, scale: factor },
-      grid: linearGrid(Math.ceil((outer * into * inner) / 64)),
-      ...work,
-    });
-  run(x, parts, n, chunks, chunks > 1 ? 1 : factor);
-  if (chunks > 1) run(parts, y, chunks, 1, factor);
-  return y;
+  return repeat(factor === 1 ? dy : scaled(dy, factor), shape);
 }

@@ -1,12 +1,11 @@
 // Ops that move elements without changing them: reshape, transpose, slice, concat, broadcastTo.
 
 import { record } from '../autograd.ts';
-import { linearGrid } from '../device.ts';
 import { DtypeError, ShapeError } from '../errors.ts';
+import { contiguousStrides } from '../kernels/broadcast.ts';
+import { sumTo } from '../kernels/reduce.ts';
+import { gather, repeat, scatter } from '../kernels/strided-copy.ts';
 import { checkShape, describe, type Shape, sizeOf, type Tensor } from '../tensor.ts';
-import { collapse, contiguousStrides, mergeDimensions } from './broadcast.ts';
-import { perGroup } from './grid.ts';
-import { sumTo } from './reduce.ts';
 
 /** The same elements under another shape; no copy. One dimension may be -1. */
 export function reshape(x: Tensor, shape: Shape): Tensor {
@@ -99,47 +98,5 @@ export function broadcastTo(x: Tensor, shape: Shape): Tensor {
   if (lead < 0 || !x.shape.every((n, i) => n === 1 || n === shape[lead + i])) {
     throw new ShapeError(`broadcastTo: ${describe(x)} does not broadcast to [${shape}]`);
   }
-  const { sizes, strides } = collapse(shape, [x.shape]);
-  const y = move(x, shape, sizes, strides[0]!, 0);
-  return record(y, [x], (dy) => [sumTo(dy, x.shape)]);
-}
-
-/** y[i] = x[offset + strided position of i], y contiguous of the given shape. */
-function gather(x: Tensor, shape: Shape, strides: readonly number[], offset: number): Tensor {
-  const merged = mergeDimensions(shape, [[...strides]]);
-  return move(x, shape, merged.sizes, merged.strides[0]!, offset);
-}
-
-function move(x: Tensor, shape: Shape, sizes: number[], strides: number[], offset: number): Tensor {
-  const y = x.device.empty(shape, x.dtype, x.name);
-  copyStrided('gather', x, y, y.size, sizes, strides, offset);
-  return y;
-}
-
-/** y[offset + strided position of i] = x[i], x contiguous. */
-function scatter(x: Tensor, y: Tensor, strides: readonly number[], offset: number): void {
-  const merged = mergeDimensions(x.shape, [[...strides]]);
-  copyStrided('scatter', x, y, x.size, merged.sizes, merged.strides[0]!, offset);
-}
-
-function copyStrided(
-  entry: 'gather' | 'scatter',
-  x: Tensor,
-  y: Tensor,
-  n: number,
-  sizes: number[],
-  strides: number[],
-  offset: number,
-): void {
-  const [, size_1, size_2, size_3] = sizes as [number, number, number, number];
-  const [stride_0, stride_1, stride_2, stride_3] = strides as [number, number, number, number];
-  x.device.run({
-    kernel: 'strided-copy',
-    entry,
-    constants: { Element: x.dtype },
-    buffers: { x, y },
-    params: { n, offset, size_1, size_2, size_3, stride_0, stride_1, stride_2, stride_3 },
-    grid: linearGrid(Math.ceil(n / perGroup)),
-    bytes: 8 * n,
-  });
+  return record(repeat(x, shape), [x], (dy) => [sumTo(dy, x.shape)]);
 }

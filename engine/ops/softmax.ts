@@ -2,10 +2,10 @@
 
 import { record } from '../autograd.ts';
 import { ShapeError } from '../errors.ts';
+import { contiguousStrides, mergeDimensions } from '../kernels/broadcast.ts';
+import { rowParts } from '../kernels/parts.ts';
+import { rowShape, rowsOf } from '../kernels/rows.ts';
 import { checkOperands, describe, type Tensor } from '../tensor.ts';
-import { contiguousStrides, mergeDimensions } from './broadcast.ts';
-import { rowParts } from './parts.ts';
-import { rowShape, rowsOf } from './rows.ts';
 
 /**
  * exp(x) / sum exp(x) over the last axis of x [..., n]. f32.

@@ -1,10 +1,11 @@
 // The largest elements of rows and where they are. NaN counts as largest, the lower index first among equals.
 
 import { willRecord } from '../autograd.ts';
-import { type Dispatch, linearGrid } from '../device.ts';
+import type { BufferRange } from '../device/pipelines.ts';
+import { linearGrid } from '../device.ts';
 import { EngineError, ShapeError } from '../errors.ts';
+import { type RowPart, rowParts } from '../kernels/parts.ts';
 import { checkOperands, describe, type Tensor } from '../tensor.ts';
-import { type RowPart, rowParts } from './parts.ts';
 import { concat } from './shape.ts';
 
 const invocationsPerGroup = 8;
@@ -51,7 +52,7 @@ function largest(x: Tensor, { first, count }: RowPart, n: number, k: number): Te
   const { device } = x;
   const chunkLength = Math.max(device.isCpu ? 1024 : 128, 4 * k);
   const [none, noIndices] = [device.dummy(0), device.dummy(1)];
-  let source: Dispatch['buffers'] = {
+  let source: Record<'x' | 'from_keys' | 'from_indices', Tensor | BufferRange> = {
     x: x.range(first * n, count * n),
     from_keys: none,
     from_indices: noIndices,
@@ -66,7 +67,7 @@ function largest(x: Tensor, { first, count }: RowPart, n: number, k: number): Te
     );
     device.run({
       kernel: 'top-k',
-      entry: 'thin',
+      entry: 'partial_top_k',
       constants: { FIRST: isFirst },
       buffers: { ...source, keys, indices },
       params: { rows: count, n: length, chunks, k },

@@ -1,13 +1,13 @@
 // Kind `adam`: steps of the optimiser on gradients that are given.
 
-import { Adam } from '../../engine/adam.ts';
+import { Adam } from '../../engine/nn/adam.ts';
 import { slice } from '../../engine/ops/shape.ts';
 import { hostInput, input, type Kind, readResults } from './kind.ts';
 
 export const adam: Kind = async (context) => {
   const { device, config, parameters } = context;
   const [steps, ...shape] = hostInput(context, 'gradients').shape as [number, ...number[]];
-  const weight = parameters.get('weight', shape);
+  const weight = parameters.parameter('weight', shape, { value: 0 });
   const optimiser = new Adam([weight], {
     lr: config.number('lr'),
     beta1: config.number('beta1'),

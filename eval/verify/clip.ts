@@ -4,22 +4,22 @@ import { mul } from '../../engine/ops/elementwise.ts';
 import type { Tensor } from '../../engine/tensor.ts';
 import {
   type ClipConfig,
-  encodeImage,
-  encodeText,
+  ClipImageEncoder,
+  ClipTextEncoder,
   type TextBatch,
   type TextFeatures,
 } from '../../model/clip/clip.ts';
-import { interactivePrompts, type Prompts } from '../../model/dsmip/prompts.ts';
+import { InteractivePrompts, noPrompts, type Prompts } from '../../model/dsmip/prompts.ts';
 import type { CaseConfig } from './case.ts';
 import { type CaseContext, input, integers, type Kind, probe, readResults } from './kind.ts';
 
-export const clip: Kind = (context) => context.device.scope(() => encode(context, { text: [], vision: [] }));
+export const clip: Kind = (context) => context.device.scope(() => encode(context, noPrompts));
 
 export const prompts: Kind = (context) =>
   context.device.scope(() => {
     const { config, parameters } = context;
     const shape = { length: config.number('prompt_length'), depth: config.number('prompt_depth') };
-    return encode(context, interactivePrompts(parameters, clipConfig(config), shape, 'mention'));
+    return encode(context, new InteractivePrompts(parameters, 'mention', clipConfig(config), shape).make());
   });
 
 /** The network that a case's config describes; its feed-forward layers are four times as wide as the rest. */
@@ -51,8 +51,8 @@ export function textBatch(context: CaseContext, ids: string, mask: string): Text
 function encode(context: CaseContext, { text, vision }: Prompts) {
   const { parameters } = context;
   const config = clipConfig(context.config);
-  const texts = encodeText(parameters, config, textBatch(context, 'ids', 'mask'), text);
-  const images = encodeImage(parameters, config, input(context, 'pixels'), vision);
+  const texts = new ClipTextEncoder(parameters, config).encode(textBatch(context, 'ids', 'mask'), text);
+  const images = new ClipImageEncoder(parameters, config).encode(input(context, 'pixels'), vision);
   const tokens = realTokens(context, texts);
   return readResults({
     text_tokens: tokens,

@@ -1,16 +1,19 @@
 // Kind `expert`: stage 1 of one expert, from tokens and pixels to the contrastive loss.
 
 import type { Tensor } from '../../engine/tensor.ts';
+import { ClipImageEncoder, ClipTextEncoder } from '../../model/clip/clip.ts';
 import {
   type ExpertConfig,
+  ExpertEncoders,
   type ExpertInput,
   type ExpertKind,
-  encodeFor,
   expertKinds,
-  expertScores,
+  expertPrompts,
+  ScoringUnits,
+  usesOf,
 } from '../../model/dsmip/experts.ts';
 import { contrastiveLoss } from '../../model/loss.ts';
-import type { ParameterStore } from '../../model/parameter-store.ts';
+import type { ParameterSource } from '../../model/parameter-source.ts';
 import type { CaseConfig } from './case.ts';
 import { clipConfig, textBatch } from './clip.ts';
 import { type CaseContext, input, integers, type Kind, readResults } from './kind.ts';
@@ -25,12 +28,23 @@ export const expert: Kind = (context) =>
   });
 
 /** The expert's scores [M, E] of a case's mentions and entities; `units` holds its scoring units. */
-export function scoresOf(kind: ExpertKind, context: CaseContext, units: ParameterStore): Tensor {
+export function scoresOf(kind: ExpertKind, context: CaseContext, units: ParameterSource): Tensor {
   const config = expertConfig(context.config);
+  const encoders = encodersOf(kind, context.parameters, config);
   const [mention, entity] = (['mention', 'entity'] as const).map((side) =>
-    encodeFor(kind, context.parameters, config, side, expertInput(context, side)),
+    encoders.encode(side, expertInput(context, side)),
   );
-  return expertScores(kind, units, config.hidden, mention!, entity!);
+  return new ScoringUnits(units, kind, config).scores(mention!, entity!);
+}
+
+/** CLIP's encoders and the expert's prompts from one source. */
+export function encodersOf(kind: ExpertKind, p: ParameterSource, config: ExpertConfig): ExpertEncoders {
+  const { text, image } = usesOf(kind);
+  const clip = {
+    text: text ? new ClipTextEncoder(p, config.clip) : null,
+    vision: image ? new ClipImageEncoder(p, config.clip) : null,
+  };
+  return new ExpertEncoders(kind, clip, expertPrompts(p, kind, config));
 }
 
 /** One side of a case. */

@@ -4,7 +4,7 @@ import { mul } from '../../engine/ops/elementwise.ts';
 import { sum } from '../../engine/ops/reduce.ts';
 import { argmax } from '../../engine/ops/top-k.ts';
 import { drawExperts } from '../../model/dsmip/dsmip.ts';
-import { type GateConfig, gateProbabilities } from '../../model/dsmip/gate.ts';
+import { Gate, type GateConfig } from '../../model/dsmip/gate.ts';
 import type { CaseConfig } from './case.ts';
 import { input, type Kind, probe, readResults } from './kind.ts';
 
@@ -12,7 +12,7 @@ export const gate: Kind = (context) =>
   context.device.scope(() => {
     const { config, parameters } = context;
     const [mention, entity] = [input(context, 'mention'), input(context, 'entity')];
-    const pi = gateProbabilities(parameters, gateConfig(config), mention, entity);
+    const pi = new Gate(parameters, gateConfig(config), mention.shape[1]!).probabilities(mention, entity);
     const z = drawExperts(pi, input(context, 'noise'), selectionConfig(config));
     const selected = sum(mul(z, input(context, 'scores')), -1);
     return readResults({ pi, choice: argmax(z), selected, loss: probe(selected) });

@@ -6,14 +6,14 @@ import { add, mul, scale } from '../../engine/ops/elementwise.ts';
 import { sum } from '../../engine/ops/reduce.ts';
 import type { HostArray, Tensor } from '../../engine/tensor.ts';
 import { WeightsError } from '../../files/errors.ts';
-import type { ParameterStore } from '../../model/parameter-store.ts';
+import type { ParameterSource } from '../../model/parameter-source.ts';
 import type { CaseConfig, HostTensor, HostTensors } from './case.ts';
 
 export interface CaseContext {
   device: Device;
   config: CaseConfig;
   /** The case's weights on the device; those with an expected gradient are trainable. */
-  parameters: ParameterStore;
+  parameters: ParameterSource;
   inputs: HostTensors;
 }
 

@@ -2,6 +2,7 @@
 
 import { adam } from './adam.ts';
 import { clip, prompts } from './clip.ts';
+import { clipBaseline } from './clip-baseline.ts';
 import { dsmip } from './dsmip.ts';
 import { expert } from './expert.ts';
 import { gate } from './gate.ts';
@@ -9,4 +10,14 @@ import type { Kind } from './kind.ts';
 import { units } from './units.ts';
 import { vgg } from './vgg.ts';
 
-export const kinds: Readonly<Record<string, Kind>> = { adam, clip, dsmip, expert, gate, prompts, units, vgg };
+export const kinds: Readonly<Record<string, Kind>> = {
+  adam,
+  clip,
+  'clip-baseline': clipBaseline,
+  dsmip,
+  expert,
+  gate,
+  prompts,
+  units,
+  vgg,
+};

@@ -1,23 +1,20 @@
 // Kind `units`: the three scoring units on features that are given.
 
 import type { Features, TextFeatures } from '../../model/clip/clip.ts';
-import { crossModalUnit } from '../../model/dsmip/cross-modal-unit.ts';
-import { scoredImage, scoredText } from '../../model/dsmip/scoring-features.ts';
-import { textUnit } from '../../model/dsmip/text-unit.ts';
-import { visionUnit } from '../../model/dsmip/vision-unit.ts';
+import { ScoringUnits } from '../../model/dsmip/experts.ts';
+import { expertConfig } from './expert.ts';
 import { type CaseContext, input, type Kind, probe, readResults } from './kind.ts';
 
 export const units: Kind = (context) =>
   context.device.scope(() => {
-    const { parameters: p } = context;
-    const h = context.config.number('hidden');
+    const all = new ScoringUnits(context.parameters, 'multimodal', expertConfig(context.config));
     const [mention, entity] = (['mention', 'entity'] as const).map((side) => {
       const { text, image } = givenFeatures(context, side);
-      return { text: scoredText(p, text), image: scoredImage(p, h, image) };
+      return { text: all.textNorms!.scored(text), image: all.imageProjections!.scored(image) };
     });
-    const text = textUnit(p, h, mention!.text, entity!.text);
-    const vision = visionUnit(p, h, mention!.image, entity!.image);
-    const cross_modal = crossModalUnit(p, h, mention!, entity!);
+    const text = all.text!.scores(mention!.text, entity!.text);
+    const vision = all.vision!.scores(mention!.image, entity!.image);
+    const cross_modal = all.crossModal!.scores(mention!, entity!);
     return readResults({ text, vision, cross_modal, loss: probe(text, vision, cross_modal) });
   });
 

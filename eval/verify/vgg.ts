@@ -1,13 +1,13 @@
 // Kind `vgg`: the features of a VGG of any depth.
 
-import { type VggConfig, vggFeatures } from '../../model/vgg/vgg.ts';
+import { Vgg, type VggConfig } from '../../model/vgg/vgg.ts';
 import type { CaseConfig } from './case.ts';
 import { input, type Kind, readResults } from './kind.ts';
 
 export const vgg: Kind = (context) =>
   context.device.scope(() => {
     const { config, parameters } = context;
-    return readResults({ features: vggFeatures(parameters, vggConfig(config), input(context, 'pixels')) });
+    return readResults({ features: new Vgg(parameters, vggConfig(config)).encode(input(context, 'pixels')) });
   });
 
 /** The network that a case's config describes. */

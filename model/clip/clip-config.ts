@@ -43,6 +43,19 @@ const defaults = {
   projection_dim: 512,
 } as const;
 
+/** Far above any CLIP there is: larger numbers are mistakes, to be refused before anything is made of them. */
+const limits: Readonly<Record<string, number>> = {
+  vocab_size: 2 ** 22,
+  hidden_size: 2 ** 14,
+  intermediate_size: 2 ** 16,
+  num_hidden_layers: 1024,
+  num_attention_heads: 1024,
+  max_position_embeddings: 2 ** 16,
+  image_size: 2 ** 13,
+  patch_size: 2 ** 13,
+  projection_dim: 2 ** 14,
+};
+
 const legacyEos = 2;
 
 /** Honest files have a few thousand bytes. */
@@ -166,13 +179,16 @@ function eosOf(file: string, id: number, vocabulary: number): number {
   );
 }
 
-/** Access to the fields of a section that must be positive integers. */
+/** Access to the fields of a section that must be positive integers within their limits. */
 function integersOf(file: string, section: string, fields: Fields): (name: string) => number {
   return (name) => {
     const value = fields[name];
-    if (Number.isSafeInteger(value) && (value as number) > 0) return value as number;
+    const most = limits[name] ?? Number.MAX_SAFE_INTEGER;
+    const isCount = Number.isSafeInteger(value) && (value as number) > 0;
+    if (isCount && (value as number) <= most) return value as number;
     const field = section === '' ? name : `${section}.${name}`;
-    throw new WeightsError(`${file}: ${field}: expected a positive integer, found ${shown(value)}`);
+    const expected = isCount ? `at most ${most}` : 'a positive integer';
+    throw new WeightsError(`${file}: ${field}: expected ${expected}, found ${shown(value)}`);
   };
 }
 

@@ -1,23 +1,28 @@
 // CLIP's two encoders as in Hugging Face's CLIPModel (Radford et al. 2021, arXiv:2103.00020): pre-LN
 // transformers with QuickGELU, causal for text. Parameter names are those of its checkpoints. Deep prompts
-// (equations 3, 5, 7 and 8 of the paper) enter here; what makes them is prompts.ts. Knows nothing of files.
+// (equations 3, 5, 7 and 8 of the paper) enter here; what makes them is prompts.ts. Parameters start as CLIPModel's
+// _init_weights has it (initializer factor 1). Knows nothing of files.
 //
 // B: batch, L: text tokens, N: image tokens (CLS + patches), r: prompt length, T: tokens of either kind,
 // d_t, d_v: hidden widths of the text and vision encoder, d_z: width of the common space.
 
+import type { Features, TextFeatures } from '../../encoding/features.ts';
+import type { TextBatch } from '../../encoding/samples.ts';
 import type { Device } from '../../engine/device.ts';
 import { ShapeError } from '../../engine/errors.ts';
-import { attention } from '../../engine/ops/attention.ts';
+import { attention } from '../../engine/ops/attention/attention.ts';
 import { add } from '../../engine/ops/elementwise.ts';
 import { embedding } from '../../engine/ops/embedding.ts';
-import { feedForward, type LinearWeights } from '../../engine/ops/feed-forward.ts';
+import { feedForward } from '../../engine/ops/feed-forward.ts';
+import { patchEmbedding } from '../../engine/ops/images/patch-embedding.ts';
 import { l2Normalize } from '../../engine/ops/l2-normalize.ts';
-import { layerNorm } from '../../engine/ops/layer-norm.ts';
-import { linear } from '../../engine/ops/linear.ts';
-import { patchEmbedding } from '../../engine/ops/patch-embedding.ts';
 import { broadcastTo, concat, reshape, slice } from '../../engine/ops/shape.ts';
 import { describe, type Tensor } from '../../engine/tensor.ts';
-import type { ParameterStore } from '../parameter-store.ts';
+import type { Linear, Norm, Projection } from '../layers.ts';
+import type { ParameterSource } from '../parameter-source.ts';
+
+export type { Features, TextFeatures } from '../../encoding/features.ts';
+export type { TextBatch } from '../../encoding/samples.ts';
 
 /** A stack of transformer blocks. The comments name the fields of Hugging Face's config.json. */
 export interface TransformerConfig {
@@ -40,140 +45,191 @@ export interface ClipConfig {
   projection: number;
 }
 
-/** Tokenized texts, on the host; all rows padded to the same length. */
-export interface TextBatch {
-  /** Token ids, row after row: count x length. */
-  ids: Int32Array<ArrayBuffer>;
-  /** 1 from BOS to the first EOS, 0 on padding: count x length. */
-  mask: Int32Array<ArrayBuffer>;
-  count: number;
-  length: number;
-}
+/** CLIP whole. */
+export class Clip {
+  /** The logarithm of the inverse temperature of CLIP's own loss: []. */
+  readonly logitScale: Tensor;
+  readonly text: ClipTextEncoder;
+  readonly vision: ClipImageEncoder;
 
-/** What an encoder makes of a batch. */
-export interface Features {
-  /** One vector a token, prompts first: text [B, r + L, d_t], image [B, r + N, d_v]. */
-  tokens: Tensor;
-  /** The whole text or image in the common space, of length 1: [B, d_z]. */
-  embeds: Tensor;
-}
-
-/** Text features, and which tokens are real (prompts are): i32 [B, r + L]. */
-export interface TextFeatures extends Features {
-  mask: Tensor;
-}
-
-/**
- * Encodes texts: tokens after the final LayerNorm, embeds at each text's first EOS. `prompts` holds J tensors
- * [r, d_t], one a layer from the first on; they carry no position and are always attended to.
- */
-export function encodeText(
-  p: ParameterStore,
-  config: ClipConfig,
-  batch: TextBatch,
-  prompts: readonly Tensor[] = [],
-): TextFeatures {
-  const { width, vocabulary, maxLength } = config.text;
-  const { count: B, length: L } = batch;
-  const text = p.under('text_model');
-  const table = text.get('embeddings.token_embedding.weight', [vocabulary, width]);
-  const positions = text.get('embeddings.position_embedding.weight', [maxLength, width]);
-  const { ids, mask, lastRows } = textInputs(table.device, config, batch, promptLength(prompts));
-
-  let x = add(embedding(table, ids), slice(positions, 0, 0, L)); // [B, L, d_t]
-  x = runBlocks(text.under('encoder.layers'), config.text, x, prompts, mask); // [B, r + L, d_t]
-  const tokens = norm(text, 'final_layer_norm', x);
-  const eos = embedding(reshape(tokens, [-1, width]), lastRows); // [B, d_t]
-  const embeds = l2Normalize(linear(eos, p.get('text_projection.weight', [config.projection, width]), null));
-  return { tokens, embeds: reshape(embeds, [B, config.projection]), mask };
-}
-
-/**
- * Encodes images: pixels [B, 3, S, S], normalised. Tokens are the last block's, without the post-LayerNorm
- * (Hugging Face's last_hidden_state), CLS at position r; embeds come from the post-LayerNormed CLS.
- * `prompts` holds J tensors [r, d_v].
- */
-export function encodeImage(
-  p: ParameterStore,
-  config: ClipConfig,
-  pixels: Tensor,
-  prompts: readonly Tensor[] = [],
-): Features {
-  const { width, imageSize, patchSize } = config.vision;
-  const B = pixels.shape[0] ?? 0;
-  if (`${pixels.shape}` !== `${[B, 3, imageSize, imageSize]}`) {
-    throw new ShapeError(`encodeImage: ${describe(pixels)} must be [B, 3, ${imageSize}, ${imageSize}]`);
+  constructor(p: ParameterSource, config: ClipConfig) {
+    this.logitScale = p.parameter('logit_scale', [], { value: Math.log(1 / 0.07) });
+    this.text = new ClipTextEncoder(p, config);
+    this.vision = new ClipImageEncoder(p, config);
   }
-  const vision = p.under('vision_model');
-  const N = 1 + Math.floor(imageSize / patchSize) ** 2;
-  const kernel = vision.get('embeddings.patch_embedding.weight', [width, 3, patchSize, patchSize]);
-  const cls = vision.get('embeddings.class_embedding', [width]);
-  const positions = vision.get('embeddings.position_embedding.weight', [N, width]);
-
-  const patches = patchEmbedding(pixels, kernel); // [B, N - 1, d_v]
-  let x = add(concat([broadcastTo(cls, [B, 1, width]), patches], 1), positions); // [B, N, d_v]
-  x = norm(vision, 'pre_layrnorm', x); // spelt so in the checkpoints
-  const tokens = runBlocks(vision.under('encoder.layers'), config.vision, x, prompts); // [B, r + N, d_v]
-  const first = reshape(slice(tokens, 1, promptLength(prompts), 1), [B, width]);
-  const projection = p.get('visual_projection.weight', [config.projection, width]);
-  return { tokens, embeds: l2Normalize(linear(norm(vision, 'post_layernorm', first), projection, null)) };
 }
 
-/**
- * The transformer with deep prompts: layer i <= J takes prompts[i - 1] in front of the tokens, and what the
- * layer before made of its own is dropped; from layer J + 1 on they are processed on.
- * x [B, T, d], mask i32 [B, r + T] for a causal stack -> [B, r + T, d] (r = 0 without prompts).
- */
-function runBlocks(
-  p: ParameterStore,
-  config: TransformerConfig,
-  x: Tensor,
-  prompts: readonly Tensor[],
-  mask?: Tensor,
-): Tensor {
-  const [B, T] = x.shape as [number, number];
-  const r = promptLength(prompts);
-  if (prompts.length > config.layers) {
-    throw new ShapeError(`prompts for ${prompts.length} layers, the encoder has ${config.layers}`);
+export class ClipTextEncoder {
+  readonly config: ClipConfig['text'];
+  /** d_z, width of the embeds. */
+  readonly embedWidth: number;
+  /** The embedding of each token: [vocabulary, d_t]. */
+  readonly tokenTable: Tensor;
+  #positions: Tensor;
+  #blocks: Blocks;
+  #finalNorm: Norm;
+  #projection: Projection;
+
+  constructor(p: ParameterSource, { text: config, projection }: ClipConfig) {
+    const { width, vocabulary, maxLength } = config;
+    const text = p.under('text_model');
+    const embeddings = text.under('embeddings');
+    const start = { deviation: 0.02 };
+    this.config = config;
+    this.embedWidth = projection;
+    this.tokenTable = embeddings.parameter('token_embedding.weight', [vocabulary, width], start);
+    this.#positions = embeddings.parameter('position_embedding.weight', [maxLength, width], start);
+    this.#blocks = new Blocks(text.under('encoder.layers'), config);
+    this.#finalNorm = text.norm('final_layer_norm', width);
+    this.#projection = p.projection('text_projection', width, projection, { deviation: width ** -0.5 });
   }
-  let y = x;
-  for (let i = 0; i < config.layers; i++) {
-    const prompt = prompts[i];
-    if (prompt) {
-      const tokens = i === 0 ? y : slice(y, 1, r, T);
-      y = concat([broadcastTo(prompt, [B, r, config.width]), tokens], 1); // [B, r + T, d]
+
+  /**
+   * Encodes texts: tokens [B, r + L, d_t] after the final LayerNorm, embeds [B, d_z] of length 1 at each text's first EOS,
+   * mask i32 [B, r + L]. `prompts` holds J tensors [r, d_t], one a layer from the first on; they carry no position and are
+   * always attended to. Throws ShapeError.
+   */
+  encode(batch: TextBatch, prompts: readonly Tensor[] = []): TextFeatures {
+    const { width } = this.config;
+    const { length: L } = batch;
+    checkTexts(this.config, batch);
+    const { ids, mask, lastRows } = textInputs(this.tokenTable.device, batch, promptLength(prompts));
+    let x = add(embedding(this.tokenTable, ids), slice(this.#positions, 0, 0, L)); // [B, L, d_t]
+    x = this.#blocks.run(x, prompts, mask); // [B, r + L, d_t]
+    const tokens = this.#finalNorm(x);
+    const eos = embedding(reshape(tokens, [-1, width]), lastRows); // [B, d_t]
+    return { tokens, embeds: l2Normalize(this.#projection(eos)), mask };
+  }
+}
+
+export class ClipImageEncoder {
+  readonly config: ClipConfig['vision'];
+  /** N, CLS and patches of an image. */
+  readonly tokens: number;
+  /** d_z, width of the embeds. */
+  readonly embedWidth: number;
+  #patchKernel: Tensor;
+  #cls: Tensor;
+  #positions: Tensor;
+  #preNorm: Norm;
+  #blocks: Blocks;
+  #postNorm: Norm;
+  #projection: Projection;
+
+  constructor(p: ParameterSource, { vision: config, projection }: ClipConfig) {
+    const { width, imageSize, patchSize } = config;
+    const N = 1 + Math.floor(imageSize / patchSize) ** 2;
+    const vision = p.under('vision_model');
+    const embeddings = vision.under('embeddings');
+    const start = { deviation: 0.02 };
+    this.config = config;
+    this.tokens = N;
+    this.embedWidth = projection;
+    this.#cls = embeddings.parameter('class_embedding', [width], { deviation: width ** -0.5 });
+    this.#patchKernel = embeddings.parameter(
+      'patch_embedding.weight',
+      [width, 3, patchSize, patchSize],
+      start,
+    );
+    this.#positions = embeddings.parameter('position_embedding.weight', [N, width], start);
+    this.#preNorm = vision.norm('pre_layrnorm', width); // spelt so in the checkpoints
+    this.#blocks = new Blocks(vision.under('encoder.layers'), config);
+    this.#postNorm = vision.norm('post_layernorm', width);
+    this.#projection = p.projection('visual_projection', width, projection, { deviation: width ** -0.5 });
+  }
+
+  /**
+   * Encodes images: pixels [B, 3, S, S], normalised. Tokens [B, r + N, d_v] are the last block's, without the
+   * post-LayerNorm (Hugging Face's last_hidden_state), CLS at position r; embeds [B, d_z] of length 1 come from the
+   * post-LayerNormed CLS. `prompts` holds J tensors [r, d_v]. Throws ShapeError.
+   */
+  encode(pixels: Tensor, prompts: readonly Tensor[] = []): Features {
+    const { width, imageSize } = this.config;
+    const B = pixels.shape[0] ?? 0;
+    if (`${pixels.shape}` !== `${[B, 3, imageSize, imageSize]}`) {
+      throw new ShapeError(`encodeImage: ${describe(pixels)} must be [B, 3, ${imageSize}, ${imageSize}]`);
     }
-    const input = y;
-    // A frozen block's activations go at once; a trained one's stay for backward.
-    y = x.device.scope(() => block(p.under(`${i}`), config, input, mask));
+    const patches = patchEmbedding(pixels, this.#patchKernel); // [B, N - 1, d_v]
+    const x = add(concat([broadcastTo(this.#cls, [B, 1, width]), patches], 1), this.#positions); // [B, N, d_v]
+    const tokens = this.#blocks.run(this.#preNorm(x), prompts); // [B, r + N, d_v]
+    const cls = reshape(slice(tokens, 1, promptLength(prompts), 1), [B, width]);
+    return { tokens, embeds: l2Normalize(this.#projection(this.#postNorm(cls))) };
   }
-  return y;
 }
 
-/** One pre-LN block, x [B, T, d]; causal exactly when it has a key mask (only the text encoder has one). */
-function block(p: ParameterStore, config: TransformerConfig, x: Tensor, mask?: Tensor): Tensor {
-  const { width, hidden, heads } = config;
-  const attn = p.under('self_attn');
-  const project = (name: string, of: Tensor, residual?: Tensor) => {
-    const { weight, bias } = layer(attn, name, width, width);
-    return linear(of, weight, bias, residual ? { residual } : {});
-  };
-  const h = norm(p, 'layer_norm1', x);
-  const [q, k, v] = [project('q_proj', h), project('k_proj', h), project('v_proj', h)];
-  const mixed = attention(q, k, v, mask ? { heads, causal: true, keyMask: mask } : { heads });
-  const y = project('out_proj', mixed, x);
+/** The stack of transformer blocks of either encoder. */
+class Blocks {
+  #width: number;
+  #blocks: Block[];
 
-  const [fc1, fc2] = [layer(p, 'mlp.fc1', width, hidden), layer(p, 'mlp.fc2', hidden, width)];
-  return feedForward(norm(p, 'layer_norm2', y), fc1, fc2, y);
+  constructor(p: ParameterSource, config: TransformerConfig) {
+    this.#width = config.width;
+    this.#blocks = Array.from({ length: config.layers }, (_, i) => new Block(p.under(`${i}`), config));
+  }
+
+  /**
+   * The transformer with deep prompts: layer i <= J takes prompts[i - 1] in front of the tokens, and what the layer
+   * before made of its own is dropped; from layer J + 1 on they are processed on. x [B, T, d], mask i32 [B, r + T] for a
+   * causal stack -> [B, r + T, d] (r = 0 without prompts).
+   */
+  run(x: Tensor, prompts: readonly Tensor[], mask?: Tensor): Tensor {
+    const [B, T] = x.shape as [number, number];
+    const r = promptLength(prompts);
+    if (prompts.length > this.#blocks.length) {
+      throw new ShapeError(`prompts for ${prompts.length} layers, the encoder has ${this.#blocks.length}`);
+    }
+    let y = x;
+    for (const [i, block] of this.#blocks.entries()) {
+      const prompt = prompts[i];
+      if (prompt) {
+        const tokens = i === 0 ? y : slice(y, 1, r, T);
+        y = concat([broadcastTo(prompt, [B, r, this.#width]), tokens], 1); // [B, r + T, d]
+      }
+      const input = y;
+      // A frozen block's activations go at once; a trained one's stay for backward.
+      y = x.device.scope(() => block.run(input, mask));
+    }
+    return y;
+  }
 }
 
-function layer(p: ParameterStore, name: string, inputs: number, outputs: number): LinearWeights {
-  return { weight: p.get(`${name}.weight`, [outputs, inputs]), bias: p.get(`${name}.bias`, [outputs]) };
-}
+/** One pre-LN block. */
+class Block {
+  #heads: number;
+  #norm1: Norm;
+  #query: Linear;
+  #key: Linear;
+  #value: Linear;
+  #out: Linear;
+  #norm2: Norm;
+  #fc1: Linear;
+  #fc2: Linear;
 
-function norm(p: ParameterStore, name: string, x: Tensor): Tensor {
-  const width = x.shape.at(-1)!;
-  return layerNorm(x, p.get(`${name}.weight`, [width]), p.get(`${name}.bias`, [width]));
+  constructor(p: ParameterSource, { width, hidden, heads, layers }: TransformerConfig) {
+    // What is added to the residual stream shrinks with its depth.
+    const residual = width ** -0.5 * (2 * layers) ** -0.5;
+    const linear = (name: string, inputs: number, outputs: number, deviation: number) =>
+      p.linear(name, inputs, outputs, { weight: { deviation }, bias: { value: 0 } });
+    this.#heads = heads;
+    this.#norm1 = p.norm('layer_norm1', width);
+    this.#query = linear('self_attn.q_proj', width, width, residual);
+    this.#key = linear('self_attn.k_proj', width, width, residual);
+    this.#value = linear('self_attn.v_proj', width, width, residual);
+    this.#out = linear('self_attn.out_proj', width, width, width ** -0.5);
+    this.#norm2 = p.norm('layer_norm2', width);
+    this.#fc1 = linear('mlp.fc1', width, hidden, (2 * width) ** -0.5);
+    this.#fc2 = linear('mlp.fc2', hidden, width, residual);
+  }
+
+  /** x [B, T, d] -> [B, T, d]; causal exactly when it has a key mask (only the text encoder has one). */
+  run(x: Tensor, mask?: Tensor): Tensor {
+    const heads = this.#heads;
+    const h = this.#norm1(x);
+    const [q, k, v] = [this.#query(h), this.#key(h), this.#value(h)];
+    const mixed = attention(q, k, v, mask ? { heads, causal: true, keyMask: mask } : { heads });
+    const y = this.#out(mixed, { residual: x });
+    return feedForward(this.#norm2(y), this.#fc1, this.#fc2, y);
+  }
 }
 
 function promptLength(prompts: readonly Tensor[]): number {
@@ -184,9 +240,8 @@ function promptLength(prompts: readonly Tensor[]): number {
  * The batch on the device: ids [B, L], mask with r ones in front [B, r + L], and for each text the row of
  * its EOS among all B (r + L) tokens [B]. Made on the host, where the ids are, so that nothing is read back.
  */
-function textInputs(device: Device, config: ClipConfig, batch: TextBatch, r: number) {
+function textInputs(device: Device, batch: TextBatch, r: number) {
   const { count: B, length: L } = batch;
-  checkTexts(config, batch);
   const mask = new Int32Array(B * (r + L)).fill(1);
   const lastRows = new Int32Array(B);
   for (let b = 0; b < B; b++) {
@@ -202,8 +257,10 @@ function textInputs(device: Device, config: ClipConfig, batch: TextBatch, r: num
 }
 
 /** Ids must be tokens, and each mask a run of ones: everything after relies on it. */
-function checkTexts(config: ClipConfig, { ids, mask, count, length }: TextBatch): void {
-  const { vocabulary, maxLength } = config.text;
+function checkTexts(
+  { vocabulary, maxLength }: ClipConfig['text'],
+  { ids, mask, count, length }: TextBatch,
+): void {
   if (length > maxLength) {
     throw new ShapeError(`encodeText: texts of ${length} tokens, the encoder takes ${maxLength}`);
   }

@@ -3,14 +3,15 @@
 // data/text/tokenizer-files.ts reads those. save-clip.ts writes such folders.
 
 import type { Device } from '../../engine/device.ts';
-import { cast } from '../../engine/ops/cast.ts';
+import { cast } from '../../engine/ops/storage/cast.ts';
 import type { Tensor } from '../../engine/tensor.ts';
 import { MissingFileError, WeightsError } from '../../files/errors.ts';
 import { locate, openSource, parseJsonObject, readSmallText } from '../../files/locate.ts';
-import { loadTensors } from '../load-tensors.ts';
+import { loadTensors, type WantedTensor } from '../load-tensors.ts';
+import { type Built, declared } from '../parameter-source.ts';
 import { ParameterStore } from '../parameter-store.ts';
+import { Clip } from './clip.ts';
 import { type ClipDescription, readClipConfig } from './clip-config.ts';
-import { type ClipTensor, clipTensors } from './initialise-clip.ts';
 
 export interface LoadOptions {
   /** Whether the weights get gradients. Default false. */
@@ -19,11 +20,8 @@ export interface LoadOptions {
   dtype?: 'f32' | 'f16';
 }
 
-/** A CLIP on a device. */
-export interface LoadedClip extends ClipDescription {
-  parameters: ParameterStore;
-  /** The same tensors by name, for an optimiser and to release. */
-  tensors: ReadonlyMap<string, Tensor>;
+/** A CLIP on a device, with its tensors by name, for an optimiser and to release. */
+export interface LoadedClip extends ClipDescription, Built<Clip> {
   /** Where vocab.json and merges.txt are. */
   folder: string;
 }
@@ -43,16 +41,21 @@ export async function loadClip(
 ): Promise<LoadedClip> {
   if (trainable && dtype === 'f16') throw new WeightsError(`${folder}: weights that are trained must be f32`);
   const description = await readClipConfig(locate(folder, 'config.json'));
-  const files = await filesOf(folder, clipTensors(description.config));
-  const tensors = await loadTensors(device, files, (tensor, wanted) =>
-    dtype === 'f16' && isMatrix(wanted) ? halved(tensor) : tensor,
+  const { config } = description;
+  const wanted = [...declared((p) => new Clip(p, config))].map(([name, { shape }]) => ({ name, shape }));
+  const files = await filesOf(folder, wanted);
+  const tensors = await loadTensors(device, files, (tensor, one) =>
+    dtype === 'f16' && isMatrix(one) ? halved(tensor) : tensor,
   );
   for (const tensor of tensors.values()) tensor.requiresGrad = trainable;
-  return { ...description, parameters: new ParameterStore(tensors), tensors, folder };
+  return { ...description, module: new Clip(new ParameterStore(tensors), config), tensors, folder };
 }
 
 /** The tensors by the file that holds them: one file, or the shards that the index names. */
-async function filesOf(folder: string, wanted: readonly ClipTensor[]): Promise<Map<string, ClipTensor[]>> {
+async function filesOf(
+  folder: string,
+  wanted: readonly WantedTensor[],
+): Promise<Map<string, WantedTensor[]>> {
   const single = locate(folder, 'model.safetensors');
   const index = locate(folder, 'model.safetensors.index.json');
   const missing = await missingFile(single);
@@ -61,7 +64,7 @@ async function filesOf(folder: string, wanted: readonly ClipTensor[]): Promise<M
     throw error instanceof MissingFileError ? missing : error;
   });
   const map = parseIndex(index, text);
-  const files = new Map<string, ClipTensor[]>();
+  const files = new Map<string, WantedTensor[]>();
   for (const tensor of wanted) {
     const shard = map.get(tensor.name);
     if (shard === undefined)

@@ -7,9 +7,9 @@ import { writeFileAtomically } from '../../files/atomic-file.ts';
 import { WeightsError } from '../../files/errors.ts';
 import { f32ToF16 } from '../../weights/half.ts';
 import { type TensorToWrite, writeSafetensors } from '../../weights/write-safetensors.ts';
-import type { ClipConfig } from './clip.ts';
+import { declared } from '../parameter-source.ts';
+import { Clip, type ClipConfig } from './clip.ts';
 import { clipConfigJson } from './clip-config.ts';
-import { clipTensors } from './initialise-clip.ts';
 
 /** A vocabulary in Hugging Face's form, and the ids of its marks. */
 export interface Vocabulary {
@@ -44,7 +44,7 @@ export async function saveClip(
     await writeFileAtomically(join(stage, name), (append) => append(new TextEncoder().encode(text)));
   }
   const weights: Record<string, TensorToWrite> = {};
-  for (const { name, shape } of clipTensors(config)) {
+  for (const [name, { shape }] of declared((p) => new Clip(p, config))) {
     const tensor = tensors.get(name);
     if (!tensor) throw new WeightsError(`${folder}: no tensor '${name}' to write`);
     const data = async () => f32ToF16(await tensor.device.read<'f32'>(tensor));

@@ -6,44 +6,48 @@ import { matmul } from '../../engine/ops/matmul.ts';
 import { reshape } from '../../engine/ops/shape.ts';
 import { softmax } from '../../engine/ops/softmax.ts';
 import type { Tensor } from '../../engine/tensor.ts';
-import { linear, norm } from '../layers.ts';
-import type { ParameterStore } from '../parameter-store.ts';
+import type { ClipConfig } from '../clip/clip.ts';
+import type { Linear, Norm } from '../layers.ts';
+import type { ParameterSource } from '../parameter-source.ts';
 import type { ScoredImage, ScoredText } from './scoring-features.ts';
 
-/** A sample's two modalities. */
+/** A sample's two modalities: what of them the unit looks at. */
 export interface ScoredPair {
-  text: ScoredText;
-  image: ScoredImage;
+  text: Pick<ScoredText, 'embeds'>;
+  image: Pick<ScoredImage, 'tokens'>;
 }
 
-/** Scores [M, E]. */
-export function crossModalUnit(
-  p: ParameterStore,
-  h: number,
-  mention: ScoredPair,
-  entity: ScoredPair,
-): Tensor {
-  const unit = p.under('cross_modal_unit');
-  const [m, e] = [mention, entity].map(({ text, image }) => context(unit, h, text.cls, image.tokens));
-  return matmul(m!, e!, { transposeB: true });
-}
+export class CrossModalUnit {
+  #h: number;
+  #text: Linear;
+  #image: Linear;
+  #gate: Linear;
+  #norm: Norm;
 
-/** What the score needs of samples, their dot product being the score: cls [B, d_z] of the texts -> [B, h]. */
-export function crossModalVectors(
-  p: ParameterStore,
-  h: number,
-  { cls, image }: { cls: Tensor; image: ScoredImage },
-): Tensor {
-  return context(p.under('cross_modal_unit'), h, cls, image.tokens);
-}
+  /** h: width of the scoring units. */
+  constructor(source: ParameterSource, { projection }: ClipConfig, h: number) {
+    const p = source.under('cross_modal_unit');
+    this.#h = h;
+    this.#text = p.linear('text', projection, h);
+    this.#image = p.linear('image', h, h);
+    this.#gate = p.linear('gate', h, 1);
+    this.#norm = p.norm('norm', h);
+  }
 
-/** A sample's text and what of its image the text attends to: [B, h]. */
-function context(p: ParameterStore, h: number, cls: Tensor, tokens: Tensor): Tensor {
-  const B = cls.shape[0]!;
-  const text = linear(p, 'text', cls, h); // [B, h]
-  const image = linear(p, 'image', tokens, h); // [B, N, h]
-  const weights = softmax(matmul(reshape(text, [B, 1, h]), image, { transposeB: true })); // [B, 1, N]
-  const seen = reshape(matmul(weights, image), [B, h]);
-  const gate = tanh(linear(p, 'gate', text, 1)); // [B, 1]
-  return norm(p, 'norm', add(mul(text, gate), seen));
+  /** Scores [M, E]. */
+  scores(mention: ScoredPair, entity: ScoredPair): Tensor {
+    const [m, e] = [this.context(mention), this.context(entity)];
+    return matmul(m, e, { transposeB: true });
+  }
+
+  /** A sample's text and what of its image the text attends to: [B, h]. The dot product of two is their score. */
+  context({ text: { embeds }, image: { tokens } }: ScoredPair): Tensor {
+    const [B, h] = [embeds.shape[0]!, this.#h];
+    const text = this.#text(embeds); // [B, h]
+    const image = this.#image(tokens); // [B, N, h]
+    const weights = softmax(matmul(reshape(text, [B, 1, h]), image, { transposeB: true })); // [B, 1, N]
+    const attended = reshape(matmul(weights, image), [B, h]);
+    const gate = tanh(this.#gate(text)); // [B, 1]
+    return this.#norm(add(mul(text, gate), attended));
+  }
 }

@@ -1,39 +1,40 @@
 // DSMIP at work: the experts that stage 1 left, their encoders and prompts frozen, and the gate that chooses among them.
 
 import { join } from 'node:path';
-import type { Split } from '../../data/dataset.ts';
 import type { FeatureOptions } from '../../encoding/features.ts';
 import type { Samples } from '../../encoding/samples.ts';
 import { noGrad } from '../../engine/autograd.ts';
-import { add, mul } from '../../engine/ops/elementwise.ts';
-import { broadcastTo, slice } from '../../engine/ops/shape.ts';
+import type { Device } from '../../engine/device.ts';
+import { broadcastTo, concat, reshape } from '../../engine/ops/shape.ts';
 import { Random } from '../../engine/random.ts';
 import type { Tensor } from '../../engine/tensor.ts';
 import { UsageError, WeightsError } from '../../files/errors.ts';
 import type { Session } from '../../link/session.ts';
-import type { Batch } from '../../train/batches.ts';
+import { type Gate as GateOfParts, Mixture } from '../../ranking/mixture.ts';
+import type { Batch, Side } from '../../ranking/scorer.ts';
+import type { Batch as TrainingBatch } from '../../train/batches.ts';
 import { loadParameters, readAbout } from '../checkpoint.ts';
-import { loadClip } from '../clip/load-clip.ts';
-import { gateSpecs, initialise } from '../initialise.ts';
-import { ParameterStore } from '../parameter-store.ts';
-import { Expert, type Side, type SideTables } from './expert-model.ts';
+import { type LoadedClip, loadClip } from '../clip/load-clip.ts';
+import { initialise } from '../initialise.ts';
+import { Calibration } from './dsmip.ts';
+import { Expert, type SideTables } from './expert-model.ts';
 import { type ExpertKind, expertKinds } from './experts.ts';
-import { type GateDropout, gateHalf, gateProbabilities } from './gate.ts';
-import { type GateFeatures, gateInputs } from './gate-inputs.ts';
+import { Gate, type GateDropout } from './gate.ts';
+import {
+  type GateImage,
+  type GateInputs,
+  type GateStatistics,
+  gateInputs,
+  gateRows,
+  gateStatistics,
+  gateWidth,
+} from './gate-inputs.ts';
 
 /** What shapes a gate, by its flags' names. */
-export interface DsmipShape {
+export interface DsmipShape extends GateImage {
   'gate-hidden': number;
   'gate-by': 'pair' | 'mention';
-  'gate-image': 'clip' | 'vgg';
-  vgg: string;
   calibrate: boolean;
-}
-
-/** Rows of a side and the image taken of each. */
-export interface Rows {
-  rows: readonly number[];
-  images: readonly number[];
 }
 
 /**
@@ -78,61 +79,80 @@ async function loadExpert(session: Session, path: string, kind: ExpertKind): Pro
   return expert;
 }
 
-export class Dsmip {
+export class Dsmip implements GateOfParts<GateInputs | null> {
+  readonly device: Device;
   readonly experts: readonly Expert[];
   readonly by: 'pair' | 'mention';
-  /** ParameterStore of the experts' scoring units, trained on in stage 2. */
+  /** Parameters of the experts' scoring units, trained on in stage 2. */
   readonly units: ReadonlyMap<string, Tensor>;
-  /** ParameterStore of the gate and of the calibration. */
+  /** Parameters of the gate and of the calibration. */
   readonly gate: ReadonlyMap<string, Tensor>;
-  #session: Session;
-  #features: GateFeatures;
-  #shape: DsmipShape;
-  #width: number;
+  /** What the gate's features are standardised by. */
+  readonly statistics: GateStatistics;
+  /** What ranks: the gate over the experts. */
+  readonly scorer: Mixture;
+  readonly #clip: LoadedClip;
+  readonly #shape: DsmipShape;
+  readonly #gate: Gate;
+  readonly #calibration: Calibration | null;
 
-  /**
-   * A fresh gate over experts, whose encoders and prompts it freezes. It can leave the entities' features out, where
-   * their shares are known.
-   */
-  static async create(
-    session: Session,
-    experts: Expert[],
+  /** A fresh gate over experts, whose encoders and prompts it freezes. */
+  constructor(
+    { device, clip }: { device: Device; clip: LoadedClip },
+    experts: readonly Expert[],
     shape: DsmipShape,
-    random: Random,
-    sees: 'all' | 'mentions' = 'all',
-  ): Promise<Dsmip> {
-    return new Dsmip(session, experts, shape, await gateInputs(session, shape, sees), random);
-  }
-
-  private constructor(
-    session: Session,
-    experts: Expert[],
-    shape: DsmipShape,
-    features: GateFeatures,
+    statistics: GateStatistics,
     random: Random,
   ) {
-    this.#session = session;
+    const B = experts.length;
+    this.device = device;
     this.experts = experts;
     this.by = shape['gate-by'];
+    this.statistics = statistics;
+    this.#clip = clip;
     this.#shape = shape;
-    this.#features = features;
-    this.#width = features.width;
     this.units = new Map(experts.flatMap(unitsOf));
-    const B = experts.length;
-    const calibration = {
-      'calibration.scale': { shape: [B], start: { value: 1 } },
-      'calibration.offset': { shape: [B], start: { value: 0 } },
-    };
-    const specs = gateSpecs({ hidden: shape['gate-hidden'], experts: B }, features.width);
-    this.gate = initialise(
-      session.device,
-      new Map([...specs, ...(shape.calibrate ? Object.entries(calibration) : [])]),
-      random,
-    );
+    const width = gateWidth(clip, shape['gate-image']);
+    const { module, tensors } = initialise(device, random, (p) => ({
+      gate: new Gate(p, { hidden: shape['gate-hidden'], experts: B }, width),
+      calibration: shape.calibrate ? new Calibration(p, B) : null,
+    }));
+    this.#gate = module.gate;
+    this.#calibration = module.calibration;
+    this.gate = tensors;
+    this.scorer = new Mixture('dsmip', experts, { gate: this });
+  }
+
+  get seesEntities(): boolean {
+    return this.by === 'pair';
+  }
+
+  async prepare(
+    side: Side,
+    samples: Samples,
+    images: readonly number[],
+    features: FeatureOptions,
+  ): Promise<GateInputs | null> {
+    if (side === 'entity' && !this.seesEntities) return null;
+    return gateInputs(this.device, this.#clip, this.#shape, samples, images, features);
+  }
+
+  /** One side's half of pi, without gradients: u [n, B] of mentions, v [n, B] of entities, or [1, B] of all of them. */
+  logits(side: Side, batch: Batch<GateInputs | null>): Tensor {
+    return noGrad(() => this.#gate.logits(side, this.#features(side, batch)));
+  }
+
+  /** Scales and then offsets of all experts, 1 and 0 where they are not trained: [2, B]. */
+  calibration(): Tensor {
+    const { device } = this;
+    const B = this.experts.length;
+    if (!this.#calibration) return device.tensor([2, B], new Float32Array(2 * B).fill(1, 0, B));
+    const { scale, offset } = this.#calibration;
+    return noGrad(() => concat([reshape(scale, [1, B]), reshape(offset, [1, B])], 0));
   }
 
   /** Each expert's scores of a training batch, calibrated: [M, E] each. */
-  expertScores(tables: readonly Record<Side, SideTables>[], batch: Batch): Tensor[] {
+  expertScores(tables: readonly Record<Side, SideTables>[], batch: TrainingBatch): Tensor[] {
     return this.calibrated(
       this.experts.map((expert, i) => {
         const m = expert.featuresOf(tables[i]!.mention, batch.mentions, batch.mentionImages);
@@ -144,77 +164,54 @@ export class Dsmip {
 
   /** Scale and offset of each expert, where they are trained. */
   calibrated(scores: Tensor[]): Tensor[] {
-    const [scale, offset] = [this.gate.get('calibration.scale'), this.gate.get('calibration.offset')];
-    if (!scale || !offset) return scores;
-    return scores.map((s, i) => add(mul(s, slice(scale, 0, i, 1)), slice(offset, 0, i, 1)));
+    return this.#calibration?.calibrated(scores) ?? scores;
   }
 
-  /** pi of pairs [M, E, B], or [M, 1, B] where the gate looks at the mention only. */
-  choice(mention: Rows, entity: Rows, split: Split, drop?: GateDropout): Tensor {
-    const { device } = this.#session;
-    const config = { hidden: this.#shape['gate-hidden'], experts: this.experts.length };
-    const m = this.#features.rows(split, mention);
-    const e = this.by === 'pair' ? this.#features.rows('entity', entity) : device.zeros([1, this.#width]);
-    return gateProbabilities(new ParameterStore(this.gate), config, m, e, drop);
-  }
-
-  /**
-   * One side's share of pi: u [n, B] of a split's mentions, v [n, B] of entities; where the gate looks at the mention
-   * only, v is the same for all, [1, B]. No gradients.
-   */
-  share(of: Side, rows: Rows, split: Split): Tensor {
-    const { device } = this.#session;
-    const config = { hidden: this.#shape['gate-hidden'], experts: this.experts.length };
-    const sees = of === 'mention' || this.by === 'pair';
-    return noGrad(() => {
-      const f = sees
-        ? this.#features.rows(of === 'mention' ? split : 'entity', rows)
-        : device.zeros([1, this.#width]);
-      return gateHalf(new ParameterStore(this.gate), config, of, f);
-    });
-  }
-
-  /** u [n, B] of mentions that are in no split, on the host; images are numbers into `from.files`. */
-  async sharesOfOthers(samples: Samples, from: FeatureOptions): Promise<Float32Array<ArrayBuffer>> {
-    const { device } = this.#session;
-    const config = { hidden: this.#shape['gate-hidden'], experts: this.experts.length };
-    const f = await this.#features.others(samples, from);
-    const shape = [samples.images.length, this.#width];
-    return device.scope(() =>
-      device.read<'f32'>(
-        noGrad(() => gateHalf(new ParameterStore(this.gate), config, 'mention', device.tensor(shape, f))),
-      ),
-    );
-  }
-
-  /** Scales and then offsets of all experts, 1 and 0 where they are not trained: [2 B]. */
-  async calibration(): Promise<Float32Array<ArrayBuffer>> {
-    const B = this.experts.length;
-    const [scale, offset] = ['scale', 'offset'].map((name) => this.gate.get(`calibration.${name}`));
-    const values = new Float32Array(2 * B).fill(1, 0, B);
-    if (scale) values.set(await this.#session.device.read<'f32'>(scale));
-    if (offset) values.set(await this.#session.device.read<'f32'>(offset), B);
-    return values;
+  /** pi of pairs [M, E, B], or [M, 1, B] where the gate looks at the mention only. Differentiable. */
+  choice(mention: Batch<GateInputs | null>, entity: Batch<GateInputs | null>, drop?: GateDropout): Tensor {
+    const [m, e] = [this.#features('mention', mention), this.#features('entity', entity)];
+    return this.#gate.probabilities(m, e, drop);
   }
 
   /** Choices for all E entities: [M, E or 1, B] -> [M, E, B]. */
   spread(z: Tensor, E: number): Tensor {
     return this.by === 'pair' ? z : broadcastTo(z, [z.shape[0]!, E, z.shape[2]!]);
   }
+
+  #features(side: Side, { inputs, ...batch }: Batch<GateInputs | null>): Tensor {
+    const sees = side === 'mention' || this.seesEntities;
+    if (!sees || !inputs) return this.device.zeros([1, gateWidth(this.#clip, this.#shape['gate-image'])]);
+    return gateRows(this.device, { ...batch, inputs }, this.statistics[side]);
+  }
+}
+
+/**
+ * The gate's features of the training mentions and of all entities, with all images, of which training may draw any; and
+ * the statistics of both sides by first images.
+ */
+export async function gateTrainingInputs(
+  { device, clip, corpus, features }: Session,
+  shape: DsmipShape,
+): Promise<{ inputs: Record<Side, GateInputs>; statistics: GateStatistics }> {
+  const images = [...corpus.files.keys()];
+  const of = (samples: Samples) => gateInputs(device, clip, shape, samples, images, features);
+  const inputs = { mention: await of(corpus.mentions.train), entity: await of(corpus.entities) };
+  return {
+    inputs,
+    statistics: {
+      mention: gateStatistics(inputs.mention, corpus.mentions.train),
+      entity: gateStatistics(inputs.entity, corpus.entities),
+    },
+  };
 }
 
 /** An expert's scoring units under its name; the rest of what stage 1 trained is frozen. */
-function unitsOf({ kind, trained }: Expert): [string, Tensor][] {
-  const units: [string, Tensor][] = [];
-  for (const [name, tensor] of trained) {
-    const isUnit =
-      !/^(prompts|coupling|text_model|vision_model|text_projection|visual_projection|logit_scale)\b/.test(
-        name,
-      );
-    tensor.requiresGrad = isUnit;
-    if (!isUnit) continue;
-    tensor.name = `${kind}.${name}`;
-    units.push([tensor.name, tensor]);
+function unitsOf({ kind, groups }: Expert): [string, Tensor][] {
+  for (const group of [groups.encoders, groups.prompts]) {
+    for (const tensor of group.values()) tensor.requiresGrad = false;
   }
-  return units;
+  return [...groups.units].map(([name, tensor]) => {
+    tensor.name = `${kind}.${name}`;
+    return [tensor.name, tensor];
+  });
 }

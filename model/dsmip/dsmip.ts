@@ -2,13 +2,12 @@
 // 18). M mentions, E entities, B experts.
 
 import { EngineError, ShapeError } from '../../engine/errors.ts';
-import { mul } from '../../engine/ops/elementwise.ts';
-import { embedding } from '../../engine/ops/embedding.ts';
+import { add, mul } from '../../engine/ops/elementwise.ts';
 import { straightThrough } from '../../engine/ops/gumbel.ts';
 import { sum } from '../../engine/ops/reduce.ts';
-import { concat, reshape } from '../../engine/ops/shape.ts';
-import { argmax } from '../../engine/ops/top-k.ts';
+import { concat, reshape, slice } from '../../engine/ops/shape.ts';
 import { describe, type Tensor } from '../../engine/tensor.ts';
+import type { ParameterSource } from '../parameter-source.ts';
 
 export interface SelectionConfig {
   /** Temperature of the softmax whose gradient the choice gets. */
@@ -26,14 +25,6 @@ export function drawExperts(pi: Tensor, noise: Tensor, { tau, eps }: SelectionCo
   return straightThrough(pi, noise, tau, eps);
 }
 
-/** Inference: z = onehot(argmax pi), the first of equals, no noise and no gradient. pi, z [M, E, B]. */
-export function bestExperts(pi: Tensor): Tensor {
-  const B = pi.shape.at(-1)!;
-  const identity = Float32Array.from({ length: B * B }, (_, i) => (i % (B + 1) === 0 ? 1 : 0));
-  const { device } = pi;
-  return device.scope(() => embedding(device.tensor([B, B], identity), argmax(pi)));
-}
-
 /** Equation 18: S = z . [S_1, ..., S_B]. z [M, E, B], B scores [M, E] -> [M, E]. Throws ShapeError. */
 export function selectedScores(z: Tensor, scores: readonly Tensor[]): Tensor {
   const [M, E, B] = z.shape as [number, number, number];
@@ -48,4 +39,23 @@ export function selectedScores(z: Tensor, scores: readonly Tensor[]): Tensor {
     2,
   ); // [M, E, B]
   return sum(mul(z, stacked), -1);
+}
+
+/** A trained scale and offset for each expert's scores, so that the scores that the gate chooses among compare. */
+export class Calibration {
+  /** [B] */
+  readonly scale: Tensor;
+  /** [B] */
+  readonly offset: Tensor;
+
+  constructor(source: ParameterSource, B: number) {
+    const p = source.under('calibration');
+    this.scale = p.parameter('scale', [B], { value: 1 });
+    this.offset = p.parameter('offset', [B], { value: 0 });
+  }
+
+  /** B scores [M, E] -> the same, calibrated. */
+  calibrated(scores: readonly Tensor[]): Tensor[] {
+    return scores.map((s, i) => add(mul(s, slice(this.scale, 0, i, 1)), slice(this.offset, 0, i, 1)));
+  }
 }

@@ -1,5 +1,5 @@
-// An expert at work: its weights beside CLIP's, its batches in training, its tables of features and its scores in
-// evaluation. Whatever of it is frozen is encoded once.
+// An expert at work: its weights beside CLIP's, its batches in training, and as a Scorer its features, its sides and its
+// scores. Whatever of it is frozen is encoded once.
 
 import { keptTable } from '../../encoding/feature-cache.ts';
 import {
@@ -12,35 +12,42 @@ import {
   raggedTextRows,
   textRows,
 } from '../../encoding/features.ts';
-import { fileStamp, firstImage, type Samples } from '../../encoding/samples.ts';
-import { noGrad } from '../../engine/autograd.ts';
+import { firstImages, imageStamps, type Samples } from '../../encoding/samples.ts';
+import { noGrad, willRecord } from '../../engine/autograd.ts';
 import type { Device } from '../../engine/device.ts';
+import { EngineError } from '../../engine/errors.ts';
 import { embedding } from '../../engine/ops/embedding.ts';
 import { reshape } from '../../engine/ops/shape.ts';
 import type { Random } from '../../engine/random.ts';
 import type { Tensor } from '../../engine/tensor.ts';
 import { hashOf } from '../../files/fingerprint.ts';
-import { encodeImage, encodeText, type Features, type TextBatch, type TextFeatures } from '../clip/clip.ts';
+import type { Batch, PackedSide, Scorer, Side, SideLayout } from '../../ranking/scorer.ts';
+import type { Features, TextBatch, TextFeatures } from '../clip/clip.ts';
 import type { LoadedClip } from '../clip/load-clip.ts';
-import { expertSpecs, initialise, type PromptStart } from '../initialise.ts';
-import { ParameterStore } from '../parameter-store.ts';
+import { initialise } from '../initialise.ts';
 import {
-  type EntityVectors,
+  type EntityFeatures,
+  type EntityOperands,
+  entityOperands,
   entityVectors,
-  globalVectors,
   type MentionVectors,
   mentionVectors,
+  pairScores,
+  retrievalVectors,
 } from './expert-vectors.ts';
 import {
   type ExpertConfig,
+  ExpertEncoders,
   type ExpertFeatures,
   type ExpertKind,
-  encodeFor,
-  expertScores,
+  expertPrompts,
+  ScoringUnits,
+  usesOf,
 } from './experts.ts';
-import { interactivePrompts, type Prompts } from './prompts.ts';
+import type { PromptStart } from './prompts.ts';
+import { packOperands, sideLayout, unpackOperands } from './side-layout.ts';
 
-export type Side = 'mention' | 'entity';
+export type { Side } from '../../ranking/scorer.ts';
 
 /** Features of samples that stay as they are; images are found by their number. */
 export interface SideTables {
@@ -49,22 +56,21 @@ export interface SideTables {
   imageRow: ReadonlyMap<number, number>;
 }
 
-/** Where a trained expert has its features from: those of a CLIP of its own are not kept. */
-export function lastingFeatures(
-  { features }: { features: FeatureOptions },
-  { isTrainedClip }: { isTrainedClip: boolean },
-): FeatureOptions {
-  return isTrainedClip ? { ...features, cache: '' } : features;
-}
+/** A side of pairs: scoring vectors, or features where the tape records and gradients must flow into the units. */
+type MentionSide = MentionVectors | ExpertFeatures;
+type EntitySide = EntityOperands | ExpertFeatures;
 
-export class Expert {
+export class Expert implements Scorer<SideTables, MentionSide, EntitySide> {
   readonly kind: ExpertKind;
   readonly config: ExpertConfig;
   readonly device: Device;
-  /** What is trained in stage 1, by name. */
+  readonly clip: LoadedClip;
+  readonly encoders: ExpertEncoders;
+  readonly units: ScoringUnits;
+  /** What is trained in stage 1, by what it belongs to: CLIP's encoders, where they are, prompts and scoring units. */
+  readonly groups: Readonly<Record<'encoders' | 'prompts' | 'units', ReadonlyMap<string, Tensor>>>;
+  /** All of that, by name. */
   readonly trained: ReadonlyMap<string, Tensor>;
-  /** All weights. */
-  readonly parameters: ParameterStore;
   /** Whether its encoders, prompts included, stay as they are in stage 1. */
   readonly isFrozen: boolean;
   /** Whether stage 1 trains CLIP as well. */
@@ -82,54 +88,78 @@ export class Expert {
     this.device = device;
     this.kind = kind;
     this.config = { ...shape, clip: clip.config };
-    const own = initialise(device, expertSpecs(kind, this.config, promptStart), random);
-    const finetuned = [...clip.tensors].filter(([, tensor]) => tensor.requiresGrad);
-    this.trained = new Map([...finetuned, ...own]);
-    this.parameters = new ParameterStore(new Map([...clip.tensors, ...own]));
-    this.isTrainedClip = finetuned.length > 0;
-    this.isFrozen = finetuned.length === 0 && (kind !== 'multimodal' || shape.prompts.depth === 0);
+    this.clip = clip;
+    const units = initialise(device, random, (p) => new ScoringUnits(p, kind, this.config));
+    const prompts = initialise(device, random, (p) => expertPrompts(p, kind, this.config, promptStart));
+    const encoders = new Map([...clip.tensors].filter(([, tensor]) => tensor.requiresGrad));
+    this.units = units.module;
+    this.encoders = new ExpertEncoders(kind, clip.module, prompts.module);
+    this.groups = { encoders, prompts: prompts.tensors, units: units.tensors };
+    this.trained = new Map([...encoders, ...units.tensors, ...prompts.tensors]);
+    this.isTrainedClip = encoders.size > 0;
+    this.isFrozen = encoders.size === 0 && prompts.tensors.size === 0;
   }
 
-  /** Encodes samples of one side with the weights of now, for `featuresOf`. `images`: numbers that will be asked for. */
-  async tables(
+  get name(): string {
+    return this.kind;
+  }
+
+  /** Encodes samples of one side with the weights of now. `images`: numbers that will be asked for. */
+  async prepare(
     side: Side,
     samples: Samples,
     images: readonly number[],
     { source, files, cache, clipHash }: FeatureOptions,
   ): Promise<SideTables> {
-    const { device, parameters, kind } = this;
+    const { device } = this;
     const { clip } = this.config;
-    const prompts = noGrad(() => this.#prompts(side));
-    const hashes = (of: readonly Tensor[]) => Promise.all(of.map((tensor) => device.read<'f32'>(tensor)));
+    const { projection } = clip;
+    const encoders = this.clip.module;
+    const uses = usesOf(this.kind);
+    const prompts = noGrad(() => this.encoders.prompts(side));
+    const promptValues = (of: readonly Tensor[]) =>
+      Promise.all(of.map((tensor) => device.read<'f32'>(tensor)));
     const tables: SideTables = { imageRow: new Map(images.map((image, row) => [image, row])) };
-    if (kind !== 'visual') {
+    if (uses.text) {
       const { ids, mask } = samples.tokens;
-      const key = hashOf(['text', clipHash, ids, mask, ...(await hashes(prompts.text))]);
-      const encoder = { device, parameters, config: clip, prompts: prompts.text };
+      const key = this.#key(['text', clipHash, ids, mask, ...(await promptValues(prompts.text))]);
+      const encoder = {
+        device,
+        width: clip.text.width,
+        projection,
+        prompts: prompts.text[0]?.shape[0] ?? 0,
+        encode: (texts: TextBatch) => encoders.text.encode(texts, prompts.text),
+      };
       tables.text = await keptTable(cache, key, encodeTexts(encoder, samples.tokens));
     }
-    if (kind !== 'text') {
-      const stamps = await Promise.all(images.map((image) => fileStamp(files[image]!)));
+    if (uses.image) {
+      const stamps = await imageStamps(images.map((image) => files[image]!));
       const how = JSON.stringify(source.how);
-      const key = hashOf(['image', clipHash, how, ...stamps, ...(await hashes(prompts.vision))]);
-      const encoder = { device, parameters, config: clip, prompts: prompts.vision };
+      const key = this.#key(['image', clipHash, how, ...stamps, ...(await promptValues(prompts.vision))]);
+      const encoder = {
+        device,
+        width: clip.vision.width,
+        projection,
+        tokens: (prompts.vision[0]?.shape[0] ?? 0) + 1 + this.#patches,
+        encode: (pixels: Tensor) => encoders.vision.encode(pixels, prompts.vision),
+      };
       tables.image = await keptTable(cache, key, encodeImages(encoder, source, images));
     }
     return tables;
   }
 
-  /** Bytes of the tokens in the tables of samples, each with its first image. */
-  tableBytes(samples: Samples): number {
+  /** Bytes of the tokens in the tables. */
+  preparedBytes(samples: Samples): number {
     const { clip, prompts } = this.config;
-    const r = this.kind === 'multimodal' && prompts.depth > 0 ? prompts.length : 0;
+    const uses = usesOf(this.kind);
+    const r = uses.prompts && prompts.depth > 0 ? prompts.length : 0;
     const { text, vision } = clip;
     const texts = samples.tokens.lengths.reduce((sum, length) => sum + r + length, 0) * text.width;
-    const patches = Math.floor(vision.imageSize / vision.patchSize) ** 2;
-    const images = firstImages(samples).distinct.length * (r + 1 + patches) * vision.width;
-    return 4 * ((this.kind !== 'visual' ? texts : 0) + (this.kind !== 'text' ? images : 0));
+    const images = firstImages(samples).distinct.length * (r + 1 + this.#patches) * vision.width;
+    return 4 * ((uses.text ? texts : 0) + (uses.image ? images : 0));
   }
 
-  /** Rows of the tables and their images, on the device. */
+  /** Rows of the tables and their images, on the device: what the units score. */
   featuresOf(
     { text, image, imageRow }: SideTables,
     rows: readonly number[],
@@ -147,36 +177,68 @@ export class Expert {
     return features;
   }
 
-  /** What scores need of mentions: rows of the tables and their images. No gradients. */
-  mentionVectors(tables: SideTables, rows: readonly number[], images: readonly number[]): MentionVectors {
-    const { kind, parameters, config } = this;
-    return noGrad(() =>
-      mentionVectors(kind, parameters, config.hidden, this.featuresOf(tables, rows, images)),
-    );
+  mentionSide({ inputs, rows, images }: Batch<SideTables>): MentionSide {
+    const features = this.featuresOf(inputs, rows, images);
+    return this.#isRecorded ? features : noGrad(() => mentionVectors(this.units, features));
   }
 
-  /** What scores need of entities; `rounded` is what storing a tensor makes of it. No gradients. */
-  entityVectors(
-    { text, image, imageRow }: SideTables,
-    rows: readonly number[],
-    images: readonly number[],
-    rounded?: (x: Tensor) => Tensor,
-  ): EntityVectors {
-    const { device, kind, parameters, config } = this;
+  entitySide({ inputs, rows, images }: Batch<SideTables>, rounded?: (x: Tensor) => Tensor): EntitySide {
+    if (this.#isRecorded) return this.featuresOf(inputs, rows, images);
+    const { device } = this;
+    const { text, image, imageRow } = inputs;
     const imageAt = images.map((number) => imageRow.get(number)!);
     return noGrad(() => {
-      const features = {
-        ...(text ? { text: raggedTextRows(device, text, rows) } : {}),
-        ...(image ? { image: imageRows(device, image, imageAt) } : {}),
-      };
-      return entityVectors(kind, parameters, config.hidden, features, rounded);
+      const features: EntityFeatures = {};
+      if (text) features.text = raggedTextRows(device, text, rows);
+      if (image) features.image = imageRows(device, image, imageAt);
+      return entityOperands(entityVectors(this.units, features, rounded));
     });
   }
 
-  /** What dense retrieval compares rows of text tables by, [rows, d_z]. */
-  globalVectors(table: FeatureTable, rows: readonly number[]): Tensor {
-    const embeds = this.device.tensor([rows.length, table.projection], embedsOf(table, rows));
-    return noGrad(() => globalVectors(this.parameters, embeds));
+  /** Scores [M, E] of all pairs, by the units from features, else from vectors. Throws EngineError for one of each. */
+  scores(mentions: MentionSide, entities: EntitySide, pairMask: Tensor | null = null): Tensor {
+    const { kind } = this;
+    if (areFeatures(mentions) && areFeatures(entities)) return this.units.scores(mentions, entities);
+    if (areFeatures(mentions) || areFeatures(entities)) {
+      throw new EngineError(`${kind} expert: one side was made while the tape recorded, the other was not`);
+    }
+    return noGrad(() => pairScores(kind, mentions, entities, pairMask));
+  }
+
+  /** Making a mask costs about what scores of images alone cost. */
+  get usesPairMask(): boolean {
+    return usesOf(this.kind).text;
+  }
+
+  /** The attention weights or the context of a text. */
+  pairSize(mentions: MentionSide): number {
+    if (areFeatures(mentions)) return this.config.hidden;
+    const [, L, h] = mentions.text?.keys.shape ?? [0, 0, 0];
+    return Math.max(L!, h!);
+  }
+
+  get layout(): SideLayout {
+    const { hidden, clip } = this.config;
+    return sideLayout(this.kind, hidden, clip.projection);
+  }
+
+  pack(entities: EntitySide): PackedSide {
+    if (areFeatures(entities)) throw new EngineError(`${this.kind} expert: features cannot be stored`);
+    return packOperands(entities);
+  }
+
+  unpack(packed: PackedSide): EntitySide {
+    return unpackOperands(this.kind, this.config.hidden, packed);
+  }
+
+  get retrievalPart(): string | null {
+    return usesOf(this.kind).text ? 'embeds' : null;
+  }
+
+  retrievalVectors(_side: Side, { inputs: { text }, rows }: Batch<SideTables>): Tensor {
+    if (!text) throw new EngineError(`${this.kind} expert: has no texts to retrieve by`);
+    const embeds = this.device.tensor([rows.length, text.projection], embedsOf(text, rows));
+    return noGrad(() => retrievalVectors(this.units, embeds));
   }
 
   /** Encodes samples with gradients; `pixels` [distinct images, 3, S, S], image i being places[i] there. */
@@ -187,38 +249,40 @@ export class Expert {
     places: Int32Array<ArrayBuffer>,
   ): ExpertFeatures {
     const input = { texts, ...(pixels ? { pixels } : {}) };
-    const features = encodeFor(this.kind, this.parameters, this.config, side, input);
+    const features = this.encoders.encode(side, input);
     if (features.image) features.image = repeatImages(features.image, places);
     return features;
   }
 
   /** Encodes texts alone, as `encode` does. */
   encodeTexts(side: Side, texts: TextBatch): TextFeatures {
-    return encodeText(this.parameters, this.config.clip, texts, this.#prompts(side).text);
+    return this.clip.module.text.encode(texts, this.encoders.prompts(side).text);
   }
 
   /** Encodes images alone, as `encode` does: pixels [B, 3, S, S] -> B images' features. */
   encodeImages(side: Side, pixels: Tensor): Features {
-    return encodeImage(this.parameters, this.config.clip, pixels, this.#prompts(side).vision);
+    return this.clip.module.vision.encode(pixels, this.encoders.prompts(side).vision);
   }
 
-  /** Scores [M, E] of all pairs. */
-  scores(mention: ExpertFeatures, entity: ExpertFeatures): Tensor {
-    return expertScores(this.kind, this.parameters, this.config.hidden, mention, entity);
+  /** What a table is kept under; null where none is kept, since nobody knows CLIP's weights by a hash any more. */
+  #key(parts: readonly (string | ArrayBufferView)[]): string | null {
+    return this.isTrainedClip ? null : hashOf(parts);
   }
 
-  /** The side's prompts as the weights now make them; none but for the multimodal expert. */
-  #prompts(side: Side): Prompts {
-    const { clip, prompts } = this.config;
-    if (this.kind !== 'multimodal') return { text: [], vision: [] };
-    return interactivePrompts(this.parameters, clip, prompts, side);
+  /** Whether gradients flow into what is made of features now. */
+  get #isRecorded(): boolean {
+    return willRecord(...this.trained.values());
+  }
+
+  get #patches(): number {
+    const { imageSize, patchSize } = this.config.clip.vision;
+    return Math.floor(imageSize / patchSize) ** 2;
   }
 }
 
-/** Each number's first image, and the distinct ones of all samples. */
-export function firstImages(samples: Samples): { each: number[]; distinct: number[] } {
-  const each = samples.images.map((_, row) => firstImage(samples, row));
-  return { each, distinct: [...new Set(each)] };
+/** Vectors of a text have keys or queries, features its tokens. */
+function areFeatures(side: MentionSide | EntitySide): side is ExpertFeatures {
+  return 'image' in side || (side.text !== undefined && 'tokens' in side.text);
 }
 
 /** The images' features in the order of `places`, repeated where an image occurs more than once. */

@@ -1,18 +1,13 @@
 // Scoring vectors: what an expert's score of a pair needs of each side and nothing more, so that features are looked at
 // once a mention and once an entity. The scores are those of experts.ts, without gradients.
 
+import type { Features, RaggedFeatures } from '../../encoding/features.ts';
 import { EngineError } from '../../engine/errors.ts';
+import { gemm } from '../../engine/kernels/gemm.ts';
 import { scale } from '../../engine/ops/elementwise.ts';
-import { gemm } from '../../engine/ops/gemm.ts';
 import type { Tensor } from '../../engine/tensor.ts';
-import type { Features } from '../clip/clip.ts';
-import { norm } from '../layers.ts';
-import type { ParameterStore } from '../parameter-store.ts';
-import { crossModalVectors } from './cross-modal-unit.ts';
-import type { ExpertFeatures, ExpertKind } from './experts.ts';
-import { scoredImage } from './scoring-features.ts';
+import { type ExpertFeatures, type ExpertKind, type ScoringUnits, usesOf } from './experts.ts';
 import {
-  type RaggedText,
   type TextEntities,
   type TextMentions,
   textEntities,
@@ -50,45 +45,36 @@ export interface EntityOperands extends Omit<EntityVectors, 'vision'> {
 
 /** Entities after encoding, texts without padding. */
 export interface EntityFeatures {
-  text?: RaggedText;
+  text?: RaggedFeatures;
   image?: Features;
 }
 
-/** The vectors of M mentions; h: width of the scoring units. Throws EngineError for features that are missing. */
-export function mentionVectors(
-  kind: ExpertKind,
-  p: ParameterStore,
-  h: number,
-  { text, image }: ExpertFeatures,
-): MentionVectors {
+/** The vectors of M mentions. Throws EngineError for features that are missing. */
+export function mentionVectors(units: ScoringUnits, { text, image }: ExpertFeatures): MentionVectors {
+  const { kind, textNorms, imageProjections } = units;
   const vectors: MentionVectors = {};
-  if (kind !== 'visual') vectors.text = textMentions(p, h, needed(text, kind, 'mention text'));
-  if (kind !== 'text') {
-    const scored = scoredImage(p, h, needed(image, kind, 'mention image'));
-    vectors.vision = visionOperand('mention', visionVectors(p, h, 'mention', scored));
-    if (vectors.text) {
-      vectors.crossModal = crossModalVectors(p, h, { cls: vectors.text.global, image: scored });
-    }
+  if (textNorms) vectors.text = textMentions(textNorms, units.text!, needed(text, kind, 'mention text'));
+  if (imageProjections) {
+    const scored = imageProjections.scored(needed(image, kind, 'mention image'));
+    vectors.vision = visionOperand('mention', visionVectors(units.vision!, 'mention', scored));
+    if (vectors.text) vectors.crossModal = units.crossModal!.context({ text: vectors.text, image: scored });
   }
   return vectors;
 }
 
 /** The vectors of E entities. `rounded`: what storing a tensor will make of it. Throws EngineError. */
 export function entityVectors(
-  kind: ExpertKind,
-  p: ParameterStore,
-  h: number,
+  units: ScoringUnits,
   { text, image }: EntityFeatures,
   rounded?: (x: Tensor) => Tensor,
 ): EntityVectors {
+  const { kind, textNorms, imageProjections } = units;
   const vectors: EntityVectors = {};
-  if (kind !== 'visual') vectors.text = textEntities(p, h, needed(text, kind, 'entity text'));
-  if (kind !== 'text') {
-    const scored = scoredImage(p, h, needed(image, kind, 'entity image'));
-    vectors.vision = visionVectors(p, h, 'entity', scored, rounded);
-    if (vectors.text) {
-      vectors.crossModal = crossModalVectors(p, h, { cls: vectors.text.global, image: scored });
-    }
+  if (textNorms) vectors.text = textEntities(textNorms, units.text!, needed(text, kind, 'entity text'));
+  if (imageProjections) {
+    const scored = imageProjections.scored(needed(image, kind, 'entity image'));
+    vectors.vision = visionVectors(units.vision!, 'entity', scored, rounded);
+    if (vectors.text) vectors.crossModal = units.crossModal!.context({ text: vectors.text, image: scored });
   }
   return vectors;
 }
@@ -98,28 +84,26 @@ export function entityOperands({ vision, ...others }: EntityVectors): EntityOper
   return vision ? { ...others, vision: visionOperand('entity', vision) } : others;
 }
 
-/** What dense retrieval compares texts by: LayerNorm of the embeds, [n, d_z]. */
-export function globalVectors(p: ParameterStore, embeds: Tensor): Tensor {
-  return norm(p, 'text_cls_norm', embeds);
+/** What dense retrieval compares texts by: LayerNorm of the embeds, [n, d_z]. Throws EngineError where there are none. */
+export function retrievalVectors({ kind, textNorms }: ScoringUnits, embeds: Tensor): Tensor {
+  return needed(textNorms ?? undefined, kind, 'text').embeds(embeds);
 }
 
 /**
- * The scores of all pairs, [M, E] (equations 9, 10 and 14); of those only that `wanted` (u32 [M, E]) names, where it is
- * given: others may be other numbers. Throws EngineError for vectors that are missing.
+ * The scores of all pairs, [M, E] (equations 9, 10 and 14); where `pairMask` (u32 [M, E]) is 0 any finite number may
+ * stand for a score. Throws EngineError for vectors that are missing.
  */
 export function pairScores(
   kind: ExpertKind,
   mention: MentionVectors,
   entity: EntityOperands,
-  wanted: Tensor | null = null,
+  pairMask: Tensor | null = null,
 ): Tensor {
-  if (kind === 'text') return textOf(kind, mention, entity, wanted);
-  if (kind === 'visual') {
-    const [M, E] = [mention.vision?.vectors.shape[1] ?? 0, entity.vision?.vectors.shape[1] ?? 0];
-    const zeros = mention.vision?.scalars.device.zeros([M, E]);
-    return visionOf(kind, mention, entity, needed(zeros, kind, 'mention image'));
-  }
-  const sum = visionOf(kind, mention, entity, textOf(kind, mention, entity, wanted));
+  const { text, image } = usesOf(kind);
+  const ofTexts = text ? textOf(kind, mention, entity, pairMask) : null;
+  if (!image) return ofTexts!;
+  const sum = visionOf(kind, mention, entity, ofTexts);
+  if (!text) return sum;
   const crossMention = needed(mention.crossModal, kind, 'mention cross-modal');
   const crossEntity = needed(entity.crossModal, kind, 'entity cross-modal');
   return scale(plusProducts(crossMention, crossEntity, sum), 1 / 3);
@@ -129,18 +113,23 @@ function textOf(
   kind: ExpertKind,
   mention: MentionVectors,
   entity: EntityOperands,
-  wanted: Tensor | null,
+  pairMask: Tensor | null,
 ): Tensor {
   const text = needed(mention.text, kind, 'mention text');
-  return textScores(text, needed(entity.text, kind, 'entity text'), wanted);
+  return textScores(text, needed(entity.text, kind, 'entity text'), pairMask);
 }
 
-function visionOf(kind: ExpertKind, mention: MentionVectors, entity: EntityOperands, base: Tensor): Tensor {
-  return visionScores(
-    needed(mention.vision, kind, 'mention image'),
-    needed(entity.vision, kind, 'entity image'),
-    base,
-  );
+/** The vision unit's scores, added to `base` [M, E] where there is one. */
+function visionOf(
+  kind: ExpertKind,
+  mention: MentionVectors,
+  entity: EntityOperands,
+  base: Tensor | null,
+): Tensor {
+  const m = needed(mention.vision, kind, 'mention image');
+  const e = needed(entity.vision, kind, 'entity image');
+  const { device } = m.scalars;
+  return visionScores(m, e, base ?? device.zeros([m.vectors.shape[1]!, e.vectors.shape[1]!]));
 }
 
 /** base + a b^T: a [M, h], b [E, h], base [M, E]. */

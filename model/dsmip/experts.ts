@@ -3,28 +3,54 @@
 import { EngineError } from '../../engine/errors.ts';
 import { add, scale } from '../../engine/ops/elementwise.ts';
 import type { Tensor } from '../../engine/tensor.ts';
-import {
-  type ClipConfig,
-  encodeImage,
-  encodeText,
-  type Features,
-  type TextBatch,
-  type TextFeatures,
+import type { Side } from '../../ranking/scorer.ts';
+import type {
+  ClipConfig,
+  ClipImageEncoder,
+  ClipTextEncoder,
+  Features,
+  TextBatch,
+  TextFeatures,
 } from '../clip/clip.ts';
-import type { ParameterStore } from '../parameter-store.ts';
-import { crossModalUnit } from './cross-modal-unit.ts';
-import { interactivePrompts, type PromptConfig } from './prompts.ts';
-import { scoredImage, scoredText } from './scoring-features.ts';
-import { textUnit } from './text-unit.ts';
-import { visionUnit } from './vision-unit.ts';
+import type { ParameterSource } from '../parameter-source.ts';
+import { CrossModalUnit } from './cross-modal-unit.ts';
+import {
+  InteractivePrompts,
+  noPrompts,
+  type PromptConfig,
+  type PromptStart,
+  type Prompts,
+} from './prompts.ts';
+import { ImageProjections, TextNorms } from './scoring-features.ts';
+import { TextUnit } from './text-unit.ts';
+import { VisionUnit } from './vision-unit.ts';
+
+/** What an expert looks at. */
+export interface ExpertUses {
+  text: boolean;
+  image: boolean;
+  /** Whether it puts prompts in front of both. */
+  prompts: boolean;
+}
+
+const experts = {
+  text: { text: true, image: false, prompts: false },
+  visual: { text: false, image: true, prompts: false },
+  multimodal: { text: true, image: true, prompts: true },
+} satisfies Record<string, ExpertUses>;
+
+export type ExpertKind = keyof typeof experts;
 
 /** In the order of the gate's choices. */
-export const expertKinds = ['text', 'visual', 'multimodal'] as const;
-export type ExpertKind = (typeof expertKinds)[number];
+export const expertKinds = Object.keys(experts) as ExpertKind[];
+
+export function usesOf(kind: ExpertKind): ExpertUses {
+  return experts[kind];
+}
 
 export interface ExpertConfig {
   clip: ClipConfig;
-  /** r and J of the multimodal expert; a depth of 0 leaves the prompts out. */
+  /** r and J where an expert has prompts; a depth of 0 leaves them out. */
   prompts: PromptConfig;
   /** h, the width of the scoring units. */
   hidden: number;
@@ -43,57 +69,106 @@ export interface ExpertFeatures {
   image?: Features;
 }
 
-/**
- * Runs an expert's encoders on one side. Throws EngineError when an input that it needs is missing.
- */
-export function encodeFor(
-  kind: ExpertKind,
-  p: ParameterStore,
-  config: ExpertConfig,
-  side: 'mention' | 'entity',
-  { texts, pixels }: ExpertInput,
-): ExpertFeatures {
-  const none = { text: [], vision: [] };
-  const prompts = kind === 'multimodal' ? interactivePrompts(p, config.clip, config.prompts, side) : none;
-  const features: ExpertFeatures = {};
-  if (kind !== 'visual') {
-    features.text = encodeText(p, config.clip, needed(texts, kind, `${side} texts`), prompts.text);
-  }
-  if (kind !== 'text') {
-    features.image = encodeImage(p, config.clip, needed(pixels, kind, `${side} pixels`), prompts.vision);
-  }
-  return features;
+/** CLIP's encoders; null for one that an expert does not use. */
+export interface ClipEncoders {
+  text: ClipTextEncoder | null;
+  vision: ClipImageEncoder | null;
 }
 
-/**
- * The expert's scores of all pairs of M mentions and E entities, [M, E]; h: width of the scoring units. Throws
- * EngineError when features that it needs are missing.
- */
-export function expertScores(
-  kind: ExpertKind,
-  p: ParameterStore,
-  h: number,
-  mention: ExpertFeatures,
-  entity: ExpertFeatures,
-): Tensor {
-  const text = ({ text }: ExpertFeatures, side: string) =>
-    scoredText(p, needed(text, kind, `${side} text features`));
-  const image = ({ image }: ExpertFeatures, side: string) =>
-    scoredImage(p, h, needed(image, kind, `${side} image features`));
+/** CLIP's encoders with an expert's prompts in them. */
+export class ExpertEncoders {
+  #kind: ExpertKind;
+  #clip: ClipEncoders;
+  #prompts: ExpertPrompts;
 
-  // Equation 9.
-  if (kind === 'text') return textUnit(p, h, text(mention, 'mention'), text(entity, 'entity'));
-  // Equation 10.
-  if (kind === 'visual') return visionUnit(p, h, image(mention, 'mention'), image(entity, 'entity'));
-  // Equations 11 to 14.
-  const m = { text: text(mention, 'mention'), image: image(mention, 'mention') };
-  const e = { text: text(entity, 'entity'), image: image(entity, 'entity') };
-  const units = [
-    textUnit(p, h, m.text, e.text),
-    visionUnit(p, h, m.image, e.image),
-    crossModalUnit(p, h, m, e),
-  ];
-  return scale(units.reduce(add), 1 / units.length);
+  constructor(kind: ExpertKind, clip: ClipEncoders, prompts: ExpertPrompts) {
+    this.#kind = kind;
+    this.#clip = clip;
+    this.#prompts = prompts;
+  }
+
+  /** Encodes all that the expert uses of one side. Throws EngineError when an input that it needs is missing. */
+  encode(side: Side, { texts, pixels }: ExpertInput): ExpertFeatures {
+    const uses = usesOf(this.#kind);
+    const prompts = this.prompts(side);
+    const features: ExpertFeatures = {};
+    if (uses.text) {
+      features.text = this.#clip.text!.encode(needed(texts, this.#kind, `${side} texts`), prompts.text);
+    }
+    if (uses.image) {
+      features.image = this.#clip.vision!.encode(
+        needed(pixels, this.#kind, `${side} pixels`),
+        prompts.vision,
+      );
+    }
+    return features;
+  }
+
+  /** The side's prompts as the weights now make them. */
+  prompts(side: Side): Prompts {
+    return this.#prompts?.[side].make() ?? noPrompts;
+  }
+}
+
+/** The prompts of both sides; null where an expert has none. */
+export type ExpertPrompts = Readonly<Record<Side, InteractivePrompts>> | null;
+
+export function expertPrompts(
+  p: ParameterSource,
+  kind: ExpertKind,
+  { clip, prompts }: ExpertConfig,
+  start: PromptStart = 'random',
+): ExpertPrompts {
+  if (!usesOf(kind).prompts) return null;
+  return {
+    mention: new InteractivePrompts(p, 'mention', clip, prompts, start),
+    entity: new InteractivePrompts(p, 'entity', clip, prompts, start),
+  };
+}
+
+/** The scoring units of an expert, and the layers in front of them: what it uses has a unit each. */
+export class ScoringUnits {
+  readonly kind: ExpertKind;
+  readonly textNorms: TextNorms | null;
+  readonly imageProjections: ImageProjections | null;
+  readonly text: TextUnit | null;
+  readonly vision: VisionUnit | null;
+  readonly crossModal: CrossModalUnit | null;
+
+  constructor(p: ParameterSource, kind: ExpertKind, { clip, hidden: h }: Omit<ExpertConfig, 'prompts'>) {
+    const { text, image } = usesOf(kind);
+    this.kind = kind;
+    this.textNorms = text ? new TextNorms(p, clip) : null;
+    this.imageProjections = image ? new ImageProjections(p, clip, h) : null;
+    this.text = text ? new TextUnit(p, clip, h) : null;
+    this.vision = image ? new VisionUnit(p, h) : null;
+    this.crossModal = text && image ? new CrossModalUnit(p, clip, h) : null;
+  }
+
+  /**
+   * The scores of all pairs of M mentions and E entities, [M, E]: equation 9 of texts, equation 10 of images, and of
+   * both the mean of equations 11 to 14. Throws EngineError when features that the expert needs are missing.
+   */
+  scores(mention: ExpertFeatures, entity: ExpertFeatures): Tensor {
+    const [m, e] = [this.#scored('mention', mention), this.#scored('entity', entity)];
+    const units: Tensor[] = [];
+    if (this.text) units.push(this.text.scores(m.text!, e.text!));
+    if (this.vision) units.push(this.vision.scores(m.image!, e.image!));
+    if (this.crossModal) {
+      units.push(
+        this.crossModal.scores({ text: m.text!, image: m.image! }, { text: e.text!, image: e.image! }),
+      );
+    }
+    return units.length === 1 ? units[0]! : scale(units.reduce(add), 1 / units.length);
+  }
+
+  /** What the units see of one side. */
+  #scored(side: Side, { text, image }: ExpertFeatures) {
+    return {
+      text: this.textNorms?.scored(needed(text, this.kind, `${side} text features`)),
+      image: this.imageProjections?.scored(needed(image, this.kind, `${side} image features`)),
+    };
+  }
 }
 
 function needed<T>(value: T | undefined, kind: ExpertKind, what: string): T {

@@ -1,28 +1,20 @@
 // What the gate sees: of each text the mean token embedding, of each image a feature, standardised over the training
-// mentions and over the entities.
+// mentions and over the entities. Means and deviations belong to the gate's weights, so that it needs no data set later.
 
-import type { Split } from '../../data/dataset.ts';
-import type { FeatureOptions } from '../../encoding/features.ts';
-import { meanTokens } from '../../encoding/features.ts';
+import { type FeatureOptions, type FeatureTable, meanTokens } from '../../encoding/features.ts';
 import { firstImage, pickTexts, type Samples } from '../../encoding/samples.ts';
+import type { Device } from '../../engine/device.ts';
 import { Random } from '../../engine/random.ts';
 import type { Tensor } from '../../engine/tensor.ts';
-import type { Session } from '../../link/session.ts';
+import { WeightsError } from '../../files/errors.ts';
+import type { Batch, Side } from '../../ranking/scorer.ts';
+import type { Safetensors } from '../../weights/safetensors.ts';
+import type { TensorToWrite } from '../../weights/write-safetensors.ts';
+import type { LoadedClip } from '../clip/load-clip.ts';
+import { vgg16 } from '../vgg/vgg.ts';
 import { vggTable } from '../vgg/vgg-table.ts';
 import { Expert } from './expert-model.ts';
 import { gateFeatures } from './gate.ts';
-
-/** Whose rows: a split's mentions or the entities. */
-export type GateSide = Split | 'entity';
-
-export interface GateFeatures {
-  /** f = d_t + d_i. */
-  width: number;
-  /** Standardised features [rows, f] on the device. */
-  rows(side: GateSide, of: { rows: readonly number[]; images: readonly number[] }): Tensor;
-  /** The same of mentions that are in no split; images are numbers into `from.files`. [samples, f] on the host. */
-  others(samples: Samples, from: FeatureOptions): Promise<Float32Array<ArrayBuffer>>;
-}
 
 /** A matrix on the host. */
 interface Matrix {
@@ -30,75 +22,123 @@ interface Matrix {
   width: number;
 }
 
-const chunk = 256;
-
-/** Image features by the images' numbers. */
-interface ImageFeatures extends Matrix {
-  rowOf: ReadonlyMap<number, number>;
+/** Features of samples before they are standardised; images by their numbers. */
+export interface GateInputs {
+  text: Matrix;
+  image: Matrix & { rowOf: ReadonlyMap<number, number> };
 }
 
-type ImageKind = { 'gate-image': 'clip' | 'vgg'; vgg: string };
+/** Whose feature of an image a gate sees: CLIP's mean token, or VGG16's fc7 by the weights in a file. */
+export interface GateImage {
+  'gate-image': 'clip' | 'vgg';
+  vgg: string;
+}
 
-/**
- * Computes the features of all texts and images of a run; without those of the entities if `sees` says so, for a gate
- * that does not look at them or whose shares of them are known.
- */
+/** Mean and standard deviation of each feature; 1 for one that is constant. */
+export interface ColumnStatistics {
+  mean: Float64Array<ArrayBuffer>;
+  deviation: Float64Array<ArrayBuffer>;
+}
+
+export type GateStatistics = Readonly<Record<Side, ColumnStatistics>>;
+
+const chunk = 256;
+
+/** Each image's mean token, of tables that others may have as well. */
+const means = new WeakMap<FeatureTable, Matrix>();
+
+/** Features a gate sees of a sample: d_t + d_i. */
+export function gateWidth({ config }: LoadedClip, kind: GateImage['gate-image']): number {
+  return config.text.width + (kind === 'clip' ? config.vision.width : vgg16.hidden);
+}
+
+/** Computes the features of all texts of some samples and of these images. */
 export async function gateInputs(
-  session: Session,
-  kind: ImageKind,
-  sees: 'all' | 'mentions' = 'all',
-): Promise<GateFeatures> {
-  const { device, corpus } = session;
-  const { entities, mentions } = corpus;
-  const samples: Partial<Record<GateSide, Samples>> = {
-    ...mentions,
-    ...(sees === 'all' ? { entity: entities } : {}),
+  device: Device,
+  clip: LoadedClip,
+  kind: GateImage,
+  samples: Samples,
+  images: readonly number[],
+  features: FeatureOptions,
+): Promise<GateInputs> {
+  const rowOf = new Map(images.map((image, row) => [image, row]));
+  const table =
+    kind['gate-image'] === 'clip'
+      ? await clipTokens(device, clip, samples, images, features)
+      : await vggTable(device, kind.vgg, images, features);
+  const image = means.get(table) ?? { data: meanTokens(table), width: table.width };
+  means.set(table, image);
+  return { text: await meanEmbeddings(device, clip, samples), image: { ...image, rowOf } };
+}
+
+/** Standardised features of a batch on the device: [rows, f]. */
+export function gateRows(
+  device: Device,
+  { inputs, rows, images }: Batch<GateInputs>,
+  by: ColumnStatistics,
+): Tensor {
+  const width = inputs.text.width + inputs.image.width;
+  const data = joined(inputs, rows, images).map(
+    (x, i) => (x - by.mean[i % width]!) / by.deviation[i % width]!,
+  );
+  return device.tensor([rows.length, width], data, { name: 'gate features' });
+}
+
+/** The statistics of samples, each with its first image. */
+export function gateStatistics(inputs: GateInputs, samples: Samples): ColumnStatistics {
+  const n = samples.images.length;
+  const parts = function* () {
+    for (let first = 0; first < n; first += chunk) {
+      const rows = Array.from({ length: Math.min(chunk, n - first) }, (_, i) => first + i);
+      yield joined(
+        inputs,
+        rows,
+        rows.map((row) => firstImage(samples, row)),
+      );
+    }
   };
-  const used = Object.values(samples).flatMap((of) => of.images.map((_, row) => firstImage(of, row)));
-  // All images where training may draw any of them.
-  const wanted = sees === 'all' ? [...corpus.files.keys()] : [...new Set([0, ...used])];
-  const images = await imageFeatures(session, kind, wanted, session.features);
-  const texts: Partial<Record<GateSide, Matrix>> = {};
-  for (const side of Object.keys(samples) as GateSide[])
-    texts[side] = await meanEmbeddings(session, samples[side]!);
-  const width = texts.train!.width + images.width;
-  const statistics = (side: GateSide) => {
-    const of = samples[side];
-    if (!of) return null;
-    const parts = function* () {
-      for (let first = 0; first < of.images.length; first += chunk) {
-        const count = Math.min(chunk, of.images.length - first);
-        const rows = Array.from({ length: count }, (_, i) => first + i);
-        const taken = rows.map((row) => firstImage(of, row));
-        yield joined(texts[side]!, rows, images, taken);
-      }
-    };
-    return columnStatistics(parts, of.images.length, width);
+  return columnStatistics(parts, n, inputs.text.width + inputs.image.width);
+}
+
+const sides = ['mention', 'entity'] as const;
+const moments = ['mean', 'deviation'] as const;
+const tensorName = (side: Side, moment: string) => `gate.statistics.${side}.${moment}`;
+
+/** The statistics as tensors of the gate's checkpoint, in float64: figures keep their bits. */
+export function statisticsTensors(statistics: GateStatistics): Record<string, TensorToWrite> {
+  const tensors: Record<string, TensorToWrite> = {};
+  for (const side of sides) {
+    for (const moment of moments) {
+      const data = statistics[side][moment];
+      tensors[tensorName(side, moment)] = { dtype: 'F64', shape: [data.length], data };
+    }
+  }
+  return tensors;
+}
+
+/** Reads them for features of this width. Throws WeightsError for a checkpoint without them or of another width. */
+export async function readStatistics(file: Safetensors, width: number): Promise<GateStatistics> {
+  const read = async (side: Side, moment: string) => {
+    const name = tensorName(side, moment);
+    const { dtype, shape } = file.info(name);
+    if (dtype !== 'F64' || `${shape}` !== `${width}`) {
+      throw new WeightsError(
+        `${file.file}: tensor '${name}': expected F64 [${width}], found ${dtype} [${shape}]`,
+      );
+    }
+    return (await file.read(name)) as Float64Array<ArrayBuffer>;
   };
-  const [mention, entity] = [statistics('train'), statistics('entity')];
-  const standard = (data: Float32Array<ArrayBuffer>, by: typeof mention) =>
-    data.map((x, i) => (x - by!.mean[i % width]!) / by!.deviation[i % width]!);
-  return {
-    width,
-    rows(side, { rows, images: taken }) {
-      const data = joined(texts[side]!, rows, images, taken);
-      const by = side === 'entity' ? entity : mention;
-      return device.tensor([rows.length, width], standard(data, by), { name: 'gate features' });
-    },
-    async others(of, from) {
-      const rows = [...of.images.keys()];
-      const taken = rows.map((row) => firstImage(of, row));
-      const own = await imageFeatures(session, kind, [...new Set(taken)], from);
-      return standard(joined(await meanEmbeddings(session, of), rows, own, taken), mention);
-    },
-  };
+  const of = async (side: Side) => ({
+    mean: await read(side, 'mean'),
+    deviation: await read(side, 'deviation'),
+  });
+  return { mention: await of('mention'), entity: await of('entity') };
 }
 
 /** Rows of the texts' features beside their images': [rows, d_t + d_i]. */
 function joined(
-  text: Matrix,
+  { text, image }: GateInputs,
   rows: readonly number[],
-  image: ImageFeatures,
   images: readonly number[],
 ): Float32Array<ArrayBuffer> {
   const width = text.width + image.width;
@@ -111,32 +151,23 @@ function joined(
   return data;
 }
 
-async function imageFeatures(
-  session: Session,
-  { 'gate-image': kind, vgg }: ImageKind,
+/** CLIP's image tokens, without prompts. */
+async function clipTokens(
+  device: Device,
+  clip: LoadedClip,
+  samples: Samples,
   images: readonly number[],
-  from: FeatureOptions,
-): Promise<ImageFeatures> {
-  const rowOf = new Map(images.map((image, row) => [image, row]));
-  if (kind === 'clip') return { ...(await clipTable(session, images, from)), rowOf };
-  const files = images.map((image) => from.files[image]!);
-  const corpus = { ...session.corpus, files };
-  return { ...(await vggTable({ ...session, corpus, features: from }, vgg)), rowOf };
-}
-
-/** CLIP's mean image token of each image, without prompts: --gate-image clip. */
-async function clipTable(session: Session, images: readonly number[], from: FeatureOptions): Promise<Matrix> {
+  features: FeatureOptions,
+): Promise<FeatureTable> {
   const shape = { hidden: 1, prompts: { length: 1, depth: 0 } };
-  const visual = new Expert(session.device, 'visual', session.clip, shape, new Random(0));
-  const { image } = await visual.tables('entity', session.corpus.entities, images, from);
-  return { data: meanTokens(image!), width: image!.width };
+  const visual = new Expert(device, 'visual', clip, shape, new Random(0));
+  return (await visual.prepare('entity', samples, images, features)).image!;
 }
 
 /** The mean token embedding of every text. */
-async function meanEmbeddings(session: Session, samples: Samples): Promise<Matrix> {
-  const { device, clip } = session;
-  const { vocabulary, width } = clip.config.text;
-  const table = clip.parameters.get('text_model.embeddings.token_embedding.weight', [vocabulary, width]);
+async function meanEmbeddings(device: Device, clip: LoadedClip, samples: Samples): Promise<Matrix> {
+  const { width } = clip.config.text;
+  const table = clip.module.text.tokenTable;
   const n = samples.tokens.count;
   const data = new Float32Array(n * width);
   for (let first = 0; first < n; first += chunk) {
@@ -159,11 +190,7 @@ async function meanEmbeddings(session: Session, samples: Samples): Promise<Matri
  * Mean and standard deviation of each column of n rows, which come some at a time, twice; 1 for a column that is
  * constant.
  */
-function columnStatistics(
-  parts: () => Iterable<Float32Array>,
-  n: number,
-  width: number,
-): { mean: Float64Array; deviation: Float64Array } {
+function columnStatistics(parts: () => Iterable<Float32Array>, n: number, width: number): ColumnStatistics {
   const [mean, deviation] = [new Float64Array(width), new Float64Array(width)];
   for (const part of parts()) {
     for (let i = 0; i < part.length; i++) mean[i % width]! += part[i]! / n;

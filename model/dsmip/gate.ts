@@ -4,16 +4,17 @@
 import { noGrad } from '../../engine/autograd.ts';
 import { ShapeError } from '../../engine/errors.ts';
 import { dropout } from '../../engine/ops/dropout.ts';
-import { add, div, leakyRelu, relu, sub } from '../../engine/ops/elementwise.ts';
+import { add, leakyRelu, relu } from '../../engine/ops/elementwise.ts';
 import { embedding } from '../../engine/ops/embedding.ts';
-import { linear as linearOp } from '../../engine/ops/linear.ts';
+import { linear } from '../../engine/ops/linear.ts';
 import { matmul } from '../../engine/ops/matmul.ts';
 import { concat, reshape, slice } from '../../engine/ops/shape.ts';
 import type { Random } from '../../engine/random.ts';
 import { describe, type Tensor } from '../../engine/tensor.ts';
+import type { Side } from '../../ranking/scorer.ts';
 import type { TextBatch } from '../clip/clip.ts';
-import { linear } from '../layers.ts';
-import type { ParameterStore } from '../parameter-store.ts';
+import type { Linear } from '../layers.ts';
+import type { ParameterSource } from '../parameter-source.ts';
 
 export interface GateConfig {
   /** g, width of both layers of each side. */
@@ -53,61 +54,50 @@ export function gateFeatures(table: Tensor, texts: TextBatch, image: Tensor): Te
   );
 }
 
-/** (f - mean) / deviation, column by column: f [B, f], mean and deviation [f] over the training set. */
-export function standardise(f: Tensor, mean: Tensor, deviation: Tensor): Tensor {
-  return div(sub(f, mean), deviation);
-}
+export class Gate {
+  #layers: Readonly<Record<Side, readonly Linear[]>>;
+  #out: Linear;
 
-/**
- * pi [M, E, B] of mention [M, f] and entity [E, f] features; at least 0, not normalised. Dropout in training only.
- * Throws ShapeError, ParameterError.
- */
-export function gateProbabilities(
-  p: ParameterStore,
-  { hidden: g, experts: B }: GateConfig,
-  mention: Tensor,
-  entity: Tensor,
-  drop?: GateDropout,
-): Tensor {
-  for (const side of [mention, entity]) {
-    if (side.rank !== 2) throw new ShapeError(`gate: features (${describe(side)}) must be [samples, width]`);
+  /** f: width of the features. The last bias starts at 1, so that ReLU lets every expert through. */
+  constructor(source: ParameterSource, { hidden: g, experts: B }: GateConfig, f: number) {
+    const p = source.under('gate');
+    this.#layers = {
+      mention: [p.linear('mention.0', f, g), p.linear('mention.1', g, g)],
+      entity: [p.linear('entity.0', f, g), p.linear('entity.1', g, g)],
+    };
+    this.#out = p.linear('out', 2 * g, B, { bias: { value: 1 } });
   }
-  const [M, E] = [mention.shape[0]!, entity.shape[0]!];
-  const config = { hidden: g, experts: B };
-  const ofMention = gateHalf(p, config, 'mention', mention, drop);
-  const ofEntity = gateHalf(p, config, 'entity', entity, drop);
-  return relu(add(reshape(ofMention, [M, 1, B]), reshape(ofEntity, [1, E, B])));
-}
 
-/**
- * One side's share of pi = relu(u_m + v_e): u or v [n, B] of features [n, f], since FC over [h_m, h_e] is the sum of its
- * two halves. The bias is the entity's.
- */
-export function gateHalf(
-  p: ParameterStore,
-  { hidden: g, experts: B }: GateConfig,
-  of: 'mention' | 'entity',
-  f: Tensor,
-  drop?: GateDropout,
-): Tensor {
-  const gate = p.under('gate');
-  const weight = slice(gate.get('out.weight', [B, 2 * g]), 1, of === 'mention' ? 0 : g, g);
-  const bias = of === 'mention' ? null : gate.get('out.bias', [B]);
-  return linearOp(side(gate, of, g, f, drop), weight, bias);
-}
-
-/** h_m or h_e: two layers of FC, LeakyReLU and dropout, [., f] -> [., g]. */
-function side(
-  p: ParameterStore,
-  name: 'mention' | 'entity',
-  g: number,
-  f: Tensor,
-  drop?: GateDropout,
-): Tensor {
-  let x = f;
-  for (let i = 0; i < 2; i++) {
-    x = leakyRelu(linear(p, `${name}.${i}`, x, g), 0.01);
-    if (drop) x = dropout(x, drop.rate, drop.random);
+  /**
+   * pi [M, E, B] of mention [M, f] and entity [E, f] features; at least 0, not normalised. Dropout in training only.
+   * Throws ShapeError.
+   */
+  probabilities(mention: Tensor, entity: Tensor, drop?: GateDropout): Tensor {
+    const [M, E] = [mention.shape[0]!, entity.shape[0]!];
+    const mentionLogits = this.logits('mention', mention, drop); // [M, B]
+    const entityLogits = this.logits('entity', entity, drop); // [E, B]
+    const B = mentionLogits.shape[1]!;
+    return relu(add(reshape(mentionLogits, [M, 1, B]), reshape(entityLogits, [1, E, B])));
   }
-  return x;
+
+  /**
+   * One side's part of pi = relu(mentionLogits + entityLogits), [n, B] of features [n, f]: FC over [h_m, h_e] is the sum
+   * of what it makes of either. The bias is the entity's. Throws ShapeError.
+   */
+  logits(side: Side, f: Tensor, drop?: GateDropout): Tensor {
+    if (f.rank !== 2) throw new ShapeError(`gate: features (${describe(f)}) must be [samples, width]`);
+    const g = this.#out.weight.shape[1]! / 2;
+    const weight = slice(this.#out.weight, 1, side === 'mention' ? 0 : g, g);
+    return linear(this.#hidden(side, f, drop), weight, side === 'mention' ? null : this.#out.bias);
+  }
+
+  /** h_m or h_e: two layers of FC, LeakyReLU and dropout, [n, f] -> [n, g]. */
+  #hidden(side: Side, f: Tensor, drop?: GateDropout): Tensor {
+    let x = f;
+    for (const layer of this.#layers[side]) {
+      x = leakyRelu(layer(x), 0.01);
+      if (drop) x = dropout(x, drop.rate, drop.random);
+    }
+    return x;
+  }
 }

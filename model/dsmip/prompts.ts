@@ -1,10 +1,11 @@
 // Interactive prompts: learnt text prompts for each of the first J layers, and the visual prompts that a
 // linear layer a depth (the coupling function F) makes of them. Mentions and entities have their own.
 
-import { linear } from '../../engine/ops/linear.ts';
 import type { Tensor } from '../../engine/tensor.ts';
+import type { Side } from '../../ranking/scorer.ts';
 import type { ClipConfig } from '../clip/clip.ts';
-import type { ParameterStore } from '../parameter-store.ts';
+import type { Linear } from '../layers.ts';
+import type { ParameterSource } from '../parameter-source.ts';
 
 export interface PromptConfig {
   /** r, prompts a layer. */
@@ -13,31 +14,47 @@ export interface PromptConfig {
   depth: number;
 }
 
+/**
+ * How prompts start: as small as MaPLe's (Khattak et al. 2023), or next to nothing, with couplings to match. LayerNorm
+ * makes any small vector a full-sized one unless it is far below the root of its epsilon, so that random prompts pull
+ * at every token from the first step on; neutral ones only thin out its attention. An addition of ours.
+ */
+export const promptStarts = ['random', 'neutral'] as const;
+export type PromptStart = (typeof promptStarts)[number];
+
 /** Prompts for both encoders, one tensor a layer. */
 export interface Prompts {
   /** P^(i-1), J tensors [r, d_t]. */
-  text: Tensor[];
+  text: readonly Tensor[];
   /** F_i(P^(i-1)), J tensors [r, d_v]. */
-  vision: Tensor[];
+  vision: readonly Tensor[];
 }
 
-/** The prompts of one side, from `prompts.SIDE.J` and `coupling.SIDE.J.{weight, bias}`. */
-export function interactivePrompts(
-  p: ParameterStore,
-  clip: ClipConfig,
-  { length, depth }: PromptConfig,
-  side: 'mention' | 'entity',
-): Prompts {
-  const text = Array.from({ length: depth }, (_, j) =>
-    p.get(`prompts.${side}.${j}`, [length, clip.text.width]),
-  );
-  const vision = text.map((prompt, j) => {
-    const F = p.under(`coupling.${side}.${j}`);
-    return linear(
-      prompt,
-      F.get('weight', [clip.vision.width, clip.text.width]),
-      F.get('bias', [clip.vision.width]),
-    );
-  });
-  return { text, vision };
+export const noPrompts: Prompts = { text: [], vision: [] };
+
+/** The prompts of one side: `prompts.SIDE.J` and `coupling.SIDE.J`. */
+export class InteractivePrompts {
+  #text: Tensor[] = [];
+  #couplings: Linear[] = [];
+
+  constructor(
+    p: ParameterSource,
+    side: Side,
+    { text, vision }: ClipConfig,
+    { length, depth }: PromptConfig,
+    promptStart: PromptStart = 'random',
+  ) {
+    const isNeutral = promptStart === 'neutral';
+    const start = { deviation: isNeutral ? 1e-4 : 0.02 };
+    const coupling = isNeutral ? { bias: { value: 0 } } : {};
+    for (let j = 0; j < depth; j++) {
+      this.#text.push(p.parameter(`prompts.${side}.${j}`, [length, text.width], start));
+      this.#couplings.push(p.linear(`coupling.${side}.${j}`, text.width, vision.width, coupling));
+    }
+  }
+
+  /** The prompts as the weights now make them. */
+  make(): Prompts {
+    return { text: this.#text, vision: this.#text.map((prompt, j) => this.#couplings[j]!(prompt)) };
+  }
 }

@@ -3,14 +3,14 @@
 
 import { ShapeError } from '../../engine/errors.ts';
 import type { Shape, Tensor } from '../../engine/tensor.ts';
-import type { Features, TextFeatures } from '../clip/clip.ts';
-import { linear, norm } from '../layers.ts';
-import type { ParameterStore } from '../parameter-store.ts';
+import type { ClipConfig, Features, TextFeatures } from '../clip/clip.ts';
+import type { Linear, Norm } from '../layers.ts';
+import type { ParameterSource } from '../parameter-source.ts';
 
 /** Texts for the units. */
 export interface ScoredText {
   /** [B, d_z] */
-  cls: Tensor;
+  embeds: Tensor;
   /** Prompts and tokens: [B, L, d_t]. */
   tokens: Tensor;
   /** i32 [B, L], 0 on padding. */
@@ -20,31 +20,54 @@ export interface ScoredText {
 /** Images for the units. */
 export interface ScoredImage {
   /** [B, h] */
-  cls: Tensor;
+  embeds: Tensor;
   /** Prompts, CLS and patches: [B, N, h]. */
   tokens: Tensor;
 }
 
-/** embeds [B, d_z], tokens [B, L, d_t], mask [B, L] -> the same, normalised. */
-export function scoredText(p: ParameterStore, text: TextFeatures): ScoredText {
-  checkFeatures('text', text);
-  if (`${text.mask.shape}` !== `${text.tokens.shape.slice(0, 2)}`) {
-    throw new ShapeError(`text features: mask [${text.mask.shape}] for tokens [${text.tokens.shape}]`);
+/** LayerNorm of a text's embeds and of its tokens. */
+export class TextNorms {
+  readonly embeds: Norm;
+  readonly tokens: Norm;
+
+  constructor(p: ParameterSource, { projection, text }: ClipConfig) {
+    this.embeds = p.norm('text_cls_norm', projection);
+    this.tokens = p.norm('text_token_norm', text.width);
   }
-  return {
-    cls: norm(p, 'text_cls_norm', text.embeds),
-    tokens: norm(p, 'text_token_norm', text.tokens),
-    mask: text.mask,
-  };
+
+  /** embeds [B, d_z], tokens [B, L, d_t], mask [B, L] -> the same, normalised. Throws ShapeError. */
+  scored(text: TextFeatures): ScoredText {
+    checkFeatures('text', text);
+    if (`${text.mask.shape}` !== `${text.tokens.shape.slice(0, 2)}`) {
+      throw new ShapeError(`text features: mask [${text.mask.shape}] for tokens [${text.tokens.shape}]`);
+    }
+    return { embeds: this.embeds(text.embeds), tokens: this.tokens(text.tokens), mask: text.mask };
+  }
 }
 
-/** embeds [B, d_z], tokens [B, N, d_v] -> cls [B, h], tokens [B, N, h]. */
-export function scoredImage(p: ParameterStore, h: number, image: Features): ScoredImage {
-  checkFeatures('image', image);
-  return {
-    cls: norm(p, 'image_cls_norm', linear(p, 'image_cls', image.embeds, h)),
-    tokens: norm(p, 'image_token_norm', linear(p, 'image_tokens', image.tokens, h)),
-  };
+/** An image's embeds and tokens, each through a linear layer and LayerNorm. */
+export class ImageProjections {
+  #embeds: Linear;
+  #embedsNorm: Norm;
+  #tokens: Linear;
+  #tokensNorm: Norm;
+
+  /** h: width of the scoring units. */
+  constructor(p: ParameterSource, { projection, vision }: ClipConfig, h: number) {
+    this.#embeds = p.linear('image_cls', projection, h);
+    this.#embedsNorm = p.norm('image_cls_norm', h);
+    this.#tokens = p.linear('image_tokens', vision.width, h);
+    this.#tokensNorm = p.norm('image_token_norm', h);
+  }
+
+  /** embeds [B, d_z], tokens [B, N, d_v] -> embeds [B, h], tokens [B, N, h]. Throws ShapeError. */
+  scored(image: Features): ScoredImage {
+    checkFeatures('image', image);
+    return {
+      embeds: this.#embedsNorm(this.#embeds(image.embeds)),
+      tokens: this.#tokensNorm(this.#tokens(image.tokens)),
+    };
+  }
 }
 
 function checkFeatures(

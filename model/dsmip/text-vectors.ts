@@ -3,28 +3,17 @@
 // tokens in all, none of them padding. mean_i softmax(q_i k^T) V = (mean_i softmax(q_i k^T)) V, so the probabilities are
 // averaged first; LayerNorm takes a context's mean away, so the values are centred beforehand.
 
+import type { RaggedFeatures, TextFeatures } from '../../encoding/features.ts';
 import { ShapeError } from '../../engine/errors.ts';
+import { rowShape } from '../../engine/kernels/rows.ts';
+import { raggedMeanAttention } from '../../engine/ops/attention/ragged-mean-attention.ts';
 import { mul, sub } from '../../engine/ops/elementwise.ts';
 import { matmul } from '../../engine/ops/matmul.ts';
-import { raggedMeanAttention } from '../../engine/ops/ragged-mean-attention.ts';
 import { mean, sum } from '../../engine/ops/reduce.ts';
-import { rowShape } from '../../engine/ops/rows.ts';
 import { reshape } from '../../engine/ops/shape.ts';
 import { describe, type Tensor } from '../../engine/tensor.ts';
-import type { TextFeatures } from '../clip/clip.ts';
-import { linear, norm } from '../layers.ts';
-import type { ParameterStore } from '../parameter-store.ts';
-import { scoredText } from './scoring-features.ts';
-
-/** Text features without padding: of text i the tokens first[i] .. first[i + 1] - 1, prompts included. */
-export interface RaggedText {
-  /** [R, d_t] */
-  tokens: Tensor;
-  /** n + 1 */
-  first: Int32Array<ArrayBuffer>;
-  /** [n, d_z] */
-  embeds: Tensor;
-}
+import type { TextNorms } from './scoring-features.ts';
+import type { TextUnit } from './text-unit.ts';
 
 export interface TextMentions {
   /** [M, L, h] */
@@ -33,79 +22,68 @@ export interface TextMentions {
   values: Tensor;
   /** i32 [M, L] */
   mask: Tensor;
-  /** [M, d_z] */
-  global: Tensor;
+  /** [M, d_z], normalised. */
+  embeds: Tensor;
 }
 
 export interface TextEntities {
   /** [R, h] */
   queries: Tensor;
-  first: Int32Array<ArrayBuffer>;
-  /** LayerNorm's weight times `cls` of the entity, centred: [E, h]. */
-  cls: Tensor;
-  /** LayerNorm's bias times `cls`: [E]. */
+  offsets: Int32Array<ArrayBuffer>;
+  /** What a context's score is, context . weights + bias: LayerNorm's weight times the entity's, centred, [E, h]. */
+  weights: Tensor;
+  /** LayerNorm's bias times the entity's: [E]. */
   bias: Tensor;
-  /** [E, d_z] */
-  global: Tensor;
+  /** [E, d_z], normalised. */
+  embeds: Tensor;
 }
 
 const eps = 1e-5;
 
-export function textMentions(p: ParameterStore, h: number, text: TextFeatures): TextMentions {
-  const { cls, tokens, mask } = scoredText(p, text);
-  const unit = p.under('text_unit');
+export function textMentions(norms: TextNorms, unit: TextUnit, text: TextFeatures): TextMentions {
+  const { embeds, tokens, mask } = norms.scored(text);
+  return { keys: unit.key(tokens), values: centred(unit.value(tokens)), mask, embeds };
+}
+
+export function textEntities(norms: TextNorms, unit: TextUnit, text: RaggedFeatures): TextEntities {
+  const embeds = norms.embeds(text.embeds);
+  const c = unit.embeds(embeds); // [E, h]
+  const { weight, bias } = unit.contextNorm;
   return {
-    keys: linear(unit, 'key', tokens, h),
-    values: centred(linear(unit, 'value', tokens, h)),
-    mask,
-    global: cls,
+    queries: unit.query(norms.tokens(text.tokens)),
+    offsets: text.offsets,
+    weights: centred(mul(c, weight)),
+    bias: sum(mul(c, bias), -1),
+    embeds,
   };
 }
 
-export function textEntities(
-  p: ParameterStore,
-  h: number,
-  { tokens, first, embeds }: RaggedText,
-): TextEntities {
-  const unit = p.under('text_unit');
-  const global = norm(p, 'text_cls_norm', embeds);
-  const cls = linear(unit, 'cls', global, h);
-  const [weight, bias] = ['weight', 'bias'].map((name) => unit.get(`context_norm.${name}`, [h]));
-  return {
-    queries: linear(unit, 'query', norm(p, 'text_token_norm', tokens), h),
-    first,
-    cls: centred(mul(cls, weight!)),
-    bias: sum(mul(cls, bias!), -1),
-    global,
-  };
-}
-
-/** Scores [M, E]; where `wanted` (u32 [M, E]) is 0 a finite number may stand for one. Throws ShapeError. */
+/** Scores [M, E]; where `pairMask` (u32 [M, E]) is 0 a finite number may stand for one. Throws ShapeError. */
 export function textScores(
   mention: TextMentions,
   entity: TextEntities,
-  wanted: Tensor | null = null,
+  pairMask: Tensor | null = null,
 ): Tensor {
   const { device } = entity.queries;
-  const { cls, bias } = entity;
-  const [E, h] = cls.shape as [number, number];
+  const { weights, bias, offsets } = entity;
+  const [E, h] = weights.shape as [number, number];
   const M = mention.keys.shape[0]!;
-  if (entity.first.length !== E + 1 || mention.keys.shape[2] !== h) {
+  if (offsets.length !== E + 1 || mention.keys.shape[2] !== h) {
     throw new ShapeError(
-      `text scores: ${describe(cls)}, ${entity.first.length} bounds of rows, ${describe(mention.keys)}`,
+      `text scores: ${describe(weights)}, ${offsets.length} offsets of rows, ${describe(mention.keys)}`,
     );
   }
   const { keys, mask } = mention;
-  const average = raggedMeanAttention(entity.queries, entity.first, keys, mask, wanted); // [M, E, L]
+  const average = raggedMeanAttention(entity.queries, offsets, keys, mask, pairMask); // [M, E, L]
   const x = matmul(average, mention.values); // [M, E, h]
-  const global = matmul(mention.global, entity.global, { transposeB: true }); // [M, E]
+  const global = matmul(mention.embeds, entity.embeds, { transposeB: true }); // [M, E]
   const y = device.empty([M, E], 'f32', 'text scores');
   const { constants, elements, length, grid } = rowShape(device, h);
   device.run({
     kernel: 'context-score',
     entry: 'score',
     constants: { ...constants, ...elements },
-    buffers: { x, c: cls, b: bias, global, y },
+    buffers: { x, c: weights, b: bias, global, y },
     params: { pairs: M * E, entities: E, h: length, scalars: h, eps },
     grid: grid(M * E),
     flops: 4 * M * E * h,

@@ -11,15 +11,15 @@
 import { linearGrid } from '../../engine/device.ts';
 import { ShapeError } from '../../engine/errors.ts';
 import { mul } from '../../engine/ops/elementwise.ts';
-import { linear as linearOp } from '../../engine/ops/linear.ts';
+import { linear } from '../../engine/ops/linear.ts';
 import { matmul } from '../../engine/ops/matmul.ts';
 import { mean, sum } from '../../engine/ops/reduce.ts';
 import { concat, reshape, transpose } from '../../engine/ops/shape.ts';
 import { describe, type Tensor } from '../../engine/tensor.ts';
-import { linear, norm } from '../layers.ts';
-import type { ParameterStore } from '../parameter-store.ts';
+import type { Side } from '../../ranking/scorer.ts';
 import type { ScoredImage } from './scoring-features.ts';
 import { centred } from './text-vectors.ts';
+import type { Dual, VisionUnit } from './vision-unit.ts';
 
 export interface VisionVectors {
   /** Rows of q~, r, b (the side asks) and v~, a, k~ (it is asked): [n, 6 h]. */
@@ -46,26 +46,25 @@ const isAsked = [v, a, a, k, k];
  * will be stored with fewer bits, so that squares and products fit together.
  */
 export function visionVectors(
-  p: ParameterStore,
-  h: number,
-  side: 'mention' | 'entity',
-  { cls, tokens }: ScoredImage,
+  unit: VisionUnit,
+  side: Side,
+  { embeds, tokens }: ScoredImage,
   rounded: (x: Tensor) => Tensor = (x) => x,
 ): VisionVectors {
-  const unit = p.under('vision_unit');
-  const [toMention, toEntity] = [unit.under('entity_to_mention'), unit.under('mention_to_entity')];
-  const [asking, asked] = side === 'entity' ? [toMention, toEntity] : [toEntity, toMention];
-  const query = asQuery(asking, h, cls);
-  const key = asKey(asked, h, cls, mean(tokens, 1));
+  const { entityToMention, mentionToEntity } = unit;
+  const [asking, asked] =
+    side === 'entity' ? [entityToMention, mentionToEntity] : [mentionToEntity, entityToMention];
+  const query = asQuery(asking, embeds);
+  const key = asKey(asked, embeds, mean(tokens, 1));
   const vectors = rounded(concat([query.q, query.r, query.b, key.v, key.a, key.k], 1));
-  const [n] = cls.shape as [number];
+  const [n, h] = embeds.shape as [number, number];
   const given = concat(
     [query.gate, query.bias, key.gate].map((x) => reshape(x, [n, 1])),
     1,
   );
-  const { device } = cls;
+  const { device } = embeds;
   const scalars = device.empty([n, 16], 'f32', 'vision scalars');
-  const ofQuery = constants(asking, h);
+  const ofQuery = constants(asking);
   device.run({
     kernel: 'dual-unit',
     entry: 'side',
@@ -73,7 +72,7 @@ export function visionVectors(
       vectors,
       given,
       asking: ofQuery.d,
-      asked: constants(asked, h).d,
+      asked: constants(asked).d,
       gate_offset: ofQuery.gate,
       scalars,
     },
@@ -86,19 +85,14 @@ export function visionVectors(
 }
 
 /** A side's vectors in the order in which `visionScores` multiplies them. */
-export function visionOperand(side: 'mention' | 'entity', vision: VisionVectors): VisionOperand {
+export function visionOperand(side: Side, vision: VisionVectors): VisionOperand {
   const [n, columns] = vision.vectors.shape as [number, number];
   const six = transpose(reshape(vision.vectors, [n, 6, columns / 6]), [1, 0, 2]);
   return visionOperandOf(side, six, 0, vision.scalars);
 }
 
 /** The same from parts [P, n, h], of which the six from `first` on are q~, r, b, v~, a, k~. */
-export function visionOperandOf(
-  side: 'mention' | 'entity',
-  parts: Tensor,
-  first: number,
-  scalars: Tensor,
-): VisionOperand {
+export function visionOperandOf(side: Side, parts: Tensor, first: number, scalars: Tensor): VisionOperand {
   const [, n, h] = parts.shape as [number, number, number];
   const order = side === 'mention' ? [...isAsked, ...asks] : [...asks, ...isAsked];
   const ten = parts.device.empty([10, n, h], 'f32', 'vision vectors');
@@ -106,6 +100,17 @@ export function visionOperandOf(
     parts.device.copy(parts, ten, n * h, (first + from) * n * h, to * n * h);
   });
   return { vectors: ten, scalars };
+}
+
+/** The vectors [n, 6 h] that an entity side's operand was made of, in the order of `VisionVectors`. */
+export function entityVisionVectors({ vectors }: VisionOperand): Tensor {
+  const [, n, h] = vectors.shape as [number, number, number];
+  const order = [...asks, ...isAsked];
+  const six = vectors.device.empty([6, n, h], 'f32', 'vision vectors');
+  for (const which of [q, r, b, v, a, k]) {
+    vectors.device.copy(vectors, six, n * h, order.indexOf(which!) * n * h, which! * n * h);
+  }
+  return reshape(transpose(six, [1, 0, 2]), [n, 6 * h]);
 }
 
 /** base [M, E] plus the scores of all pairs, [M, E]. Throws ShapeError. */
@@ -131,40 +136,40 @@ export function visionScores(mention: VisionOperand, entity: VisionOperand, base
 }
 
 /** q~, r, b [n, h] of the side that asks; w.Aq and beta_2.LN_2(q) [n]. */
-function asQuery(p: ParameterStore, h: number, cls: Tensor) {
-  const query = linear(p, 'cls', cls, h);
+function asQuery(dual: Dual, embeds: Tensor) {
+  const query = dual.embeds(embeds);
   const q = centred(query);
-  const Aq = throughA(p, h, q);
-  const normalised = norm(p, 'norm', query);
+  const Aq = throughA(dual, q);
+  const normalised = dual.norm(query);
   return {
     q,
-    r: centred(mul(normalised, p.get('norm.weight', [h]))),
+    r: centred(mul(normalised, dual.norm.weight)),
     b: centred(Aq),
-    gate: gateOf(p, h, Aq),
-    bias: sum(mul(normalised, p.get('norm.bias', [h])), -1),
+    gate: gateOf(dual, Aq),
+    bias: sum(mul(normalised, dual.norm.bias), -1),
   };
 }
 
 /** v~, a, k~ [n, h] of the side that is asked; w.Av [n]. */
-function asKey(p: ParameterStore, h: number, cls: Tensor, tokenMean: Tensor) {
-  const v = centred(linear(p, 'tokens', tokenMean, h));
-  const Av = throughA(p, h, v);
-  return { v, a: centred(Av), k: centred(linear(p, 'cls', cls, h)), gate: gateOf(p, h, Av) };
+function asKey(dual: Dual, embeds: Tensor, tokenMean: Tensor) {
+  const v = centred(dual.tokens(tokenMean));
+  const Av = throughA(dual, v);
+  return { v, a: centred(Av), k: centred(dual.embeds(embeds)), gate: gateOf(dual, Av) };
 }
 
 /** A x for centred x: [n, h]. */
-function throughA(p: ParameterStore, h: number, x: Tensor): Tensor {
-  return linearOp(mul(x, p.get('add_norm.weight', [h])), p.get('fc.weight', [h, h]), null);
+function throughA({ addNorm, fc }: Dual, x: Tensor): Tensor {
+  return linear(mul(x, addNorm.weight), fc.weight, null);
 }
 
 /** w.x: [n]. */
-function gateOf(p: ParameterStore, h: number, x: Tensor): Tensor {
-  return reshape(linearOp(x, p.get('gate.weight', [1, h]), null), [x.shape[0]!]);
+function gateOf({ gate }: Dual, x: Tensor): Tensor {
+  return reshape(linear(x, gate.weight, null), [x.shape[0]!]);
 }
 
 /** d = c0~ [h], and w.c0 + b_g [1]. */
-function constants(p: ParameterStore, h: number): { d: Tensor; gate: Tensor } {
-  const beta = reshape(p.get('add_norm.bias', [h]), [1, h]);
-  const c0 = linear(p, 'fc', beta, h); // [1, h]
-  return { d: reshape(centred(c0), [h]), gate: reshape(linear(p, 'gate', c0, 1), [1]) };
+function constants({ addNorm, fc, gate }: Dual): { d: Tensor; gate: Tensor } {
+  const h = addNorm.bias.size;
+  const c0 = fc(reshape(addNorm.bias, [1, h])); // [1, h]
+  return { d: reshape(centred(c0), [h]), gate: reshape(gate(c0), [1]) };
 }

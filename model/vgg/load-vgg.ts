@@ -3,29 +3,22 @@
 // (timm/models/vgg.py, ConvMlp); their elements are the same in the same order.
 
 import type { Device } from '../../engine/device.ts';
-import type { Tensor } from '../../engine/tensor.ts';
 import { loadTensors, type WantedTensor } from '../load-tensors.ts';
+import { type Built, declared } from '../parameter-source.ts';
 import { ParameterStore } from '../parameter-store.ts';
-import { type VggConfig, vgg16, vggShapes } from './vgg.ts';
-
-/** A VGG on a device. */
-export interface LoadedVgg {
-  parameters: ParameterStore;
-  /** The same tensors by name, to release. */
-  tensors: ReadonlyMap<string, Tensor>;
-}
+import { Vgg, type VggConfig, vgg16 } from './vgg.ts';
 
 /**
  * Loads the VGG in `file`, a path or an http(s) address; call it outside of any scope. Its last layer, which gives
  * classes, is left alone. Throws WeightsError, one line with file and tensor.
  */
-export async function loadVgg(device: Device, file: string, config: VggConfig = vgg16): Promise<LoadedVgg> {
+export async function loadVgg(device: Device, file: string, config: VggConfig = vgg16): Promise<Built<Vgg>> {
   const tensors = await loadTensors(device, new Map([[file, wantedTensors(config)]]));
-  return { parameters: new ParameterStore(tensors), tensors };
+  return { module: new Vgg(new ParameterStore(tensors), config), tensors };
 }
 
 function wantedTensors(config: VggConfig): WantedTensor[] {
-  return [...vggShapes(config)].map(([name, shape]) => {
+  return [...declared((p) => new Vgg(p, config))].map(([name, { shape }]) => {
     const timm = name.replace('classifier.0', 'pre_logits.fc1').replace('classifier.3', 'pre_logits.fc2');
     if (timm === name) return { name, shape };
     const side = name.startsWith('classifier.0') ? config.pool : 1;

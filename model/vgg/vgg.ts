@@ -1,13 +1,13 @@
-// VGG16 (Simonyan and Zisserman 2015, configuration D) up to its second fully connected layer: the gate's
-// feature of an image. Frozen: forward only. ParameterStore are named as torchvision's.
+// VGG16 (Simonyan and Zisserman 2015, configuration D) up to its second fully connected layer: the gate's feature of an
+// image. Frozen: forward only. Parameters are named as torchvision's.
 
-import { conv3x3 } from '../../engine/ops/convolution.ts';
 import { relu } from '../../engine/ops/elementwise.ts';
-import { linear } from '../../engine/ops/linear.ts';
-import { adaptiveAveragePool, maxPool2x2 } from '../../engine/ops/pooling.ts';
+import { conv3x3 } from '../../engine/ops/images/convolution.ts';
+import { adaptiveAveragePool, maxPool2x2 } from '../../engine/ops/images/pooling.ts';
 import { reshape } from '../../engine/ops/shape.ts';
-import type { Shape, Tensor } from '../../engine/tensor.ts';
-import type { ParameterStore } from '../parameter-store.ts';
+import type { Tensor } from '../../engine/tensor.ts';
+import type { Linear } from '../layers.ts';
+import type { ParameterSource } from '../parameter-source.ts';
 
 export interface VggConfig {
   /** Output channels of each convolution, 'M' for a max pooling. */
@@ -25,65 +25,48 @@ export const vgg16: VggConfig = {
   hidden: 4096,
 };
 
-/** The parameters that `vggFeatures` needs, by torchvision's names. */
-export function vggShapes({ layers, pool, hidden }: VggConfig): Map<string, Shape> {
-  const shapes = new Map<string, Shape>();
-  let channels = 3;
-  let index = 0;
-  for (const layer of layers) {
-    if (layer !== 'M') {
-      shapes.set(`features.${index}.weight`, [layer, channels, 3, 3]);
-      shapes.set(`features.${index}.bias`, [layer]);
-      channels = layer;
-    }
-    index += layer === 'M' ? 1 : 2; // every convolution is followed by a ReLU
-  }
-  const inputs = channels * pool ** 2;
-  for (const [name, width] of [
-    ['classifier.0', inputs],
-    ['classifier.3', hidden],
-  ] as const) {
-    shapes.set(`${name}.weight`, [hidden, width]);
-    shapes.set(`${name}.bias`, [hidden]);
-  }
-  return shapes;
-}
+export class Vgg {
+  readonly config: VggConfig;
+  /** Convolutions with their ReLU, and poolings: [B, channels, H, W] -> [B, channels', H', W']. */
+  #features: ((x: Tensor) => Tensor)[] = [];
+  #inputs: number;
+  #fc6: Linear;
+  #fc7: Linear;
 
-/**
- * pixels [B, 3, S, S], normalised as torchvision does -> fc7 after its ReLU, [B, hidden]. Throws
- * ParameterError for a parameter that is missing or misshapen.
- */
-export function vggFeatures(parameters: ParameterStore, config: VggConfig, pixels: Tensor): Tensor {
-  const { device } = pixels;
-  return device.scope(() => {
-    let channels = pixels.shape[1]!;
+  constructor(p: ParameterSource, config: VggConfig) {
+    let channels = 3;
     let index = 0; // in torchvision's `features`, where every convolution is followed by a ReLU
-    let x = pixels; // [B, channels, H, W]
     for (const layer of config.layers) {
-      const before = x;
-      if (layer === 'M') {
-        x = maxPool2x2(x);
-        index += 1;
-      } else {
-        const module = parameters.under(`features.${index}`);
-        x = conv3x3(x, module.get('weight', [layer, channels, 3, 3]), module.get('bias', [layer]), {
-          relu: true,
-        });
-        channels = layer;
-        index += 2;
-      }
-      // The maps of a batch are large; the next layer may have this one's memory.
-      if (before !== pixels) before.release();
+      this.#features.push(layer === 'M' ? maxPool2x2 : convolution(p, `features.${index}`, channels, layer));
+      if (layer !== 'M') channels = layer;
+      index += layer === 'M' ? 1 : 2;
     }
-    const inputs = channels * config.pool ** 2;
-    const flat = reshape(adaptiveAveragePool(x, config.pool), [pixels.shape[0]!, inputs]);
-    const fc6 = fullyConnected(parameters.under('classifier.0'), config.hidden, flat);
-    return fullyConnected(parameters.under('classifier.3'), config.hidden, fc6);
-  });
+    this.config = config;
+    this.#inputs = channels * config.pool ** 2;
+    this.#fc6 = p.linear('classifier.0', this.#inputs, config.hidden);
+    this.#fc7 = p.linear('classifier.3', config.hidden, config.hidden);
+  }
+
+  /** pixels [B, 3, S, S], normalised as torchvision does -> fc7 after its ReLU, [B, hidden]. */
+  encode(pixels: Tensor): Tensor {
+    return pixels.device.scope(() => {
+      let x = pixels; // [B, channels, H, W]
+      for (const layer of this.#features) {
+        const before = x;
+        x = layer(x);
+        // The maps of a batch are large; the next layer may have this one's memory.
+        if (before !== pixels) before.release();
+      }
+      const flat = reshape(adaptiveAveragePool(x, this.config.pool), [pixels.shape[0]!, this.#inputs]);
+      return relu(this.#fc7(relu(this.#fc6(flat))));
+    });
+  }
 }
 
-/** relu(x weight^T + bias), x [B, inputs] -> [B, outputs]. */
-function fullyConnected(parameters: ParameterStore, outputs: number, x: Tensor): Tensor {
-  const weight = parameters.get('weight', [outputs, x.shape[1]!]);
-  return relu(linear(x, weight, parameters.get('bias', [outputs])));
+/** relu(conv(x)) with a kernel of 3 x 3: [B, inputs, H, W] -> [B, outputs, H, W]. */
+function convolution(p: ParameterSource, name: string, inputs: number, outputs: number) {
+  const start = { bound: (9 * inputs) ** -0.5 };
+  const weight = p.parameter(`${name}.weight`, [outputs, inputs, 3, 3], start);
+  const bias = p.parameter(`${name}.bias`, [outputs], start);
+  return (x: Tensor) => conv3x3(x, weight, bias, { relu: true });
 }

@@ -1,112 +1,268 @@
-// Builds a run's entity index in one pass through the entities: a chunk is encoded and its scoring vectors are appended to
-// the shard in the making; at most a shard is in memory. Shards that an earlier build finished are kept if they belong to
-// the same weights, so that a build that was killed goes on.
+// Builds an entity index in one pass through the entities: a chunk is encoded and its sides are appended to the shard in the
+// making; at most a shard is in memory, whatever the size of the knowledge base. A shard is named after all that it is made
+// from, so that one that is there already is kept: a build that was killed goes on, and after a change of some entities only
+// their shards are made again. The index in use stays until the new one is whole: index.json is replaced at the end, and
+// only then what it no longer names goes.
 
-import { existsSync } from 'node:fs';
-import { mkdir, readdir, rm } from 'node:fs/promises';
+import { lstat, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { writeFileAtomically } from '../../files/atomic-file.ts';
-import { WeightsError } from '../../files/errors.ts';
-import type { Answering } from '../../link/linking-model.ts';
-import type { Session } from '../../link/session.ts';
+import { UsageError, WeightsError } from '../../files/errors.ts';
+import { hashOf } from '../../files/fingerprint.ts';
+import { lockFolder } from '../../files/folder-lock.ts';
+import { readText } from '../../files/read-text.ts';
 import { openSafetensors } from '../../weights/safetensors.ts';
-import { belongsTo, indexFolder } from './belongs.ts';
-import { type IndexDtype, type IndexHead, indexVersion } from './format.ts';
-import { type ShardOptions, writeShard } from './shard-writer.ts';
+import type { AnyScorer } from '../scorer.ts';
+import {
+  entitiesName,
+  type Fingerprints,
+  headName,
+  type IndexDtype,
+  type IndexHead,
+  indexVersion,
+  isFileOfIndex,
+  parseHead,
+  recordsName,
+  type ShardInfo,
+  shardName,
+} from './format.ts';
+import { checkShard } from './shard-files.ts';
+import { type EntityChunk, writeShard } from './shard-writer.ts';
 
-export interface BuildOptions extends ShardOptions {
+export interface BuildOptions<Entity> {
+  scorer: AnyScorer;
+  /** The entities, from the first on. */
+  entities(): AsyncIterable<Entity> | Iterable<Entity>;
+  /** How many there are, for `onProgress`; null where nobody knows yet. */
+  count: number | null;
+  /** A hash of all that an index keeps of some entities, the contents of their images included. */
+  stamp(entities: readonly Entity[]): Promise<string>;
+  /** Makes samples of some entities, with images numbered among their own. */
+  encode(entities: readonly Entity[]): EntityChunk;
+  /** Writes what else is kept of all entities to a file of the index; null for nothing. */
+  writeRecords: ((path: string) => Promise<unknown>) | null;
+  /** Where the index is, or is to be. */
+  folder: string;
+  dtype: IndexDtype;
   /** Entities a shard. */
   shard: number;
+  /** Hashes of what else the index is made from, the scorer's weights above all. */
+  fingerprints: Fingerprints;
+  onProgress?: ((progress: { done: number; total: number | null }) => void) | undefined;
+  /** Told what could not be read, once at the end, in lines. */
+  onWarning?: ((line: string) => void) | undefined;
 }
 
-/** Builds RUN/index and gives its head, and how many shards were there already. Throws UsageError, WeightsError. */
-export async function buildIndex(
-  session: Session,
-  folder: string,
-  chosen: Answering,
-  options: BuildOptions,
+/** Entities that are encoded, and stamped, together. */
+export const chunkSize = 256;
+/** Names files that may lie in the folder without being named by index.json: of builds under way, or killed. */
+const filesName = 'index.files.json';
+
+/**
+ * Builds an index and gives its head, and how many shards were there already. Foreign files in the folder stay as they are.
+ * Throws UsageError for no entities and for vectors that the dtype does not hold, InputError where files cannot be written
+ * or another process is writing there.
+ */
+export async function buildIndex<Entity>(
+  options: BuildOptions<Entity>,
 ): Promise<{ head: IndexHead; kept: number }> {
-  const path = indexFolder(folder);
-  await mkdir(path, { recursive: true });
-  const count = session.corpus.entities.images.length;
-  const belongs = await belongsTo(session, folder, chosen);
-  const shards = shardList(count, options.shard);
-  // Without its head an index is none, until all shards are new.
-  await rm(join(path, 'index.json'), { force: true });
-  const done = (some: number) => options.progress(some / shards.length);
-  let [kept, bytes] = [0, 0];
-  for (const [i, shard] of shards.entries()) {
-    const file = join(path, shard.file);
-    const stamp = stampOf(belongs, options.dtype, shard);
-    const found = await finishedBytes(file, stamp);
-    if (found !== null) kept++;
-    else
-      await writeShard(
-        session,
-        chosen,
-        { ...options, progress: (part) => done(i + part) },
-        file,
-        shard,
-        stamp,
-      );
-    bytes += found ?? (await finishedBytes(file, stamp))!;
+  const lock = await lockFolder(options.folder);
+  try {
+    return await build(options);
+  } finally {
+    await lock.release();
   }
-  for (const name of await readdir(path)) {
-    if (!shards.some(({ file }) => file === name)) await rm(join(path, name), { force: true });
+}
+
+async function build<Entity>(options: BuildOptions<Entity>): Promise<{ head: IndexHead; kept: number }> {
+  const { scorer, folder, dtype, shard: size, fingerprints } = options;
+  const { layout, name } = scorer;
+  const identity = JSON.stringify([indexVersion, name, layout, dtype, fingerprints]);
+  const files = new Files(folder);
+  await files.open();
+
+  const shards: ShardInfo[] = [];
+  const stamps: string[] = [];
+  const problems = new Set<string>();
+  let [kept, bytes, done] = [0, 0, 0];
+  for await (const entities of partsOf(options.entities(), size)) {
+    const chunks = chunksOf(entities);
+    const own: string[] = [];
+    for (const chunk of chunks) own.push(await options.stamp(chunk));
+    stamps.push(...own);
+    const shard = {
+      file: shardName(hashOf([identity, `${done}`, ...own]), shards.length),
+      first: done,
+      count: entities.length,
+    };
+    const path = join(folder, shard.file);
+    const found = await finishedBytes(path, { layout, dtype }, shard);
+    if (found === null) {
+      await files.announce(shard.file);
+      const encoded = encodedChunks(chunks, options.encode, problems);
+      bytes += await writeShard(scorer, encoded, dtype, path, shard, (part) =>
+        options.onProgress?.({ done: shard.first + part, total: options.count }),
+      );
+    } else {
+      kept++;
+      bytes += found;
+    }
+    shards.push(shard);
+    done += entities.length;
+    options.onProgress?.({ done, total: options.count });
+  }
+  if (done === 0) throw new UsageError(`${folder}: no entities to build an index of`);
+  const knowledgeBase = hashOf(stamps);
+  const records = options.writeRecords && recordsName(knowledgeBase);
+  if (records && options.writeRecords) {
+    await files.announce(records);
+    await options.writeRecords(join(folder, records));
   }
   const head: IndexHead = {
     version: indexVersion,
-    belongs,
-    inputs: session.inputs,
-    dtype: options.dtype,
-    entities: count,
-    experts: chosen.experts.map(({ kind }) => kind),
-    gate: await sharedGate(session, chosen),
+    scorer: name,
+    layout,
+    dtype,
+    fingerprints: { ...fingerprints, [entitiesName]: knowledgeBase },
+    entities: done,
+    shard: size,
     bytes,
-    bytesPerEntity: Math.round(bytes / count),
+    bytesPerEntity: Math.round(bytes / done),
     shards,
+    records,
   };
-  await writeFileAtomically(join(path, 'index.json'), (append) =>
-    append(new TextEncoder().encode(`${JSON.stringify(head, null, 2)}\n`)),
-  );
+  await writeJson(join(folder, headName), head);
+  await files.removeOthers([...shards.map(({ file }) => file), ...(records ? [records] : [])]);
+  for (const line of problems) options.onWarning?.(line);
   return { head, kept };
 }
 
-type Shard = IndexHead['shards'][number];
+/** The files of ours in a folder: only these are ever deleted. */
+class Files {
+  readonly #folder: string;
+  #names = new Set<string>();
 
-function shardList(entities: number, size: number): Shard[] {
-  return Array.from({ length: Math.ceil(entities / size) }, (_, i) => ({
-    file: `shard-${String(i).padStart(5, '0')}.safetensors`,
-    first: i * size,
-    count: Math.min(size, entities - i * size),
-  }));
+  constructor(folder: string) {
+    this.#folder = folder;
+  }
+
+  /** Reads which files the index in use and killed builds have left. */
+  async open(): Promise<void> {
+    const read = async (name: string) => {
+      const path = join(this.#folder, name);
+      return (await isRegularFile(path)) ? readText(path) : null;
+    };
+    try {
+      const [head, files] = [await read(headName), await read(filesName)];
+      const used = head === null ? null : parseHead(join(this.#folder, headName), head);
+      const announced = files === null ? [] : (JSON.parse(files) as { files: string[] }).files;
+      this.#names = new Set(
+        [...(used?.shards.map(({ file }) => file) ?? []), used?.records, ...announced].filter(
+          (name): name is string => typeof name === 'string' && isFileOfIndex(name),
+        ),
+      );
+    } catch {
+      // Not ours, damaged or of another version: what such a file names is not ours to delete.
+    }
+  }
+
+  /** Says that a file of this name will be written, so that it can be deleted one day even if this build is killed. */
+  async announce(name: string): Promise<void> {
+    if (this.#names.has(name)) return;
+    this.#names.add(name);
+    await writeJson(join(this.#folder, filesName), { version: indexVersion, files: [...this.#names] });
+  }
+
+  /** Deletes the files of ours that are none of `current`, and what a kill left of half-written ones. */
+  async removeOthers(current: readonly string[]): Promise<void> {
+    const keep = new Set(current);
+    for (const name of await readdir(this.#folder)) {
+      const whole = name.replace(/\.\d+-\d+\.tmp$/, '');
+      if (!this.#names.has(whole) || keep.has(name)) continue;
+      const path = join(this.#folder, name);
+      if (await isRegularFile(path)) await rm(path);
+    }
+    await rm(join(this.#folder, filesName), { force: true });
+  }
 }
 
-/** What a shard's metadata say of it: a shard that says the same is not made again. */
-function stampOf(belongs: string, dtype: IndexDtype, { first, count }: Shard): Record<string, string> {
-  return { belongs, dtype, first: `${first}`, count: `${count}` };
+/** The fingerprint of a knowledge base as an index of it has it. */
+export async function entitiesFingerprint<Entity>(
+  entities: AsyncIterable<Entity> | Iterable<Entity>,
+  shard: number,
+  stamp: (entities: readonly Entity[]) => Promise<string>,
+): Promise<string> {
+  const stamps: string[] = [];
+  for await (const part of partsOf(entities, shard)) {
+    for (const chunk of chunksOf(part)) stamps.push(await stamp(chunk));
+  }
+  return hashOf(stamps);
 }
 
-/** Bytes of a shard's tensors if the file is whole and has this stamp, else null. */
-async function finishedBytes(path: string, stamp: Readonly<Record<string, string>>): Promise<number | null> {
-  if (!existsSync(path)) return null;
+/** The entities in parts of `size`, the last of what is left. */
+async function* partsOf<Entity>(
+  entities: AsyncIterable<Entity> | Iterable<Entity>,
+  size: number,
+): AsyncGenerator<Entity[]> {
+  let part: Entity[] = [];
+  for await (const entity of entities) {
+    part.push(entity);
+    if (part.length < size) continue;
+    yield part;
+    part = [];
+  }
+  if (part.length > 0) yield part;
+}
+
+function chunksOf<Entity>(entities: readonly Entity[]): Entity[][] {
+  return Array.from({ length: Math.ceil(entities.length / chunkSize) }, (_, i) =>
+    entities.slice(i * chunkSize, (i + 1) * chunkSize),
+  );
+}
+
+/** Chunks ready to be prepared; what could not be read of one is collected when the next is asked for. */
+function* encodedChunks<Entity>(
+  chunks: readonly Entity[][],
+  encode: (entities: readonly Entity[]) => EntityChunk,
+  problems: Set<string>,
+): Generator<EntityChunk> {
+  for (const chunk of chunks) {
+    const encoded = encode(chunk);
+    yield encoded;
+    for (const line of encoded.takeProblems()) problems.add(line);
+  }
+}
+
+/** Bytes of a shard's tensors if the file is whole and the one that is meant, else null. */
+async function finishedBytes(
+  path: string,
+  head: Pick<IndexHead, 'layout' | 'dtype'>,
+  shard: ShardInfo,
+): Promise<number | null> {
+  if (!(await isRegularFile(path))) return null;
   try {
     const file = await openSafetensors(path);
-    await file.close();
-    const fits = Object.entries(stamp).every(([name, value]) => file.metadata[name] === value);
-    return fits ? file.names.reduce((sum, name) => sum + file.info(name).bytes, 0) : null;
+    try {
+      checkShard(path, file, head, shard);
+      // Reading holds all bytes against their checksums.
+      for (const name of file.names) await file.read(name);
+      return file.names.reduce((sum, name) => sum + file.info(name).bytes, 0);
+    } finally {
+      await file.close();
+    }
   } catch (error) {
     if (error instanceof WeightsError) return null;
     throw error;
   }
 }
 
-/** How the gate sees entities: by shares of their own, or all alike. */
-async function sharedGate({ device }: Session, { experts, dsmip }: Answering): Promise<IndexHead['gate']> {
-  if (!dsmip) return null;
-  if (dsmip.by === 'pair') return { experts: experts.length, shared: null };
-  const read = device.scope(() =>
-    device.read<'f32'>(dsmip.share('entity', { rows: [], images: [] }, 'train')),
+async function isRegularFile(path: string): Promise<boolean> {
+  const found = await lstat(path).catch(() => null);
+  return found?.isFile() ?? false;
+}
+
+async function writeJson(path: string, value: unknown): Promise<void> {
+  await writeFileAtomically(path, (append) =>
+    append(new TextEncoder().encode(`${JSON.stringify(value, null, 2)}\n`)),
   );
-  return { experts: experts.length, shared: [...(await read)] };
 }

@@ -1,105 +1,157 @@
-// The form of an entity index, RUN/index: index.json, which says what it belongs to, and shards of consecutive entities,
-// safetensors files. Of each expert a shard has
-//   EXPERT.queries      [tokens, h]  the text unit's rows of all entities, one entity after the other
-//   EXPERT.queryScales  [tokens, 1]  of queries in int8: what a row is multiplied by, float16
-//   EXPERT.first        [n + 1]      where each entity's begin, i32
-//   EXPERT.global       [n, d_z]     the whole text, which dense retrieval compares too
-//   EXPERT.rows         [n, W]       its other vectors side by side: text `cls` h, vision 6 h, cross-modal h
-//   EXPERT.scalars      [n, S]       text bias 1, vision 16, float32
-// as far as the expert uses them; and `gate` [n, experts], float32, where the gate looks at entities. Queries are most of
-// it, so an index of dtype int8 has these in 8 bits and its other vectors in float16.
+// The form of an entity index: a folder with index.json, which says what the index was made from, and shards of consecutive
+// entities, safetensors files. Of each part of the scorer's layout a shard has
+//   PART          [entities or tokens, columns]  in the index's dtype, or more where the part does not bear so little
+//   PART.scales   [tokens, 1]                    of a part in int8: what a row is multiplied by, float16
+//   PART.offsets  [entities + 1]                 of a part with a row a token: where each entity's begin, i32
+// and `has_no_image` [entities], u8, 1 for entities without an image. index.json is written last and at once: without it,
+// or beside shards that it does not name, there is no index. Shards are named after what they are made from, so that a new
+// index can be built beside the one that is in use.
 
-import { concat, reshape, slice, transpose } from '../../engine/ops/shape.ts';
-import type { Tensor } from '../../engine/tensor.ts';
-import type { EntityOperands, EntityVectors } from '../../model/dsmip/expert-vectors.ts';
-import type { ExpertKind } from '../../model/dsmip/experts.ts';
-import { visionOperandOf } from '../../model/dsmip/vision-vectors.ts';
+import { WeightsError } from '../../files/errors.ts';
+import type { SafetensorsDtype } from '../../weights/safetensors.ts';
+import type { SideLayout, SidePart } from '../scorer.ts';
 
 /** Raise it when the form of shards or the meaning of their tensors changes. */
-export const indexVersion = 2;
+export const indexVersion = 3;
 
 export const indexDtypes = ['int8', 'float16', 'float32'] as const;
+/** How vectors are stored, where their part bears it; int8: rows of tokens only, the rest in float16. */
 export type IndexDtype = (typeof indexDtypes)[number];
+
+/** Hashes of what an index was made from, by what they are of. */
+export type Fingerprints = Readonly<Record<string, string>>;
+
+/** Consecutive entities in a file. */
+export interface ShardInfo {
+  file: string;
+  first: number;
+  count: number;
+}
 
 /** index.json. */
 export interface IndexHead {
   version: number;
-  /** Hash of all weights and settings that decide what is in the shards. */
-  belongs: string;
-  /** Hash of the data set's texts, image names and answers, and of CLIP. */
-  inputs: string;
+  /** Name of the scorer whose sides are stored, and its layout. */
+  scorer: string;
+  layout: SideLayout;
   dtype: IndexDtype;
+  fingerprints: Fingerprints;
   entities: number;
-  experts: ExpertKind[];
-  /** Width of the gate's shares, 0 where entities have none; and the share that all have then. */
-  gate: { experts: number; shared: number[] | null } | null;
-  /** Of all shards. */
+  /** Entities a shard; the last may have fewer. */
+  shard: number;
+  /** Of all shards' tensors. */
   bytes: number;
   bytesPerEntity: number;
-  shards: { file: string; first: number; count: number }[];
+  shards: ShardInfo[];
+  /** The file of the entities' records (data/entity-records.ts); null for none. */
+  records: string | null;
 }
 
-/** An expert's vectors as a shard has them, in float32 and without `first`. */
-export interface StoredVectors {
-  queries?: Tensor;
-  global?: Tensor;
-  rows: Tensor;
-  scalars: Tensor;
+export const headName = 'index.json';
+/** The fingerprint of the entities themselves, their images' contents included. */
+export const entitiesName = 'knowledge base';
+export const noImageName = 'has_no_image';
+
+export function scalesName(part: string): string {
+  return `${part}.scales`;
 }
 
-/** Columns of `rows` and of `scalars`, by the vectors' names. */
-export function columnsOf(kind: ExpertKind, h: number) {
-  const [hasText, hasImage] = [kind !== 'visual', kind !== 'text'];
-  return {
-    cls: hasText ? h : 0,
-    vision: hasImage ? 6 * h : 0,
-    crossModal: hasText && hasImage ? h : 0,
-    bias: hasText ? 1 : 0,
-    visionScalars: hasImage ? 16 : 0,
-  };
+export function offsetsName(part: string): string {
+  return `${part}.offsets`;
 }
 
-export function stored({ text, vision, crossModal }: EntityVectors): StoredVectors {
-  const vectors = [text?.cls, vision?.vectors, crossModal].flatMap((tensor) => tensor ?? []);
-  const bias = text && reshape(text.bias, [text.bias.size, 1]);
-  const scalars = [bias, vision?.scalars].flatMap((tensor) => tensor ?? []);
-  return {
-    ...(text ? { queries: text.queries, global: text.global } : {}),
-    rows: concat(vectors, 1),
-    scalars: concat(scalars, 1),
-  };
+/** How a part is stored in an index of a dtype. */
+export function storedAs(
+  { precision }: SidePart,
+  dtype: IndexDtype,
+): SafetensorsDtype & ('F32' | 'F16' | 'I8') {
+  if (dtype === 'float32' || precision === 'float32') return 'F32';
+  return dtype === 'int8' && precision === 'int8' ? 'I8' : 'F16';
 }
 
-/** What was stored, ready to be scored; `start`: where each entity's queries begin. */
-export function restored(
-  kind: ExpertKind,
-  h: number,
-  { queries, global, rows, scalars }: StoredVectors,
-  start: Int32Array<ArrayBuffer>,
-): EntityOperands {
-  const { cls, vision, crossModal, bias, visionScalars } = columnsOf(kind, h);
-  const [n, columns] = rows.shape as [number, number];
-  // Once through all that is stored: [vectors, n, h].
-  const parts = transpose(reshape(rows, [n, columns / h, h]), [1, 0, 2]);
-  const part = (number: number) => {
-    const one = rows.device.empty([n, h], 'f32', rows.name);
-    rows.device.copy(parts, one, n * h, number * n * h);
-    return one;
-  };
-  const vectors: EntityOperands = {};
-  if (queries && global) {
-    vectors.text = {
-      queries,
-      first: start,
-      global,
-      cls: part(0),
-      bias: reshape(slice(scalars, 1, 0, bias), [n]),
-    };
+/** The file of a shard; `hash` is of all that it is made from. */
+export function shardName(hash: string, number: number): string {
+  return `shard-${hash.slice(0, hashDigits)}-${String(number).padStart(5, '0')}.safetensors`;
+}
+
+/** The file of the entities' records; `hash` is that of the knowledge base. */
+export function recordsName(hash: string): string {
+  return `entities-${hash.slice(0, hashDigits)}.bin`;
+}
+
+/** Whether a file is named like one of an index. */
+export function isFileOfIndex(name: string): boolean {
+  return /^shard-[0-9a-f]{16}-\d{5,}\.safetensors$|^entities-[0-9a-f]{16}\.bin$/.test(name);
+}
+
+const hashDigits = 16;
+
+/** Checks the text of index.json. Throws WeightsError. */
+export function parseHead(path: string, text: string): IndexHead {
+  let head: Partial<IndexHead> | null = null;
+  try {
+    head = JSON.parse(text) as Partial<IndexHead>;
+  } catch {
+    throw new WeightsError({ file: path, expected: 'JSON', found: 'something else; is it damaged?' });
   }
-  if (vision > 0) {
-    const own = slice(scalars, 1, bias, visionScalars);
-    vectors.vision = visionOperandOf('entity', parts, cls / h, own);
-  }
-  if (crossModal > 0) vectors.crossModal = part((cls + vision) / h);
-  return vectors;
+  const expect = (holds: boolean, field: string, what: string) => {
+    if (!holds) throw new WeightsError({ file: path, field, expected: what });
+  };
+  expect(
+    typeof head === 'object' && head !== null && !Array.isArray(head),
+    'content',
+    'the head of an index',
+  );
+  const { version } = head!;
+  expect(version === indexVersion, 'version', `${indexVersion}; build the index again`);
+  expect(typeof head!.scorer === 'string', 'scorer', 'a name');
+  expect(isLayout(head!.layout), 'layout', 'columns, rows and precision by part');
+  expect(
+    indexDtypes.some((dtype) => dtype === head!.dtype),
+    'dtype',
+    indexDtypes.join(', '),
+  );
+  expect(isRecordOf(head!.fingerprints, 'string'), 'fingerprints', 'hashes by name');
+  expect(isCount(head!.entities), 'entities', 'a number from 1 on');
+  expect(isCount(head!.shard), 'shard', 'a number from 1 on');
+  expect(isCount(head!.bytesPerEntity), 'bytesPerEntity', 'a number from 1 on');
+  const { records } = head!;
+  expect(records === null || isFileOfIndex(String(records)), 'records', "the name of the records' file");
+  expect(coversAll(head as IndexHead), 'shards', 'files that follow each other up to the last entity');
+  return head as IndexHead;
+}
+
+function isCount(value: unknown): boolean {
+  return Number.isSafeInteger(value) && (value as number) > 0;
+}
+
+function isRecordOf(value: unknown, type: 'string' | 'object'): boolean {
+  return (
+    typeof value === 'object' &&
+    value !== null &&
+    Object.values(value).every((own) => typeof own === type && own !== null)
+  );
+}
+
+function isLayout(value: unknown): boolean {
+  return (
+    isRecordOf(value, 'object') &&
+    Object.values(value as SideLayout).every(
+      ({ columns, rows, precision }) =>
+        isCount(columns) &&
+        ['entity', 'token'].includes(rows) &&
+        ['float32', 'float16', 'int8'].includes(precision),
+    )
+  );
+}
+
+/** Whether the shards are files beside index.json, all but the last of one size, up to the last entity. */
+function coversAll({ shards, shard: size, entities }: IndexHead): boolean {
+  if (!Array.isArray(shards) || shards.length !== Math.ceil(entities / size)) return false;
+  return shards.every(
+    (shard, i) =>
+      isFileOfIndex(String(shard?.file)) &&
+      shard.first === i * size &&
+      shard.count === Math.min(size, entities - i * size),
+  );
 }

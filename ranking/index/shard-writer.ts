@@ -1,128 +1,124 @@
-// Writes one shard of an index: its entities are encoded a chunk at a time, and only their scoring vectors are kept.
+// Writes one shard of an index: its entities are encoded a chunk at a time, and only their sides are kept, packed.
 
-import { firstImage, pickSamples } from '../../encoding/samples.ts';
-import type { Device } from '../../engine/device.ts';
-import { packHalves, unpackHalves } from '../../engine/ops/half.ts';
+import type { FeatureOptions } from '../../encoding/features.ts';
+import { firstImages, type Samples } from '../../encoding/samples.ts';
+import { noGrad } from '../../engine/autograd.ts';
+import { packHalves, unpackHalves } from '../../engine/ops/storage/half.ts';
 import type { Tensor } from '../../engine/tensor.ts';
 import { UsageError } from '../../files/errors.ts';
-import type { Answering } from '../../link/linking-model.ts';
-import type { Session } from '../../link/session.ts';
-import type { Dsmip } from '../../model/dsmip/dsmip-model.ts';
-import { type Expert, firstImages } from '../../model/dsmip/expert-model.ts';
-import type { ExpertKind } from '../../model/dsmip/experts.ts';
 import { type TensorToWrite, writeSafetensors } from '../../weights/write-safetensors.ts';
-import { range } from '../sources.ts';
-import { type IndexDtype, type StoredVectors, stored } from './format.ts';
+import type { AnyScorer } from '../scorer.ts';
+import { type IndexDtype, noImageName, offsetsName, type ShardInfo, scalesName, storedAs } from './format.ts';
 import { toInt8Rows } from './int8-rows.ts';
 
-export interface ShardOptions {
-  dtype: IndexDtype;
-  /** Called with the part that is done, from 0 to 1. */
-  progress: (part: number) => void;
+/** Entities that are encoded together; images are numbers into the features' files. */
+export interface EntityChunk {
+  samples: Samples;
+  features: FeatureOptions;
+  /** Lines on what could not be read of them since the last call. */
+  takeProblems(): string[];
 }
 
-/** Entities that are encoded together. */
-const chunk = 256;
-
-/** Encodes the entities of a shard and writes its file with a stamp. Throws UsageError, WeightsError. */
+/**
+ * Encodes entities and writes them as a shard; gives the bytes of its tensors. `onProgress` is called with the entities of
+ * the shard that are done. Throws UsageError for numbers that the dtype does not hold, WeightsError.
+ */
 export async function writeShard(
-  session: Session,
-  { experts, dsmip }: Answering,
-  { dtype, progress }: ShardOptions,
+  scorer: AnyScorer,
+  chunks: Iterable<EntityChunk>,
+  dtype: IndexDtype,
   path: string,
-  { first, count }: { first: number; count: number },
-  stamp: Readonly<Record<string, string>>,
-): Promise<void> {
-  const parts = experts.map((): HostVectors[] => []);
-  const gates: Float32Array<ArrayBuffer>[] = [];
-  for (let from = first; from < first + count; from += chunk) {
-    const rows = range(from, Math.min(chunk, first + count - from));
-    for (const [i, expert] of experts.entries()) {
-      parts[i]!.push(await hostVectors(session, expert, rows, dtype));
-    }
-    if (dsmip?.by === 'pair') gates.push(await gateShares(session, dsmip, rows));
-    progress((from + rows.length - first) / count);
+  shard: ShardInfo,
+  onProgress: (done: number) => void,
+): Promise<number> {
+  const parts: HostSides[] = [];
+  let done = 0;
+  for (const chunk of chunks) {
+    const entities = [shard.first + done, shard.first + done + chunk.samples.images.length - 1] as const;
+    parts.push(await hostSides(scorer, chunk, dtype, entities));
+    done += chunk.samples.images.length;
+    onProgress(done);
   }
-  const tensors: Record<string, TensorToWrite> = {};
-  for (const [i, { kind }] of experts.entries()) Object.assign(tensors, shardTensors(kind, parts[i]!));
-  if (gates.length > 0) {
-    tensors['gate'] = { dtype: 'F32', shape: [count, experts.length], data: joined(gates) };
-  }
-  await writeSafetensors(path, tensors, stamp);
-}
-
-async function gateShares({ device, corpus }: Session, dsmip: Dsmip, rows: readonly number[]) {
-  const images = rows.map((row) => firstImage(corpus.entities, row));
-  return device.scope(() => device.read<'f32'>(dsmip.share('entity', { rows, images }, 'train')));
+  const tensors = shardTensors(parts);
+  const { file, first, count } = shard;
+  await writeSafetensors(path, tensors, { shard: file, first: `${first}`, count: `${count}` });
+  return Object.values(tensors).reduce((sum, { data }) => sum + (data as HostArray).byteLength, 0);
 }
 
 /** Numbers on the host; float16 as bits. */
-type HostArray = Float32Array<ArrayBuffer> | Uint16Array<ArrayBuffer> | Int8Array<ArrayBuffer>;
+type HostArray =
+  | Float32Array<ArrayBuffer>
+  | Uint16Array<ArrayBuffer>
+  | Int8Array<ArrayBuffer>
+  | Uint8Array<ArrayBuffer>;
 
-/** An expert's vectors of a chunk on the host. */
-interface HostVectors {
-  first: Int32Array | null;
+/** The sides of a chunk on the host, by the tensors' names in a shard. */
+interface HostSides {
+  offsets: Readonly<Record<string, Int32Array>>;
   arrays: Record<string, { data: HostArray; width: number }>;
+  hasNoImage: Uint8Array<ArrayBuffer>;
 }
 
-async function hostVectors(
-  { device, corpus, features }: Session,
-  expert: Expert,
-  rows: readonly number[],
+async function hostSides(
+  scorer: AnyScorer,
+  { samples, features }: EntityChunk,
   dtype: IndexDtype,
-): Promise<HostVectors> {
-  const samples = pickSamples(corpus.entities, rows);
+  [first, last]: readonly [number, number],
+): Promise<HostSides> {
   const { each, distinct } = firstImages(samples);
-  const tables = await expert.tables('entity', samples, distinct, { ...features, cache: '' });
+  const inputs = await scorer.prepare('entity', samples, distinct, features);
   const rounded = (x: Tensor) => (dtype === 'float32' ? x : unpackHalves(packHalves(x), x.shape));
-  const { first, reads } = device.scope(() => {
-    const vectors = expert.entityVectors(tables, [...rows.keys()], each, rounded);
-    const form = stored(vectors);
-    return { first: vectors.text?.first ?? null, reads: readsOf(device, form, dtype) };
+  const { offsets, reads } = scorer.device.scope(() => {
+    const batch = { inputs, rows: [...each.keys()], images: each };
+    const packed = noGrad(() => scorer.pack(scorer.entitySide(batch, rounded)));
+    const reads = Object.entries(packed.parts).map(([name, tensor]) =>
+      readPart(name, tensor, storedAs(scorer.layout[name]!, dtype)),
+    );
+    return { offsets: packed.offsets, reads };
   });
-  const arrays: HostVectors['arrays'] = {};
+  const arrays: HostSides['arrays'] = {};
   for (const { name, data, width } of (await Promise.all(reads)).flat()) {
     arrays[name] = { data, width };
     if (data instanceof Uint16Array && data.some((half) => (half & 0x7c00) === 0x7c00)) {
       throw new UsageError(
-        `${expert.kind} expert: a vector of entities ${rows[0]} to ${rows.at(-1)} is not finite or over what ` +
-          'float16 holds; use --dtype float32',
+        `${scorer.name}: a vector ('${name}') of entities ${first} to ${last} is not finite or over what float16 holds; ` +
+          'use the dtype float32',
       );
     }
   }
-  return { first, arrays };
+  const hasNoImage = Uint8Array.from(samples.images, (own) => (own.length === 0 ? 1 : 0));
+  return { offsets, arrays, hasNoImage };
 }
 
-/** Starts reading all tensors: scalars as float32, queries as `dtype`, the others as that or float16 at least. */
-function readsOf(device: Device, form: StoredVectors, dtype: IndexDtype) {
-  return Object.entries(form).map(([name, tensor]: [string, Tensor]) => {
-    const width = tensor.shape[1]!;
-    const isInt8 = dtype === 'int8' && name === 'queries';
-    if (isInt8 || dtype === 'float32' || name === 'scalars') {
-      return device.read<'f32'>(tensor).then((data) => {
-        if (!isInt8) return [{ name, data: data as HostArray, width }];
-        const { values, scales } = toInt8Rows(data, width);
-        return [
-          { name, data: values, width },
-          { name: 'queryScales', data: scales, width: 1 },
-        ];
-      });
-    }
-    const words = device.read<'u32'>(packHalves(tensor));
-    return words.then(({ buffer }) => [{ name, data: new Uint16Array(buffer, 0, tensor.size), width }]);
-  });
+/** Starts reading a tensor as it is stored. */
+async function readPart(name: string, tensor: Tensor, type: ReturnType<typeof storedAs>) {
+  const { device, size } = tensor;
+  const width = tensor.shape[1]!;
+  if (type === 'F16') {
+    const { buffer } = await device.read<'u32'>(packHalves(tensor));
+    return [{ name, data: new Uint16Array(buffer, 0, size) as HostArray, width }];
+  }
+  const data: HostArray = await device.read<'f32'>(tensor);
+  if (type === 'F32') return [{ name, data, width }];
+  const { values, scales } = toInt8Rows(data, width);
+  return [
+    { name, data: values, width },
+    { name: scalesName(name), data: scales, width: 1 },
+  ];
 }
 
-function shardTensors(kind: ExpertKind, parts: readonly HostVectors[]): Record<string, TensorToWrite> {
+function shardTensors(parts: readonly HostSides[]): Record<string, TensorToWrite> {
   const tensors: Record<string, TensorToWrite> = {};
   for (const [name, { width }] of Object.entries(parts[0]!.arrays)) {
     const data = joined(parts.map((part) => part.arrays[name]!.data));
-    tensors[`${kind}.${name}`] = { dtype: dtypeOf(data), shape: [data.length / width, width], data };
+    tensors[name] = { dtype: dtypeOf(data), shape: [data.length / width, width], data };
   }
-  if (parts[0]!.first) {
-    const first = joinedStarts(parts.map((part) => part.first!));
-    tensors[`${kind}.first`] = { dtype: 'I32', shape: [first.length], data: first };
+  for (const name of Object.keys(parts[0]!.offsets)) {
+    const data = joinedOffsets(parts.map((part) => part.offsets[name]!));
+    tensors[offsetsName(name)] = { dtype: 'I32', shape: [data.length], data };
   }
+  const data = joined(parts.map((part) => part.hasNoImage));
+  tensors[noImageName] = { dtype: 'U8', shape: [data.length], data };
   return tensors;
 }
 
@@ -143,11 +139,11 @@ function joined<T extends HostArray>(arrays: readonly T[]): T {
   return all;
 }
 
-function joinedStarts(parts: readonly Int32Array[]): Int32Array<ArrayBuffer> {
-  const starts = [0];
+function joinedOffsets(parts: readonly Int32Array[]): Int32Array<ArrayBuffer> {
+  const offsets = [0];
   for (const part of parts) {
-    const before = starts.at(-1)!;
-    for (const start of part.subarray(1)) starts.push(before + start);
+    const before = offsets.at(-1)!;
+    for (const offset of part.subarray(1)) offsets.push(before + offset);
   }
-  return Int32Array.from(starts);
+  return Int32Array.from(offsets);
 }

@@ -1,234 +1,270 @@
-// Entities of a scoring pass from a run's index: parts of shards are read where they lie, as they are needed.
+// Entities of a scoring pass from an index: opening reads its head only, parts of shards are read where they lie, as they
+// are needed.
 
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Device } from '../../engine/device.ts';
-import { unpackHalves } from '../../engine/ops/half.ts';
-import { unpackInt8Rows } from '../../engine/ops/int8-rows.ts';
+import { unpackHalves } from '../../engine/ops/storage/half.ts';
+import { unpackInt8Rows } from '../../engine/ops/storage/int8-rows.ts';
 import type { Tensor } from '../../engine/tensor.ts';
 import { WeightsError } from '../../files/errors.ts';
 import { readText } from '../../files/read-text.ts';
-import type { Answering } from '../../link/linking-model.ts';
-import type { Session } from '../../link/session.ts';
-import { withoutImage } from '../../link/split.ts';
-import type { ExpertKind } from '../../model/dsmip/experts.ts';
 import { widenHalves } from '../../weights/half.ts';
 import type { StoredArray } from '../../weights/safetensors.ts';
-import type { GateShares } from '../gate-shares.ts';
-import { type EntitySource, globalExpert } from '../sources.ts';
-import { belongsTo, indexFolder } from './belongs.ts';
-import { type IndexDtype, type IndexHead, restored, type StoredVectors } from './format.ts';
+import { logitsPart, Mixture, partPrefix } from '../mixture.ts';
+import type { AnyScorer, PackedSide } from '../scorer.ts';
+import { type EntitySource, readLogits } from '../sources.ts';
+import {
+  type Fingerprints,
+  headName,
+  type IndexHead,
+  noImageName,
+  parseHead,
+  scalesName,
+  storedAs,
+} from './format.ts';
 import { fromInt8Rows } from './int8-rows.ts';
-import { openShard, parseHead, type Shard } from './shards.ts';
+import { type Shard, ShardFiles } from './shard-files.ts';
 
 export interface IndexSource extends EntitySource {
   head: IndexHead;
   close(): Promise<void>;
 }
 
-export function hasIndex(run: string): boolean {
-  return existsSync(join(indexFolder(run), 'index.json'));
+export function hasIndex(folder: string): boolean {
+  return existsSync(join(folder, headName));
 }
 
-/** Opens RUN/index. Throws WeightsError, one line, for an index that is missing, damaged or made of something else. */
-export async function openIndex(session: Session, folder: string, chosen: Answering): Promise<IndexSource> {
-  const path = join(indexFolder(folder), 'index.json');
-  if (!existsSync(path)) throw new WeightsError(`${path}: no such file; node eval/index.ts makes an index`);
+/**
+ * Opens the index in a folder for a scorer. `fingerprints`: hashes of all that the caller knows of what the index should
+ * have been made from. Throws WeightsError, one line that names the file, for an index that is missing, damaged, of another
+ * version, or of something else.
+ */
+export async function openIndex(
+  folder: string,
+  scorer: AnyScorer,
+  fingerprints: Fingerprints,
+): Promise<IndexSource> {
+  const path = join(folder, headName);
+  if (!existsSync(path)) throw new WeightsError(`${path}: no such file; an index has to be built first`);
   const head = parseHead(path, await readText(path));
-  if (head.belongs !== (await belongsTo(session, folder, chosen))) {
+  if (head.scorer !== scorer.name) {
+    throw new WeightsError({
+      file: path,
+      field: 'scorer',
+      expected: scorer.name,
+      found: `${head.scorer}; build the index again`,
+    });
+  }
+  for (const [of, hash] of Object.entries(fingerprints)) {
+    if (head.fingerprints[of] === hash) continue;
     throw new WeightsError(
-      `${path}: belongs to other weights, settings or data than the run has now; build it again: node eval/index.ts`,
+      `${path}: belongs to another ${of} than there is now; the index has to be built again`,
     );
   }
-  const shards: Shard[] = [];
-  try {
-    for (const shard of head.shards)
-      shards.push(await openShard(join(indexFolder(folder), shard.file), head, shard, chosen));
-    const gate = await gateOf(head, shards);
-    return sourceOf(session, head, shards, chosen, gate);
-  } catch (error) {
-    for (const { file } of shards) await file.close();
-    throw error;
+  if (JSON.stringify(sorted(head.layout)) !== JSON.stringify(sorted(scorer.layout))) {
+    throw new WeightsError(`${path}: layout: does not fit ${scorer.name}; the index has to be built again`);
   }
+  return sourceOf(head, new ShardFiles(folder, head), scorer);
 }
 
-async function gateOf({ entities, gate }: IndexHead, shards: readonly Shard[]): Promise<GateShares | null> {
-  if (!gate) return null;
-  const { experts, shared } = gate;
-  if (shared) return { experts, values: Float32Array.from(shared), isShared: true };
-  const values = new Float32Array(entities * experts);
-  for (const { file, first } of shards) values.set(await file.readFloats('gate'), first * experts);
-  return { experts, values, isShared: false };
+function sorted(layout: IndexHead['layout']) {
+  return Object.entries(layout)
+    .map(([name, { columns, rows, precision }]) => [name, columns, rows, precision])
+    .sort();
 }
 
-function sourceOf(
-  { device, corpus }: Session,
-  head: IndexHead,
-  shards: readonly Shard[],
-  { experts }: Answering,
-  gate: GateShares | null,
-): IndexSource {
+function sourceOf(head: IndexHead, files: ShardFiles, scorer: AnyScorer): IndexSource {
+  const { device } = scorer;
+  const prefixOf = (part: AnyScorer) => (scorer instanceof Mixture ? partPrefix(part) : '');
+  const reader = { device, head, files };
   return {
     head,
     count: head.entities,
-    gate,
-    imageless: withoutImage(corpus.entities.images),
-    async load(rows, asked) {
-      const spans = spansOf(shards, rows);
-      const made = await Promise.all(
-        experts.map(({ kind, config }, i) =>
-          asked[i] ? readExpert(device, kind, config.hidden, spans, head.dtype) : null,
-        ),
+    async load(parts, rows) {
+      const spans = spansOf(head, rows);
+      const made = await Promise.all(parts.map((part) => readSide(reader, part, prefixOf(part), spans)));
+      return () => made.map((make) => make());
+    },
+    async logits(gate, rows) {
+      const isShared = !gate.seesEntities;
+      if (isShared) return readLogits(gate, 'entity', { inputs: new Map(), images: [] }, []);
+      const parts = head.layout[logitsPart]!.columns;
+      const values = await readFloats(reader, logitsPart, spansOf(head, rows));
+      return { parts, values, isShared };
+    },
+    async hasNoImage(rows) {
+      const flags = new Uint8Array(rows.length);
+      await readParts(reader, noImageName, 1, spansOf(head, rows), (part, at) =>
+        flags.set(part as Uint8Array, at),
       );
-      return () => made.map((make) => make?.(device) ?? null);
+      return flags;
     },
-    async loadGlobals(rows) {
-      const { kind } = experts[globalExpert(experts.map(({ kind }) => kind))]!;
-      const read = await readRows(device, `${kind}.global`, spansOf(shards, rows), head.dtype !== 'float32');
-      return () => read(device);
+    async loadRetrievalVectors(part, rows) {
+      return readPart(reader, prefixOf(part) + part.retrievalPart, spansOf(head, rows));
     },
-    async close() {
-      for (const { file } of shards) await file.close();
-    },
+    close: () => files.close(),
   };
 }
 
-/** Consecutive entities of a shard, counted in it. */
+interface Reader {
+  device: Device;
+  head: IndexHead;
+  files: ShardFiles;
+}
+
+/** Consecutive rows of a shard, counted in it. */
 interface Span {
-  shard: Shard;
+  shard: number;
   first: number;
   count: number;
 }
 
-function spansOf(shards: readonly Shard[], rows: readonly number[]): Span[] {
+function spansOf({ shard: size }: IndexHead, rows: readonly number[]): Span[] {
   const spans: Span[] = [];
-  const size = shards[0]!.count;
   for (const row of rows) {
-    const shard = shards[Math.floor(row / size)]!;
+    const shard = Math.floor(row / size);
+    const place = row - shard * size;
     const last = spans.at(-1);
-    const place = row - shard.first;
     if (last?.shard === shard && last.first + last.count === place) last.count++;
     else spans.push({ shard, first: place, count: 1 });
   }
   return spans;
 }
 
-type Make<T> = (device: Device) => T;
-
-async function readExpert(
-  device: Device,
-  kind: ExpertKind,
-  h: number,
+/** Reads the parts of a scorer's sides; what comes back puts them on the device. */
+async function readSide(
+  reader: Reader,
+  scorer: AnyScorer,
+  prefix: string,
   spans: readonly Span[],
-  dtype: IndexDtype,
-) {
-  const hasText = kind !== 'visual';
-  const isHalf = dtype !== 'float32';
-  const [rows, scalars, global, queries] = await Promise.all([
-    readRows(device, `${kind}.rows`, spans, isHalf),
-    readRows(device, `${kind}.scalars`, spans, false),
-    hasText ? readRows(device, `${kind}.global`, spans, isHalf) : null,
-    hasText ? readQueries(device, kind, spans, dtype) : null,
-  ]);
-  const first = hasText ? startsOf(kind, spans) : new Int32Array(0);
-  return (device: Device) => {
-    const form: StoredVectors = {
-      rows: rows(device),
-      scalars: scalars(device),
-      ...(global && queries ? { global: global(device), queries: queries(device) } : {}),
-    };
-    return restored(kind, h, form, first);
+): Promise<() => unknown> {
+  const offsets: Record<string, Int32Array<ArrayBuffer>> = {};
+  const makes = await Promise.all(
+    Object.entries(scorer.layout).map(async ([name, { rows }]) => {
+      const stored = prefix + name;
+      if (rows === 'entity') return [name, await readPart(reader, stored, spans)] as const;
+      const tokens = await tokenSpans(reader, stored, spans);
+      offsets[name] = tokens.offsets;
+      return [name, await readPart(reader, stored, tokens.spans)] as const;
+    }),
+  );
+  return () => {
+    const parts: Record<string, Tensor> = {};
+    for (const [name, make] of makes) parts[name] = make();
+    return scorer.unpack({ parts, offsets } satisfies PackedSide);
   };
 }
 
-function readQueries(device: Device, kind: ExpertKind, spans: readonly Span[], dtype: IndexDtype) {
-  const name = `${kind}.queries`;
-  const tokens = spans.map(({ shard, first, count }) => {
-    const starts = shard.starts.get(kind)!;
-    return { shard, first: starts[first]!, count: starts[first + count]! - starts[first]! };
-  });
-  return dtype === 'int8'
-    ? readInt8Rows(device, name, `${kind}.queryScales`, tokens)
-    : readRows(device, name, tokens, dtype === 'float16');
-}
-
-function startsOf(kind: ExpertKind, spans: readonly Span[]): Int32Array<ArrayBuffer> {
-  const first = [0];
-  for (const { shard, first: from, count } of spans) {
-    const starts = shard.starts.get(kind)!;
-    for (let i = from; i < from + count; i++) first.push(first.at(-1)! + starts[i + 1]! - starts[i]!);
-  }
-  return Int32Array.from(first);
-}
-
-/** Reads rows of a matrix of the shards; what comes back puts them on a device: [rows, width] f32. */
-async function readRows(
-  { isCpu }: Device,
+/** The rows of tokens of entities, and where each entity's begin among them. */
+async function tokenSpans(
+  { files }: Reader,
   name: string,
   spans: readonly Span[],
+): Promise<{ spans: Span[]; offsets: Int32Array<ArrayBuffer> }> {
+  const starts = await Promise.all(
+    spans.map(({ shard, first, count }) =>
+      files.use(shard, async (open) => (await open.offsets(name)).subarray(first, first + count + 1)),
+    ),
+  );
+  const offsets = [0];
+  const tokens = spans.map(({ shard }, i) => {
+    const own = starts[i]!;
+    for (let e = 1; e < own.length; e++) offsets.push(offsets.at(-1)! + own[e]! - own[e - 1]!);
+    return { shard, first: own[0]!, count: own.at(-1)! - own[0]! };
+  });
+  return { spans: tokens, offsets: Int32Array.from(offsets) };
+}
+
+/** Reads rows of a part; what comes back puts them on the device: [rows, columns] f32. */
+function readPart(reader: Reader, name: string, spans: readonly Span[]): Promise<() => Tensor> {
+  const part = reader.head.layout[name]!;
+  const type = storedAs(part, reader.head.dtype);
+  return type === 'I8'
+    ? readInt8Rows(reader, name, part.columns, spans)
+    : readRows(reader, name, part.columns, spans, type === 'F16');
+}
+
+function rowsIn(spans: readonly Span[]): number {
+  return spans.reduce((sum, { count }) => sum + count, 0);
+}
+
+async function readFloats(reader: Reader, name: string, spans: readonly Span[]) {
+  const { columns } = reader.head.layout[name]!;
+  const data = new Float32Array(rowsIn(spans) * columns);
+  await readParts(reader, name, columns, spans, (part, at) => data.set(part as Float32Array, at));
+  return data;
+}
+
+async function readRows(
+  reader: Reader,
+  name: string,
+  width: number,
+  spans: readonly Span[],
   isHalf: boolean,
-): Promise<Make<Tensor>> {
-  const { n, width } = sizeOf(name, spans);
+): Promise<() => Tensor> {
+  const { device } = reader;
+  const n = rowsIn(spans);
   // Halves go to a GPU two a word; a device that is this CPU would take longer to unpack them than a table does here.
-  if (isHalf && !isCpu) {
+  if (isHalf && !device.isCpu) {
     const halves = new Uint16Array(2 * Math.ceil((n * width) / 2));
-    await readParts(name, spans, (part, at) => halves.set(part as Uint16Array, at));
+    await readParts(reader, name, width, spans, (part, at) => halves.set(part as Uint16Array, at));
     const words = new Uint32Array(halves.buffer);
-    return (device) => unpackHalves(device.tensor([words.length], words, { name }), [n, width]);
+    return () => unpackHalves(device.tensor([words.length], words, { name }), [n, width]);
   }
   const data = new Float32Array(n * width);
-  await readParts(name, spans, (part, at) => {
+  await readParts(reader, name, width, spans, (part, at) => {
     if (isHalf) widenHalves(part as Uint16Array, data.subarray(at));
     else data.set(part as Float32Array, at);
   });
-  return (device) => device.tensor([n, width], data, { name });
+  return () => device.tensor([n, width], data, { name });
 }
 
 /** The same of rows in int8. */
 async function readInt8Rows(
-  { isCpu }: Device,
+  reader: Reader,
   name: string,
-  scalesName: string,
+  width: number,
   spans: readonly Span[],
-): Promise<Make<Tensor>> {
-  const { n, width } = sizeOf(name, spans);
+): Promise<() => Tensor> {
+  const { device } = reader;
+  const n = rowsIn(spans);
   const scales = new Float32Array(n);
-  await readParts(scalesName, spans, (part, at) => widenHalves(part as Uint16Array, scales.subarray(at)));
-  if (isCpu) {
+  await readParts(reader, scalesName(name), 1, spans, (part, at) =>
+    widenHalves(part as Uint16Array, scales.subarray(at)),
+  );
+  if (device.isCpu) {
     const data = new Float32Array(n * width);
-    await readParts(name, spans, (part, at) => {
+    await readParts(reader, name, width, spans, (part, at) => {
       const row = at / width;
       const own = scales.subarray(row, row + part.length / width);
       fromInt8Rows(part as Int8Array, own, width, data.subarray(at));
     });
-    return (device) => device.tensor([n, width], data, { name });
+    return () => device.tensor([n, width], data, { name });
   }
   const values = new Int8Array(4 * Math.ceil((n * width) / 4));
-  await readParts(name, spans, (part, at) => values.set(part as Int8Array, at));
+  await readParts(reader, name, width, spans, (part, at) => values.set(part as Int8Array, at));
   const words = new Uint32Array(values.buffer);
-  return (device) =>
+  return () =>
     unpackInt8Rows(device.tensor([words.length], words, { name }), device.tensor([n], scales), width);
-}
-
-/** Rows of all spans, and the columns of the matrix. */
-function sizeOf(name: string, spans: readonly Span[]): { n: number; width: number } {
-  const [, width] = spans[0]!.shard.file.info(name).shape as [number, number];
-  return { n: spans.reduce((sum, { count }) => sum + count, 0), width };
 }
 
 /** Reads the rows of each span; `take` is given its elements and the place of the first among those of all spans. */
 async function readParts(
+  { files }: Reader,
   name: string,
+  width: number,
   spans: readonly Span[],
   take: (part: StoredArray, at: number) => void,
 ): Promise<void> {
-  const { width } = sizeOf(name, spans);
   let at = 0;
   await Promise.all(
-    spans.map(async ({ shard: { file }, first, count }) => {
+    spans.map(({ shard, first, count }) => {
       const to = at;
       at += count * width;
-      take(await file.read(name, first * width, count * width), to);
+      return files.use(shard, async ({ file }: Shard) =>
+        take(await file.read(name, first * width, count * width), to),
+      );
     }),
   );
 }

@@ -1,6 +1,5 @@
 // The importer of MELBench's raw release: on a hand-made zip of the same form, and on the real ones where they are.
 
-import { spawnSync } from 'node:child_process';
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -9,12 +8,12 @@ import { strToU8, zipSync } from 'fflate';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { readDataset, type Split } from '../../data/dataset.ts';
+import { importMelbench, type MelbenchImport } from '../../data/melbench/import-melbench.ts';
 import { melbenchName, readMelbench } from '../../data/melbench/melbench.ts';
 import { entityRows, mentionRows, randomSplits } from '../../data/melbench/melbench-layout.ts';
+import { InputError } from '../../files/errors.ts';
 
-const command = fileURLToPath(new URL('../../cli/dsmip.ts', import.meta.url));
 const release = fileURLToPath(new URL('../../../shared/data/melbench/', import.meta.url));
-const runtimeFlags = 'Deno' in globalThis ? ['run', '-A'] : [];
 const folder = mkdtempSync(join(tmpdir(), 'dsmip-melbench-'));
 test.after(() => rmSync(folder, { recursive: true }));
 
@@ -49,8 +48,20 @@ function zip(name: string, members: Record<string, string>): string {
   return file(name, zipSync(Object.fromEntries(bytes)));
 }
 
-function run(...flags: string[]): { status: number | null; stdout: string; stderr: string } {
-  return spawnSync(process.execPath, [...runtimeFlags, command, 'import', ...flags], { encoding: 'utf8' });
+/** Imports, with what is usual where nothing is said. */
+async function run(options: Partial<MelbenchImport> & { from: string; out: string }): Promise<string> {
+  const usual = { name: '', seed: 0, splits: '', texts: '', force: false };
+  return (await importMelbench({ ...usual, ...options })).join('\n');
+}
+
+/** The message of what must be the user's mistake. */
+async function refusal(work: Promise<unknown>): Promise<string> {
+  const error = await work.then(
+    () => null,
+    (thrown: Error) => thrown,
+  );
+  assert.instance(error, InputError, error?.stack);
+  return error!.message;
 }
 
 const good = zip('Wikidata-MEL.zip', { 'Wikidata-MEL.json': JSON.stringify(samples) });
@@ -147,8 +158,7 @@ test("the random split has the paper's proportions, hangs on the seed alone and 
 
 test('the command writes a data set that the reader takes, without remarks of its own making', async () => {
   const out = join(folder, 'out');
-  const { status, stdout, stderr } = run('--from', good, '--out', out, '--seed', '3');
-  assert.is(status, 0, stderr);
+  const stdout = await run({ from: good, out, seed: 3 });
   assert.equal(readdirSync(out).sort(), [
     'WIKIMEL_dev.json',
     'WIKIMEL_test.json',
@@ -181,10 +191,11 @@ test('the command writes a data set that the reader takes, without remarks of it
   assert.is(data.remarks.length, 1);
   assert.match(data.remarks[0]!, /1 entry with an empty mention/);
 
-  const again = run('--from', good, '--out', out);
-  assert.is(again.status, 1);
-  assert.match(again.stderr, /kb_entity\.json: exists already; --force replaces it\n$/);
-  assert.is(run('--from', good, '--out', out, '--force').status, 0);
+  assert.match(
+    await refusal(run({ from: good, out })),
+    /kb_entity\.json: exists already, and is replaced only by force$/,
+  );
+  assert.is(await run({ from: good, out, seed: 3, force: true }), stdout);
 });
 
 test("the authors' splits and texts are taken, and what they leave out is counted", async () => {
@@ -194,8 +205,7 @@ test("the authors' splits and texts are taken, and what they leave out is counte
   );
   const texts = file('qid2abs.json', JSON.stringify({ Q317817: 'Sex: male. Birth: 1913.', Q1: 'unused' }));
   const out = join(folder, 'given');
-  const { status, stdout, stderr } = run('--from', good, '--out', out, '--splits', splits, '--texts', texts);
-  assert.is(status, 0, stderr);
+  const stdout = await run({ from: good, out, splits, texts });
   assert.match(stdout, /skipped: 7 samples \(7 mentions\) in no split/);
   assert.match(stdout, /names 1 samples that /);
   const data = await readDataset(out);
@@ -208,25 +218,52 @@ test("the authors' splits and texts are taken, and what they leave out is counte
   assert.is(data.entities.length, 5);
 });
 
-test('wrong use is one line and writes nothing', () => {
+test('wrong use is one line and writes nothing', async () => {
   const out = join(folder, 'nothing');
   const twice = file('twice.json', JSON.stringify({ train: ['5'], dev: ['6'], test: ['5'] }));
   const elsewhere = file('elsewhere.json', JSON.stringify({ train: ['5'], dev: ['6'], test: ['77'] }));
-  const cases: [string[], RegExp][] = [
-    [['--from', good], /--from and --out are needed/],
-    [['--from', join(folder, 'plain.json'), '--out', out], /its name does not say which data set it is/],
-    [['--from', good, '--out', out, '--name', 'a/b'], /--name a\/b: expected letters and digits/],
-    [['--from', good, '--out', out, '--splits', twice], /twice\.json: test: sample 5 occurs twice/],
-    [['--from', good, '--out', out, '--splits', elsewhere], /elsewhere\.json: leaves no mention to test/],
-    [['--from', good, '--out', out, '--texts', join(folder, 'none')], /none: no such file/],
+  const cases: [Partial<MelbenchImport>, RegExp][] = [
+    [{ from: join(folder, 'plain.json') }, /its name does not say which data set it is/],
+    [{ name: 'a/b' }, /name a\/b: expected letters and digits/],
+    [{ splits: twice }, /twice\.json: test: sample 5 occurs twice/],
+    [{ splits: elsewhere }, /elsewhere\.json: leaves no mention to test/],
+    [{ texts: join(folder, 'none') }, /none: no such file/],
   ];
-  for (const [flags, expected] of cases) {
-    const { status, stderr } = run(...flags);
-    assert.is(status, 1, stderr);
-    assert.match(stderr.trim(), expected);
-    assert.not.match(stderr.trim(), /\n/);
+  for (const [options, expected] of cases) {
+    const message = await refusal(run({ from: good, out, ...options }));
+    assert.match(message, expected);
+    assert.not.match(message, /\n/);
   }
   assert.not.ok(existsSync(out));
+});
+
+test('a zip that would unpack to too much, or not to what it says, is refused', async () => {
+  const packed = zipSync({ 'a.json': strToU8(JSON.stringify(samples)) });
+  const view = () => {
+    const bytes = packed.slice();
+    return { bytes, view: new DataView(bytes.buffer) };
+  };
+  const directory = packed.length - 22 - (46 + 'a.json'.length);
+  const changed = (name: string, change: (view: DataView, bytes: Uint8Array) => void) => {
+    const copy = view();
+    change(copy.view, copy.bytes);
+    return refusal(readMelbench(file(name, copy.bytes)));
+  };
+  const size = (bytes: number) => (view: DataView) => view.setUint32(directory + 24, bytes, true);
+  assert.match(await changed('huge.zip', size(2 ** 32 - 2)), /a\.json: expected at most \d+ bytes$/);
+  assert.match(await changed('small.zip', size(100)), /a\.json: damaged \(wrong checksum\)$/);
+  assert.match(await changed('crc.zip', (v) => v.setUint8(directory + 16, 1)), /damaged \(wrong checksum\)$/);
+  assert.match(await changed('method.zip', (v) => v.setUint8(directory + 10, 12)), /packed by method 12/);
+  assert.match(await changed('secret.zip', (v) => v.setUint8(directory + 8, 1)), /it is encrypted$/);
+  const expected = await readMelbench(file('whole.zip', packed));
+  for (let i = 0; i < packed.length; i++) {
+    const damaged = packed.slice();
+    damaged[i]! ^= 1 << (i % 8);
+    // Dates and the like may be anything; what is read is never another thing.
+    const found = await readMelbench(file('flipped.zip', damaged)).catch((error: Error) => error);
+    if (found instanceof Error) assert.instance(found, InputError, `byte ${i}: ${found.stack}`);
+    else assert.equal(found, expected, `byte ${i}`);
+  }
 });
 
 if (existsSync(join(release, 'Wikidata-MEL.zip'))) {

@@ -3,24 +3,27 @@
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import jpeg from 'jpeg-js';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { PixelSource } from '../../data/images/pixel-source.ts';
+import type { Preprocessing } from '../../data/images/preprocess.ts';
 import { keptTable } from '../../encoding/feature-cache.ts';
 import {
   encodeImages,
   encodeTexts,
+  type FeatureTable,
   imageRows,
   inMemory,
   meanTokens,
   raggedTextRows,
   textRows,
 } from '../../encoding/features.ts';
-import { pickTexts, type Tokens } from '../../encoding/samples.ts';
+import { pickTexts, type TextBatch, type Tokens } from '../../encoding/samples.ts';
 import { Random } from '../../engine/random.ts';
-import { encodeImage, encodeText, type Features } from '../../model/clip/clip.ts';
-import { initialiseClip } from '../../model/clip/initialise-clip.ts';
-import { ParameterStore } from '../../model/parameter-store.ts';
+import type { Tensor } from '../../engine/tensor.ts';
+import { Clip, type Features } from '../../model/clip/clip.ts';
+import { initialise } from '../../model/initialise.ts';
 import { device } from '../support/device.ts';
 
 const config = {
@@ -28,13 +31,28 @@ const config = {
   vision: { width: 12, hidden: 24, heads: 3, layers: 1, imageSize: 8, patchSize: 4 },
   projection: 6,
 };
-const parameters = new ParameterStore(initialiseClip(device, config, new Random(4)));
+const { module: clip } = initialise(device, new Random(4), (p) => new Clip(p, config));
 const prompts = (width: number) => [
   device.tensor(
     [2, width],
     Float32Array.from({ length: 2 * width }, (_, i) => Math.sin(i)),
   ),
 ];
+
+const textEncoder = (own: Tensor[]) => ({
+  device,
+  width: 8,
+  projection: 6,
+  prompts: own.length > 0 ? 2 : 0,
+  encode: (texts: TextBatch) => clip.text.encode(texts, own),
+});
+const imageEncoder = (own: Tensor[]) => ({
+  device,
+  width: 12,
+  projection: 6,
+  tokens: (own.length > 0 ? 2 : 0) + 5,
+  encode: (pixels: Tensor) => clip.vision.encode(pixels, own),
+});
 
 /** Texts of 3 to 11 tokens, 70 of them: more than one batch. */
 function tokens(): Tokens {
@@ -61,12 +79,12 @@ for (const how of ['without', 'with'] as const) {
   test(`texts ${how} prompts`, async () => {
     const texts = tokens();
     const own = how === 'with' ? prompts(8) : [];
-    const table = await inMemory(encodeTexts({ device, parameters, config, prompts: own }, texts));
+    const table = await inMemory(encodeTexts(textEncoder(own), texts));
     const rows = [68, 3, 3, 0];
     const found = textRows(device, table, rows);
     // The table pads to a multiple of four tokens with prompts counted, the encoder without.
     const batch = pickTexts(texts, rows);
-    const direct = encodeText(parameters, config, batch, own);
+    const direct = clip.text.encode(batch, own);
     const most = Math.min(found.tokens.shape[1]!, direct.tokens.shape[1]!);
     const mask = await device.read<'i32'>(found.mask);
     const L = found.tokens.shape[1]!;
@@ -96,17 +114,19 @@ for (const how of ['without', 'with'] as const) {
       std: [1, 1, 1],
     } as const;
     const source = new PixelSource([null, '/nowhere/a.jpg'], { ...how8, mean: [0, 0, 0], std: [1, 1, 1] });
-    const table = await inMemory(encodeImages({ device, parameters, config, prompts: own }, source, [0, 1]));
-    const direct = encodeImage(parameters, config, device.zeros([2, 3, 8, 8]), own);
+    const table = await inMemory(encodeImages(imageEncoder(own), source, [0, 1]));
+    const direct = clip.vision.encode(device.zeros([2, 3, 8, 8]), own);
     await close(imageRows(device, table, [1, 0]), direct);
-    assert.equal(source.takeProblems('toy'), ['toy: 1 image file missing, zeros in its place']);
+    assert.equal(source.takeProblems('toy'), [
+      'toy: 1 image file missing, zeros in its place (/nowhere/a.jpg: no such file)',
+    ]);
     assert.equal(source.takeProblems('toy'), []);
   });
 }
 
 test('a table that stays in its file gives the same rows as one in memory', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'dsmip-table-'));
-  const encoder = { device, parameters, config, prompts: prompts(8) };
+  const encoder = textEncoder(prompts(8));
   let encoded = 0;
   const make = () => {
     const table = encodeTexts(encoder, tokens());
@@ -133,11 +153,56 @@ test('a table that stays in its file gives the same rows as one in memory', asyn
   rmSync(folder, { recursive: true });
 });
 
+test('tables in use are shared, within a folder and without one; a key of null shares nothing', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'dsmip-table-'));
+  for (const where of [folder, '']) {
+    const make = () => encodeTexts(textEncoder(prompts(8)), tokens());
+    const table = await keptTable(where, `shared ${where === ''}`, make());
+    assert.is(await keptTable(where, `shared ${where === ''}`, make()), table);
+    assert.is.not(await keptTable(where, null, make()), table);
+  }
+  rmSync(folder, { recursive: true });
+});
+
+test('an image that could not be read is tried again whenever its table is asked for', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'dsmip-table-'));
+  const file = join(folder, 'a.jpg');
+  const how: Preprocessing = {
+    shortSide: 8,
+    crop: 8,
+    filter: 'bicubic',
+    round: 'floor',
+    mean: [0, 0, 0],
+    std: [1, 1, 1],
+  };
+  const table = (key: string) => {
+    const source = new PixelSource([null, file], how);
+    const kept = keptTable(join(folder, 'cache'), key, encodeImages(imageEncoder([]), source, [0, 1]));
+    return kept.then((found) => ({ found, problems: source.takeProblems('toy') }));
+  };
+  const zeros = await table('key');
+  assert.is(zeros.problems.length, 1);
+  // The key is the same: nobody noticed that the file is there now.
+  const again = await table('key');
+  assert.equal(again.problems, zeros.problems);
+  const grey = new Uint8Array(4 * 8 * 8).fill(200);
+  writeFileSync(file, jpeg.encode({ data: grey, width: 8, height: 8 }, 90).data);
+  const mended = await table('key');
+  assert.equal(mended.problems, []);
+  const rowOf = ({ tokens, width }: FeatureTable, row: number) => [
+    ...(tokens as Float32Array).subarray(5 * width * row, 5 * width * (row + 1)),
+  ];
+  assert.equal(rowOf(zeros.found, 1), rowOf(zeros.found, 0));
+  assert.not.equal(rowOf(mended.found, 1), rowOf(mended.found, 0));
+  assert.is((await table('key')).found, mended.found);
+  rmSync(folder, { recursive: true });
+});
+
 test('the mean token of each row', () => {
   const table = {
     tokens: Float32Array.of(1, 2, 3, 4, 5, 7),
     embeds: Float32Array.of(0, 0),
-    first: Int32Array.of(0, 1, 3),
+    offsets: Int32Array.of(0, 1, 3),
     width: 2,
     projection: 1,
   };

@@ -1,9 +1,12 @@
+// Philox against published numbers and against the host, distributions, and a generator's state.
+
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { openDevice } from '../../engine/device.ts';
 import { EngineError } from '../../engine/errors.ts';
+import { normal, randomBits, uniform } from '../../engine/kernels/random.ts';
 import { gumbelNoise } from '../../engine/ops/gumbel.ts';
-import { normal, philox, Random, randomBits, uniform } from '../../engine/random.ts';
+import { philox, Random } from '../../engine/random.ts';
 import type { Tensor } from '../../engine/tensor.ts';
 import { device } from '../support/device.ts';
 import { assertClose } from '../support/gradient.ts';

@@ -31,10 +31,10 @@ for (const kind of expertKinds) {
     for (let i = 0; i < 2; i++) {
       assert.equal(await rankSplit(session, expert, 'train', { ...session.features, cache }), inMemory);
     }
-    const table = await expert.tables('entity', session.corpus.entities, [0], session.features);
+    const table = await expert.prepare('entity', session.corpus.entities, [0], session.features);
     const tokens = (['text', 'image'] as const).map((of) => (table[of]?.tokens as Float32Array)?.length ?? 0);
     const oneImage = { ...session.corpus.entities, images: session.corpus.entities.images.map(() => []) };
-    assert.is(expert.tableBytes(oneImage), 4 * (tokens[0]! + tokens[1]!));
+    assert.is(expert.preparedBytes(oneImage), 4 * (tokens[0]! + tokens[1]!));
   });
 }
 

@@ -1,14 +1,22 @@
+// Fresh parameters: their names and shapes are the reference's, their numbers what each declaration says.
+
 import { fileURLToPath } from 'node:url';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { Random } from '../../engine/random.ts';
-import { sizeOf } from '../../engine/tensor.ts';
 import { readCase } from '../../eval/verify/case.ts';
 import { expertConfig } from '../../eval/verify/expert.ts';
-import type { ClipConfig } from '../../model/clip/clip.ts';
-import { clipTensors } from '../../model/clip/initialise-clip.ts';
-import { type ExpertConfig, type ExpertKind, expertKinds } from '../../model/dsmip/experts.ts';
-import { countParameters, expertSpecs, gateSpecs, initialise, scoringSpecs } from '../../model/initialise.ts';
+import { Clip, type ClipConfig } from '../../model/clip/clip.ts';
+import {
+  type ExpertConfig,
+  type ExpertKind,
+  expertKinds,
+  expertPrompts,
+  ScoringUnits,
+} from '../../model/dsmip/experts.ts';
+import { Gate } from '../../model/dsmip/gate.ts';
+import { initialise } from '../../model/initialise.ts';
+import { countParameters, declared, type ParameterSource } from '../../model/parameter-source.ts';
 import { device } from '../support/device.ts';
 
 /** CLIP ViT-B/32. */
@@ -19,18 +27,21 @@ const clip: ClipConfig = {
 };
 const paper: ExpertConfig = { clip, prompts: { length: 2, depth: 9 }, hidden: 96 };
 
+/** All that stage 1 trains of an expert while CLIP is frozen. */
+const expert = (kind: ExpertKind, config: ExpertConfig) => (p: ParameterSource) => ({
+  units: new ScoringUnits(p, kind, config),
+  prompts: expertPrompts(p, kind, config),
+});
+
 test('at paper size the multimodal expert trains 7,548,515 parameters, 438,371 of them for scoring', () => {
-  assert.is(countParameters(expertSpecs('multimodal', paper)), 7_548_515);
-  assert.is(countParameters(scoringSpecs('multimodal', paper)), 438_371);
+  assert.is(countParameters(declared(expert('multimodal', paper))), 7_548_515);
+  assert.is(countParameters(declared((p) => new ScoringUnits(p, 'multimodal', paper))), 438_371);
   const withoutPrompts = { ...paper, prompts: { length: 0, depth: 0 } };
-  assert.is(countParameters(expertSpecs('multimodal', withoutPrompts)), 438_371);
+  assert.is(countParameters(declared(expert('multimodal', withoutPrompts))), 438_371);
 });
 
 test('CLIP ViT-B/32 has 151,277,313 parameters', () => {
-  assert.is(
-    clipTensors(clip).reduce((total, { shape }) => total + sizeOf(shape), 0),
-    151_277_313,
-  );
+  assert.is(countParameters(declared((p) => new Clip(p, clip))), 151_277_313);
 });
 
 // The reference cases hold exactly what their networks need, so that a name or a shape too many shows as well.
@@ -42,23 +53,26 @@ for (const kind of expertKinds) {
   test(`names and shapes of the ${kind} expert are the reference's`, async () => {
     const { config, parameters, expected } = await readCase(folder(`expert-${kind}`));
     const trained = [...parameters].filter(([name]) => expected.has(`grad/${name}`));
-    assert.equal(shapesOf(expertSpecs(kind, expertConfig(config))), shapesOf(trained));
+    assert.equal(shapesOf(declared(expert(kind, expertConfig(config)))), shapesOf(trained));
   });
 }
 
 test("names and shapes of the gate and of CLIP are the reference's", async () => {
   const gate = await readCase(folder('gate'));
   const width = gate.parameters.get('gate.mention.0.weight')!.shape[1]!;
-  assert.equal(shapesOf(gateSpecs({ hidden: 20, experts: 3 }, width)), shapesOf(gate.parameters));
+  assert.equal(
+    shapesOf(declared((p) => new Gate(p, { hidden: 20, experts: 3 }, width))),
+    shapesOf(gate.parameters),
+  );
   const { config, parameters } = await readCase(folder('clip'));
-  const named = clipTensors(expertConfig(config).clip).map(({ name, ...spec }) => [name, spec] as const);
+  const named = [...declared((p) => new Clip(p, expertConfig(config).clip))];
   assert.equal(shapesOf(named.filter(([name]) => name !== 'logit_scale')), shapesOf(parameters));
 });
 
 test('a seed gives the same trainable parameters again, another seed others', async () => {
   const small = { ...paper, clip: { ...clip, text: { ...clip.text, width: 8 } }, hidden: 4 };
   const draw = async (kind: ExpertKind, seed: number) => {
-    const tensors = initialise(device, expertSpecs(kind, small), new Random(seed));
+    const { tensors } = initialise(device, new Random(seed), expert(kind, small));
     assert.ok(
       [...tensors].every(([name, tensor]) => tensor.name === name && tensor.requiresGrad && !tensor.node),
     );
@@ -71,8 +85,10 @@ test('a seed gives the same trainable parameters again, another seed others', as
 });
 
 test('linear layers start uniform within 1 / sqrt(inputs), norms at 1 and 0, the gate at bias 1', async () => {
-  const specs = new Map([...scoringSpecs('text', paper), ...gateSpecs({ hidden: 64, experts: 3 }, 128)]);
-  const tensors = initialise(device, specs, new Random(1));
+  const { tensors } = initialise(device, new Random(1), (p) => ({
+    units: new ScoringUnits(p, 'text', paper),
+    gate: new Gate(p, { hidden: 64, experts: 3 }, 128),
+  }));
   const read = async (name: string) => [...(await tensors.get(name)!.read())];
   const query = await read('text_unit.query.weight');
   const bound = 512 ** -0.5;

@@ -1,3 +1,5 @@
+// The contrastive loss against float64, and the columns that it leaves out.
+
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { ShapeError } from '../../engine/errors.ts';

@@ -2,14 +2,14 @@
 
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import type { EntityOperands, MentionVectors } from '../../model/dsmip/expert-vectors.ts';
-import type { ExpertKind } from '../../model/dsmip/experts.ts';
-import { choiceOf, type GateShares, pickedExperts, shareOf } from '../../ranking/gate-shares.ts';
+import { choiceOf, type GateLogits, logitsOf, pickedParts } from '../../ranking/gate-logits.ts';
+import { Mixture, meanOf } from '../../ranking/mixture.ts';
 import { ranksAmongAll, recall, retrieve } from '../../ranking/retrieval.ts';
+import type { AnyScorer } from '../../ranking/scorer.ts';
 import { rankMentions, type ScoringPass } from '../../ranking/scoring-pass.ts';
-import type { EntitySource, MentionSource } from '../../ranking/sources.ts';
-import { expertAlone, meanOf } from '../../ranking/systems.ts';
+import { preparedEntities, preparedMentions } from '../../ranking/sources.ts';
 import { pretend } from '../support/adapter.ts';
+import { denseScorer, preparedSide, tableGate } from '../support/dense-scorer.ts';
 import { device } from '../support/device.ts';
 import { generator } from '../support/random.ts';
 import { forBothRowShapes } from '../support/row-shapes.ts';
@@ -19,72 +19,38 @@ const next = generator(5);
 const whole = (count: number, most: number) =>
   Float32Array.from({ length: count }, () => Math.floor(next() * (2 * most + 1)) - most);
 
-/** Of each of two experts the whole texts' vectors; small numbers, so that many scores are equal. */
-const mentionGlobals = [whole(M * d, 3), whole(M * d, 3)];
-const entityGlobals = [whole(E * d, 3), whole(E * d, 3)];
-const golds = Int32Array.from({ length: M }, () => Math.floor(next() * E));
-const kinds: ExpertKind[] = ['text', 'text'];
+/** Of each of two scorers the samples' vectors; small numbers, so that many scores are equal. */
+const mentionVectors = [whole(M * d, 3), whole(M * d, 3)];
+const entityVectors = [whole(E * d, 3), whole(E * d, 3)];
+const gold = Int32Array.from({ length: M }, () => Math.floor(next() * E));
+const [a, b] = ['a', 'b'].map((name, i) =>
+  denseScorer(name, d, { mention: mentionVectors[i]!, entity: entityVectors[i]! }),
+) as [AnyScorer, AnyScorer];
 
-/** Twice the dot product, whatever the tokens say: the text unit halves it, and values of 0 give no context. */
-function scoreOf(expert: number, m: number, e: number): number {
+function scoreOf(scorer: number, m: number, e: number): number {
   let sum = 0;
-  for (let i = 0; i < d; i++) sum += mentionGlobals[expert]![m * d + i]! * entityGlobals[expert]![e * d + i]!;
+  for (let i = 0; i < d; i++) sum += mentionVectors[scorer]![m * d + i]! * entityVectors[scorer]![e * d + i]!;
   return sum;
 }
 
-function rowsOf(data: Float32Array, rows: readonly number[]): Float32Array<ArrayBuffer> {
-  return Float32Array.from(rows.flatMap((row) => [...data.subarray(row * d, (row + 1) * d)]));
-}
+const hasNoImage = Uint8Array.from({ length: E }, (_, e) => (e % 3 === 0 ? 1 : 0));
+const lengths = Array.from({ length: M }, (_, m) => (m * 7) % 11);
 
-function mentionVectors(rows: readonly number[], expert: number): MentionVectors {
-  const n = rows.length;
+/** What ranks by systems of `a`, `b` and a gate. */
+function passOf(systems: readonly AnyScorer[], gates: readonly object[] = []): ScoringPass {
   return {
-    text: {
-      keys: device.zeros([n, 1, 4]),
-      values: device.zeros([n, 1, 4]),
-      mask: device.tensor([n, 1], new Int32Array(n).fill(1)),
-      global: device.tensor(
-        [n, d],
-        rowsOf(mentionGlobals[expert]!, rows).map((x) => 2 * x),
-      ),
-    },
+    systems,
+    mentions: preparedMentions(preparedSide('mention', [a, b, ...gates], lengths)),
+    entities: preparedEntities(preparedSide('entity', [a, b, ...gates], hasNoImage, hasNoImage)),
+    gold,
+    top: 4,
   };
 }
-
-function entityOperands(rows: readonly number[], expert: number): EntityOperands {
-  const n = rows.length;
-  return {
-    text: {
-      queries: device.zeros([n, 4]),
-      first: Int32Array.from({ length: n + 1 }, (_, i) => i),
-      cls: device.zeros([n, 4]),
-      bias: device.zeros([n]),
-      global: device.tensor([n, d], rowsOf(entityGlobals[expert]!, rows)),
-    },
-  };
-}
-
-const imageless = Uint8Array.from({ length: E }, (_, e) => (e % 3 === 0 ? 1 : 0));
-const mentions: MentionSource = {
-  count: M,
-  lengths: Array.from({ length: M }, (_, m) => (m * 7) % 11),
-  gate: null,
-  vectors: mentionVectors,
-  globals: (rows) => device.tensor([rows.length, d], rowsOf(mentionGlobals[0]!, rows)),
-};
-const entities: EntitySource = {
-  count: E,
-  gate: null,
-  imageless,
-  load: async (rows, asked) => () => asked.map((own, i) => (own ? entityOperands(rows, i) : null)),
-  loadGlobals: async (rows) => () => device.tensor([rows.length, d], rowsOf(entityGlobals[0]!, rows)),
-};
-const pass: ScoringPass = { device, kinds, mentions, entities, systems: [], golds, top: 4 };
 
 /** The same by sorting all scores of a mention: rank of the answer, and the four best. */
 function expected(scores: (m: number, e: number) => number, m: number, among = [...Array(E).keys()]) {
-  const own = scores(m, golds[m]!);
-  const others = among.filter((e) => e !== golds[m]);
+  const own = scores(m, gold[m]!);
+  const others = among.filter((e) => e !== gold[m]);
   const higher = others.filter((e) => scores(m, e) > own).length;
   const equal = others.filter((e) => scores(m, e) === own).length;
   const best = [...among].sort((a, b) => scores(m, b) - scores(m, a) || a - b).slice(0, 4);
@@ -110,81 +76,115 @@ forBothRowShapes((shape, within) => {
   test(
     `ranks and best entities are those of sorting all scores, ties and all (${shape})`,
     within(async () => {
-      const systems = [expertAlone('a', 0, 2), expertAlone('b', 1, 2), meanOf('mean', [true, true])];
-      const { systems: found, pairs } = await rankMentions({ ...pass, systems });
+      const { systems: found, pairs } = await rankMentions(passOf([a, b, meanOf('mean', [a, b])]));
       check(found['a']!, (m, e) => scoreOf(0, m, e));
       check(found['b']!, (m, e) => scoreOf(1, m, e));
       check(found['mean']!, (m, e) => (scoreOf(0, m, e) + scoreOf(1, m, e)) / 2);
-      assert.equal(pairs, { ranked: M * E, computed: [M * E, M * E] });
+      assert.equal(pairs, { ranked: M * E, computed: { a: M * E, b: M * E } });
     }),
   );
 });
 
-test('experts that no system needs are not asked', async () => {
-  const { pairs } = await rankMentions({ ...pass, systems: [expertAlone('b', 1, 2)] });
-  assert.equal(pairs.computed, [0, M * E]);
+test('parts of weight 0 are not computed', async () => {
+  const sum = new Mixture('sum', [a, b], { weights: [0, 1] });
+  const { pairs } = await rankMentions(passOf([sum]));
+  assert.equal(pairs.computed, { a: 0, b: M * E });
 });
 
 const calibration = Float32Array.of(2, 1, 0, 1);
-const gated = { name: 'gated', calibration };
-const ofMentions: GateShares = { experts: 2, isShared: false, values: whole(2 * M, 4) };
-const ofEntities: GateShares = { experts: 2, isShared: false, values: whole(2 * E, 1).map((x) => x / 2) };
-const ofAll: GateShares = { experts: 2, isShared: true, values: Float32Array.of(1, 0.5) };
+const logits = {
+  mention: whole(2 * M, 4),
+  entity: whole(2 * E, 1).map((x) => x / 2),
+};
+const shared = { ...logits, entity: Float32Array.of(1, 0.5) };
+const byPair = tableGate(2, logits, true, calibration);
+const byMention = tableGate(2, shared, false, calibration);
 
-/** Scale and offset of the expert with the larger relu(u + v), the first of equals. */
-function gatedScore(v: GateShares, m: number, e: number): { score: number; expert: number } {
-  const [a, b] = [0, 1].map((i) =>
-    Math.max(0, ofMentions.values[2 * m + i]! + v.values[(v.isShared ? 0 : 2 * e) + i]!),
+/** Scale and offset of the scorer with the larger relu(u + v), the first of equals. */
+function gatedScore(isByPair: boolean, m: number, e: number): { score: number; part: number } {
+  const { mention, entity } = isByPair ? logits : shared;
+  const [ofA, ofB] = [0, 1].map((i) =>
+    Math.max(0, mention[2 * m + i]! + entity[(isByPair ? 2 * e : 0) + i]!),
   );
-  const expert = b! > a! ? 1 : 0;
-  return { expert, score: expert === 0 ? 2 * scoreOf(0, m, e) : scoreOf(1, m, e) + 1 };
+  const part = ofB! > ofA! ? 1 : 0;
+  return { part, score: part === 0 ? 2 * scoreOf(0, m, e) : scoreOf(1, m, e) + 1 };
 }
 
-for (const [name, v, isCpu] of [
-  ['pair', ofEntities, true],
-  ['mention', ofAll, true],
-  ['pair, lanes sharing a row', ofEntities, false],
+for (const [name, isByPair, isCpu] of [
+  ['pair', true, true],
+  ['mention', false, true],
+  ['pair, lanes sharing a row', true, false],
 ] as const) {
   const within = (body: () => Promise<void>) => () => pretend(isCpu, body);
   test(
-    `a gate by ${name}: the chosen expert's calibrated score counts, and choices are counted`,
+    `a gate by ${name}: the chosen part's calibrated score counts, and choices are counted`,
     within(async () => {
-      const sources = { mentions: { ...mentions, gate: ofMentions }, entities: { ...entities, gate: v } };
-      const { systems, picked, pairs } = await rankMentions({ ...pass, ...sources, systems: [gated] });
-      check(systems['gated']!, (m, e) => gatedScore(v, m, e).score);
+      const gate = isByPair ? byPair : byMention;
+      const gated = new Mixture('gated', [a, b], { gate });
+      const { systems, choices, pairs } = await rankMentions({
+        ...passOf([gated], [gate]),
+        countsChoices: true,
+      });
+      check(systems['gated']!, (m, e) => gatedScore(isByPair, m, e).score);
       for (let m = 0; m < M; m++) {
         const counts = [0, 0, 0, 0];
         for (let e = 0; e < E; e++) {
-          const { expert } = gatedScore(v, m, e);
-          counts[expert]!++;
-          counts[2 + expert]! += imageless[e]!;
+          const { part } = gatedScore(isByPair, m, e);
+          counts[part]!++;
+          counts[2 + part]! += hasNoImage[e]!;
         }
-        assert.equal([...picked.subarray(4 * m, 4 * m + 4)], counts, `mention ${m}`);
-        for (const { entity, expert } of systems['gated']!.top[m]!) {
-          assert.is(expert, gatedScore(v, m, entity).expert);
+        assert.equal([...choices!.counts!.subarray(4 * m, 4 * m + 4)], counts, `mention ${m}`);
+        for (const { entity, part } of systems['gated']!.top[m]!) {
+          assert.is(part, 'ab'[gatedScore(isByPair, m, entity).part]);
         }
+        assert.is(choices!.gold[m], 'ab'[gatedScore(isByPair, m, gold[m]!).part]);
       }
-      const asked = pairs.computed[0]! + pairs.computed[1]!;
+      const computed = pairs.computed['a']! + pairs.computed['b']!;
       // By mention nothing is computed twice; by pair it is where the choices of a tile and a block differ.
-      if (v.isShared) assert.is(asked, M * E);
-      else assert.ok(asked < 2 * M * E, `${asked}`);
+      if (isByPair) assert.ok(computed < 2 * M * E, `${computed}`);
+      else assert.is(computed, M * E);
     }),
   );
 }
+
+test('a gate and candidates: only their logits are read, and the best are those of a pass through all', async () => {
+  const gated = new Mixture('gated', [a, b], { gate: byPair });
+  const pass = passOf([gated], [byPair]);
+  const all = await rankMentions(pass);
+  const count = 5;
+  const rows = Int32Array.from(
+    Array.from({ length: M }, (_, m) => {
+      const best = all.systems['gated']!.top[m]!.map(({ entity }) => entity);
+      return [...best, best.includes(m) ? E - 1 : m].sort((x, y) => x - y);
+    }).flat(),
+  );
+  const asked = new Set<number>();
+  const entities = {
+    ...pass.entities,
+    logits: (gate: typeof byPair, of: readonly number[]) => {
+      for (const row of of) asked.add(row);
+      return pass.entities.logits(gate, of);
+    },
+  };
+  const few = await rankMentions({ ...pass, entities, candidates: { rows, count } });
+  assert.equal(few.systems['gated']!.top, all.systems['gated']!.top);
+  assert.equal(few.choices!.gold, all.choices!.gold);
+  assert.equal(asked, new Set([...rows, ...gold].sort((x, y) => x - y)));
+});
 
 test('only candidates are scored; an answer among them is ranked among them', async () => {
   const count = 7;
   const rows = Array.from({ length: M }, (_, m) => {
-    const own = new Set<number>(m % 2 === 0 ? [golds[m]!] : []);
+    const own = new Set<number>(m % 2 === 0 ? [gold[m]!] : []);
     while (own.size < count) own.add(Math.floor(next() * E));
     return [...own].sort((a, b) => a - b);
   }).flat();
   const candidates = { rows: Int32Array.from(rows), count };
-  const { systems, pairs } = await rankMentions({ ...pass, systems: [expertAlone('a', 0, 2)], candidates });
+  const { systems, pairs } = await rankMentions({ ...passOf([a]), candidates });
   for (let m = 0; m < M; m++) {
     const among = rows.slice(m * count, (m + 1) * count);
     const { rank, best } = expected((m, e) => scoreOf(0, m, e), m, among);
-    if (among.includes(golds[m]!)) assert.is(systems['a']!.ranks[m], rank, `rank of mention ${m}`);
+    if (among.includes(gold[m]!)) assert.is(systems['a']!.ranks[m], rank, `rank of mention ${m}`);
     assert.equal(
       systems['a']!.top[m]!.map(({ entity, score }) => ({ entity, score })),
       best,
@@ -194,19 +194,20 @@ test('only candidates are scored; an answer among them is ranked among them', as
 });
 
 test('retrieval proposes the entities with the largest dot products, the lower number among equals', async () => {
-  const candidates = await retrieve(device, mentions, entities, 9);
+  const { mentions, entities } = passOf([a]);
+  const candidates = await retrieve(a, mentions, entities, 9);
   const { rows } = candidates;
   let proposed = 0;
   for (let m = 0; m < M; m++) {
     const best = [...Array(E).keys()].sort((a, b) => scoreOf(0, m, b) - scoreOf(0, m, a) || a - b);
     const own = best.slice(0, 9).sort((a, b) => a - b);
     assert.equal([...rows.subarray(9 * m, 9 * m + 9)], own, `mention ${m}`);
-    if (own.includes(golds[m]!)) proposed++;
+    if (own.includes(gold[m]!)) proposed++;
   }
-  assert.is(recall(candidates, golds), (100 * proposed) / M);
-  const all = await retrieve(device, mentions, entities, E + 5);
+  assert.is(recall(candidates, gold), (100 * proposed) / M);
+  const all = await retrieve(a, mentions, entities, E + 5);
   assert.is(all.count, E);
-  assert.is(recall(all, golds), 100);
+  assert.is(recall(all, gold), 100);
 });
 
 test('an answer that was not proposed ranks in the middle of what was not scored', () => {
@@ -215,53 +216,51 @@ test('an answer that was not proposed ranks in the middle of what was not scored
 });
 
 test('more best entities than there are: all of them', async () => {
-  const few = { ...entities, count: 3, imageless: imageless.slice(0, 3) };
-  const { systems } = await rankMentions({
-    device,
-    kinds,
-    mentions,
-    entities: few,
-    systems: [expertAlone('a', 0, 2)],
-    top: 5,
-  });
+  const { mentions } = passOf([a]);
+  const entities = preparedEntities(preparedSide('entity', [a], [0, 0, 0]));
+  const { systems } = await rankMentions({ systems: [a], mentions, entities, top: 5 });
   assert.ok(systems['a']!.top.every((own) => own.length === 3));
   assert.equal(systems['a']!.ranks, []);
 });
 
 test('a score that is not finite is an error that names the pair', async () => {
   for (const value of [Number.NaN, Number.POSITIVE_INFINITY]) {
-    const before = entityGlobals[1]![700 * d]!;
-    entityGlobals[1]![700 * d] = value;
-    const sources = { mentions: { ...mentions, gate: ofMentions }, entities: { ...entities, gate: ofAll } };
-    const alone = await failure(rankMentions({ ...pass, systems: [expertAlone('b', 1, 2)] }));
+    const before = entityVectors[1]![700 * d]!;
+    entityVectors[1]![700 * d] = value;
+    const gated = new Mixture('gated', [a, b], { gate: byMention });
+    const alone = await failure(rankMentions(passOf([b])));
     assert.match(alone, /^mention \d+: its score with entity 700 is not finite \(b\)$/);
-    const chosen = await failure(rankMentions({ ...pass, ...sources, systems: [gated] }));
-    assert.match(
-      chosen,
-      /^mention \d+: its score with entity 700, by the text expert, is not finite \(gated\)$/,
-    );
-    entityGlobals[1]![700 * d] = before;
+    const chosen = await failure(rankMentions(passOf([gated], [byMention])));
+    assert.match(chosen, /^mention \d+: its score with entity 700, by b, is not finite \(gated\)$/);
+    entityVectors[1]![700 * d] = before;
   }
 });
 
-test('the experts of a block are those that its pairs have', () => {
+test('two gates and two parts of one name are refused', async () => {
+  const gated = (name: string) => new Mixture(name, [a, b], { gate: byPair });
+  assert.match(await failure(rankMentions(passOf([gated('x'), gated('y')], [byPair]))), /at most one gate/);
+  const other = denseScorer('a', d, { mention: mentionVectors[1]!, entity: entityVectors[1]! });
+  assert.match(await failure(rankMentions(passOf([a, other]))), /different names/);
+});
+
+test('the parts of a block are those that its pairs have', () => {
   for (let round = 0; round < 200; round++) {
-    const shares = (n: number): GateShares => ({
-      experts: 3,
+    const some = (n: number): GateLogits => ({
+      parts: 3,
       isShared: false,
       values: Float32Array.from({ length: 3 * n }, () => (next() - 0.6) * (round % 4 === 0 ? 0 : 1)),
     });
-    const [u, v] = [shares(2), shares(2)];
-    const choices = [0, 1, 2, 3].map((pair) => choiceOf(shareOf(u, pair >> 1), shareOf(v, pair & 1)));
+    const [u, v] = [some(2), some(2)];
+    const choices = [0, 1, 2, 3].map((pair) => choiceOf(logitsOf(u, pair >> 1), logitsOf(v, pair & 1)));
     assert.equal(
-      pickedExperts(u, v),
-      [0, 1, 2].map((expert) => choices.includes(expert)),
+      pickedParts(u, v),
+      [0, 1, 2].map((part) => choices.includes(part)),
     );
   }
 });
 
 test('nothing stays on the device', async () => {
-  const run = () => rankMentions({ ...pass, systems: [expertAlone('a', 0, 2)] });
+  const run = () => rankMentions(passOf([a]));
   await run();
   const { liveBytes } = device.counters;
   await run();

@@ -2,14 +2,17 @@
 
 import { device } from './device.ts';
 
-/** Runs `body` while the device passes for a CPU adapter, or for none. */
-export async function pretend(isCpu: boolean, body: () => Promise<void>): Promise<void> {
-  const before = device.isCpu;
-  const switchable = device as { isCpu: boolean };
-  switchable.isCpu = isCpu;
+/** Runs `body` while the device passes for a CPU adapter, or for none, perhaps with subgroups of another size. */
+export async function pretend(
+  isCpu: boolean,
+  body: () => Promise<void>,
+  subgroupSize = device.subgroupSize,
+): Promise<void> {
+  const before = { isCpu: device.isCpu, subgroupSize: device.subgroupSize };
+  Object.assign(device, { isCpu, subgroupSize });
   try {
     await body();
   } finally {
-    switchable.isCpu = before;
+    Object.assign(device, before);
   }
 }

@@ -1,5 +1,6 @@
 // A made-up batch for an expert, as a plan of its memory describes it.
 
+import { usesOf } from '../../model/dsmip/experts.ts';
 import type { StepBatch } from '../../train/experts/expert-step.ts';
 import type { StepPlan } from '../../train/experts/memory-estimate.ts';
 import { generator } from './random.ts';
@@ -22,7 +23,8 @@ export function madeUpBatch({ kind, config, samples, tokens }: StepPlan, shared 
     const ids = mask.map((real) => (real ? Math.floor(next() * vocabulary) : 0));
     const images = shared ? count - 1 : count;
     const numbers = images * 3 * config.clip.vision.imageSize ** 2;
-    const pixels = kind === 'text' ? null : Float32Array.from({ length: numbers }, () => 2 * next() - 1);
+    const noise = () => Float32Array.from({ length: numbers }, () => 2 * next() - 1);
+    const pixels = usesOf(kind).image ? noise() : null;
     const places = Int32Array.from({ length: count }, (_, i) => Math.max(0, shared ? i - 1 : i));
     return { texts: { ids, mask, count, length }, pixels, places };
   };

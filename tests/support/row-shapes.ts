@@ -1,4 +1,4 @@
-// Runs tests of row ops in both shapes of work (engine/ops/rows.ts), whatever the adapter is.
+// Runs tests of row ops in both shapes of work (engine/kernels/rows.ts), whatever the adapter is.
 
 import { type Device, openDevice } from '../../engine/device.ts';
 import { pretend } from './adapter.ts';

@@ -2,10 +2,10 @@
 
 import type { Device } from '../../engine/device.ts';
 import { Random } from '../../engine/random.ts';
-import { initialiseClip } from '../../model/clip/initialise-clip.ts';
+import { Clip } from '../../model/clip/clip.ts';
 import { Expert } from '../../model/dsmip/expert-model.ts';
 import type { ExpertKind } from '../../model/dsmip/experts.ts';
-import { ParameterStore } from '../../model/parameter-store.ts';
+import { initialise } from '../../model/initialise.ts';
 import type { StepPlan } from '../../train/experts/memory-estimate.ts';
 
 const smallest = {
@@ -27,14 +27,8 @@ export function smallPlan(kind: ExpertKind, finetune: boolean, clip = smallest):
 }
 
 export function smallExpert({ kind, config, finetune }: StepPlan, device: Device): Expert {
-  const tensors = initialiseClip(device, config.clip, new Random(4));
-  for (const tensor of tensors.values()) tensor.requiresGrad = finetune;
-  const clip = {
-    config: config.clip,
-    tensors,
-    parameters: new ParameterStore(tensors),
-    eosId: 19,
-    folder: '',
-  };
+  const fresh = initialise(device, new Random(4), (p) => new Clip(p, config.clip));
+  for (const tensor of fresh.tensors.values()) tensor.requiresGrad = finetune;
+  const clip = { ...fresh, config: config.clip, eosId: 19, folder: '' };
   return new Expert(device, kind, clip, config, new Random(5));
 }

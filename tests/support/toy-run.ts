@@ -11,9 +11,10 @@ import { type Device, openDevice } from '../../engine/device.ts';
 import { Random } from '../../engine/random.ts';
 import { InputError } from '../../files/errors.ts';
 import { openSession, type Session } from '../../link/session.ts';
-import { initialiseClip } from '../../model/clip/initialise-clip.ts';
+import { Clip } from '../../model/clip/clip.ts';
 import { saveClip } from '../../model/clip/save-clip.ts';
 import type { ExpertKind } from '../../model/dsmip/experts.ts';
+import { initialise } from '../../model/initialise.ts';
 import { type ConfigSchema, checkConfig, withValue } from '../../train/config/check.ts';
 import { expertConfigOf, gateConfigOf, readPreset, workConfigOf } from '../../train/config/presets.ts';
 import {
@@ -87,7 +88,7 @@ export async function makeToy(shared?: Device): Promise<Toy> {
     projection: 8,
   };
   const ids = { bosId: tinyVocabulary['<|startoftext|>']!, eosId: tinyVocabulary['<|endoftext|>']! };
-  const tensors = initialiseClip(device, config, new Random(3));
+  const { tensors } = initialise(device, new Random(3), (p) => new Clip(p, config));
   await saveClip(clip, config, tensors, { vocab: tinyVocabulary, merges: tinyMerges, ...ids });
   if (!shared) device.destroy();
   const flags = ['--data', data, '--clip', clip, '--cache', join(folder, 'cache')];

@@ -18,7 +18,6 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { readWordNet } from '../../data/openconcepts-builder/wordnet.ts';
 import { loadTokenizer } from '../../data/text/tokenizer-files.ts';
-import { encodeText } from '../../model/clip/clip.ts';
 import { loadClip } from '../../model/clip/load-clip.ts';
 import { clipSchema } from '../../train/clip-pretraining/clip-schema.ts';
 import { pretrainClip } from '../../train/clip-pretraining/pretrain-clip.ts';
@@ -78,13 +77,13 @@ test('three steps: finite losses, a folder that loads, the same again from the s
   assert.equal(readdirSync(a).sort(), ['config.json', 'merges.txt', 'model.safetensors', 'vocab.json']);
   assert.not(existsSync(`${a}.part`));
 
-  const { config, parameters, eosId, tensors } = await loadClip(device, a);
+  const { config, module: clip, eosId, tensors } = await loadClip(device, a);
   const tokenizer = await loadTokenizer(a);
   assert.is(tokenizer.eosId, eosId);
   assert.is(tokenizer.vocabularySize, config.text.vocabulary);
   const { ids, mask, length } = tokenizer.encodeBatch(['mouse : animal', 'bank'], config.text.maxLength);
   const batch = { ids: Int32Array.from(ids), mask: Int32Array.from(mask), count: 2, length };
-  const embeds = await device.scope(() => encodeText(parameters, config, batch).embeds.read());
+  const embeds = await device.scope(() => clip.text.encode(batch).embeds.read());
   assert.is(embeds.length, 2 * 8);
   assert.ok(Math.abs(Math.hypot(...embeds.slice(0, 8)) - 1) < 1e-5);
   tokenizer.free();

@@ -10,6 +10,7 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { WeightsError } from '../../files/errors.ts';
 import { downloadTo } from '../../weights/download-file.ts';
+import { downloadModel } from '../../weights/download-model.ts';
 import { findOnHub } from '../../weights/hub.ts';
 import { atRevision, hubModels } from '../../weights/hub-models.ts';
 import { generator } from '../support/random.ts';
@@ -73,6 +74,27 @@ test('large and small files come whole, with their checksums; what is there is l
   assert.not.ok(hub.requests.some((line) => line.includes('/resolve/') && !line.endsWith('bytes=0-0')));
   const config = { ...file, path: 'config.json', revision: 'main' };
   assert.equal((await download(config)).bytes, small);
+});
+
+test('a list that does not end is given up', async () => {
+  hub.faults = { listed: (entry) => Object.assign(entry, { note: 'x'.repeat(2 ** 24) }) };
+  assert.match(await refusal(), /paths-info\/.*: an answer of more than 16777216 bytes$/);
+});
+
+test('a model is fetched file by file, and told of', async () => {
+  const told: unknown[] = [];
+  const model = await downloadModel('vgg16', {
+    ...quick,
+    folder,
+    onFile: (target, bytes) => told.push([target, bytes]),
+    onProgress: (done) => done === big.length && told.push(done),
+    onDone: (target, outcome) => told.push([target, outcome]),
+  });
+  assert.is(model, undefined);
+  const target = join(folder, 'vgg16.safetensors');
+  assert.equal(told, [[target, big.length], big.length, [target, 'downloaded']]);
+  const message = await downloadModel('constructor', { folder }).catch((error: Error) => error.message);
+  assert.match(String(message), /^'constructor': expected one of clip-vit-base-patch32, /);
 });
 
 test('connections that drop at random places are gone on with', async () => {

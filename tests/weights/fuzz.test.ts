@@ -10,9 +10,10 @@ import * as assert from 'uvu/assert';
 import { Random } from '../../engine/random.ts';
 import { type ByteSource, bytesInMemory } from '../../files/byte-source.ts';
 import { WeightsError } from '../../files/errors.ts';
-import { initialiseClip } from '../../model/clip/initialise-clip.ts';
+import { Clip } from '../../model/clip/clip.ts';
 import { loadClip } from '../../model/clip/load-clip.ts';
 import { saveClip } from '../../model/clip/save-clip.ts';
+import { initialise } from '../../model/initialise.ts';
 import { readSafetensors } from '../../weights/safetensors.ts';
 import { bytesOf } from '../../weights/safetensors-header.ts';
 import { writeSafetensors } from '../../weights/write-safetensors.ts';
@@ -179,7 +180,7 @@ test('a CLIP whose files were changed loads or is refused, and then nothing stay
     vision: { width: 4, hidden: 8, heads: 1, layers: 1, imageSize: 4, patchSize: 2 },
     projection: 2,
   };
-  const fresh = initialiseClip(device, config, new Random(3));
+  const { tensors: fresh } = initialise(device, new Random(3), (p) => new Clip(p, config));
   const clip = join(folder, 'clip');
   await saveClip(clip, config, fresh, { vocab: { a: 0 }, merges: '', bosId: 4, eosId: 5 });
   const random = generator(4);

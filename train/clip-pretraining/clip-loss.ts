@@ -8,8 +8,7 @@ import { matmul } from '../../engine/ops/matmul.ts';
 import { concat, transpose } from '../../engine/ops/shape.ts';
 import type { Tensor } from '../../engine/tensor.ts';
 import { UsageError } from '../../files/errors.ts';
-import { type ClipConfig, encodeImage, encodeText, type TextBatch } from '../../model/clip/clip.ts';
-import { ParameterStore } from '../../model/parameter-store.ts';
+import type { Clip, ClipTextEncoder, TextBatch } from '../../model/clip/clip.ts';
 import type { ClipBatch, Pairing } from './clip-batches.ts';
 
 /** Ids and mask [n, length] of texts cut to so many tokens, padded to the longest. */
@@ -34,24 +33,20 @@ const lengthStep = 4;
 
 /** The loss of a batch, a scalar, and its parts by kind of pair. Call it in a scope. */
 export function clipLoss(
-  tensors: ReadonlyMap<string, Tensor>,
-  config: ClipConfig,
+  clip: Clip,
   batch: ClipBatch,
   tokenize: Tokenize,
   { weights, maxLogitScale }: LossOptions,
 ): { loss: Tensor; parts: Record<string, Tensor> } {
-  const p = new ParameterStore(tensors);
-  const logitScale = p.get('logit_scale', []);
+  const { logitScale } = clip;
   const { device } = logitScale;
-  const { imageSize } = config.vision;
+  const { imageSize } = clip.vision.config;
   const features = {
-    text: encodeByLength(p, config, batch.texts, tokenize),
+    text: encodeByLength(clip.text, batch.texts, tokenize),
     image:
       batch.images === 0
         ? null
-        : encodeImage(
-            p,
-            config,
+        : clip.vision.encode(
             device.tensor([batch.images, 3, imageSize, imageSize], batch.pixels, { name: 'pixels' }),
           ).embeds,
   };
@@ -94,13 +89,8 @@ function contrastive(a: Tensor, b: Tensor, factor: Tensor): Tensor {
 }
 
 /** Embeds [n, d_z] of texts in their order, encoded from short to long. */
-function encodeByLength(
-  p: ParameterStore,
-  config: ClipConfig,
-  texts: readonly string[],
-  tokenize: Tokenize,
-): Tensor {
-  const { ids, mask, length } = tokenize(texts, config.text.maxLength);
+function encodeByLength(encoder: ClipTextEncoder, texts: readonly string[], tokenize: Tokenize): Tensor {
+  const { ids, mask, length } = tokenize(texts, encoder.config.maxLength);
   const lengths = texts.map((_, i) =>
     mask.subarray(i * length, (i + 1) * length).reduce((n, real) => n + real, 0),
   );
@@ -110,8 +100,8 @@ function encodeByLength(
   for (let first = 0; first < order.length; first += size) {
     const rows = order.slice(first, first + size);
     const longest = Math.ceil(lengths[rows.at(-1)!]! / lengthStep) * lengthStep;
-    const padded = Math.min(longest, config.text.maxLength);
-    parts.push(encodeText(p, config, pickRows({ ids, mask, length }, rows, padded)).embeds);
+    const padded = Math.min(longest, encoder.config.maxLength);
+    parts.push(encoder.encode(pickRows({ ids, mask, length }, rows, padded)).embeds);
   }
   const place = new Int32Array(texts.length);
   order.forEach((text, i) => {

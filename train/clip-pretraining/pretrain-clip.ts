@@ -4,15 +4,16 @@
 
 import { mkdir, rmdir } from 'node:fs/promises';
 import { createTokenizer } from '../../data/text/tokenizer.ts';
-import { Adam } from '../../engine/adam.ts';
 import { backward, noGrad } from '../../engine/autograd.ts';
 import type { Device } from '../../engine/device.ts';
+import { Adam } from '../../engine/nn/adam.ts';
 import { scale } from '../../engine/ops/elementwise.ts';
 import { Random } from '../../engine/random.ts';
 import type { Tensor } from '../../engine/tensor.ts';
-import type { ClipConfig } from '../../model/clip/clip.ts';
-import { initialiseClip } from '../../model/clip/initialise-clip.ts';
+import { Clip, type ClipConfig } from '../../model/clip/clip.ts';
 import { saveClip, type Vocabulary } from '../../model/clip/save-clip.ts';
+import { initialise } from '../../model/initialise.ts';
+import type { Built } from '../../model/parameter-source.ts';
 import { checkConfig } from '../config/check.ts';
 import type { Hooks } from '../hooks.ts';
 import { checkLoss } from '../loss-log.ts';
@@ -55,10 +56,11 @@ export async function pretrainClip(
   const draws = new RandomStream(training.seed);
   const vocabulary = trainVocabulary(data, checked.text.vocabulary);
   const shape = shapeOf(checked, Object.keys(vocabulary.vocab).length);
-  const tensors = initialiseClip(device, shape, new Random(training.seed));
+  const clip = initialise(device, new Random(training.seed), (p) => new Clip(p, shape));
+  const { tensors } = clip;
   try {
     const batches = new ClipBatches(data, batchOptions(checked), draws);
-    await train(device, tensors, shape, batches, vocabulary, checked, log, hooks);
+    await train(device, clip, batches, vocabulary, checked, log, hooks);
     await saveClip(out.folder, shape, tensors, vocabulary);
   } catch (error) {
     await removeFolder();
@@ -86,8 +88,7 @@ async function reserve(folder: string): Promise<() => Promise<void>> {
 
 async function train(
   device: Device,
-  tensors: ReadonlyMap<string, Tensor>,
-  shape: ClipConfig,
+  { module: clip, tensors }: Built<Clip>,
   batches: ClipBatches,
   { vocab, merges }: Vocabulary,
   { training, loss: lossFields }: ClipPretraining,
@@ -107,7 +108,7 @@ async function train(
     signal?.throwIfAborted();
     const rate = learningRate * factorAt(step, training);
     const pending = device.scope(() => {
-      const { loss, parts } = clipLoss(tensors, shape, batch, tokenizer.encodeBatch, options);
+      const { loss, parts } = clipLoss(clip, batch, tokenizer.encodeBatch, options);
       const gradients = backward(loss);
       decay(matrices, 1 - rate * weightDecay);
       adam.step(gradients, { lr: rate, clipNorm });

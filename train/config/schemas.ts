@@ -3,7 +3,7 @@
 
 import * as v from 'valibot';
 import { expertKinds } from '../../model/dsmip/experts.ts';
-import { promptStarts } from '../../model/initialise.ts';
+import { promptStarts } from '../../model/dsmip/prompts.ts';
 import { choice, integer, integerOrAuto, onOff, path, real, some, text } from './fields.ts';
 
 const data = v.strictObject({ folder: path({ description: 'folder of the data set', isPlace: true }) });

@@ -3,7 +3,7 @@
 import { pickTexts } from '../../encoding/samples.ts';
 import { backward } from '../../engine/autograd.ts';
 import type { Session } from '../../link/session.ts';
-import { type Expert, lastingFeatures, type Side, type SideTables } from '../../model/dsmip/expert-model.ts';
+import type { Expert, Side, SideTables } from '../../model/dsmip/expert-model.ts';
 import { contrastiveLoss } from '../../model/loss.ts';
 import type { Batch } from '../batches.ts';
 import type { LossGradients } from './encode-in-chunks.ts';
@@ -19,9 +19,8 @@ export interface LossStep {
 export async function trainingTables(session: Session, expert: Expert): Promise<Record<Side, SideTables>> {
   const { mentions, entities } = session.corpus;
   const all = (images: readonly (readonly number[])[]) => [...new Set([0, ...images.flat()])];
-  const features = lastingFeatures(session, expert);
   const of = (side: Side, samples: typeof entities) =>
-    expert.tables(side, samples, all(samples.images), features);
+    expert.prepare(side, samples, all(samples.images), session.features);
   return { mention: await of('mention', mentions.train), entity: await of('entity', entities) };
 }
 

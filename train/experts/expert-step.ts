@@ -5,7 +5,7 @@ import { backward } from '../../engine/autograd.ts';
 import type { Tensor } from '../../engine/tensor.ts';
 import type { Features, TextBatch, TextFeatures } from '../../model/clip/clip.ts';
 import { type Expert, repeatImages, type Side } from '../../model/dsmip/expert-model.ts';
-import type { ExpertFeatures } from '../../model/dsmip/experts.ts';
+import { type ExpertFeatures, usesOf } from '../../model/dsmip/experts.ts';
 import { contrastiveLoss } from '../../model/loss.ts';
 import { type Encoding, encodeInChunks, type LossGradients } from './encode-in-chunks.ts';
 
@@ -55,8 +55,8 @@ export interface SideEncoding extends Encoding {
 /** All that the expert encodes of a batch. */
 export function encodingsOf(expert: Expert, batch: StepBatch): SideEncoding[] {
   return sides.flatMap((side) => [
-    ...(expert.kind === 'visual' ? [] : [texts(expert, side, batch[side])]),
-    ...(expert.kind === 'text' ? [] : [images(expert, side, batch[side].pixels!)]),
+    ...(usesOf(expert.kind).text ? [texts(expert, side, batch[side])] : []),
+    ...(usesOf(expert.kind).image ? [images(expert, side, batch[side].pixels!)] : []),
   ]);
 }
 

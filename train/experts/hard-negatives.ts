@@ -3,16 +3,15 @@
 // are too easy, and homonyms almost never meet in a batch.
 
 import { embedsOf } from '../../encoding/features.ts';
+import { firstImages } from '../../encoding/samples.ts';
 import { noGrad } from '../../engine/autograd.ts';
 import { matmul } from '../../engine/ops/matmul.ts';
 import { topK } from '../../engine/ops/top-k.ts';
 import { Random } from '../../engine/random.ts';
 import type { Session } from '../../link/session.ts';
-import { splitSources } from '../../link/split.ts';
-import { Expert, firstImages, type Side, type SideTables } from '../../model/dsmip/expert-model.ts';
+import { Expert, type Side, type SideTables } from '../../model/dsmip/expert-model.ts';
 import { rankMentions } from '../../ranking/scoring-pass.ts';
-import { someMentions } from '../../ranking/sources.ts';
-import { expertAlone } from '../../ranking/systems.ts';
+import { type Prepared, preparedEntities, preparedMentions, someMentions } from '../../ranking/sources.ts';
 import type { BatchOptions } from '../batches.ts';
 import type { Hooks } from '../hooks.ts';
 
@@ -35,8 +34,8 @@ export async function hardCandidates(
     { hidden: 1, prompts: { length: 1, depth: 0 } },
     new Random(0),
   );
-  const mention = (await text.tables('mention', corpus.mentions.train, [], session.features)).text!;
-  const entity = (await text.tables('entity', corpus.entities, [], session.features)).text!;
+  const mention = (await text.prepare('mention', corpus.mentions.train, [], session.features)).text!;
+  const entity = (await text.prepare('entity', corpus.entities, [], session.features)).text!;
   const E = corpus.entities.tokens.count;
   const d = entity.projection;
   const k = Math.min(E, mostCandidates + 1);
@@ -52,7 +51,7 @@ export async function hardCandidates(
       return device.read<'i32'>(topK(similar, k).indices);
     });
     part.forEach((row, i) => {
-      const answer = corpus.answers.train[row]!;
+      const answer = corpus.gold.train[row]!;
       candidates[row] = [...found.subarray(i * k, (i + 1) * k)].filter((entity) => entity !== answer);
     });
   }
@@ -73,29 +72,25 @@ export async function deceptiveCandidates(
   onProgress?: Hooks['onProgress'],
 ): Promise<BatchOptions['hard'] | null> {
   if (count === 0) return null;
-  const { device, corpus } = session;
-  const kinds = experts.map(({ kind }) => kind);
-  const [mentionImages, entityImages] = [corpus.mentions.train, corpus.entities].map(
-    (of) => firstImages(of).each,
-  );
-  const withImages = tables.map(({ mention, entity }) => ({
-    mention: { ...mention, images: mentionImages! },
-    entity: { ...entity, images: entityImages! },
-  }));
-  const { mentions, entities } = splitSources(session, experts, 'train', withImages);
+  const { corpus } = session;
+  const samples = { mention: corpus.mentions.train, entity: corpus.entities };
+  const prepared = (side: Side): Prepared => ({
+    lengths: samples[side].tokens.lengths,
+    images: firstImages(samples[side]).each,
+    hasNoImage: new Uint8Array(samples[side].images.length),
+    inputs: new Map(experts.map((expert, i) => [expert, tables[i]![side]])),
+  });
   const { systems } = await rankMentions({
-    device,
-    kinds,
-    mentions: someMentions(mentions, mentionRows),
-    entities,
-    systems: kinds.map((kind, i) => expertAlone(kind, i, kinds.length)),
+    systems: experts,
+    mentions: someMentions(preparedMentions(prepared('mention')), mentionRows),
+    entities: preparedEntities(prepared('entity')),
     top: mostCandidates + 1,
-    progress: (done) => onProgress?.({ task: 'looking for hard negatives', done, total: 1 }),
+    onProgress: (done) => onProgress?.({ task: 'looking for hard negatives', done, total: 1 }),
   });
   const candidates: number[][] = corpus.mentions.train.images.map(() => []);
   mentionRows.forEach((row, i) => {
-    const found = kinds.flatMap((kind) => systems[kind]!.top[i]!.map(({ entity }) => entity));
-    candidates[row] = [...new Set(found)].filter((entity) => entity !== corpus.answers.train[row]);
+    const found = experts.flatMap(({ name }) => systems[name]!.top[i]!.map(({ entity }) => entity));
+    candidates[row] = [...new Set(found)].filter((entity) => entity !== corpus.gold.train[row]);
   });
   return { candidates, count };
 }

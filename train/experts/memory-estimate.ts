@@ -1,18 +1,17 @@
 // How much device memory a step of stage 1 takes, known beforehand: the step runs dry on a device that only keeps
-// the books (engine/dry-run.ts). So the estimate follows the model and the ops by itself. Weights are not needed,
+// the books (engine/device/dry-run.ts). So the estimate follows the model and the ops by itself. Weights are not needed,
 // nor is data. What it leaves out: the driver's own memory, and evaluation between the epochs.
 
 import { totalmem } from 'node:os';
-import { Adam } from '../../engine/adam.ts';
 import { backward } from '../../engine/autograd.ts';
+import { dryRunOf } from '../../engine/device/dry-run.ts';
 import type { Device } from '../../engine/device.ts';
-import { dryRunOf } from '../../engine/dry-run.ts';
+import { Adam } from '../../engine/nn/adam.ts';
 import { Random } from '../../engine/random.ts';
-import type { ClipConfig, TextBatch } from '../../model/clip/clip.ts';
-import { clipTensors } from '../../model/clip/initialise-clip.ts';
+import { Clip, type ClipConfig, type TextBatch } from '../../model/clip/clip.ts';
 import { Expert } from '../../model/dsmip/expert-model.ts';
-import type { ExpertConfig, ExpertKind } from '../../model/dsmip/experts.ts';
-import { ParameterStore } from '../../model/parameter-store.ts';
+import { type ExpertConfig, type ExpertKind, usesOf } from '../../model/dsmip/experts.ts';
+import { build } from '../../model/parameter-source.ts';
 import { ConfigError } from '../config/check.ts';
 import type { ExpertTraining } from '../config/schemas.ts';
 import { encodeApart } from './encode-in-chunks.ts';
@@ -147,20 +146,15 @@ export function sizeText(bytes: number): string {
 async function dryRun(device: Device, plan: StepPlan) {
   const { kind, config, finetune } = plan;
   const idle = await dryRunOf(device);
-  const tensors = new Map(
-    clipTensors(config.clip).map(({ name, shape }) => {
+  const empty = build(
+    (name, { shape }) => {
       const tensor = idle.empty(shape, 'f32', name);
       tensor.requiresGrad = finetune;
-      return [name, tensor];
-    }),
+      return tensor;
+    },
+    (p) => new Clip(p, config.clip),
   );
-  const clip = {
-    config: config.clip,
-    tensors,
-    parameters: new ParameterStore(tensors),
-    eosId: 0,
-    folder: '',
-  };
+  const clip = { ...empty, config: config.clip, eosId: 0, folder: '' };
   const expert = new Expert(idle, kind, clip, config, new Random(0));
   const weights = idle.counters.liveBytes;
   const adam = new Adam([...expert.trained.values()], { lr: 0 });
@@ -206,7 +200,9 @@ function chunksOf({ samples }: StepPlan): number[] {
 function emptyBatch({ kind, config, samples, tokens }: StepPlan): StepBatch {
   const side = (name: 'mention' | 'entity'): SideBatch => ({
     texts: emptyTexts(samples[name], tokens[name]),
-    pixels: kind === 'text' ? null : new Float32Array(samples[name] * 3 * config.clip.vision.imageSize ** 2),
+    pixels: usesOf(kind).image
+      ? new Float32Array(samples[name] * 3 * config.clip.vision.imageSize ** 2)
+      : null,
     places: Int32Array.from({ length: samples[name] }, (_, i) => i),
   });
   return {

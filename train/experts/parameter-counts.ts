@@ -2,10 +2,10 @@
 
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import type { ClipConfig } from '../../model/clip/clip.ts';
+import { Clip, type ClipConfig } from '../../model/clip/clip.ts';
 import { parseClipConfig, readClipConfig } from '../../model/clip/clip-config.ts';
-import { clipTensors } from '../../model/clip/initialise-clip.ts';
-import { countParameters, promptSpecs, scoringSpecs } from '../../model/initialise.ts';
+import { expertPrompts, ScoringUnits } from '../../model/dsmip/experts.ts';
+import { countParameters, declared } from '../../model/parameter-source.ts';
 import type { ExpertTraining } from '../config/schemas.ts';
 import { shapeOf } from './memory-estimate.ts';
 
@@ -24,11 +24,10 @@ export async function clipConfigOf(folder: string, isPaper: boolean): Promise<Cl
 export function parameterLines(expert: ExpertTraining['expert'], clip: ClipConfig): string[] {
   const { kind, finetuneEncoder } = expert;
   const config = { ...shapeOf(expert), clip };
-  const encoder = new Map(clipTensors(clip).map(({ name, ...spec }) => [name, spec]));
   const parts: [string, number][] = [
-    ['encoders', finetuneEncoder ? countParameters(encoder) : 0],
-    ['prompts and coupling', kind === 'multimodal' ? countParameters(promptSpecs(config)) : 0],
-    ['scoring', countParameters(scoringSpecs(kind, config))],
+    ['encoders', finetuneEncoder ? countParameters(declared((p) => new Clip(p, clip))) : 0],
+    ['prompts and coupling', countParameters(declared((p) => expertPrompts(p, kind, config)))],
+    ['scoring', countParameters(declared((p) => new ScoringUnits(p, kind, config)))],
   ];
   const total = parts.reduce((sum, [, count]) => sum + count, 0);
   return [...parts, ['trainable parameters', total] as const].map(

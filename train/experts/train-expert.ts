@@ -1,7 +1,7 @@
 // Stage 1: trains one expert alone with the contrastive loss, and keeps its best epoch by validation MRR.
 
 import { join } from 'node:path';
-import { Adam } from '../../engine/adam.ts';
+import { Adam } from '../../engine/nn/adam.ts';
 import { Random } from '../../engine/random.ts';
 import { type Session, withTrainableClip } from '../../link/session.ts';
 import { rankSplit } from '../../link/split.ts';
@@ -41,7 +41,7 @@ async function train(config: ExpertTraining, session: Session, hooks: TrainingHo
   const { training } = config;
   const { epochs, batchSize, learningRate, hardNegatives, schedule } = training;
   const fraction = fractionOf(
-    corpus.answers.train.length,
+    corpus.gold.train.length,
     training.trainFraction,
     new RandomStream(training.seed),
   );
@@ -78,7 +78,7 @@ async function train(config: ExpertTraining, session: Session, hooks: TrainingHo
             const batches = epochBatches(
               rows,
               corpus.mentions.train,
-              corpus.answers.train,
+              corpus.gold.train,
               corpus.entities,
               options,
               draws,

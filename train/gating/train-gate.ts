@@ -2,21 +2,21 @@
 // epoch by validation MRR.
 
 import { existsSync } from 'node:fs';
-import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { Adam } from '../../engine/adam.ts';
 import { backward } from '../../engine/autograd.ts';
+import { Adam } from '../../engine/nn/adam.ts';
 import { gumbelNoise } from '../../engine/ops/gumbel.ts';
 import { Random } from '../../engine/random.ts';
-import { hashOf } from '../../files/fingerprint.ts';
-import { evaluateDsmip } from '../../link/dsmip-split.ts';
 import type { Session } from '../../link/session.ts';
-import { splitTablesOf } from '../../link/split.ts';
+import { prepareSplit, rankPrepared } from '../../link/split.ts';
+import { expertsFingerprint } from '../../link/trained.ts';
 import { readAbout } from '../../model/checkpoint.ts';
 import { drawExperts, selectedScores } from '../../model/dsmip/dsmip.ts';
-import { Dsmip, pretrained } from '../../model/dsmip/dsmip-model.ts';
-import type { Side, SideTables } from '../../model/dsmip/expert-model.ts';
+import { Dsmip, gateTrainingInputs, pretrained } from '../../model/dsmip/dsmip-model.ts';
+import type { SideTables } from '../../model/dsmip/expert-model.ts';
+import { statisticsTensors } from '../../model/dsmip/gate-inputs.ts';
 import { contrastiveLoss } from '../../model/loss.ts';
+import type { Side } from '../../ranking/scorer.ts';
 import { batchesPerEpoch, epochBatches, fractionOf, holdOut } from '../batches.ts';
 import { ConfigError, checkConfig, valueAt } from '../config/check.ts';
 import { type GateTraining, gateSchema } from '../config/schemas.ts';
@@ -54,9 +54,10 @@ export async function trainGate(
     vgg: gate.vgg,
     calibrate: gate.calibrate,
   };
-  const dsmip = await Dsmip.create(session, experts, shape, random);
+  const { inputs, statistics } = await gateTrainingInputs(session, shape);
+  const dsmip = new Dsmip(session, experts, shape, statistics, random);
   const fraction = fractionOf(
-    corpus.answers.train.length,
+    corpus.gold.train.length,
     training.trainFraction,
     new RandomStream(training.seed),
   );
@@ -69,7 +70,7 @@ export async function trainGate(
   };
   const tables: Record<Side, SideTables>[] = [];
   for (const expert of dsmip.experts) tables.push(await trainingTables(session, expert));
-  const devTables = await splitTablesOf(session, dsmip.experts, 'dev');
+  const dev = await prepareSplit(session, [dsmip.scorer], 'dev');
   // Before a checkpoint is restored: what deceives the experts as stage 1 left them, resumed or not.
   const hard = await deceptiveCandidates(
     session,
@@ -81,7 +82,7 @@ export async function trainGate(
   );
   const options = { size: batchSize, ...(hard ? { hard } : {}) };
   const batchesOf = (draws: RandomStream) =>
-    epochBatches(rows, corpus.mentions.train, corpus.answers.train, corpus.entities, options, draws);
+    epochBatches(rows, corpus.mentions.train, corpus.gold.train, corpus.entities, options, draws);
 
   function* steps(draws: RandomStream): Generator<Step> {
     for (const batch of batchesOf(draws)) {
@@ -89,9 +90,8 @@ export async function trainGate(
         const scores = dsmip.expertScores(tables, batch);
         const drop = gate.dropout > 0 ? { rate: gate.dropout, random } : undefined;
         const pi = dsmip.choice(
-          { rows: batch.mentions, images: batch.mentionImages },
-          { rows: batch.entities, images: batch.entityImages },
-          'train',
+          { inputs: inputs.mention, rows: batch.mentions, images: batch.mentionImages },
+          { inputs: inputs.entity, rows: batch.entities, images: batch.entityImages },
           drop,
         );
         const [M, E, B] = [batch.mentions.length, batch.entities.length, dsmip.experts.length];
@@ -115,12 +115,13 @@ export async function trainGate(
         folder: join(run.folder, 'gate'),
         schema: gateSchema,
         config: checked,
-        madeFrom: { inputs: session.inputs, expertFiles: await hashOfExperts(checked) },
+        madeFrom: { inputs: session.inputs, expertFiles: await expertsFingerprint(run.folder, gate.experts) },
         epochs,
         stepsPerEpoch,
         schedule,
         learningRate,
         parameters,
+        constants: statisticsTensors(statistics),
         adams,
         random,
         async begin(isResumed) {
@@ -129,9 +130,9 @@ export async function trainGate(
         },
         steps,
         async validate() {
-          const { metrics: dev, picked } = await evaluateDsmip(session, dsmip, 'dev', devTables);
+          const { metrics, picked } = await rankPrepared(dsmip.scorer, dev);
           for (const line of features.source.takeProblems(data.folder)) hooks.onWarning?.(line);
-          return { dev, line: { picked }, choices: picked.overall };
+          return { dev: metrics, line: { picked: picked! }, choices: picked!.overall };
         },
       },
       hooks,
@@ -161,10 +162,4 @@ async function checkRows({ gate, training, run }: GateTraining): Promise<void> {
       throw new ConfigError([field], `${field} ${own}: ${path} was trained with ${field} ${theirs}`);
     }
   }
-}
-
-/** Hash of what stage 1 left: a gate belongs to these experts only. */
-async function hashOfExperts({ run, gate }: GateTraining): Promise<string> {
-  const files = gate.experts.map((kind) => readFile(join(run.folder, kind, 'best.safetensors')));
-  return hashOf(await Promise.all(files));
 }

@@ -1,8 +1,8 @@
 // dsmip train clip: pretrains the tiny CLIP of the embedded default.
 
 import { join } from 'node:path';
+import { profileTable } from '../../../engine/device/profiler.ts';
 import { openDevice } from '../../../engine/device.ts';
-import { profileTable } from '../../../engine/profiler.ts';
 import { clipSchema } from '../../../train/clip-pretraining/clip-schema.ts';
 import { pretrainClip } from '../../../train/clip-pretraining/pretrain-clip.ts';
 import { packageRoot } from '../../../train/config/package-path.ts';

@@ -6,7 +6,14 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { decodeImage } from '../../../data/images/image.ts';
 
-type Case = { name: string; file: string; width: number; height: number; tolerance: number; rgb: string };
+interface Case {
+  name: string;
+  file: string;
+  width: number;
+  height: number;
+  tolerance: number;
+  rgb: string;
+}
 const { cases } = JSON.parse(
   readFileSync(new URL('./preprocess-cases/decode.json', import.meta.url), 'utf8'),
 ) as {

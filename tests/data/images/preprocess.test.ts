@@ -7,7 +7,13 @@ import * as assert from 'uvu/assert';
 import type { RgbImage } from '../../../data/images/image.ts';
 import { clipPreprocessing, preprocess, resize, vggPreprocessing } from '../../../data/images/preprocess.ts';
 
-type Case = { width: number; height: number; clip64: string; clip224: string; vgg: string };
+interface Case {
+  width: number;
+  height: number;
+  clip64: string;
+  clip224: string;
+  vgg: string;
+}
 const { cases } = JSON.parse(
   readFileSync(new URL('./preprocess-cases/resize.json', import.meta.url), 'utf8'),
 );

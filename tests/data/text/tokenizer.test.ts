@@ -11,6 +11,8 @@ import * as assert from 'uvu/assert';
 import { mergeLongWord } from '../../../data/text/long-word.ts';
 import { createTokenizer } from '../../../data/text/tokenizer.ts';
 import { loadTokenizer } from '../../../data/text/tokenizer-files.ts';
+import { createWordMerger as createPlainMerger } from '../../../data/text/word-merger.browser.ts';
+import { createWordMerger } from '../../../data/text/word-merger.ts';
 import { messageOf, tinyFolder, tinyMerges, tinyVocabulary } from './tiny-vocabulary.ts';
 
 const CASES = new URL('./tokenizer-cases.json', import.meta.url);
@@ -98,7 +100,7 @@ test('truncation keeps BOS and EOS', () => {
   );
 });
 
-test('long words: own merging equals tiktoken', () => {
+test('long words: near-linear merging equals merging pair by pair', () => {
   const rankOf = new Map([...'abcdZ'].map((byte, rank) => [byte, rank]));
   for (const token of ['ab', 'aa', 'dZ', 'abc', 'aaaa', 'abcdZ', 'aaab']) rankOf.set(token, rankOf.size);
   const tokens = (word: string): string[] =>
@@ -126,6 +128,38 @@ test('long words: own merging equals tiktoken', () => {
     assert.equal(whole.slice(0, start.length - 4), start.slice(0, -4), letters);
     assert.equal(whole.slice(4 - end.length), end.slice(4), letters);
   }
+});
+
+test("a browser's merging gives tiktoken's ranks", () => {
+  const letters = Array.from({ length: 256 }, (_, byte) => String.fromCharCode(byte));
+  const merged = [
+    'th',
+    'the',
+    'an',
+    'in',
+    'ing',
+    'aZ',
+    'eZ',
+    'theZ',
+    'ingZ',
+    '\u00c3\u00a9',
+    '\u00c3\u00a9Z',
+  ];
+  const rankOf = new Map([...letters, ...merged].map((token, rank) => [token, rank]));
+  const [ours, theirs] = [createPlainMerger(rankOf), createWordMerger(rankOf)];
+  for (const word of [
+    'the',
+    'thing',
+    'banana',
+    'caf\u00e9',
+    'a',
+    '\u{1f600}the',
+    'x'.repeat(99),
+    'ththeing',
+  ]) {
+    assert.equal(ours.merge(word), [...Array.from(theirs.merge(word))], word);
+  }
+  theirs.free();
 });
 
 test('a word of a million letters ends', () => {

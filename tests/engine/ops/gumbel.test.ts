@@ -1,3 +1,5 @@
+// Gumbel noise, and the straight-through choice against its definition.
+
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { backward } from '../../../engine/autograd.ts';
@@ -11,7 +13,18 @@ import { device } from '../../support/device.ts';
 import { assertClose } from '../../support/gradient.ts';
 import { normal } from '../../support/random.ts';
 
-const shapes: Shape[] = [[1], [2], [1, 3], [63, 3], [64, 2], [65, 3], [5, 7, 3], [31, 16], [3, 11, 13]];
+const shapes: Shape[] = [
+  [1],
+  [2],
+  [1, 3],
+  [63, 3],
+  [64, 2],
+  [65, 3],
+  [5, 7, 3],
+  [31, 16],
+  [33, 8],
+  [3, 11, 13],
+];
 
 for (const noisy of [true, false]) {
   test(`straight-through ${noisy ? 'with' : 'without'} noise: one-hot forward, softmax's gradient`, async () => {

@@ -56,6 +56,11 @@ test('damage: one line with file and field', () => {
     ],
     [{ projection_dim: 0 }, 'config.json: projection_dim: expected a positive integer, found 0'],
     [
+      { text_config: { num_hidden_layers: 1e9 } },
+      'config.json: text_config.num_hidden_layers: expected at most 1024, found 1000000000',
+    ],
+    [{ projection_dim: 2 ** 40 }, 'config.json: projection_dim: expected at most 16384, found 1099511627776'],
+    [
       { text_config: { num_attention_heads: 7 } },
       'config.json: text_config.num_attention_heads: expected a divisor of hidden_size 512, found 7',
     ],

@@ -1,3 +1,5 @@
+// Properties of the encoders that no reference case shows: padding, prompts, what is recorded, what is refused.
+
 import { fileURLToPath } from 'node:url';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
@@ -9,8 +11,8 @@ import { slice } from '../../../engine/ops/shape.ts';
 import type { Tensor } from '../../../engine/tensor.ts';
 import { readCase } from '../../../eval/verify/case.ts';
 import { clipConfig } from '../../../eval/verify/clip.ts';
-import { encodeImage, encodeText, type TextBatch } from '../../../model/clip/clip.ts';
-import { interactivePrompts } from '../../../model/dsmip/prompts.ts';
+import { ClipImageEncoder, ClipTextEncoder, type TextBatch } from '../../../model/clip/clip.ts';
+import { InteractivePrompts } from '../../../model/dsmip/prompts.ts';
 import { ParameterError, ParameterStore } from '../../../model/parameter-store.ts';
 import { device } from '../../support/device.ts';
 import { assertClose } from '../../support/gradient.ts';
@@ -23,6 +25,11 @@ const tensors = new Map<string, Tensor>(
   [...reference.parameters].map(([name, { shape, data }]) => [name, device.tensor(shape, data, { name })]),
 );
 const p = new ParameterStore(tensors);
+const [text, vision] = [new ClipTextEncoder(p, config), new ClipImageEncoder(p, config)];
+const prompts = {
+  mention: new InteractivePrompts(p, 'mention', config, promptConfig),
+  entity: new InteractivePrompts(p, 'entity', config, promptConfig),
+};
 const [B, L] = reference.inputs.get('ids')!.shape as [number, number];
 const texts: TextBatch = {
   ids: reference.inputs.get('ids')!.data as Int32Array<ArrayBuffer>,
@@ -41,9 +48,9 @@ const isPrompt = (name: string) => /^(prompts|coupling)\.mention\./.test(name);
 
 /** A loss over both prompted encoders. */
 function loss(): Tensor {
-  const { text, vision } = interactivePrompts(p, config, promptConfig, 'mention');
-  const mention = encodeText(p, config, texts, text);
-  const image = encodeImage(p, config, pixels, vision);
+  const own = prompts.mention.make();
+  const mention = text.encode(texts, own.text);
+  const image = vision.encode(pixels, own.vision);
   return [mention.tokens, mention.embeds, image.tokens, image.embeds].map((t) => sum(t)).reduce(add);
 }
 
@@ -63,8 +70,7 @@ test('features of a text do not depend on the padding of its batch', async () =>
     [L, config.text.maxLength].map((length) =>
       Promise.all(
         device.scope(() => {
-          const prompts = interactivePrompts(p, config, promptConfig, 'mention').text;
-          const { tokens, embeds } = encodeText(p, config, padded(texts, length), prompts);
+          const { tokens, embeds } = text.encode(padded(texts, length), prompts.mention.make().text);
           return [tokens.read(), embeds.read()];
         }),
       ),
@@ -84,17 +90,17 @@ test('features of a text do not depend on the padding of its batch', async () =>
 test('an image encoded alone has the features it has in a batch', async () => {
   const [all, one] = await Promise.all(
     device.scope(() => [
-      encodeImage(p, config, pixels).embeds.read(),
-      encodeImage(p, config, slice(pixels, 0, 1, 1)).embeds.read(),
+      vision.encode(pixels).embeds.read(),
+      vision.encode(slice(pixels, 0, 1, 1)).embeds.read(),
     ]),
   );
   assertClose(one!, all!.slice(config.projection, 2 * config.projection), 1e-5, 'embeds of image 1');
 });
 
 test('embeds have length 1; prompts stand in front of the tokens and in the mask', async () => {
-  const { text, vision } = interactivePrompts(p, config, promptConfig, 'entity');
-  const mentions = encodeText(p, config, texts, text);
-  const images = encodeImage(p, config, pixels, vision);
+  const own = prompts.entity.make();
+  const mentions = text.encode(texts, own.text);
+  const images = vision.encode(pixels, own.vision);
   const r = promptConfig.length;
   assert.equal(mentions.tokens.shape, [B, r + L, config.text.width]);
   assert.equal(images.tokens.shape, [B, r + 17, config.vision.width]);
@@ -126,16 +132,16 @@ test('a frozen encoder with trainable prompts computes no gradients of its weigh
     });
   };
   const all = measure((name) => !name.includes('.entity.'));
-  const prompts = measure(isPrompt);
+  const frozen = measure(isPrompt);
   const none = measure(() => false);
-  assert.equal(prompts.leaves, [...tensors.keys()].filter(isPrompt).sort());
+  assert.equal(frozen.leaves, [...tensors.keys()].filter(isPrompt).sort());
   assert.is(all.leaves.length, [...tensors.keys()].filter((name) => !name.includes('.entity.')).length);
   assert.equal(none, { leaves: [], dispatches: 0 });
   // Six linear layers a block: a dispatch at least for each weight and each bias.
   const saved = 12 * (config.text.layers + config.vision.layers);
   assert.ok(
-    prompts.dispatches <= all.dispatches - saved,
-    `${prompts.dispatches} of ${all.dispatches} dispatches`,
+    frozen.dispatches <= all.dispatches - saved,
+    `${frozen.dispatches} of ${all.dispatches} dispatches`,
   );
 });
 
@@ -169,7 +175,7 @@ test('a step in a steady state allocates and compiles nothing, and its memory is
 test('a missing or misshapen weight is named in full, with the shape expected', () => {
   const name = 'text_model.encoder.layers.2.mlp.fc1.weight';
   const without = new ParameterStore(new Map([...tensors].filter(([other]) => other !== name)));
-  const refused = (weights: ParameterStore) => device.scope(() => encodeText(weights, config, texts));
+  const refused = (weights: ParameterStore) => new ClipTextEncoder(weights, config);
   assert.throws(
     () => refused(without),
     (error: Error) => {
@@ -192,45 +198,37 @@ test('a missing or misshapen weight is named in full, with the shape expected', 
 const refusals: [what: string, run: () => unknown, message: RegExp][] = [
   [
     'a text beyond the position table',
-    () => encodeText(p, config, padded(texts, 17)),
+    () => text.encode(padded(texts, 17)),
     /17 tokens, the encoder takes 16/,
   ],
   [
     'an id outside the vocabulary',
-    () => encodeText(p, config, { ...texts, ids: texts.ids.map(() => 99) }),
+    () => text.encode({ ...texts, ids: texts.ids.map(() => 99) }),
     /text 0 has token id 99/,
   ],
-  ['a negative id', () => encodeText(p, config, { ...texts, ids: texts.ids.map(() => -1) }), /token id -1/],
-  [
-    'an empty text',
-    () => encodeText(p, config, { ...texts, mask: texts.mask.map(() => 0) }),
-    /mask of text 0/,
-  ],
+  ['a negative id', () => text.encode({ ...texts, ids: texts.ids.map(() => -1) }), /token id -1/],
+  ['an empty text', () => text.encode({ ...texts, mask: texts.mask.map(() => 0) }), /mask of text 0/],
   [
     'a mask with a hole',
-    () => encodeText(p, config, { ...texts, mask: texts.mask.map((_, i) => (i === 1 ? 0 : 1)) }),
+    () => text.encode({ ...texts, mask: texts.mask.map((_, i) => (i === 1 ? 0 : 1)) }),
     /mask of text 0/,
   ],
   [
     'a mask of other numbers',
-    () => encodeText(p, config, { ...texts, mask: texts.mask.map(() => 2) }),
+    () => text.encode({ ...texts, mask: texts.mask.map(() => 2) }),
     /mask of text 0/,
   ],
-  ['too few ids', () => encodeText(p, config, { ...texts, count: B + 1 }), /values for 6 texts of 13 tokens/],
-  [
-    'images of another size',
-    () => encodeImage(p, config, device.zeros([1, 3, 16, 16])),
-    /must be \[B, 3, 32, 32\]/,
-  ],
+  ['too few ids', () => text.encode({ ...texts, count: B + 1 }), /values for 6 texts of 13 tokens/],
+  ['images of another size', () => vision.encode(device.zeros([1, 3, 16, 16])), /must be \[B, 3, 32, 32\]/],
   [
     'prompts for too many layers',
-    () => encodeImage(p, config, pixels, new Array(5).fill(device.zeros([2, 48]))),
+    () => vision.encode(pixels, new Array(5).fill(device.zeros([2, 48]))),
     /prompts for 5 layers, the encoder has 4/,
   ],
-  ['prompts of another width', () => encodeImage(p, config, pixels, [device.zeros([2, 32])]), /\[2,32\]/],
+  ['prompts of another width', () => vision.encode(pixels, [device.zeros([2, 32])]), /\[2,32\]/],
   [
     'prompts of different lengths',
-    () => encodeImage(p, config, pixels, [device.zeros([2, 48]), device.zeros([3, 48])]),
+    () => vision.encode(pixels, [device.zeros([2, 48]), device.zeros([3, 48])]),
     /\[3,48\]/,
   ],
 ];

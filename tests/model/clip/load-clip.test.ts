@@ -7,9 +7,10 @@ import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { Random } from '../../../engine/random.ts';
-import { clipTensors, initialiseClip } from '../../../model/clip/initialise-clip.ts';
+import { Clip } from '../../../model/clip/clip.ts';
 import { loadClip } from '../../../model/clip/load-clip.ts';
 import { saveClip } from '../../../model/clip/save-clip.ts';
+import { initialise } from '../../../model/initialise.ts';
 import { f16ToF32, f32ToF16 } from '../../../weights/half.ts';
 import { type TensorToWrite, writeSafetensors } from '../../../weights/write-safetensors.ts';
 import { device } from '../../support/device.ts';
@@ -22,7 +23,7 @@ const config = {
 };
 const vocabulary = { vocab: { a: 0 }, merges: '#version: 0.2\n', bosId: 18, eosId: 19 };
 const folder = mkdtempSync(join(tmpdir(), 'dsmip-weights-'));
-const fresh = initialiseClip(device, config, new Random(3));
+const { tensors: fresh } = initialise(device, new Random(3), (p) => new Clip(p, config));
 
 test('a saved CLIP loads with the values that float16 keeps, frozen or trainable', async () => {
   const out = join(folder, 'saved');
@@ -32,7 +33,7 @@ test('a saved CLIP loads with the values that float16 keeps, frozen or trainable
     const loaded = await loadClip(device, out, { trainable });
     assert.equal(loaded.config, config);
     assert.is(loaded.eosId, 19);
-    assert.is(loaded.tensors.size, clipTensors(config).length);
+    assert.is(loaded.tensors.size, fresh.size);
     for (const [name, tensor] of loaded.tensors) {
       const expected = f16ToF32(f32ToF16(await device.read<'f32'>(fresh.get(name)!)));
       assert.equal(await tensor.read(), expected, name);
@@ -51,7 +52,7 @@ test('shards are found by their index', async () => {
     'one.safetensors': {},
     'two.safetensors': {},
   };
-  for (const [i, { name, shape }] of clipTensors(config).entries()) {
+  for (const [i, [name, { shape }]] of [...fresh].entries()) {
     const shard = Object.keys(shards)[i % 2]!;
     weight_map[name] = shard;
     const data = await device.read<'f32'>(fresh.get(name)!);
@@ -104,7 +105,7 @@ test('weights that are not finite are refused by name and place', async () => {
   await saveClip(out, config, fresh, vocabulary);
   const path = join(out, 'model.safetensors');
   const tensors: Record<string, TensorToWrite> = {};
-  for (const { name, shape } of clipTensors(config))
+  for (const [name, { shape }] of fresh)
     tensors[name] = { dtype: 'F32', shape, data: await device.read<'f32'>(fresh.get(name)!) };
   for (const [dtype, bad, shown] of [
     ['F32', Float32Array.of(0, Number.NaN, 0, 0), 'NaN'],

@@ -1,15 +1,12 @@
+// The choice among experts: what it takes in training, and where its gradients go.
+
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { backward } from '../../../engine/autograd.ts';
 import { EngineError, ShapeError } from '../../../engine/errors.ts';
 import { sum } from '../../../engine/ops/reduce.ts';
-import { bestExperts, drawExperts, selectedScores } from '../../../model/dsmip/dsmip.ts';
+import { drawExperts, selectedScores } from '../../../model/dsmip/dsmip.ts';
 import { device } from '../../support/device.ts';
-
-test('inference picks the most probable expert, the first of equals, all of them at zero included', async () => {
-  const pi = device.tensor([1, 4, 3], [0.2, 0.7, 0.1, 0.5, 0.5, 0.4, 0, 0, 0, 1, 1.0000001, 0.5]);
-  assert.equal([...(await bestExperts(pi).read())], [0, 1, 0, 1, 0, 0, 1, 0, 0, 0, 1, 0]);
-});
 
 test('training picks by probability and noise', async () => {
   const pi = device.tensor([1, 2, 2], [1, 2, 1, 2]);

@@ -6,12 +6,11 @@ import * as assert from 'uvu/assert';
 import { noGrad } from '../../../engine/autograd.ts';
 import { EngineError } from '../../../engine/errors.ts';
 import { embedding } from '../../../engine/ops/embedding.ts';
-import { packHalves, unpackHalves } from '../../../engine/ops/half.ts';
 import { reshape } from '../../../engine/ops/shape.ts';
-import { Random } from '../../../engine/random.ts';
-import type { Tensor } from '../../../engine/tensor.ts';
+import { packHalves, unpackHalves } from '../../../engine/ops/storage/half.ts';
+import { sizeOf, type Tensor } from '../../../engine/tensor.ts';
 import { readCase } from '../../../eval/verify/case.ts';
-import { expertConfig, expertInput } from '../../../eval/verify/expert.ts';
+import { encodersOf, expertConfig, expertInput } from '../../../eval/verify/expert.ts';
 import {
   type EntityFeatures,
   entityOperands,
@@ -22,11 +21,10 @@ import {
 import {
   type ExpertFeatures,
   type ExpertKind,
-  encodeFor,
   expertKinds,
-  expertScores,
+  ScoringUnits,
 } from '../../../model/dsmip/experts.ts';
-import { initialise, scoringSpecs } from '../../../model/initialise.ts';
+import { declared } from '../../../model/parameter-source.ts';
 import { ParameterStore } from '../../../model/parameter-store.ts';
 import { device } from '../../support/device.ts';
 import { assertClose } from '../../support/gradient.ts';
@@ -56,18 +54,21 @@ const shapes: Sizes[] = [
 
 /** An expert's scoring parameters, none of them where it starts, the vision unit's times `scale`. */
 function parametersOf(kind: ExpertKind, h: number, seed: number, scale = 1): Map<string, Tensor> {
-  const specs = scoringSpecs(kind, { clip, hidden: h, prompts: { length: 0, depth: 0 } });
-  const fresh = initialise(device, specs, new Random(seed));
+  const specs = declared((p) => new ScoringUnits(p, kind, { clip, hidden: h }));
   let drawn = seed;
   return new Map(
-    [...fresh].map(([name, { shape, size }]) => {
+    [...specs].map(([name, { shape }]) => {
       const isWeight = /norm\.weight$/.test(name);
       const isInner = /vision_unit.*(cls|tokens)\.(weight|bias)$/.test(name);
       const spread = (isInner ? scale : 1) * (shape.length === 2 ? shape[1]! ** -0.5 : 0.3);
-      const data = normal(size, ++drawn).map((x) => (isWeight ? 1 : 0) + spread * x);
+      const data = normal(sizeOf(shape), ++drawn).map((x) => (isWeight ? 1 : 0) + spread * x);
       return [name, device.tensor(shape, data, { name })];
     }),
   );
+}
+
+function unitsOf(kind: ExpertKind, h: number, tensors: Map<string, Tensor>): ScoringUnits {
+  return new ScoringUnits(new ParameterStore(tensors), kind, { clip, hidden: h });
 }
 
 /** Features of n samples with texts of different lengths. */
@@ -94,11 +95,11 @@ function ragged({ text, image }: ExpertFeatures, mask: Int32Array): EntityFeatur
   if (!text) return features;
   const [n, L, width] = text.tokens.shape as [number, number, number];
   const rows = Int32Array.from([...mask.keys()].filter((i) => mask[i]));
-  const first = new Int32Array(n + 1);
+  const offsets = new Int32Array(n + 1);
   for (let i = 0; i < n; i++)
-    first[i + 1] = first[i]! + rows.filter((row) => Math.floor(row / L) === i).length;
+    offsets[i + 1] = offsets[i]! + rows.filter((row) => Math.floor(row / L) === i).length;
   const tokens = embedding(reshape(text.tokens, [n * L, width]), device.tensor([rows.length], rows));
-  return { ...features, text: { tokens, first, embeds: text.embeds } };
+  return { ...features, text: { tokens, offsets, embeds: text.embeds } };
 }
 
 async function raggedOf(features: ExpertFeatures): Promise<EntityFeatures> {
@@ -108,9 +109,7 @@ async function raggedOf(features: ExpertFeatures): Promise<EntityFeatures> {
 
 /** Scores from vectors. */
 async function fromVectors(
-  kind: ExpertKind,
-  p: ParameterStore,
-  h: number,
+  units: ScoringUnits,
   mention: ExpertFeatures,
   entity: ExpertFeatures,
   rounded?: (x: Tensor) => Tensor,
@@ -119,8 +118,8 @@ async function fromVectors(
   return device.scope(() =>
     device.read<'f32'>(
       noGrad(() => {
-        const e = entityOperands(entityVectors(kind, p, h, features, rounded));
-        return pairScores(kind, mentionVectors(kind, p, h, mention), e);
+        const e = entityOperands(entityVectors(units, features, rounded));
+        return pairScores(units.kind, mentionVectors(units, mention), e);
       }),
     ),
   );
@@ -132,10 +131,10 @@ forBothRowShapes((shape, within) => {
       `${kind}: scores from vectors are the training units' at every shape (${shape})`,
       within(async () => {
         for (const [i, sizes] of shapes.entries()) {
-          const p = new ParameterStore(parametersOf(kind, sizes.h, 10 * i + 1));
+          const units = unitsOf(kind, sizes.h, parametersOf(kind, sizes.h, 10 * i + 1));
           const [m, e] = [featuresOf(sizes.M, sizes, 20 + i), featuresOf(sizes.E, sizes, 50 + i)];
-          const expected = await device.read<'f32'>(noGrad(() => expertScores(kind, p, sizes.h, m, e)));
-          const found = await fromVectors(kind, p, sizes.h, m, e);
+          const expected = await device.read<'f32'>(noGrad(() => units.scores(m, e)));
+          const found = await fromVectors(units, m, e);
           assertClose(found, expected, 1e-4, `${kind} ${JSON.stringify(sizes)}`);
         }
       }),
@@ -146,10 +145,10 @@ forBothRowShapes((shape, within) => {
 test('a pair has the same bits in every tile', async () => {
   const sizes = shapes[2]!;
   for (const kind of expertKinds) {
-    const p = new ParameterStore(parametersOf(kind, sizes.h, 7));
+    const units = unitsOf(kind, sizes.h, parametersOf(kind, sizes.h, 7));
     const [m, e] = [featuresOf(sizes.M, sizes, 1), featuresOf(sizes.E, sizes, 2)];
-    const all = await fromVectors(kind, p, sizes.h, m, e);
-    const one = await fromVectors(kind, p, sizes.h, await only(m, 4, sizes.L), await only(e, 31, sizes.L));
+    const all = await fromVectors(units, m, e);
+    const one = await fromVectors(units, await only(m, 4, sizes.L), await only(e, 31, sizes.L));
     assert.is(one[0], all[4 * sizes.E + 31], kind);
   }
 });
@@ -186,7 +185,7 @@ test("the vision unit's bilinear form is float64's score, also where the varianc
   ] as const) {
     const tensors = parametersOf('visual', sizes.h, 3, scale);
     const [m, e] = [featuresOf(sizes.M, sizes, 5), featuresOf(sizes.E, sizes, 6)];
-    const found = await fromVectors('visual', new ParameterStore(tensors), sizes.h, m, e);
+    const found = await fromVectors(unitsOf('visual', sizes.h, tensors), m, e);
     const expected = await visionReference(tensors, sizes.h, m, e);
     assertClose(found, expected, tolerance, `scale ${scale}`);
   }
@@ -265,10 +264,10 @@ async function visionReference(
 
 test('vectors stored as halves give scores that are off by a half’s precision', async () => {
   const sizes = shapes[3]!;
-  const p = new ParameterStore(parametersOf('visual', sizes.h, 4));
+  const units = unitsOf('visual', sizes.h, parametersOf('visual', sizes.h, 4));
   const [m, e] = [featuresOf(sizes.M, sizes, 8), featuresOf(sizes.E, sizes, 9)];
-  const expected = await fromVectors('visual', p, sizes.h, m, e);
-  const found = await fromVectors('visual', p, sizes.h, m, e, (x) => unpackHalves(packHalves(x), x.shape));
+  const expected = await fromVectors(units, m, e);
+  const found = await fromVectors(units, m, e, (x) => unpackHalves(packHalves(x), x.shape));
   assert.not.equal([...found], [...expected]);
   assertClose(found, expected, 3e-3, 'scores');
 });
@@ -286,19 +285,20 @@ for (const kind of expertKinds) {
       ),
     );
     const context = { device, config: reference.config, parameters: p, inputs: reference.inputs };
+    const encoders = encodersOf(kind, p, config);
     const [m, e] = (['mention', 'entity'] as const).map((side) =>
-      encodeFor(kind, p, config, side, expertInput(context, side)),
+      encoders.encode(side, expertInput(context, side)),
     );
-    const found = await fromVectors(kind, p, config.hidden, m!, e!);
+    const found = await fromVectors(new ScoringUnits(p, kind, config), m!, e!);
     assertClose(found, reference.expected.get('output/scores')!.data, reference.tolerance, 'scores');
   });
 }
 
 test('an expert says which features or vectors it misses', () => {
   const missing = (message: RegExp) => (e: Error) => e instanceof EngineError && message.test(e.message);
-  const p = new ParameterStore(parametersOf('multimodal', 8, 1));
-  assert.throws(() => mentionVectors('text', p, 8, {}), missing(/^text expert: mention text .*missing$/));
-  assert.throws(() => entityVectors('visual', p, 8, {}), missing(/^visual expert: entity image .*missing$/));
+  const units = (kind: ExpertKind) => unitsOf(kind, 8, parametersOf(kind, 8, 1));
+  assert.throws(() => mentionVectors(units('text'), {}), missing(/^text expert: mention text .*missing$/));
+  assert.throws(() => entityVectors(units('visual'), {}), missing(/^visual expert: entity image .*missing$/));
   assert.throws(() => pairScores('text', {}, {}), missing(/^text expert: mention text/));
 });
 

@@ -6,9 +6,14 @@ import * as assert from 'uvu/assert';
 import { EngineError, ShapeError } from '../../../engine/errors.ts';
 import type { Tensor } from '../../../engine/tensor.ts';
 import { readCase } from '../../../eval/verify/case.ts';
-import { expertConfig, expertInput } from '../../../eval/verify/expert.ts';
+import { encodersOf, expertConfig, expertInput } from '../../../eval/verify/expert.ts';
 import type { TextBatch } from '../../../model/clip/clip.ts';
-import { type ExpertInput, encodeFor, expertKinds, expertScores } from '../../../model/dsmip/experts.ts';
+import {
+  type ExpertInput,
+  type ExpertKind,
+  expertKinds,
+  ScoringUnits,
+} from '../../../model/dsmip/experts.ts';
 import { ParameterError, ParameterStore } from '../../../model/parameter-store.ts';
 import { device } from '../../support/device.ts';
 import { assertClose } from '../../support/gradient.ts';
@@ -23,19 +28,10 @@ const context = { device, config: reference.config, parameters: p, inputs: refer
 const [mentions, entities] = [expertInput(context, 'mention'), expertInput(context, 'entity')];
 const [M, E] = [mentions.texts.count, entities.texts.count];
 
-function scores(
-  kind: (typeof expertKinds)[number],
-  mention: ExpertInput,
-  entity: ExpertInput,
-  of = config,
-): Tensor {
-  return expertScores(
-    kind,
-    p,
-    of.hidden,
-    encodeFor(kind, p, of, 'mention', mention),
-    encodeFor(kind, p, of, 'entity', entity),
-  );
+function scores(kind: ExpertKind, mention: ExpertInput, entity: ExpertInput, of = config): Tensor {
+  const encoders = encodersOf(kind, p, of);
+  const units = new ScoringUnits(p, kind, of);
+  return units.scores(encoders.encode('mention', mention), encoders.encode('entity', entity));
 }
 
 /** The texts in rows of another length, padded with token `pad`. */
@@ -92,22 +88,22 @@ test('without prompts the multimodal expert scores, and scores otherwise', async
 test('an expert says which input, features or parameter it misses', () => {
   const missing = (message: RegExp) => (e: Error) => e instanceof EngineError && message.test(e.message);
   assert.throws(
-    () => encodeFor('multimodal', p, config, 'entity', { texts: entities.texts }),
+    () => encodersOf('multimodal', p, config).encode('entity', { texts: entities.texts }),
     missing(/^multimodal expert: entity pixels are missing$/),
   );
-  const features = encodeFor('visual', p, config, 'mention', mentions);
+  const features = encodersOf('visual', p, config).encode('mention', mentions);
   assert.throws(
-    () => expertScores('text', p, config.hidden, features, features),
+    () => new ScoringUnits(p, 'text', config).scores(features, features),
     missing(/^text expert: mention text features are missing$/),
   );
   assert.throws(
-    () => expertScores('visual', p, config.hidden + 1, features, features),
+    () => new ScoringUnits(p, 'visual', { ...config, hidden: config.hidden + 1 }),
     (e: Error) => e instanceof ParameterError && /^image_cls\.weight: expected shape/.test(e.message),
   );
   const { image } = features;
   const torn = { image: { ...image!, embeds: device.zeros([1, config.clip.projection]) } };
   assert.throws(
-    () => expertScores('visual', p, config.hidden, torn, torn),
+    () => new ScoringUnits(p, 'visual', config).scores(torn, torn),
     (e: Error) => e instanceof ShapeError && /image features/.test(e.message),
   );
 });

@@ -1,17 +1,18 @@
+// The gate: its features, that a pair has the same choice in any batch, dropout, and what is refused.
+
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { ShapeError } from '../../../engine/errors.ts';
 import { Random } from '../../../engine/random.ts';
-import { gateFeatures, gateProbabilities, standardise } from '../../../model/dsmip/gate.ts';
-import { gateSpecs, initialise } from '../../../model/initialise.ts';
-import { ParameterError, ParameterStore } from '../../../model/parameter-store.ts';
+import { Gate, gateFeatures } from '../../../model/dsmip/gate.ts';
+import { initialise } from '../../../model/initialise.ts';
 import { device } from '../../support/device.ts';
 import { assertClose } from '../../support/gradient.ts';
 import { normal } from '../../support/random.ts';
 
 const config = { hidden: 12, experts: 3 };
 const width = 7;
-const p = new ParameterStore(initialise(device, gateSpecs(config, width), new Random(3)));
+const { module: gate } = initialise(device, new Random(3), (p) => new Gate(p, config, width));
 const mention = device.tensor([4, width], normal(4 * width, 1));
 const entity = device.tensor([5, width], normal(5 * width, 2));
 
@@ -42,20 +43,11 @@ test('text features are the mean over real tokens, whatever stands on padding an
   assert.not(short.requiresGrad);
 });
 
-test('features are standardised column by column', async () => {
-  const y = standardise(
-    device.tensor([2, 2], [1, 10, 3, 30]),
-    device.tensor([2], [2, 20]),
-    device.tensor([2], [1, 5]),
-  );
-  assert.equal([...(await y.read())], [-1, -2, 1, 2]);
-});
-
 test('without dropout a pair has the same probabilities in any batch, and none is negative', async () => {
-  const all = await gateProbabilities(p, config, mention, entity).read();
+  const all = await gate.probabilities(mention, entity).read();
   assert.ok([...all].every((pi) => pi >= 0) && [...all].some((pi) => pi > 0));
   const last = device.tensor([1, width], (await device.read<'f32'>(entity)).slice(4 * width));
-  const alone = await gateProbabilities(p, config, mention, last).read();
+  const alone = await gate.probabilities(mention, last).read();
   assertClose(
     alone,
     [0, 1, 2, 3].flatMap((m) => [...all.slice((m * 5 + 4) * 3, (m * 5 + 5) * 3)]),
@@ -66,25 +58,22 @@ test('without dropout a pair has the same probabilities in any batch, and none i
 
 test('dropout changes the probabilities, the same way for the same generator', async () => {
   const draw = async (seed: number) => [
-    ...(await gateProbabilities(p, config, mention, entity, { rate: 0.5, random: new Random(seed) }).read()),
+    ...(await gate.probabilities(mention, entity, { rate: 0.5, random: new Random(seed) }).read()),
   ];
-  const without = [...(await gateProbabilities(p, config, mention, entity).read())];
+  const without = [...(await gate.probabilities(mention, entity).read())];
   assert.equal(await draw(1), await draw(1));
   assert.not.equal(await draw(1), await draw(2));
   assert.not.equal(await draw(1), without);
 });
 
 test('features of another width or rank are refused', () => {
-  assert.throws(
-    () => gateProbabilities(p, config, device.zeros([4, 8]), entity),
-    (e: Error) =>
-      e instanceof ParameterError &&
-      e.message === 'gate.mention.0.weight: expected shape [12,8], found [12,7]',
-  );
-  assert.throws(
-    () => gateProbabilities(p, config, device.zeros([7]), entity),
-    (e: Error) => e instanceof ShapeError,
-  );
+  const refused = (f: number[], message: RegExp) =>
+    assert.throws(
+      () => gate.probabilities(device.zeros(f), entity),
+      (e: Error) => e instanceof ShapeError && message.test(e.message),
+    );
+  refused([4, 8], /\[4,8\].*gate\.mention\.0\.weight \[12,7\]/);
+  refused([7], /must be \[samples, width\]/);
 });
 
 test.run();

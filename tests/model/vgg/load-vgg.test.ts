@@ -8,8 +8,9 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { WeightsError } from '../../../files/errors.ts';
 import { loadTensors } from '../../../model/load-tensors.ts';
+import { declared } from '../../../model/parameter-source.ts';
 import { loadVgg } from '../../../model/vgg/load-vgg.ts';
-import { type VggConfig, vgg16, vggFeatures, vggShapes } from '../../../model/vgg/vgg.ts';
+import { Vgg, type VggConfig, vgg16 } from '../../../model/vgg/vgg.ts';
 import { openSafetensors } from '../../../weights/safetensors.ts';
 import { type TensorToWrite, writeSafetensors } from '../../../weights/write-safetensors.ts';
 import { device } from '../../support/device.ts';
@@ -18,9 +19,10 @@ import { normal } from '../../support/random.ts';
 const folder = mkdtempSync(join(tmpdir(), 'dsmip-vgg-'));
 test.after(() => rmSync(folder, { recursive: true }));
 
+const specsOf = (config: VggConfig) => declared((p) => new Vgg(p, config));
 const config: VggConfig = { layers: [4, 'M', 8, 'M'], pool: 2, hidden: 12 };
 const weights: Record<string, TensorToWrite> = {};
-for (const [name, shape] of vggShapes(config)) {
+for (const [name, { shape }] of specsOf(config)) {
   const data = normal(
     shape.reduce((a, b) => a * b),
     shape.length + name.length,
@@ -40,16 +42,16 @@ async function refusal(tensors: Record<string, TensorToWrite>): Promise<string> 
 }
 
 test("the names and shapes are torchvision's", async () => {
-  const shapes = vggShapes(vgg16);
+  const shapes = specsOf(vgg16);
   assert.is(shapes.size, 2 * (13 + 2));
-  assert.equal(shapes.get('features.28.weight'), [512, 512, 3, 3]);
-  assert.equal(shapes.get('classifier.0.weight'), [4096, 25_088]);
+  assert.equal(shapes.get('features.28.weight')!.shape, [512, 512, 3, 3]);
+  assert.equal(shapes.get('classifier.0.weight')!.shape, [4096, 25_088]);
   const file = fileURLToPath(new URL('../../cases/vgg/tensors.safetensors', import.meta.url));
   const reference = await openSafetensors(file); // layers of cases/vgg/case.json
-  const ours = vggShapes({ layers: [8, 'M', 8, 12, 'M', 16, 'M'], pool: 2, hidden: 40 });
+  const ours = specsOf({ layers: [8, 'M', 8, 12, 'M', 16, 'M'], pool: 2, hidden: 40 });
   const params = reference.names.filter((name) => name.startsWith('param/'));
   assert.equal([...ours.keys()].map((name) => `param/${name}`).sort(), params.sort());
-  for (const [name, shape] of ours) assert.equal(reference.info(`param/${name}`).shape, shape, name);
+  for (const [name, { shape }] of ours) assert.equal(reference.info(`param/${name}`).shape, shape, name);
   await reference.close();
 });
 
@@ -75,9 +77,9 @@ test("timm's names and convolutions give the same features as torchvision's", as
   const pixels = device.tensor([2, 3, 8, 8], normal(384, 5));
   const results: Float32Array[] = [];
   for (const file of [torchvision, timm]) {
-    const { parameters, tensors } = await loadVgg(device, file, config);
-    assert.equal([...tensors.keys()].sort(), [...vggShapes(config).keys()].sort());
-    const read = device.scope(() => device.read<'f32'>(vggFeatures(parameters, config, pixels)));
+    const { module, tensors } = await loadVgg(device, file, config);
+    assert.equal([...tensors.keys()].sort(), [...specsOf(config).keys()].sort());
+    const read = device.scope(() => device.read<'f32'>(module.encode(pixels)));
     results.push(await read);
     for (const tensor of tensors.values()) tensor.release();
   }

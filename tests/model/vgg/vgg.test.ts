@@ -6,7 +6,7 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { Tensor } from '../../../engine/tensor.ts';
 import { ParameterError, ParameterStore } from '../../../model/parameter-store.ts';
-import { type VggConfig, vggFeatures } from '../../../model/vgg/vgg.ts';
+import { Vgg, type VggConfig } from '../../../model/vgg/vgg.ts';
 import { openSafetensors } from '../../../weights/safetensors.ts';
 import { device } from '../../support/device.ts';
 import { assertClose } from '../../support/gradient.ts';
@@ -32,7 +32,7 @@ async function load(): Promise<{ weights: Map<string, Tensor>; pixels: Tensor; f
 
 test("the features are PyTorch's", async () => {
   const { weights, pixels, features } = await load();
-  const y = vggFeatures(new ParameterStore(weights), config, pixels);
+  const y = new Vgg(new ParameterStore(weights), config).encode(pixels);
   assert.equal([...y.shape], [pixels.shape[0], hidden]);
   assertClose(await device.read<'f32'>(y), features, description.tolerance, 'features');
 });
@@ -43,7 +43,7 @@ test('an image does not depend on the others of its batch, and the pixels outliv
   const all = await device.read<'f32'>(pixels);
   const size = all.length / images!;
   const last = device.tensor([1, ...image], all.slice((images! - 1) * size));
-  const y = vggFeatures(new ParameterStore(weights), config, last);
+  const y = new Vgg(new ParameterStore(weights), config).encode(last);
   assertClose(
     await device.read<'f32'>(y),
     features.subarray((images! - 1) * hidden),
@@ -56,20 +56,19 @@ test('an image does not depend on the others of its batch, and the pixels outliv
 test('only the features stay in memory', async () => {
   const { weights, pixels } = await load();
   const before = device.counters.liveBytes;
-  const y = device.scope(() => vggFeatures(new ParameterStore(weights), config, pixels));
+  const y = device.scope(() => new Vgg(new ParameterStore(weights), config).encode(pixels));
   assert.ok(device.counters.liveBytes - before <= Math.max(256, 2 * y.bytes), 'live bytes after the call');
 });
 
 test('a missing or misshapen parameter is named in full', async () => {
-  const { weights, pixels } = await load();
-  const run = (tensors: ReadonlyMap<string, Tensor>, prefix = '') =>
-    vggFeatures(new ParameterStore(tensors, prefix), config, pixels);
+  const { weights } = await load();
+  const run = (tensors: ReadonlyMap<string, Tensor>) => new Vgg(new ParameterStore(tensors), config);
   const without = new Map(weights);
   without.delete('features.5.bias');
   const refused = (message: string) => (e: unknown) => e instanceof ParameterError && e.message === message;
   assert.throws(() => run(without), refused('features.5.bias: missing, expected shape [12]'));
   assert.throws(
-    () => run(weights, 'vgg'),
+    () => new Vgg(new ParameterStore(weights).under('vgg'), config),
     refused('vgg.features.0.weight: missing, expected shape [8,3,3,3]'),
   );
   const misshapen = new Map(weights).set('classifier.0.weight', device.zeros([40, 63]));

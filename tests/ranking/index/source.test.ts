@@ -6,12 +6,12 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { makeRandomRun } from '../../../bench/scale/random-run.ts';
 import type { Tensor } from '../../../engine/tensor.ts';
-import { type Answering, answering } from '../../../link/linking-model.ts';
+import { buildRunIndex, openRunIndex } from '../../../link/entity-index.ts';
+import { loadLinkingModel } from '../../../link/linking-model.ts';
 import { openSession } from '../../../link/session.ts';
 import type { EntityOperands } from '../../../model/dsmip/expert-vectors.ts';
-import { buildIndex } from '../../../ranking/index/builder.ts';
 import { type IndexDtype, indexDtypes } from '../../../ranking/index/format.ts';
-import { openIndex } from '../../../ranking/index/source.ts';
+import { partsOf } from '../../../ranking/mixture.ts';
 import { device } from '../../support/device.ts';
 import { makeToy, removeToy } from '../../support/toy-run.ts';
 
@@ -24,21 +24,24 @@ const session = await openSession({
   cache: '',
 });
 await makeRandomRun(session, folder, ['text', 'multimodal']);
-const chosen: Answering = await answering(session, folder, 'all');
+const model = await loadLinkingModel(session, folder);
+const parts = partsOf(model.scorer);
 // Of two shards, out of order and with a neighbour.
 const rows = [9, 3, 4, 15, 0];
 const isCpu = device.isCpu;
 
 /** All vectors of `rows`, expert after expert. */
 async function vectors(dtype: IndexDtype, asGpu: boolean): Promise<Float32Array[]> {
-  await buildIndex(session, folder, chosen, { dtype, shard: 7, progress: () => {} });
-  const index = await openIndex(session, folder, chosen);
+  await buildRunIndex(session, folder, model, { dtype, shard: 7 });
+  const index = await openRunIndex(session, folder, model);
   Object.assign(device, { isCpu: !asGpu });
   try {
-    const load = await index.load(rows, [true, true]);
-    const globals = await index.loadGlobals(rows);
+    const load = await index.load(parts, rows);
+    const globals = await index.loadRetrievalVectors(parts[1]!, rows);
     const reads = device.scope(() =>
-      [...load().flatMap((operands) => tensorsOf(operands!)), globals()].map((x) => device.read<'f32'>(x)),
+      [...load().flatMap((side) => tensorsOf(side as EntityOperands)), globals()].map((x) =>
+        device.read<'f32'>(x),
+      ),
     );
     return await Promise.all(reads);
   } finally {
@@ -48,8 +51,10 @@ async function vectors(dtype: IndexDtype, asGpu: boolean): Promise<Float32Array[
 }
 
 function tensorsOf({ text, vision, crossModal }: EntityOperands): Tensor[] {
-  const { queries, global, cls, bias } = text!;
-  return [queries, global, cls, bias, vision?.vectors, vision?.scalars, crossModal].flatMap((x) => x ?? []);
+  const { queries, embeds, weights, bias } = text!;
+  return [queries, embeds, weights, bias, vision?.vectors, vision?.scalars, crossModal].flatMap(
+    (x) => x ?? [],
+  );
 }
 
 /** Largest difference against the largest number of the reference. */

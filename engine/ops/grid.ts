@@ -1,4 +1,0 @@
-// How elementwise kernels share out their elements.
-
-/** Elements that one workgroup of an elementwise kernel owns: 64 invocations, 4 elements each. */
-export const perGroup = 256;

@@ -1,0 +1,33 @@
+// Kind `clip-baseline`: CLIP as a baseline, all of it trained.
+
+import { Random } from '../../engine/random.ts';
+import { ClipBaseline } from '../../model/baselines/clip/clip-baseline.ts';
+import { Clip } from '../../model/clip/clip.ts';
+import { contrastiveLoss } from '../../model/loss.ts';
+import { build } from '../../model/parameter-source.ts';
+import { clipConfig } from './clip.ts';
+import { expertInput } from './expert.ts';
+import { integers, type Kind, readResults } from './kind.ts';
+
+export const clipBaseline: Kind = (context) =>
+  context.device.scope(() => {
+    const { device, parameters } = context;
+    const config = clipConfig(context.config);
+    const { module, tensors } = build(
+      (name, { shape, start }) => parameters.parameter(name, shape, start),
+      (p) => new Clip(p, config),
+    );
+    const parts = { device, clip: { module, tensors, config }, random: new Random(0) };
+    const baseline = new ClipBaseline('all', 'clip', parts, { cross: false });
+    const [mention, entity] = (['mention', 'entity'] as const).map((side) => {
+      const { texts, pixels } = expertInput(context, side);
+      return { texts, pixels, places: Int32Array.from({ length: texts.count }, (_, i) => i) };
+    });
+    const scores = baseline.scores(baseline.encodeMentions(mention!), baseline.encodeEntities(entity!));
+    return readResults({
+      mention_vectors: baseline.encode('mention', mention!),
+      entity_vectors: baseline.encode('entity', entity!),
+      scores,
+      loss: contrastiveLoss(scores, integers(context, 'entity').data),
+    });
+  });

@@ -1,0 +1,51 @@
+// What a file's bytes are known by: their SHA-256. It is remembered for the life of the process, by path, size and times,
+// so that asking again costs a look at the folder and not a read.
+
+import { fileError, InputError } from './errors.ts';
+
+/** Stamps by path, with what the file system said of the file when it was read. */
+const known = new Map<string, { seen: string; stamp: string }>();
+
+const readBytes = 2 ** 18;
+/** Times may have steps of a second (Deno): a file that changed later than this before it was read may change unseen. */
+const settledMs = 2000;
+
+/**
+ * The SHA-256 of the file's bytes in hexadecimal. A file is read again when its size, time of modification or time of
+ * change is another than before. Throws InputError where it cannot be read or is no file.
+ */
+export async function contentStamp(path: string): Promise<string> {
+  const { constants } = await import('node:fs');
+  const { open, stat } = await import('node:fs/promises');
+  const refused = (error: unknown): never => {
+    throw fileError(path, error);
+  };
+  const before = await stat(path, { bigint: true }).catch(refused);
+  if (!before.isFile()) throw new InputError(`${path}: not a file`);
+  const seen = `${before.ino} ${before.size} ${before.mtimeNs} ${before.ctimeNs}`;
+  const found = known.get(path);
+  if (found?.seen === seen) return found.stamp;
+
+  const { createHash } = await import('node:crypto');
+  const hash = createHash('sha256');
+  const file = await open(path, constants.O_RDONLY | (constants.O_NONBLOCK ?? 0)).catch(refused);
+  try {
+    // No larger than the file, so that a small image costs a small buffer.
+    const buffer = new Uint8Array(Math.min(readBytes, Number(before.size) + 1));
+    for (;;) {
+      const { bytesRead } = await file.read(buffer, 0, buffer.length, null).catch(refused);
+      if (bytesRead === 0) break;
+      hash.update(buffer.subarray(0, bytesRead));
+    }
+    const stamp = hash.digest('hex');
+    const after = await file.stat({ bigint: true });
+    // What changed while it was read, or just before, is not remembered.
+    const isSettled = Date.now() - Number(after.ctimeMs) > settledMs;
+    if (isSettled && `${after.ino} ${after.size} ${after.mtimeNs} ${after.ctimeNs}` === seen) {
+      known.set(path, { seen, stamp });
+    }
+    return stamp;
+  } finally {
+    await file.close();
+  }
+}

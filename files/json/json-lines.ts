@@ -1,0 +1,97 @@
+// Reads files and streams of one JSON object a line as they come: bounded memory, lines by number in every error. Knows
+// nothing of what the lines mean.
+
+import { openFile } from '../byte-source.ts';
+import { InputError } from '../errors.ts';
+import { parseJson } from './json-fields.ts';
+
+/** A line that is not empty, counted from 1, and its value. */
+interface JsonLine {
+  number: number;
+  value: unknown;
+}
+
+/** Bytes of the longest line: far more than a sentence, far less than memory. */
+const mostLineBytes = 2 ** 20;
+const chunkBytes = 2 ** 20;
+const newline = 10;
+
+/**
+ * The values of the file's lines in turn; empty lines are passed over. Throws InputError, `FILE: line 17: ...`, for a line
+ * that is too long, no UTF-8 or no JSON.
+ */
+export function readJsonLines(path: string): AsyncGenerator<JsonLine> {
+  return parseJsonLines(path, chunksOfFile(path));
+}
+
+/** The same of any stream of bytes (standard input, a request's body), which `name` stands for in errors. */
+export async function* parseJsonLines(
+  name: string,
+  chunks: AsyncIterable<Uint8Array>,
+): AsyncGenerator<JsonLine> {
+  const decoder = new TextDecoder('utf-8', { fatal: true });
+  let number = 0;
+  for await (const bytes of linesOf(name, chunks)) {
+    number++;
+    let text: string;
+    try {
+      text = decoder.decode(bytes);
+    } catch {
+      throw new InputError(`${name}: line ${number}: expected UTF-8 text`);
+    }
+    if (text.trim() !== '') yield { number, value: parseJson(`${name}: line ${number}`, text) };
+  }
+}
+
+/** The bytes of each line without its newline; valid until the next one is asked for. */
+async function* linesOf(name: string, chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+  // What came of a line that is not whole yet.
+  let pending: Uint8Array[] = [];
+  let pendingBytes = 0;
+  let number = 1;
+  const check = (bytes: number): void => {
+    if (bytes > mostLineBytes) {
+      throw new InputError(`${name}: line ${number}: expected at most ${mostLineBytes} bytes`);
+    }
+  };
+  for await (const chunk of chunks) {
+    let start = 0;
+    for (let end = chunk.indexOf(newline); end >= 0; end = chunk.indexOf(newline, start)) {
+      check(pendingBytes + end - start);
+      const part = chunk.subarray(start, end);
+      yield pending.length === 0 ? part : joined([...pending, part]);
+      pending = [];
+      pendingBytes = 0;
+      start = end + 1;
+      number++;
+    }
+    if (start === chunk.length) continue;
+    check(pendingBytes + chunk.length - start);
+    // A copy: whoever gives the chunks may use their memory again.
+    pending.push(chunk.slice(start));
+    pendingBytes += chunk.length - start;
+  }
+  if (pendingBytes > 0) yield joined(pending);
+}
+
+function joined(parts: readonly Uint8Array[]): Uint8Array {
+  const all = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
+  let at = 0;
+  for (const part of parts) {
+    all.set(part, at);
+    at += part.length;
+  }
+  return all;
+}
+
+/** A file's bytes, a piece at a time. */
+async function* chunksOfFile(path: string): AsyncGenerator<Uint8Array> {
+  const source = await openFile(path);
+  try {
+    for (let at = 0; at < source.size; at += chunkBytes) {
+      yield await source.read(at, Math.min(chunkBytes, source.size - at));
+    }
+  } finally {
+    await source.close();
+  }
+}

@@ -1,0 +1,108 @@
+// The entity index of a system and a knowledge base: what the system's scoring needs of each entity, and what is told of an
+// entity, so that linking needs neither the encoders of entities nor the knowledge base. A run's own index is RUN/index.
+
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Entity } from '../data/dataset.ts';
+import { type EntityRecords, openEntityRecords, writeEntityRecords } from '../data/entity-records.ts';
+import { loadTokenizer } from '../data/text/tokenizer-files.ts';
+import { entitiesStamp, entitySamples } from '../encoding/entity-samples.ts';
+import type { FeatureOptions } from '../encoding/features.ts';
+import { WeightsError } from '../files/errors.ts';
+import { readText } from '../files/read-text.ts';
+import { type BuildOptions, buildIndex, entitiesFingerprint } from '../ranking/index/builder.ts';
+import {
+  entitiesName,
+  headName,
+  type IndexDtype,
+  type IndexHead,
+  parseHead,
+} from '../ranking/index/format.ts';
+import { type IndexSource, openIndex } from '../ranking/index/source.ts';
+import type { LinkingModel } from './linking-model.ts';
+import type { Session } from './session.ts';
+
+/** Folder of a run's index. */
+export function indexFolder(run: string): string {
+  return join(run, 'index');
+}
+
+/** Where entities come from: a knowledge base (data/knowledge-base.ts), or the entities of a data set. */
+export interface EntitiesOf {
+  entities(): AsyncIterable<Entity> | Iterable<Entity>;
+  /** How many there are; null where that is not known before they are read. */
+  count: number | null;
+}
+
+export interface EntityIndexOptions extends Pick<BuildOptions<Entity>, 'onProgress' | 'onWarning'> {
+  dtype: IndexDtype;
+  /** Entities a shard. */
+  shard: number;
+}
+
+/**
+ * Builds an index in a folder; streams, and holds a shard at most. `features`: how the system's encoders see images, and the
+ * hash of CLIP. Throws as `buildIndex` does.
+ */
+export async function buildEntityIndex(
+  { scorer, fingerprint }: LinkingModel,
+  { clip, features }: { clip: Session['clip']; features: FeatureOptions },
+  { entities, count }: EntitiesOf,
+  folder: string,
+  options: EntityIndexOptions,
+): Promise<{ head: IndexHead; kept: number }> {
+  const tokenizer = await loadTokenizer(clip.folder);
+  try {
+    const encoding = { tokenizer, maxLength: clip.config.text.maxLength, features };
+    return await buildIndex<Entity>({
+      ...options,
+      scorer,
+      entities,
+      count,
+      stamp: entitiesStamp,
+      encode: (some) => entitySamples(some, encoding),
+      writeRecords: (path) => writeEntityRecords(path, entities()),
+      folder,
+      fingerprints: { model: fingerprint },
+    });
+  } finally {
+    tokenizer.free();
+  }
+}
+
+/** Builds the index of a run of the session's own knowledge base. Throws as `buildIndex` does. */
+export function buildRunIndex(
+  session: Session,
+  run: string,
+  model: LinkingModel,
+  options: EntityIndexOptions,
+): Promise<{ head: IndexHead; kept: number }> {
+  const { entities } = session.dataset;
+  const source = { entities: () => entities, count: entities.length };
+  return buildEntityIndex(model, session, source, indexFolder(run), options);
+}
+
+/**
+ * Opens the index of a run for its system, held against the session's knowledge base, the contents of its images included.
+ * Throws WeightsError as `openIndex` does.
+ */
+export async function openRunIndex(
+  { dataset }: Session,
+  run: string,
+  { scorer, fingerprint }: LinkingModel,
+): Promise<IndexSource> {
+  const folder = indexFolder(run);
+  const path = join(folder, headName);
+  // The chunks that an index's entities were stamped in depend on its shards' size.
+  const shard = existsSync(path) ? parseHead(path, await readText(path)).shard : 1;
+  const own = await entitiesFingerprint(dataset.entities, shard, entitiesStamp);
+  return openIndex(folder, scorer, { model: fingerprint, [entitiesName]: own });
+}
+
+/** Opens the records of an index's entities. Throws WeightsError for an index without, InputError for a damaged file. */
+export function openRecords(folder: string, { records }: IndexHead): Promise<EntityRecords> {
+  if (records === null) {
+    throw new WeightsError(`${join(folder, headName)}: records: expected a file of the entities' records`);
+  }
+  return openEntityRecords(join(folder, records));
+}

@@ -1,0 +1,29 @@
+// The networks for users: CLIP and VGG-16 in the layouts that they are published in, the tokenizer and the preprocessing that
+// CLIP expects, and the loss of the paper. In Node, Deno and the browser. What is not named here may change at any time.
+
+export {
+  clipPreprocessing,
+  type Preprocessing,
+  preprocess,
+  vggPreprocessing,
+} from '../data/images/preprocess.ts';
+export { createTokenizer, type TokenBatch, type Tokenizer } from '../data/text/tokenizer.ts';
+export { loadTokenizer } from '../data/text/tokenizer-files.ts';
+export { InputError, MissingFileError, WeightsError } from '../files/errors.ts';
+export { openSafetensors, readSafetensors, Safetensors, type TensorInfo } from '../weights/safetensors.ts';
+export {
+  Clip,
+  type ClipConfig,
+  ClipImageEncoder,
+  ClipTextEncoder,
+  type Features,
+  type TextBatch,
+  type TextFeatures,
+  type TransformerConfig,
+} from './clip/clip.ts';
+export type { ClipDescription } from './clip/clip-config.ts';
+export { type LoadedClip, type LoadOptions, loadClip } from './clip/load-clip.ts';
+export { contrastiveLoss } from './loss.ts';
+export { ParameterError, ParameterStore } from './parameter-store.ts';
+export { loadVgg } from './vgg/load-vgg.ts';
+export { Vgg, type VggConfig, vgg16 } from './vgg/vgg.ts';

@@ -1,0 +1,138 @@
+// The files of an index: opened when something of them is asked for, checked before anything of them is used, and closed
+// when others were asked for since.
+
+import { join } from 'node:path';
+import { WeightsError } from '../../files/errors.ts';
+import { openSafetensors, type Safetensors } from '../../weights/safetensors.ts';
+import { type IndexHead, noImageName, offsetsName, type ShardInfo, scalesName, storedAs } from './format.ts';
+
+/** An open shard. */
+export interface Shard {
+  file: Safetensors;
+  info: ShardInfo;
+  /** Where each entity's rows of a part begin, [count + 1]; read when first asked for. */
+  offsets(part: string): Promise<Int32Array<ArrayBuffer>>;
+}
+
+/** Shards that are open at most while nobody reads. */
+const mostOpen = 16;
+
+export class ShardFiles {
+  readonly #folder: string;
+  readonly #head: IndexHead;
+  /** The least recently used first. */
+  readonly #open = new Map<number, { shard: Promise<Shard>; users: number }>();
+
+  constructor(folder: string, head: IndexHead) {
+    this.#folder = folder;
+    this.#head = head;
+  }
+
+  /** Lets `body` read from a shard. Throws WeightsError for a file that is missing, damaged or of another index. */
+  async use<T>(number: number, body: (shard: Shard) => Promise<T>): Promise<T> {
+    const found = this.#open.get(number) ?? { shard: this.#openShard(number), users: 0 };
+    this.#open.delete(number);
+    this.#open.set(number, found);
+    found.users++;
+    try {
+      return await body(await found.shard);
+    } catch (error) {
+      // A shard that could not be opened is tried again.
+      if (this.#open.get(number) === found && (await isRejected(found.shard))) this.#open.delete(number);
+      throw error;
+    } finally {
+      found.users--;
+      await this.#closeUnused(mostOpen);
+    }
+  }
+
+  /** Closes all files; nobody may read meanwhile. */
+  close(): Promise<void> {
+    return this.#closeUnused(0);
+  }
+
+  async #closeUnused(most: number): Promise<void> {
+    const closing: Promise<void>[] = [];
+    for (const [number, { shard, users }] of this.#open) {
+      if (this.#open.size <= most) break;
+      if (users > 0) continue;
+      this.#open.delete(number);
+      closing.push(shard.then(({ file }) => file.close()));
+    }
+    await Promise.all(closing);
+  }
+
+  async #openShard(number: number): Promise<Shard> {
+    const info = this.#head.shards[number]!;
+    const path = join(this.#folder, info.file);
+    const file = await openSafetensors(path);
+    try {
+      checkShard(path, file, this.#head, info);
+      const known = new Map<string, Promise<Int32Array<ArrayBuffer>>>();
+      const offsets = (part: string) => {
+        const own = known.get(part) ?? readOffsets(path, file, part);
+        known.set(part, own);
+        return own;
+      };
+      return { file, info, offsets };
+    } catch (error) {
+      await file.close();
+      throw error;
+    }
+  }
+}
+
+/** Holds a shard's tensors against what the head says. Throws WeightsError. */
+export function checkShard(
+  path: string,
+  file: Safetensors,
+  { layout, dtype }: Pick<IndexHead, 'layout' | 'dtype'>,
+  { file: name, first, count }: ShardInfo,
+): void {
+  const { metadata } = file;
+  const isMeant =
+    metadata['shard'] === name && metadata['first'] === `${first}` && metadata['count'] === `${count}`;
+  if (!isMeant) throw new WeightsError(`${path}: is not the shard that index.json means`);
+  const expect = (tensor: string, type: string, shape: readonly (number | null)[]) => {
+    const found = file.info(tensor);
+    const fits =
+      found.dtype === type &&
+      found.shape.length === shape.length &&
+      shape.every((n, i) => n === null || n === found.shape[i]);
+    if (fits) return;
+    throw new WeightsError({
+      file: path,
+      field: `tensor '${tensor}'`,
+      expected: `${type} [${shape.map((n) => n ?? '.')}]`,
+      found: `${found.dtype} [${found.shape}]`,
+    });
+  };
+  for (const [name, part] of Object.entries(layout)) {
+    const type = storedAs(part, dtype);
+    expect(name, type, [part.rows === 'entity' ? count : null, part.columns]);
+    if (type === 'I8') expect(scalesName(name), 'F16', [file.info(name).shape[0]!, 1]);
+    if (part.rows === 'token') expect(offsetsName(name), 'I32', [count + 1]);
+  }
+  expect(noImageName, 'U8', [count]);
+}
+
+async function readOffsets(path: string, file: Safetensors, part: string): Promise<Int32Array<ArrayBuffer>> {
+  const offsets = await file.readIntegers(offsetsName(part));
+  const [rows] = file.info(part).shape;
+  const isRising = offsets.every((offset, i) => offset >= (i === 0 ? 0 : offsets[i - 1]!));
+  if (offsets[0] !== 0 || offsets.at(-1) !== rows || !isRising) {
+    throw new WeightsError({
+      file: path,
+      field: `tensor '${offsetsName(part)}'`,
+      expected: `rising numbers from 0 to ${rows}`,
+    });
+  }
+  return offsets;
+}
+
+function isRejected(promise: Promise<unknown>): Promise<boolean> {
+  return promise.then(
+    () => false,
+    () => true,
+  );
+}

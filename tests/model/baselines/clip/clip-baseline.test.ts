@@ -1,0 +1,361 @@
+// What the baseline CLIP must keep beside the reference's numbers (cases/clip-baseline): nothing is needed to use it
+// zero-shot, its vectors give the scores of the formula, and both of its trainings learn.
+
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import jpeg from 'jpeg-js';
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+import { PixelSource } from '../../../../data/images/pixel-source.ts';
+import { clipPreprocessing } from '../../../../data/images/preprocess.ts';
+import { pickSamples, pickTexts, type Samples } from '../../../../encoding/samples.ts';
+import { backward, noGrad } from '../../../../engine/autograd.ts';
+import { Adam } from '../../../../engine/nn/adam.ts';
+import { packHalves, unpackHalves } from '../../../../engine/ops/storage/half.ts';
+import { Random } from '../../../../engine/random.ts';
+import type { Tensor } from '../../../../engine/tensor.ts';
+import { InputError } from '../../../../files/errors.ts';
+import type { SideInput } from '../../../../model/baselines/baseline.ts';
+import {
+  ClipBaseline,
+  type ClipSide,
+  type ClipTraining,
+} from '../../../../model/baselines/clip/clip-baseline.ts';
+import { addition, concatenation } from '../../../../model/baselines/clip/fusion.ts';
+import { baselines, buildBaseline } from '../../../../model/baselines/registry.ts';
+import { Clip } from '../../../../model/clip/clip.ts';
+import { initialise } from '../../../../model/initialise.ts';
+import { buildIndex } from '../../../../ranking/index/builder.ts';
+import { openIndex } from '../../../../ranking/index/source.ts';
+import { recall, retrieve } from '../../../../ranking/retrieval.ts';
+import { rankMentions } from '../../../../ranking/scoring-pass.ts';
+import {
+  type EntitySource,
+  preparedEntities,
+  preparedMentions,
+  prepareSamples,
+  streamedEntities,
+} from '../../../../ranking/sources.ts';
+import { device } from '../../../support/device.ts';
+import { assertClose } from '../../../support/gradient.ts';
+import { generator, normal } from '../../../support/random.ts';
+
+const config = {
+  text: { width: 16, hidden: 32, heads: 2, layers: 2, vocabulary: 40, maxLength: 12 },
+  vision: { width: 24, hidden: 48, heads: 2, layers: 1, imageSize: 16, patchSize: 8 },
+  projection: 12,
+};
+const n = 32;
+
+const folder = mkdtempSync(join(tmpdir(), 'dsmip-clip-baseline-'));
+test.after(() => rmSync(folder, { recursive: true }));
+/** Number 0 is no image; the others are noise of 16 x 16. */
+const files: (string | null)[] = [null];
+const noise = generator(3);
+for (let i = 1; i <= 2 * n; i++) {
+  const data = Uint8Array.from({ length: 4 * 256 }, () => Math.floor(256 * noise()));
+  files.push(join(folder, `${i}.jpg`));
+  writeFileSync(files[i]!, jpeg.encode({ width: 16, height: 16, data }, 95).data);
+}
+const source = new PixelSource(files, clipPreprocessing(16));
+const features = { source, files, cache: '', clipHash: '' };
+
+/** Texts of 3 to 11 random tokens; sample i has image `first` + i, sample 5 none. */
+function samplesOf(seed: number, first: number): Samples {
+  const next = generator(seed);
+  const length = 12;
+  const lengths = Int32Array.from({ length: n }, () => 3 + Math.floor(9 * next()));
+  const mask = Int32Array.from({ length: n * length }, (_, i) =>
+    i % length < lengths[Math.floor(i / length)]! ? 1 : 0,
+  );
+  const ids = mask.map((real) => (real ? Math.floor(39 * next()) : 39));
+  const images = Array.from({ length: n }, (_, i) => (i === 5 ? [] : [first + i]));
+  return { tokens: { ids, mask, lengths, count: n, length }, images };
+}
+const samples = { mention: samplesOf(1, 1), entity: samplesOf(2, n + 1) };
+const imagesOf = (of: Samples) => of.images.map(([image]) => image ?? 0);
+const rows = Array.from({ length: n }, (_, i) => i);
+
+function baselineOf(training: ClipTraining, cross = false): ClipBaseline {
+  const fresh = initialise(device, new Random(4), (p) => new Clip(p, config));
+  const parts = { device, clip: { ...fresh, config }, random: new Random(5) };
+  return new ClipBaseline(training, 'clip', parts, { cross });
+}
+
+const prepared = (baseline: ClipBaseline, side: 'mention' | 'entity', of: Samples = samples[side]) =>
+  baseline.prepare(side, of, [...new Set(imagesOf(of))], features);
+
+/** Both sides of all samples, from what `prepare` gives. */
+async function sidesOf(baseline: ClipBaseline) {
+  const [mention, entity] = [await prepared(baseline, 'mention'), await prepared(baseline, 'entity')];
+  const side = (of: 'mention' | 'entity') => ({
+    inputs: of === 'mention' ? mention : entity,
+    rows,
+    images: imagesOf(samples[of]),
+  });
+  return {
+    mentions: () => baseline.mentionSide(side('mention')),
+    entities: (rounded?: (x: Tensor) => Tensor) => baseline.entitySide(side('entity'), rounded),
+  };
+}
+
+/** The same before encoding. */
+async function inputOf(of: Samples): Promise<SideInput> {
+  const decoded = await source.groups([imagesOf(of)]).next();
+  return {
+    texts: pickTexts(of.tokens, rows),
+    pixels: device.tensor([n, 3, 16, 16], decoded.value!),
+    places: Int32Array.from(rows),
+  };
+}
+
+const scoresOf = async (baseline: ClipBaseline) => {
+  const { mentions, entities } = await sidesOf(baseline);
+  return device.scope(() => device.read<'f32'>(noGrad(() => baseline.scores(mentions(), entities()))));
+};
+
+/** Hits at 1 in percent, row i's own column being i. */
+const hits = (scores: Float32Array) =>
+  (100 / n) *
+  rows.filter((m) => rows.every((e) => e === m || scores[m * n + e]! < scores[m * n + m]!)).length;
+
+for (const cross of [false, true]) {
+  test(`zero-shot${cross ? ' with cross terms' : ''}: CLIP alone gives the scores of the formula`, async () => {
+    const baseline = baselineOf('none', cross);
+    assert.is(baseline.recipe, null);
+    assert.is(baseline.groups.decayed.size + baseline.groups.others.size, 0);
+    const found = await scoresOf(baseline);
+    const clip = initialise(device, new Random(4), (p) => new Clip(p, config)).module;
+    const embeds = async (of: Samples) => {
+      const { texts, pixels } = await inputOf(of);
+      const read = (x: Tensor) => device.read<'f32'>(x);
+      const reads = device.scope(() => [
+        read(clip.text.encode(texts).embeds),
+        read(clip.vision.encode(pixels).embeds),
+      ]);
+      return Promise.all(reads);
+    };
+    const [tm, vm] = (await embeds(samples.mention)) as [Float32Array, Float32Array];
+    const [te, ve] = (await embeds(samples.entity)) as [Float32Array, Float32Array];
+    const z = config.projection;
+    const dot = (a: Float32Array, i: number, b: Float32Array, j: number) =>
+      Array.from({ length: z }, (_, k) => a[i * z + k]! * b[j * z + k]!).reduce((x, y) => x + y);
+    const expected = rows.flatMap((m) =>
+      rows.map((e) => {
+        const own = dot(tm, m, te, e) + dot(vm, m, ve, e);
+        const others = cross ? dot(tm, m, ve, e) + dot(vm, m, te, e) : 0;
+        return (own + others) / 2 / 0.07;
+      }),
+    );
+    assertClose(found, expected, 1e-5, 'scores');
+  });
+}
+
+test('factored = direct: ranks of 200 x 500 pairs from vectors are those of the cosines in float64', async () => {
+  const [M, E, z] = [200, 500, 24];
+  const units = (count: number, seed: number) => {
+    const data = normal(count * z, seed);
+    for (let i = 0; i < count; i++) {
+      const row = data.subarray(i * z, (i + 1) * z);
+      const length = Math.hypot(...row);
+      for (let k = 0; k < z; k++) row[k]! /= length;
+    }
+    return data;
+  };
+  const [tm, vm, te, ve] = [units(M, 1), units(M, 2), units(E, 3), units(E, 4)];
+  for (const fusion of [concatenation, addition]) {
+    const scores = await device.scope(() => {
+      const vector = (side: 'mention' | 'entity', count: number, t: typeof tm, v: typeof tm) => ({
+        vector: fusion.vectors(side, device.tensor([count, z], t), device.tensor([count, z], v)),
+      });
+      const both = baselineOf('none').scores(vector('mention', M, tm, vm), vector('entity', E, te, ve));
+      return device.read<'f32'>(both);
+    });
+    const direct = new Float64Array(M * E);
+    for (let m = 0; m < M; m++) {
+      for (let e = 0; e < E; e++) {
+        for (let k = 0; k < z; k++) {
+          const [a, b, c, d] = [tm[m * z + k]!, vm[m * z + k]!, te[e * z + k]!, ve[e * z + k]!];
+          direct[m * E + e]! += (fusion === addition ? (a + b) * (c + d) : a * c + b * d) / 2;
+        }
+      }
+    }
+    const rank = (all: ArrayLike<number>, m: number) => {
+      const own = all[m * E + m]!;
+      return Array.from({ length: E }, (_, e) => all[m * E + e]!).filter((s) => s > own).length;
+    };
+    for (let m = 0; m < M; m++) assert.is(rank(scores, m), rank(direct, m), `mention ${m}`);
+  }
+});
+
+test('a sample has the same vector however it is padded and in whatever order', async () => {
+  const baseline = baselineOf('none');
+  const order = rows.toReversed();
+  const turned = pickSamples(samples.mention, order);
+  const padded = { ...turned, tokens: { ...turned.tokens } };
+  const read = async (of: Samples) => {
+    const inputs = await prepared(baseline, 'mention', of);
+    return device.scope(() =>
+      device.read<'f32'>(baseline.mentionSide({ inputs, rows, images: imagesOf(of) }).vector),
+    );
+  };
+  const [straight, back] = [await read(samples.mention), await read(padded)];
+  const D = baseline.layout['vector']!.columns;
+  for (const [i, row] of order.entries()) {
+    const [a, b] = [back.subarray(i * D, (i + 1) * D), straight.subarray(row * D, (row + 1) * D)];
+    assertClose(a, b, 1e-5, `mention ${row}`);
+  }
+  // Alone, a short text is padded to its own length.
+  const alone = await prepared(baseline, 'mention', pickSamples(samples.mention, [7]));
+  const one = await device.scope(() =>
+    device.read<'f32'>(
+      baseline.mentionSide({ inputs: alone, rows: [0], images: [imagesOf(samples.mention)[7]!] }).vector,
+    ),
+  );
+  assertClose(one, straight.subarray(7 * D, 8 * D), 1e-5, 'alone');
+});
+
+test('ranks from a scoring pass and from an index of halves are those of the scores', async () => {
+  const baseline = baselineOf('none');
+  const scores = await scoresOf(baseline);
+  const gold = Int32Array.from(rows, (row) => (row * 7) % n);
+  const expected = rows.map((m) => {
+    const own = scores[m * n + gold[m]!]!;
+    return 1 + rows.filter((e) => scores[m * n + e]! > own).length;
+  });
+  const mentions = preparedMentions(await prepareSamples([baseline], 'mention', samples.mention, features));
+  const ranksAmong = async (entities: EntitySource) => {
+    const { systems } = await rankMentions({ systems: [baseline], mentions, entities, gold });
+    return systems['clip']!.ranks;
+  };
+  const prepared = await prepareSamples([baseline], 'entity', samples.entity, features);
+  assert.equal(await ranksAmong(preparedEntities(prepared)), expected);
+  assert.equal(await ranksAmong(streamedEntities(samples.entity, features)), expected);
+
+  const index = join(folder, 'index');
+  const fingerprints = { model: 'a' };
+  await buildIndex({
+    scorer: baseline,
+    entities: () => rows,
+    count: n,
+    stamp: async (part) => `${part}`,
+    encode: (part) => ({ samples: pickSamples(samples.entity, part), features, takeProblems: () => [] }),
+    writeRecords: null,
+    folder: index,
+    dtype: 'float16',
+    shard: 20,
+    fingerprints,
+  });
+  const opened = await openIndex(index, baseline, fingerprints);
+  const halves = await ranksAmong(opened);
+  // Halves may swap neighbours.
+  assert.ok(halves.every((rank, m) => Math.abs(rank - expected[m]!) <= 1));
+  const candidates = await retrieve(baseline, mentions, opened, n / 2);
+  assert.is(recall(candidates, gold), (100 / n) * halves.filter((rank) => rank <= n / 2).length);
+  await opened.close();
+});
+
+test('a side comes back from its parts, and halves move scores by a half’s precision', async () => {
+  const baseline = baselineOf('none');
+  const { mentions, entities } = await sidesOf(baseline);
+  const [whole, half] = await device.scope(() => {
+    const m = mentions();
+    const rounded = entities((x) => unpackHalves(packHalves(x), x.shape));
+    const packed = baseline.pack(entities());
+    assert.equal(packed.parts['vector']!.shape, [n, baseline.layout['vector']!.columns]);
+    const scores = [baseline.unpack(packed), rounded].map((e) => baseline.scores(m, e));
+    return Promise.all(scores.map((x) => device.read<'f32'>(x)));
+  });
+  assert.equal(whole, await scoresOf(baseline));
+  assertClose(half!, whole!, 1e-3, 'scores');
+  assert.not.equal(half, whole);
+});
+
+/** Trains on all pairs until the loss is next to nothing, for so many steps at most. */
+async function learn(
+  baseline: ClipBaseline,
+  make: () => { mentions: ClipSide; entities: ClipSide },
+  lr: number,
+  most: number,
+) {
+  const { decayed, others } = baseline.groups;
+  const adam = new Adam([...decayed.values(), ...others.values()], { lr });
+  for (let step = 0; step < most; step++) {
+    const loss = device.scope(() => {
+      const { mentions, entities } = make();
+      const loss = baseline.loss(mentions, entities, Int32Array.from(rows));
+      adam.step(backward(loss));
+      baseline.afterStep();
+      return loss.item();
+    });
+    if ((await loss) < 0.1) break;
+  }
+  adam.release();
+}
+
+test('a head learns 32 pairs by heart on frozen towers', async () => {
+  const baseline = baselineOf('head');
+  assert.equal([...baseline.groups.decayed.keys(), ...baseline.groups.others.keys()].sort(), [
+    'entity.bias',
+    'entity.weight',
+    'logit_scale',
+    'mention.bias',
+    'mention.weight',
+  ]);
+  assert.ok(baseline.isFrozen);
+  assert.ok(hits(await scoresOf(baseline)) < 50);
+  const { mentions, entities } = await sidesOf(baseline);
+  await learn(baseline, () => ({ mentions: mentions(), entities: entities() }), 5e-3, 400);
+  assert.is(hits(await scoresOf(baseline)), 100);
+});
+
+test('fine-tuned, CLIP learns 32 pairs by heart, and is bounded in its scale', async () => {
+  const baseline = baselineOf('all');
+  assert.not(baseline.isFrozen);
+  assert.ok(
+    baseline.groups.others.has('logit_scale') &&
+      baseline.groups.others.has('text_model.final_layer_norm.bias'),
+  );
+  assert.ok(baseline.groups.decayed.has('text_projection.weight'));
+  assert.ok(hits(await scoresOf(baseline)) < 50);
+  const [mention, entity] = [await inputOf(samples.mention), await inputOf(samples.entity)];
+  const make = () => ({
+    mentions: baseline.encodeMentions(mention),
+    entities: baseline.encodeEntities(entity),
+  });
+  await learn(baseline, make, 1e-3, 400);
+  assert.is(hits(await scoresOf(baseline)), 100);
+
+  const scale = baseline.groups.others.get('logit_scale')!;
+  for (const [before, after] of [
+    [3, 3],
+    [4.7, Math.log(100)],
+  ] as const) {
+    device.write(scale, Float32Array.of(before));
+    baseline.afterStep();
+    assert.ok(Math.abs((await scale.item()) - after) < 1e-6);
+  }
+});
+
+test('the registry builds each system from its configuration, and says what is none', () => {
+  const fresh = initialise(device, new Random(4), (p) => new Clip(p, config));
+  const parts = { device, clip: { ...fresh, config }, random: new Random(5) };
+  for (const name of Object.keys(baselines)) assert.is(buildBaseline(name, parts).name, name);
+  const columns = (name: string, fields: unknown) =>
+    buildBaseline(name, parts, 'my.json', fields).layout['vector']!.columns;
+  assert.is(columns('clip', {}), 24);
+  assert.is(columns('clip', { cross: true }), 12);
+  for (const [name, fields, message] of [
+    ['clip', { cross: 1 }, 'my.json: cross: expected true or false, found 1'],
+    ['clip-head', { cross: true }, 'my.json: cross: expected no field of this name'],
+    ['toString', {}, 'my.json: baseline: expected one of clip-zero-shot, clip-head, clip, found toString'],
+  ] as const) {
+    assert.throws(
+      () => columns(name, fields),
+      (e: Error) => e instanceof InputError && assert.is(e.message, message) === undefined,
+    );
+  }
+});
+
+test.run();
