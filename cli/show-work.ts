@@ -34,6 +34,8 @@ export function showWork(): ShownWork {
       onWarning: (text) => screen.print(`${prefix}${text}`, console.error),
       onEvent(event) {
         if (event.type === 'trained') row.end();
+        // What is on the device is that of all that goes on.
+        if (event.type === 'memory' && name !== '') return;
         screen.print(`${prefix}${eventLine(event)}`, console.log);
       },
     };

@@ -88,7 +88,7 @@ test('a process a stage gives the same bits, and so does a run that was killed a
   assert.is(isolated.status, 0, isolated.stderr);
   assert.equal(weights('isolated'), weights('run'));
   assert.equal(results('isolated'), results('run'));
-  const delays = await killThrice(flags('killed'), 3000);
+  const delays = await killThrice(flags('killed'), 1000);
   assert.is.not(delays[0], null, 'the run was over before it could be killed');
   const resumed = dsmip(...flags('killed'), '--resume');
   assert.is(resumed.status, 0, resumed.stderr);
