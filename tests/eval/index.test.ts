@@ -201,9 +201,9 @@ test('a build that is killed leaves no index, and goes on with the shards that a
 
 test('a damaged or foreign index is refused in one line', () => {
   build();
-  const [first, second] = readdirSync(index)
-    .filter((name) => name.startsWith('shard-'))
-    .sort();
+  const [first, second] = ['-00000', '-00001'].map((number) =>
+    readdirSync(index).find((name) => name.endsWith(`${number}.safetensors`)),
+  );
   const shard = join(index, second!);
   const content = readFileSync(shard);
   writeFileSync(shard, content.subarray(0, content.length - 100));
@@ -222,6 +222,16 @@ test('a damaged or foreign index is refused in one line', () => {
   refused(
     ['--index'],
     /index\.json: belongs to another model than there is now; the index has to be built again$/,
+  );
+});
+
+test('a gate is refused for experts that were trained again since', () => {
+  const flags = ['--run', run, '--expert', 'text', ...small, '--prompt-depth', '1', '--seed', '2'];
+  const { status, stderr } = script('train/expert.ts', [...toy.flags, ...flags]);
+  assert.is(status, 0, stderr);
+  refused(
+    [],
+    /gate\/best\.safetensors: was trained with other experts \(text, multimodal\) than the run has now/,
   );
 });
 
