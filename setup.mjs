@@ -27,7 +27,7 @@ import { brotliDecompressSync, gunzipSync } from 'node:zlib';
 
 const ROOT = path.dirname(fileURLToPath(import.meta.url));
 
-/** Where SwiftShader's driver manifest lies; engine/platform.ts looks at the same place. */
+/** Where SwiftShader's driver manifest lies; engine/device/platform.ts looks at the same place. */
 export const SWIFTSHADER_ICD = path.join(ROOT, '.cache', 'swiftshader', 'vk_swiftshader_icd.json');
 
 const NODE_VERSION = '24.21.0';

@@ -19,8 +19,8 @@
 // {ms}, tfjs: {ms}}}]}. ms is null where a peer could not run it, with the reason on standard error; block-train
 // has peakBytes as well, also in peers. Copying counts bytes read plus bytes written.
 
+import { runtime } from '../engine/device/platform.ts';
 import { type Device, openDevice } from '../engine/device.ts';
-import { runtime } from '../engine/platform.ts';
 import { type Benchmark, time } from './benchmark.ts';
 import { blockBenchmark, blockLoss, blockOperands } from './block.ts';
 import { higher, measureCeilings } from './ceilings.ts';
@@ -80,7 +80,7 @@ async function bench(chosen: readonly Benchmark[], withPeers: boolean, json: boo
   const measured: Measured[] = [];
   for (const benchmark of chosen) {
     if (benchmark.runsOn && !benchmark.runsOn(device)) {
-      say(`${benchmark.name}: left out, this device cannot run it`);
+      say(`${benchmark.name}: left out on this device`);
       continue;
     }
     measured.push(await measureOne(device, memory, benchmark, withPeers));

@@ -16,7 +16,7 @@ export interface Benchmark<Operands = unknown> {
   bytes: number;
   /** Pairs of mentions and entities that one run scores, where it does. */
   pairs?: number;
-  /** Whether this device can run it; every device if left out. */
+  /** Whether this device can run it, and in a reasonable time; every device if left out. */
   runsOn?(device: Device): boolean;
   /** Makes what the runs work on. */
   operands(device: Device): Operands;

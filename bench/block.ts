@@ -3,7 +3,7 @@
 
 import { backward } from '../engine/autograd.ts';
 import type { Device } from '../engine/device.ts';
-import { attention } from '../engine/ops/attention.ts';
+import { attention } from '../engine/ops/attention/attention.ts';
 import { mul } from '../engine/ops/elementwise.ts';
 import { feedForward } from '../engine/ops/feed-forward.ts';
 import { layerNorm } from '../engine/ops/layer-norm.ts';

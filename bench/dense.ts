@@ -1,18 +1,17 @@
 // Benchmarks of the kernels that arithmetic bounds: products, attention, convolution.
 
-import { attention } from '../engine/ops/attention.ts';
-import { conv3x3 } from '../engine/ops/convolution.ts';
+import { attention } from '../engine/ops/attention/attention.ts';
 import { scale } from '../engine/ops/elementwise.ts';
+import { conv3x3 } from '../engine/ops/images/convolution.ts';
+import { patchEmbedding } from '../engine/ops/images/patch-embedding.ts';
 import { linear } from '../engine/ops/linear.ts';
 import { type MatmulOptions, matmul } from '../engine/ops/matmul.ts';
-import { patchEmbedding } from '../engine/ops/patch-embedding.ts';
 import { reshape, transpose } from '../engine/ops/shape.ts';
 import { softmax } from '../engine/ops/softmax.ts';
 import type { Tensor } from '../engine/tensor.ts';
 import { type Benchmark, backwardOf, benchmark, parameter, random } from './benchmark.ts';
 import { attentionSizes, clipMlp, squareMatmul } from './sizes.ts';
 
-const { m, k, n } = squareMatmul;
 const { batch, heads, length, headSize } = attentionSizes;
 const width = heads * headSize;
 /** Multiply-adds of one of attention's two products. */
@@ -34,6 +33,8 @@ export const denseBenchmarks: Benchmark[] = [
   square('matmul-1024', { transposeB: true }),
   square('matmul-1024-nn', {}),
   square('matmul-1024-tn', { transposeA: true }),
+  // 1024 is too small to keep a large GPU busy, this too large for a CPU adapter.
+  { ...square('matmul-4096', { transposeB: true }, 4096), runsOn: ({ isCpu }) => !isCpu },
   benchmark({
     name: 'matmul-clip-mlp',
     bound: 'fma',
@@ -143,13 +144,13 @@ export const denseBenchmarks: Benchmark[] = [
   }),
 ];
 
-function square(name: string, options: MatmulOptions): Benchmark {
+function square(name: string, options: MatmulOptions, n = squareMatmul.n): Benchmark {
   return benchmark({
     name,
     bound: 'fma',
-    flops: 2 * m * k * n,
-    bytes: 4 * (m * k + k * n + m * n),
-    operands: (device) => ({ a: random(device, m, k), b: random(device, k, n) }),
+    flops: 2 * n ** 3,
+    bytes: 4 * 3 * n ** 2,
+    operands: (device) => ({ a: random(device, n, n), b: random(device, n, n) }),
     run: ({ a, b }) => matmul(a, b, options),
   });
 }

@@ -1,15 +1,15 @@
 // Benchmarks of the kernels that work element by element or only move data; memory traffic bounds them.
 
-import { Adam } from '../engine/adam.ts';
 import type { Device } from '../engine/device.ts';
 import { normal, uniform } from '../engine/kernels/random.ts';
-import { cast } from '../engine/ops/cast.ts';
+import { Adam } from '../engine/nn/adam.ts';
 import { dropout } from '../engine/ops/dropout.ts';
 import { add, quickGelu } from '../engine/ops/elementwise.ts';
-import { packHalves, unpackHalves } from '../engine/ops/half.ts';
-import { unpackInt8Rows } from '../engine/ops/int8-rows.ts';
-import { adaptiveAveragePool, maxPool2x2 } from '../engine/ops/pooling.ts';
+import { adaptiveAveragePool, maxPool2x2 } from '../engine/ops/images/pooling.ts';
 import { concat, transpose } from '../engine/ops/shape.ts';
+import { cast } from '../engine/ops/storage/cast.ts';
+import { packHalves, unpackHalves } from '../engine/ops/storage/half.ts';
+import { unpackInt8Rows } from '../engine/ops/storage/int8-rows.ts';
 import { Random } from '../engine/random.ts';
 import { type Benchmark, benchmark, parameter, random } from './benchmark.ts';
 

@@ -2,8 +2,8 @@
 // same sequences, and the latter at the widths of the paper and of the embedded default.
 
 import type { Device } from '../engine/device.ts';
-import { meanAttention } from '../engine/ops/mean-attention.ts';
-import { raggedMeanAttention } from '../engine/ops/ragged-mean-attention.ts';
+import { meanAttention } from '../engine/ops/attention/mean-attention.ts';
+import { raggedMeanAttention } from '../engine/ops/attention/ragged-mean-attention.ts';
 import { reshape } from '../engine/ops/shape.ts';
 import type { Shape } from '../engine/tensor.ts';
 import { type Benchmark, benchmark, random } from './benchmark.ts';

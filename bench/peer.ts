@@ -5,8 +5,8 @@
 
 import { execFile } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
-import { describeAdapter } from '../engine/adapter.ts';
-import { gpuEntries, runtime } from '../engine/platform.ts';
+import { describeAdapter } from '../engine/device/adapter.ts';
+import { gpuEntries, runtime } from '../engine/device/platform.ts';
 import { countGpuMemory } from './gpu-memory.ts';
 import { measure } from './measure.ts';
 

@@ -15,7 +15,7 @@ import type { ByteSource } from '../files/byte-source.ts';
 import { crc32 } from '../files/crc32.ts';
 import { InputError } from '../files/errors.ts';
 import { openSource } from '../files/locate.ts';
-import type { Entity } from './dataset.ts';
+import type { Entity } from './entity-mention.ts';
 
 /** What is kept of an entity. */
 export type EntityRecord = Omit<Entity, 'id'>;

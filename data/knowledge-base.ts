@@ -8,7 +8,8 @@ import { contentStamp } from '../files/content-stamp.ts';
 import { fileError, InputError } from '../files/errors.ts';
 import { readJsonLines } from '../files/json/json-lines.ts';
 import { parseBySchema } from '../files/json/schema.ts';
-import { type Entity, readDataset } from './dataset.ts';
+import { readDataset } from './dataset.ts';
+import type { Entity } from './entity-mention.ts';
 
 export interface KnowledgeBaseSource {
   /** A JSON-lines file, or a folder with kb_entity.json. */

@@ -2,14 +2,17 @@
 // every op dispatches its kernel. Knows nothing of what the kernels compute.
 
 import type { BufferOf, ConstantsOf, EntryOf, KernelName, ParamsOf } from '../shaders/index.ts';
-import { describeAdapter, isCpuAdapter, openAdapter, subgroupSize } from './adapter.ts';
-import { type Counters, newCounters } from './counters.ts';
+import { describeAdapter, isCpuAdapter, openAdapter, subgroupSize } from './device/adapter.ts';
+import { type Counters, newCounters } from './device/counters.ts';
+import { dtypeOf, hostArray, viewAs, wholeWords, wordBytes } from './device/host-data.ts';
+import { type BufferRange, Kernels, packParams } from './device/pipelines.ts';
+import { BufferPool, type Storage } from './device/pool.ts';
+import { type ProfileRow, Profiler } from './device/profiler.ts';
+import { Recorder } from './device/recorder.ts';
+import type { Specialisation } from './device/specialise.ts';
+import { tensorsIn } from './device/tensors-in.ts';
+import { Tuner } from './device/tuner.ts';
 import { DeviceLostError, DeviceMismatchError, DtypeError, LimitError, ShapeError } from './errors.ts';
-import { dtypeOf, hostArray, viewAs, wholeWords, wordBytes } from './host-data.ts';
-import { type BufferRange, Kernels, packParams } from './kernels.ts';
-import { BufferPool, type Storage } from './pool.ts';
-import { type ProfileRow, Profiler } from './profiler.ts';
-import { Recorder } from './recorder.ts';
 import {
   bytesPerElement,
   checkShape,
@@ -22,9 +25,6 @@ import {
   sizeOf,
   Tensor,
 } from './tensor.ts';
-import { tensorsIn } from './tensors-in.ts';
-import { Tuner } from './tuner.ts';
-import type { Specialisation } from './wgsl.ts';
 
 export interface DeviceOptions {
   /** Time every dispatch (where the adapter has timestamp queries). */

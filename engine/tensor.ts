@@ -2,10 +2,10 @@
 // can be done with tensors is in ops/; how gradients flow is in autograd.ts.
 
 import type { Node } from './autograd.ts';
+import type { BufferRange } from './device/pipelines.ts';
+import type { Storage } from './device/pool.ts';
 import type { Device } from './device.ts';
 import { DeviceMismatchError, DtypeError, ReleasedTensorError, ShapeError } from './errors.ts';
-import type { BufferRange } from './kernels.ts';
-import type { Storage } from './pool.ts';
 
 export type Dtype = 'f32' | 'f16' | 'i32' | 'u32';
 export type Shape = readonly number[];

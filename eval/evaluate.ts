@@ -3,8 +3,8 @@
 // Writes RUN/metrics.json and RUN/predictions.jsonl.
 
 import { join } from 'node:path';
+import { profileTable } from '../engine/device/profiler.ts';
 import { openDevice } from '../engine/device.ts';
-import { profileTable } from '../engine/profiler.ts';
 import { openRunIndex } from '../link/entity-index.ts';
 import { loadLinkingModel } from '../link/linking-model.ts';
 import { openSession, type Session } from '../link/session.ts';

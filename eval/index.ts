@@ -2,8 +2,8 @@
 // encode the knowledge base again.   node eval/index.ts --run runs/default [--dtype float32] [--help]
 // A build that was interrupted goes on where it was.
 
+import { profileTable } from '../engine/device/profiler.ts';
 import { openDevice } from '../engine/device.ts';
-import { profileTable } from '../engine/profiler.ts';
 import { buildRunIndex, indexFolder } from '../link/entity-index.ts';
 import { loadLinkingModel } from '../link/linking-model.ts';
 import { openSession } from '../link/session.ts';

@@ -4,7 +4,7 @@
 import { existsSync } from 'node:fs';
 import { mkdir, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Adam, AdamState } from '../engine/adam.ts';
+import type { Adam, AdamState } from '../engine/nn/adam.ts';
 import { Random, type RandomState } from '../engine/random.ts';
 import type { Tensor } from '../engine/tensor.ts';
 import { WeightsError } from '../files/errors.ts';

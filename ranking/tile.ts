@@ -1,10 +1,10 @@
 // A tile: mentions that are scored together, with their sides and the state of their rankings on the device.
 
 import { noGrad } from '../engine/autograd.ts';
+import { tensorsIn } from '../engine/device/tensors-in.ts';
 import type { Device } from '../engine/device.ts';
 import { EngineError } from '../engine/errors.ts';
 import type { Tensor } from '../engine/tensor.ts';
-import { tensorsIn } from '../engine/tensors-in.ts';
 import { choiceOf, type GateLogits, logitsOf } from './gate-logits.ts';
 import { type AnyGate, combinationOf, combine, partsOf } from './mixture.ts';
 import { type Ranking, RankState, rankAt } from './rank-state.ts';

@@ -67,7 +67,7 @@ async function main(): Promise<number> {
   if (files.length === 0) return complain(`no test files (*.test.ts) under ${values.dir}`);
 
   const driver = { VK_DRIVER_FILES: SWIFTSHADER_ICD, VK_ICD_FILENAMES: SWIFTSHADER_ICD };
-  // Tuning would measure every odd shape of the tests; tests/engine/tuner.test.ts turns it on for itself.
+  // Tuning would measure every odd shape of the tests; tests/engine/device/tuner.test.ts turns it on for itself.
   const env = { ...process.env, NO_COLOR: '1', DSMIP_TUNE: 'off', ...(values.swiftshader ? driver : {}) };
   let passed = 0;
   let failed = 0;

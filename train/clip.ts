@@ -6,12 +6,12 @@
 import { mkdir } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { createTokenizer } from '../data/text/tokenizer.ts';
-import { Adam } from '../engine/adam.ts';
 import { backward, noGrad } from '../engine/autograd.ts';
+import { profileTable } from '../engine/device/profiler.ts';
 import { type Device, openDevice } from '../engine/device.ts';
 import { EngineError } from '../engine/errors.ts';
+import { Adam } from '../engine/nn/adam.ts';
 import { scale } from '../engine/ops/elementwise.ts';
-import { profileTable } from '../engine/profiler.ts';
 import { Random } from '../engine/random.ts';
 import type { Tensor } from '../engine/tensor.ts';
 import { UsageError, WeightsError } from '../files/errors.ts';

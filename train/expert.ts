@@ -3,9 +3,9 @@
 // Writes RUN/EXPERT/best.safetensors, last.safetensors (to --resume from) and metrics.jsonl.
 
 import { join } from 'node:path';
-import { Adam } from '../engine/adam.ts';
+import { profileTable } from '../engine/device/profiler.ts';
 import { openDevice } from '../engine/device.ts';
-import { profileTable } from '../engine/profiler.ts';
+import { Adam } from '../engine/nn/adam.ts';
 import { Random } from '../engine/random.ts';
 import { openSession, type Session } from '../link/session.ts';
 import { rankSplit } from '../link/split.ts';

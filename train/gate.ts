@@ -4,11 +4,11 @@
 
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { Adam } from '../engine/adam.ts';
 import { backward } from '../engine/autograd.ts';
+import { profileTable } from '../engine/device/profiler.ts';
 import { openDevice } from '../engine/device.ts';
+import { Adam } from '../engine/nn/adam.ts';
 import { gumbelNoise } from '../engine/ops/gumbel.ts';
-import { profileTable } from '../engine/profiler.ts';
 import { Random } from '../engine/random.ts';
 import { UsageError } from '../files/errors.ts';
 import { openSession, type Session } from '../link/session.ts';

@@ -1,4 +1,4 @@
-// The models that `node weights/download.ts` knows, and where on the Hugging Face hub their files lie.
+// The models that download-model.ts knows, and where on the Hugging Face hub their files lie.
 
 /** A file of a repository on the hub. */
 export interface HubFile {

@@ -7,8 +7,8 @@
 // an image for each, made up. Two steps: the first compiles kernels and fills the pool. Exit code 1 when the measured
 // peak is more than 15 % off the estimate, or the second step makes a new buffer.
 
-import { Adam } from '../../engine/adam.ts';
 import { openDevice } from '../../engine/device.ts';
+import { Adam } from '../../engine/nn/adam.ts';
 import { Random } from '../../engine/random.ts';
 import { loadClip } from '../../model/clip/load-clip.ts';
 import { Expert } from '../../model/dsmip/expert-model.ts';

@@ -5,8 +5,8 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Split } from '../../data/dataset.ts';
+import { profileTable } from '../../engine/device/profiler.ts';
 import { type Device, openDevice } from '../../engine/device.ts';
-import { profileTable } from '../../engine/profiler.ts';
 import { indexTask } from '../../eval/ranking-task.ts';
 import { buildRunIndex, openRunIndex } from '../../link/entity-index.ts';
 import { type LinkingModel, loadLinkingModel } from '../../link/linking-model.ts';

@@ -1,22 +1,27 @@
 // Loads the tokenizer from a folder in Hugging Face's layout: vocab.json and merges.txt.
 
-import { join } from 'node:path';
 import { InputError } from '../../files/errors.ts';
-import { readText } from '../../files/read-text.ts';
+import { locate, readSmallText } from '../../files/locate.ts';
 import type { Tokenizer } from './tokenizer.ts';
 import { createTokenizer } from './tokenizer.ts';
 
+/** Bytes of the largest file of a vocabulary. */
+const mostBytes = 2 ** 26;
+
 /**
- * The tokenizer of `folder`'s vocab.json and merges.txt. Throws one line naming the file and what is wrong
+ * The tokenizer of the vocab.json and merges.txt in `folder`, a path or an http(s) address. Throws one line naming the file and what is wrong
  * with it: missing, not JSON, no table of token ids, or what `createTokenizer` finds.
  */
 export async function loadTokenizer(folder: string): Promise<Tokenizer> {
-  const vocab = parseVocabulary(join(folder, 'vocab.json'), await readText(join(folder, 'vocab.json')));
-  const merges = await readText(join(folder, 'merges.txt'));
+  const vocabFile = locate(folder, 'vocab.json');
+  const vocab = parseVocabulary(vocabFile, await readSmallText(vocabFile, mostBytes));
+  const merges = await readSmallText(locate(folder, 'merges.txt'), mostBytes);
   try {
     return createTokenizer(vocab, merges);
   } catch (error) {
-    throw error instanceof InputError ? new InputError(join(folder, error.message)) : error;
+    throw error instanceof InputError
+      ? new InputError(`${folder.replace(/\/$/, '')}/${error.message}`)
+      : error;
   }
 }
 

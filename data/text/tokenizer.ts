@@ -27,9 +27,9 @@ const KEPT_WORDS = 2 ** 16;
 
 export interface TokenBatch {
   /** Token ids [n, length]: BOS, the text's tokens, EOS, then padding with EOS. */
-  readonly ids: Int32Array;
+  readonly ids: Int32Array<ArrayBuffer>;
   /** [n, length]: 1 from BOS to the closing EOS, 0 on padding. */
-  readonly mask: Int32Array;
+  readonly mask: Int32Array<ArrayBuffer>;
   /** The longest text of the batch in tokens, BOS and EOS counted. */
   readonly length: number;
 }

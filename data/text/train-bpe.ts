@@ -2,13 +2,9 @@
 // TEXT... Every line of the text files (UTF-8) counts as text; writes FOLDER/vocab.json and
 // FOLDER/merges.txt.
 
-import { mkdir, rename, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { InputError } from '../../files/errors.ts';
-import { readText } from '../../files/read-text.ts';
-import type { BpeFiles } from './bpe-trainer.ts';
-import { trainBpe } from './bpe-trainer.ts';
+import { UsageError } from '../../files/errors.ts';
+import { trainBpeFiles } from './train-bpe-files.ts';
 
 const USAGE =
   'usage: node data/text/train-bpe.ts --out FOLDER [--size 3000] [--min-frequency 2] TEXT-FILE...';
@@ -35,27 +31,17 @@ async function main(args: string[]): Promise<void> {
     console.log(USAGE);
     return;
   }
-  if (values.out === undefined || positionals.length === 0) throw new InputError(USAGE);
-  const texts = await Promise.all(positionals.map((file) => readText(file)));
+  if (values.out === undefined || positionals.length === 0) throw new UsageError(USAGE);
   const vocabularySize = integer('--size', values.size, 514);
   const minFrequency = integer('--min-frequency', values['min-frequency'], 1);
-  const files = trainBpe(texts, { vocabularySize, minFrequency });
-  await writeFiles(values.out, files);
-  console.log(`${values.out}: vocab.json with ${Object.keys(files.vocab).length} tokens, merges.txt`);
+  const tokens = await trainBpeFiles(positionals, values.out, { vocabularySize, minFrequency });
+  console.log(`${values.out}: vocab.json with ${tokens} tokens, merges.txt`);
 }
 
 function integer(flag: string, value: string, least: number): number {
   const number = Number(value);
   if (!Number.isInteger(number) || number < least) {
-    throw new InputError(`${flag} is "${value}", expected an integer of at least ${least}`);
+    throw new UsageError(`${flag} is "${value}", expected an integer of at least ${least}`);
   }
   return number;
-}
-
-/** Both files are complete beside their names before either takes its name. */
-async function writeFiles(folder: string, files: BpeFiles): Promise<void> {
-  const contents = { 'vocab.json': `${JSON.stringify(files.vocab)}\n`, 'merges.txt': files.merges };
-  await mkdir(folder, { recursive: true });
-  for (const [name, text] of Object.entries(contents)) await writeFile(join(folder, `${name}.part`), text);
-  for (const name of Object.keys(contents)) await rename(join(folder, `${name}.part`), join(folder, name));
 }

@@ -34,7 +34,7 @@ export interface GemmSizes {
 
 /** Variants by label that tuning may pick among, the default first. */
 export function gemmVariants(device: Device, sizes: GemmSizes): Readonly<Record<string, GemmVariant>> {
-  if (!device.isCpu) return gpuVariants(sizes);
+  if (!device.isCpu) return gpuVariants(device, sizes);
   if (device.subgroupSize < 8) return { register };
   return hasPanel(sizes) ? panelVariant(sizes) : { subgroup };
 }
@@ -94,32 +94,31 @@ const fewestRows = 128;
 /** A tile of C for a workgroup, in steps of `tileK`; an invocation computes `rows` by `columns` of it. */
 function tiled(tileM: number, tileN: number, tileK: number, rows: number, columns: number) {
   const constants = { TILE_M: tileM, TILE_N: tileN, TILE_K: tileK, ROWS: rows, COLS: columns };
-  return { constants, tileM, tileN };
+  const workgroupBytes = 4 * tileK * (tileM + 4 + tileN + 4);
+  return { label: `tiled ${tileM}x${tileN}`, constants, tileM, tileN, workgroupBytes };
 }
 
-/** From small to large. */
 const gpuTiles = {
-  'tiled 32x32': tiled(32, 32, 32, 4, 4),
-  'tiled 64x32': tiled(64, 32, 16, 4, 4),
-  'tiled 64x64': tiled(64, 64, 16, 8, 4),
-  'tiled 128x64': tiled(128, 64, 16, 8, 8),
-  'tiled 128x128': tiled(128, 128, 16, 8, 8),
+  small: tiled(32, 32, 32, 4, 4),
+  middle: tiled(64, 64, 16, 8, 4),
+  large: tiled(128, 128, 16, 8, 8),
 };
+
+/** Fewer tiles than this leave cores of a large GPU without work. */
+const fewestTiles = 128;
 
 /**
  * The tiles with the kernel that stores four sums at a time, or one. First the one that suits the size by rule: the
- * largest, which needs the fewest loads, of which there are enough to keep a large GPU's cores busy.
+ * small one where there would be too few of the middle one, which is as good as the large one but for the largest.
  */
-function gpuVariants({ m, n, batch }: GemmSizes): Readonly<Record<string, GemmVariant>> {
+function gpuVariants(device: Device, { m, n, batch }: GemmSizes): Readonly<Record<string, GemmVariant>> {
   const kernel = n % 4 === 0 ? 'matmul-tiled-vec4' : 'matmul-tiled';
-  const isBusy = (label: keyof typeof gpuTiles) => {
-    const { tileM, tileN } = gpuTiles[label];
-    return Math.ceil(m / tileM) * Math.ceil(n / tileN) * batch >= busyWorkgroups;
-  };
-  const labels = Object.keys(gpuTiles) as (keyof typeof gpuTiles)[];
-  const first = labels.findLast(isBusy) ?? labels[0]!;
-  const inOrder = [first, ...labels.filter((label) => label !== first)];
-  return Object.fromEntries(inOrder.map((label) => [label, { kernel, ...gpuTiles[label] }]));
+  const isSmall = Math.ceil(m / 64) * Math.ceil(n / 64) * batch < fewestTiles;
+  const { small, middle, large } = gpuTiles;
+  const tiles = (isSmall ? [small, middle, large] : [middle, small, large]).filter(
+    ({ workgroupBytes }) => workgroupBytes <= device.gpu.limits.maxComputeWorkgroupStorageSize,
+  );
+  return Object.fromEntries(
+    tiles.map(({ label, constants, tileM, tileN }) => [label, { kernel, constants, tileM, tileN }]),
+  );
 }
-
-const busyWorkgroups = 256;

@@ -66,26 +66,36 @@ export function gemm(product: Gemm): void {
 
 /** Candidates are measured on as many rows as make a millisecond on a fast adapter. */
 const trialFlops = 2e10;
-/** Smaller products take less than recording them does: measuring the hundreds of their shapes would cost more than it gains. */
+/** Products whose trial would need more memory run the default. */
+const trialBytes = 2 ** 27;
+/**
+ * So do those that take less time than recording them: measuring the hundreds of their shapes would cost more than it
+ * gains.
+ */
 const tunedFlops = 5e8;
-/** Products with larger operands run the default: a trial would need as much memory again. */
-const trialBytes = 2 ** 26;
 
 function pickVariant(product: Gemm): GemmVariant {
-  const { a, b, c, m, n, k, transposeA = false, transposeB = false, batch = 1 } = product;
+  const { a, b, m, n, k, transposeA = false, transposeB = false, batch = 1 } = product;
   const { device } = a;
   const variants = gemmVariants(device, sizesOf(product));
-  const largest = Math.max(a.bytes, b.bytes, c.bytes);
-  const isSmall = 2 * m * n * k * batch < tunedFlops;
-  if (isSmall || largest > Math.min(trialBytes, device.maxBindingBytes)) return Object.values(variants)[0]!;
+  const rows = trialRows(product);
+  const bytes = 4 * batch * (rows * k + k * n + rows * n);
+  const isTuned =
+    2 * batch * m * n * k >= tunedFlops && bytes <= Math.min(trialBytes, device.maxBindingBytes);
+  if (!isTuned) return Object.values(variants)[0]!;
   const bucket = (x: number) => Math.ceil(Math.log2(x));
   const transposes = `${transposeA ? 'T' : 'N'}${transposeB ? 'T' : 'N'}`;
   const shapeClass = `matmul ${transposes} ${b.dtype} ${bucket(m)} ${bucket(n)} ${bucket(k)} ${bucket(batch)}`;
   const label = device.tuner.choose(shapeClass, Object.keys(variants), (candidate) => {
     const { dtype } = b;
-    runTrial(device, { m, n, k, transposeA, transposeB, batch, dtype }, variants[candidate]!);
+    runTrial(device, { m: rows, n, k, transposeA, transposeB, batch, dtype }, variants[candidate]!);
   });
   return variants[label]!;
+}
+
+/** Rows of a product that a trial has: as many as take long enough. */
+function trialRows({ m, n, k, batch = 1 }: Gemm): number {
+  return Math.max(1, Math.min(m, Math.floor(trialFlops / (2 * n * k * batch))));
 }
 
 /** What decides which kernels can run a product. */
@@ -105,8 +115,7 @@ type TrialSizes = Pick<Gemm, 'm' | 'n' | 'k'> &
  */
 function runTrial(device: Device, { dtype, batch, ...like }: TrialSizes, variant: GemmVariant): void {
   const fours = (x: number) => 4 * Math.ceil(x / 4);
-  const [n, k] = [fours(like.n), fours(like.k)];
-  const m = fours(Math.max(1, Math.min(like.m, Math.floor(trialFlops / (2 * n * k * batch)))));
+  const [m, n, k] = [fours(like.m), fours(like.n), fours(like.k)];
   const a = device.empty([batch, m, k], 'f32', 'tuning');
   const b = device.empty([batch, k, n], dtype, 'tuning');
   const c = device.empty([batch, m, n], 'f32', 'tuning');

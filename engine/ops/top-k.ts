@@ -1,10 +1,10 @@
 // The largest elements of rows and where they are. NaN counts as largest, the lower index first among equals.
 
 import { willRecord } from '../autograd.ts';
+import type { BufferRange } from '../device/pipelines.ts';
 import { linearGrid } from '../device.ts';
 import { EngineError, ShapeError } from '../errors.ts';
 import { type RowPart, rowParts } from '../kernels/parts.ts';
-import type { BufferRange } from '../kernels.ts';
 import { checkOperands, describe, type Tensor } from '../tensor.ts';
 import { concat } from './shape.ts';
 

@@ -1,6 +1,6 @@
 // Kind `adam`: steps of the optimiser on gradients that are given.
 
-import { Adam } from '../../engine/adam.ts';
+import { Adam } from '../../engine/nn/adam.ts';
 import { slice } from '../../engine/ops/shape.ts';
 import { hostInput, input, type Kind, readResults } from './kind.ts';
 

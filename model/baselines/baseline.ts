@@ -1,10 +1,10 @@
 // What the training and the report know of a baseline beyond its being a Scorer.
 
+import type { TextBatch } from '../../encoding/samples.ts';
 import type { Device } from '../../engine/device.ts';
 import type { Random } from '../../engine/random.ts';
 import type { Tensor } from '../../engine/tensor.ts';
 import type { Scorer } from '../../ranking/scorer.ts';
-import type { TextBatch } from '../clip/clip.ts';
 import type { LoadedClip } from '../clip/load-clip.ts';
 
 /** What baselines are built from. */

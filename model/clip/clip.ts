@@ -6,18 +6,23 @@
 // B: batch, L: text tokens, N: image tokens (CLS + patches), r: prompt length, T: tokens of either kind,
 // d_t, d_v: hidden widths of the text and vision encoder, d_z: width of the common space.
 
+import type { Features, TextFeatures } from '../../encoding/features.ts';
+import type { TextBatch } from '../../encoding/samples.ts';
 import type { Device } from '../../engine/device.ts';
 import { ShapeError } from '../../engine/errors.ts';
-import { attention } from '../../engine/ops/attention.ts';
+import { attention } from '../../engine/ops/attention/attention.ts';
 import { add } from '../../engine/ops/elementwise.ts';
 import { embedding } from '../../engine/ops/embedding.ts';
 import { feedForward } from '../../engine/ops/feed-forward.ts';
+import { patchEmbedding } from '../../engine/ops/images/patch-embedding.ts';
 import { l2Normalize } from '../../engine/ops/l2-normalize.ts';
-import { patchEmbedding } from '../../engine/ops/patch-embedding.ts';
 import { broadcastTo, concat, reshape, slice } from '../../engine/ops/shape.ts';
 import { describe, type Tensor } from '../../engine/tensor.ts';
 import type { Linear, Norm, Projection } from '../layers.ts';
 import type { ParameterSource } from '../parameter-source.ts';
+
+export type { Features, TextFeatures } from '../../encoding/features.ts';
+export type { TextBatch } from '../../encoding/samples.ts';
 
 /** A stack of transformer blocks. The comments name the fields of Hugging Face's config.json. */
 export interface TransformerConfig {
@@ -38,29 +43,6 @@ export interface ClipConfig {
   vision: TransformerConfig & { imageSize: number; patchSize: number };
   /** d_z: `projection_dim`. */
   projection: number;
-}
-
-/** Tokenized texts, on the host; all rows padded to the same length. */
-export interface TextBatch {
-  /** Token ids, row after row: count x length. */
-  ids: Int32Array<ArrayBuffer>;
-  /** 1 from BOS to the first EOS, 0 on padding: count x length. */
-  mask: Int32Array<ArrayBuffer>;
-  count: number;
-  length: number;
-}
-
-/** What an encoder makes of a batch. */
-export interface Features {
-  /** One vector a token, prompts first: text [B, r + L, d_t], image [B, r + N, d_v]. */
-  tokens: Tensor;
-  /** The whole text or image in the common space, of length 1: [B, d_z]. */
-  embeds: Tensor;
-}
-
-/** Text features, and which tokens are real (prompts are): i32 [B, r + L]. */
-export interface TextFeatures extends Features {
-  mask: Tensor;
 }
 
 /** CLIP whole. */
@@ -103,8 +85,9 @@ export class ClipTextEncoder {
   }
 
   /**
-   * Encodes texts: tokens after the final LayerNorm, embeds at each text's first EOS. `prompts` holds J tensors
-   * [r, d_t], one a layer from the first on; they carry no position and are always attended to. Throws ShapeError.
+   * Encodes texts: tokens [B, r + L, d_t] after the final LayerNorm, embeds [B, d_z] of length 1 at each text's first EOS,
+   * mask i32 [B, r + L]. `prompts` holds J tensors [r, d_t], one a layer from the first on; they carry no position and are
+   * always attended to. Throws ShapeError.
    */
   encode(batch: TextBatch, prompts: readonly Tensor[] = []): TextFeatures {
     const { width } = this.config;
@@ -121,6 +104,8 @@ export class ClipTextEncoder {
 
 export class ClipImageEncoder {
   readonly config: ClipConfig['vision'];
+  /** N, CLS and patches of an image. */
+  readonly tokens: number;
   /** d_z, width of the embeds. */
   readonly embedWidth: number;
   #patchKernel: Tensor;
@@ -138,6 +123,7 @@ export class ClipImageEncoder {
     const embeddings = vision.under('embeddings');
     const start = { deviation: 0.02 };
     this.config = config;
+    this.tokens = N;
     this.embedWidth = projection;
     this.#cls = embeddings.parameter('class_embedding', [width], { deviation: width ** -0.5 });
     this.#patchKernel = embeddings.parameter(
@@ -153,9 +139,9 @@ export class ClipImageEncoder {
   }
 
   /**
-   * Encodes images: pixels [B, 3, S, S], normalised. Tokens are the last block's, without the post-LayerNorm
-   * (Hugging Face's last_hidden_state), CLS at position r; embeds come from the post-LayerNormed CLS. `prompts` holds J
-   * tensors [r, d_v]. Throws ShapeError.
+   * Encodes images: pixels [B, 3, S, S], normalised. Tokens [B, r + N, d_v] are the last block's, without the
+   * post-LayerNorm (Hugging Face's last_hidden_state), CLS at position r; embeds [B, d_z] of length 1 come from the
+   * post-LayerNormed CLS. `prompts` holds J tensors [r, d_v]. Throws ShapeError.
    */
   encode(pixels: Tensor, prompts: readonly Tensor[] = []): Features {
     const { width, imageSize } = this.config;

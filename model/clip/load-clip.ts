@@ -3,7 +3,7 @@
 // data/text/tokenizer-files.ts reads those. save-clip.ts writes such folders.
 
 import type { Device } from '../../engine/device.ts';
-import { cast } from '../../engine/ops/cast.ts';
+import { cast } from '../../engine/ops/storage/cast.ts';
 import type { Tensor } from '../../engine/tensor.ts';
 import { MissingFileError, WeightsError } from '../../files/errors.ts';
 import { locate, openSource, parseJsonObject, readSmallText } from '../../files/locate.ts';

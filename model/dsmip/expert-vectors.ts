@@ -1,14 +1,13 @@
 // Scoring vectors: what an expert's score of a pair needs of each side and nothing more, so that features are looked at
 // once a mention and once an entity. The scores are those of experts.ts, without gradients.
 
+import type { Features, RaggedFeatures } from '../../encoding/features.ts';
 import { EngineError } from '../../engine/errors.ts';
 import { gemm } from '../../engine/kernels/gemm.ts';
 import { scale } from '../../engine/ops/elementwise.ts';
 import type { Tensor } from '../../engine/tensor.ts';
-import type { Features } from '../clip/clip.ts';
 import { type ExpertFeatures, type ExpertKind, type ScoringUnits, usesOf } from './experts.ts';
 import {
-  type RaggedText,
   type TextEntities,
   type TextMentions,
   textEntities,
@@ -46,7 +45,7 @@ export interface EntityOperands extends Omit<EntityVectors, 'vision'> {
 
 /** Entities after encoding, texts without padding. */
 export interface EntityFeatures {
-  text?: RaggedText;
+  text?: RaggedFeatures;
   image?: Features;
 }
 

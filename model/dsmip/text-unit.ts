@@ -1,9 +1,9 @@
 // U_T, the text scoring unit of equations 9 and 11: the dot product of both texts' embeds, averaged with what the
 // entity's tokens find in the mention's. M mentions with L_m tokens, E entities with L_e tokens.
 
+import { meanAttention } from '../../engine/ops/attention/mean-attention.ts';
 import { add, mul, scale } from '../../engine/ops/elementwise.ts';
 import { matmul } from '../../engine/ops/matmul.ts';
-import { meanAttention } from '../../engine/ops/mean-attention.ts';
 import { sum } from '../../engine/ops/reduce.ts';
 import type { Tensor } from '../../engine/tensor.ts';
 import type { ClipConfig } from '../clip/clip.ts';

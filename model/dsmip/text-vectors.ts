@@ -3,27 +3,17 @@
 // tokens in all, none of them padding. mean_i softmax(q_i k^T) V = (mean_i softmax(q_i k^T)) V, so the probabilities are
 // averaged first; LayerNorm takes a context's mean away, so the values are centred beforehand.
 
+import type { RaggedFeatures, TextFeatures } from '../../encoding/features.ts';
 import { ShapeError } from '../../engine/errors.ts';
 import { rowShape } from '../../engine/kernels/rows.ts';
+import { raggedMeanAttention } from '../../engine/ops/attention/ragged-mean-attention.ts';
 import { mul, sub } from '../../engine/ops/elementwise.ts';
 import { matmul } from '../../engine/ops/matmul.ts';
-import { raggedMeanAttention } from '../../engine/ops/ragged-mean-attention.ts';
 import { mean, sum } from '../../engine/ops/reduce.ts';
 import { reshape } from '../../engine/ops/shape.ts';
 import { describe, type Tensor } from '../../engine/tensor.ts';
-import type { TextFeatures } from '../clip/clip.ts';
 import type { TextNorms } from './scoring-features.ts';
 import type { TextUnit } from './text-unit.ts';
-
-/** Text features without padding: of text i the tokens offsets[i] .. offsets[i + 1] - 1, prompts included. */
-export interface RaggedText {
-  /** [R, d_t] */
-  tokens: Tensor;
-  /** n + 1 */
-  offsets: Int32Array<ArrayBuffer>;
-  /** [n, d_z] */
-  embeds: Tensor;
-}
 
 export interface TextMentions {
   /** [M, L, h] */
@@ -55,7 +45,7 @@ export function textMentions(norms: TextNorms, unit: TextUnit, text: TextFeature
   return { keys: unit.key(tokens), values: centred(unit.value(tokens)), mask, embeds };
 }
 
-export function textEntities(norms: TextNorms, unit: TextUnit, text: RaggedText): TextEntities {
+export function textEntities(norms: TextNorms, unit: TextUnit, text: RaggedFeatures): TextEntities {
   const embeds = norms.embeds(text.embeds);
   const c = unit.embeds(embeds); // [E, h]
   const { weight, bias } = unit.contextNorm;

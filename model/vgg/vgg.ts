@@ -1,9 +1,9 @@
 // VGG16 (Simonyan and Zisserman 2015, configuration D) up to its second fully connected layer: the gate's feature of an
 // image. Frozen: forward only. Parameters are named as torchvision's.
 
-import { conv3x3 } from '../../engine/ops/convolution.ts';
 import { relu } from '../../engine/ops/elementwise.ts';
-import { adaptiveAveragePool, maxPool2x2 } from '../../engine/ops/pooling.ts';
+import { conv3x3 } from '../../engine/ops/images/convolution.ts';
+import { adaptiveAveragePool, maxPool2x2 } from '../../engine/ops/images/pooling.ts';
 import { reshape } from '../../engine/ops/shape.ts';
 import type { Tensor } from '../../engine/tensor.ts';
 import type { Linear } from '../layers.ts';

@@ -3,7 +3,7 @@
 import type { FeatureOptions } from '../../encoding/features.ts';
 import { firstImages, type Samples } from '../../encoding/samples.ts';
 import { noGrad } from '../../engine/autograd.ts';
-import { packHalves, unpackHalves } from '../../engine/ops/half.ts';
+import { packHalves, unpackHalves } from '../../engine/ops/storage/half.ts';
 import type { Tensor } from '../../engine/tensor.ts';
 import { UsageError } from '../../files/errors.ts';
 import { type TensorToWrite, writeSafetensors } from '../../weights/write-safetensors.ts';

@@ -4,8 +4,8 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Device } from '../../engine/device.ts';
-import { unpackHalves } from '../../engine/ops/half.ts';
-import { unpackInt8Rows } from '../../engine/ops/int8-rows.ts';
+import { unpackHalves } from '../../engine/ops/storage/half.ts';
+import { unpackInt8Rows } from '../../engine/ops/storage/int8-rows.ts';
 import type { Tensor } from '../../engine/tensor.ts';
 import { WeightsError } from '../../files/errors.ts';
 import { readText } from '../../files/read-text.ts';

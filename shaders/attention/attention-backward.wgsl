@@ -7,8 +7,9 @@
 // [batch, heads, lq]; key_mask [batch, lk], 0 = not attended. Nothing of shape [L, L] is written and nothing is added
 // atomically: `queries` walks the keys for its queries, `keys` the queries for its keys.
 // An invocation owns one query (one key), with its rows and sums in registers; a workgroup owns ROWS of one head. The
-// other side passes by: on GPUs staged in workgroup memory, STEP rows at a time, each element fetched once for ROWS
-// invocations; on CPU adapters, where workgroup memory costs as much as a buffer, read directly (STAGED = false).
+// other side passes by: on GPUs without subgroups staged in workgroup memory, STEP rows at a time, each element fetched
+// once for ROWS invocations; on CPU adapters, where workgroup memory costs as much as a buffer, read directly (STAGED =
+// false).
 // Dispatch (ceil(lq / ROWS), heads, batch) for `queries` and `row_dots`, (ceil(lk / ROWS), heads, batch) for `keys`.
 
 // needs attention-backward-operands.wgsl

@@ -1,4 +1,4 @@
-// What the attention kernels for CPU adapters share: operands, masks and loads of four features at a time.
+// What the attention kernels that read fours share: operands, masks and loads of four features at a time.
 
 // needs attention-params.wgsl
 

@@ -7,7 +7,7 @@
 // projection is read in place. key_mask: u32 [batch, Lk], 0 = not attended. A workgroup computes QUERIES
 // queries of one head, one an invocation, whose q and sums stay in its registers; the keys and values pass
 // through workgroup memory KEYS at a time, each element fetched once for QUERIES queries. Why this shape:
-// for GPUs, where neighbours stage neighbouring elements and all read the same staged element at a time.
+// for GPUs without subgroups, where neighbours stage neighbouring elements and all read the same staged element at a time.
 // Dispatch (ceil(lq / QUERIES), heads, batch). Workgroup memory 2 KEYS HEAD_SIZE floats: 16 kB at 32 keys
 // of 64.
 

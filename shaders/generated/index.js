@@ -5,6 +5,7 @@ import { ceilings } from './ceilings.js';
 import { elementwise } from './elementwise.js';
 import { images } from './images.js';
 import { matmul } from './matmul.js';
+import { meanAttention } from './mean-attention.js';
 import { optimiser } from './optimiser.js';
 import { rows } from './rows.js';
 import { scoring } from './scoring.js';
@@ -16,6 +17,7 @@ export const kernels = {
   ...elementwise,
   ...images,
   ...matmul,
+  ...meanAttention,
   ...optimiser,
   ...rows,
   ...scoring,

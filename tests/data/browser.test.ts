@@ -26,7 +26,8 @@ test('a bundle for browsers decodes to the same pixels without anything of Nodeâ
     entry,
     `export { PixelSource } from ${from('data/images/pixel-source.ts')};
 export { clipPreprocessing } from ${from('data/images/preprocess.ts')};
-export { createTokenizer } from ${from('data/text/tokenizer.ts')};
+export { loadTokenizer } from ${from('data/text/tokenizer-files.ts')};
+export { mentionText } from ${from('data/entity-mention.ts')};
 export { readEntityRecords } from ${from('data/entity-records.ts')};
 export { openSafetensors } from ${from('weights/safetensors.ts')};
 export { parseBySchema } from ${from('files/json/schema.ts')};

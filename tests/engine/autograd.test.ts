@@ -1,3 +1,5 @@
+// Gradients through recorded ops: who gets one, what is kept and in which order sums are made.
+
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { addGradients, backward, backwardFrom, noGrad } from '../../engine/autograd.ts';

@@ -1,3 +1,5 @@
+// Philox against published numbers and against the host, distributions, and a generator's state.
+
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { openDevice } from '../../engine/device.ts';

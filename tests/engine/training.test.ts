@@ -1,3 +1,5 @@
+// A small transformer learns: its batch by heart, with the same bits twice, and a step neither allocates nor leaks.
+
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { openDevice } from '../../engine/device.ts';

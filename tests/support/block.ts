@@ -1,9 +1,9 @@
 // A small trainable transformer for tests of whole training steps.
 
-import { Adam } from '../../engine/adam.ts';
 import { backward } from '../../engine/autograd.ts';
 import type { Device } from '../../engine/device.ts';
-import { attention } from '../../engine/ops/attention.ts';
+import { Adam } from '../../engine/nn/adam.ts';
+import { attention } from '../../engine/ops/attention/attention.ts';
 import { crossEntropy } from '../../engine/ops/cross-entropy.ts';
 import { dropout } from '../../engine/ops/dropout.ts';
 import { embedding } from '../../engine/ops/embedding.ts';

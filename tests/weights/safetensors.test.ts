@@ -1,3 +1,5 @@
+// Reading and writing safetensors: every dtype, parts, and one line for every kind of damage.
+
 import * as fs from 'node:fs';
 import * as os from 'node:os';
 import * as path from 'node:path';

@@ -1,12 +1,12 @@
 // How much device memory a step of stage 1 takes, known beforehand: the step runs dry on a device that only keeps
-// the books (engine/dry-run.ts). So the estimate follows the model and the ops by itself. Weights are not needed,
+// the books (engine/device/dry-run.ts). So the estimate follows the model and the ops by itself. Weights are not needed,
 // nor is data. What it leaves out: the driver's own memory, and evaluation between the epochs.
 
 import { totalmem } from 'node:os';
-import { Adam } from '../../engine/adam.ts';
 import { backward } from '../../engine/autograd.ts';
+import { dryRunOf } from '../../engine/device/dry-run.ts';
 import type { Device } from '../../engine/device.ts';
-import { dryRunOf } from '../../engine/dry-run.ts';
+import { Adam } from '../../engine/nn/adam.ts';
 import { Random } from '../../engine/random.ts';
 import { UsageError } from '../../files/errors.ts';
 import { Clip, type TextBatch } from '../../model/clip/clip.ts';

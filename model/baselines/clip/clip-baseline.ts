@@ -2,15 +2,15 @@
 // S = exp(logit_scale) (t_m . t_e + v_m . v_e) / 2, as one dot product of a vector a side. Zero-shot, with a trained head on
 // frozen towers, or fine-tuned. The fusion of the two cosines is the house definition of the baselines.
 
+import * as v from 'valibot';
 import type { FeatureOptions } from '../../../encoding/features.ts';
-import type { Samples } from '../../../encoding/samples.ts';
+import { firstImages, type Samples } from '../../../encoding/samples.ts';
 import { noGrad } from '../../../engine/autograd.ts';
 import type { Device } from '../../../engine/device.ts';
 import { affine, exp, mul, relu, sub } from '../../../engine/ops/elementwise.ts';
 import { embedding } from '../../../engine/ops/embedding.ts';
 import { matmul } from '../../../engine/ops/matmul.ts';
 import type { Tensor } from '../../../engine/tensor.ts';
-import { InputError } from '../../../files/errors.ts';
 import type { Batch, PackedSide, Side, SideLayout } from '../../../ranking/scorer.ts';
 import { initialise } from '../../initialise.ts';
 import { contrastiveLoss } from '../../loss.ts';
@@ -25,19 +25,20 @@ import {
 import { type EmbedTables, embedRows, embedTables } from './embed-tables.ts';
 import { addition, concatenation, type Fusion, Heads } from './fusion.ts';
 
-export interface ClipBaselineConfig {
-  /** What is trained: nothing, a linear layer a side on frozen towers, or all of CLIP. */
-  training: 'none' | 'head' | 'all';
-  /** Whether each side's text is compared with the other's image as well; not with a head, which sees both anyway. */
-  cross: boolean;
-}
+/** What is trained: nothing, a linear layer a side on frozen towers, or all of CLIP. */
+export type ClipTraining = 'none' | 'head' | 'all';
+
+export const clipSchema = v.strictObject({
+  /** Whether each side's text is compared with the other's image as well; a head sees both anyway. */
+  cross: v.optional(v.boolean(), false),
+});
 
 /** A side: one vector a sample, [B, width]. Those of mentions have the score's scale in them. */
 export interface ClipSide {
   vector: Tensor;
 }
 
-const recipes: Readonly<Record<ClipBaselineConfig['training'], Recipe | null>> = {
+const recipes: Readonly<Record<ClipTraining, Recipe | null>> = {
   none: null,
   head: { lr: 5e-4, weightDecay: 0, batch: 128, epochs: 20 },
   // MIMIC's published rate on this backbone (Luo et al. 2023).
@@ -55,20 +56,19 @@ export class ClipBaseline implements Baseline<EmbedTables, ClipSide, ClipSide> {
   readonly isFrozen: boolean;
   readonly layout: SideLayout;
   readonly retrievalPart = 'vector';
+  /** All pairs are one matrix product: no mask would save anything. */
+  readonly usesPairMask = false;
   #clip: BaselineParts['clip']['module'];
   #fusion: Fusion;
   /** The scale's logarithm: []. */
   #logitScale: Tensor;
 
-  /** Throws InputError for a head with `cross`. */
   constructor(
+    training: ClipTraining,
     name: string,
     { device, clip, random }: BaselineParts,
-    { training, cross }: ClipBaselineConfig,
+    { cross }: v.InferOutput<typeof clipSchema>,
   ) {
-    if (training === 'head' && cross) {
-      throw new InputError({ file: name, field: 'cross', expected: 'false with a head', found: 'true' });
-    }
     const { projection } = clip.config;
     const head = training === 'head' ? initialise(device, random, (p) => new Heads(p, projection)) : null;
     this.name = name;
@@ -84,15 +84,17 @@ export class ClipBaseline implements Baseline<EmbedTables, ClipSide, ClipSide> {
     this.layout = { vector: { columns, rows: 'entity', precision: 'float16' } };
   }
 
-  /** Encodes samples with the weights of now; what trained towers give is not kept. */
   prepare(
     _side: Side,
     samples: Samples,
     images: readonly number[],
     from: FeatureOptions,
   ): Promise<EmbedTables> {
-    const lasting = this.isFrozen ? from : { ...from, cache: '' };
-    return embedTables(this.device, this.#clip, samples, images, lasting);
+    return embedTables(this.device, this.#clip, samples, images, from, this.isFrozen);
+  }
+
+  preparedBytes(samples: Samples): number {
+    return 4 * this.#clip.text.embedWidth * (samples.images.length + firstImages(samples).distinct.length);
   }
 
   mentionSide(batch: Batch<EmbedTables>): ClipSide {
@@ -119,9 +121,12 @@ export class ClipBaseline implements Baseline<EmbedTables, ClipSide, ClipSide> {
     return this.#fusion.vectors(side, text, embedding(this.#clip.vision.encode(pixels).embeds, rows));
   }
 
-  /** All pairs are a matrix product: no mask would save anything. */
   scores(mentions: ClipSide, entities: ClipSide): Tensor {
     return matmul(mentions.vector, entities.vector, { transposeB: true });
+  }
+
+  pairSize(): number {
+    return 1;
   }
 
   loss(mentions: ClipSide, entities: ClipSide, columns: Int32Array): Tensor {
@@ -143,15 +148,15 @@ export class ClipBaseline implements Baseline<EmbedTables, ClipSide, ClipSide> {
   }
 
   pack({ vector }: ClipSide): PackedSide {
-    return { parts: { vector }, offsets: null };
+    return { parts: { vector }, offsets: {} };
   }
 
   unpack({ parts }: PackedSide): ClipSide {
     return { vector: parts['vector']! };
   }
 
-  retrievalVectors({ vector }: ClipSide): Tensor {
-    return vector;
+  retrievalVectors(side: Side, batch: Batch<EmbedTables>): Tensor {
+    return this.#vectorsOf(side, batch);
   }
 
   #vectorsOf(side: Side, { inputs, rows, images }: Batch<EmbedTables>): Tensor {

@@ -10,7 +10,7 @@ import {
   imageRows,
   type TableToMake,
 } from '../../../encoding/features.ts';
-import { fileStamp, type Samples } from '../../../encoding/samples.ts';
+import { fileStamp, type Samples, type TextBatch } from '../../../encoding/samples.ts';
 import type { Device } from '../../../engine/device.ts';
 import { reshape } from '../../../engine/ops/shape.ts';
 import type { Tensor } from '../../../engine/tensor.ts';
@@ -24,26 +24,44 @@ export interface EmbedTables {
   imageRow: ReadonlyMap<number, number>;
 }
 
-/** Encodes samples with the weights of now, or finds their embeds in the cache where it has a folder. */
+/** Encodes samples with the weights of now, or finds their embeds in the cache; those of trained towers are not kept. */
 export async function embedTables(
   device: Device,
   { text, vision }: Clip,
   { tokens }: Samples,
   images: readonly number[],
   { source, files, cache, clipHash }: FeatureOptions,
+  isFrozen: boolean,
 ): Promise<EmbedTables> {
-  const prompts: readonly Tensor[] = [];
+  const key = (parts: Parameters<typeof hashOf>[0]) => (isFrozen ? hashOf(parts) : null);
   const stamps = await Promise.all(images.map((image) => fileStamp(files[image]!)));
+  const texts = encodeTexts(
+    {
+      device,
+      width: text.config.width,
+      projection: text.embedWidth,
+      prompts: 0,
+      encode: (batch: TextBatch) => text.encode(batch),
+    },
+    tokens,
+  );
+  const pictures = encodeImages(
+    {
+      device,
+      width: vision.config.width,
+      projection: vision.embedWidth,
+      tokens: vision.tokens,
+      encode: (pixels: Tensor) => vision.encode(pixels),
+    },
+    source,
+    images,
+  );
   return {
-    text: await keptTable(
-      cache,
-      hashOf(['text embeds', clipHash, tokens.ids, tokens.mask]),
-      embedsOnly(encodeTexts({ device, encoder: text, prompts }, tokens)),
-    ),
+    text: await keptTable(cache, key(['text embeds', clipHash, tokens.ids, tokens.mask]), embedsOnly(texts)),
     image: await keptTable(
       cache,
-      hashOf(['image embeds', clipHash, JSON.stringify(source.how), ...stamps]),
-      embedsOnly(encodeImages({ device, encoder: vision, prompts }, source, images)),
+      key(['image embeds', clipHash, JSON.stringify(source.how), ...stamps]),
+      embedsOnly(pictures),
     ),
     imageRow: new Map(images.map((image, row) => [image, row])),
   };
@@ -65,16 +83,15 @@ function embedsAt(device: Device, table: FeatureTable, rows: readonly number[]):
 }
 
 /** The table's embeds as its one token a row, so that a large table may stay in its file as tokens do. */
-function embedsOnly({ first, projection, rows }: TableToMake): TableToMake {
-  const count = first.length - 1;
+function embedsOnly({ offsets, projection, rows }: TableToMake): TableToMake {
+  const count = offsets.length - 1;
   async function* embeds() {
     for await (const part of rows()) {
-      const n = part.embeds.length / projection;
-      yield { tokens: part.embeds, embeds: new Float32Array(n) };
+      yield { tokens: part.embeds, embeds: new Float32Array(part.embeds.length / projection) };
     }
   }
   return {
-    first: Int32Array.from({ length: count + 1 }, (_, row) => row),
+    offsets: Int32Array.from({ length: count + 1 }, (_, row) => row),
     width: projection,
     projection: 1,
     rows: embeds,

@@ -1,3 +1,5 @@
+// Softmax cross-entropy against a reference in float64, with columns left out, and its gradient.
+
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { backward } from '../../../engine/autograd.ts';

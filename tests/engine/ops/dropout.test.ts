@@ -1,3 +1,5 @@
+// Dropout: its rate, that backward draws the same mask, and its refusals.
+
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { backward } from '../../../engine/autograd.ts';

@@ -1,3 +1,5 @@
+// Elementwise ops against a reference in float64, with broadcasting, and their gradients.
+
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import * as ops from '../../../engine/ops/elementwise.ts';

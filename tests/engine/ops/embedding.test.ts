@@ -1,12 +1,14 @@
+// Rows of a table by number, and the gradient added up by row.
+
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { backward } from '../../../engine/autograd.ts';
 import { openDevice } from '../../../engine/device.ts';
 import { DtypeError, ShapeError } from '../../../engine/errors.ts';
-import { cast } from '../../../engine/ops/cast.ts';
 import { mul } from '../../../engine/ops/elementwise.ts';
 import { embedding } from '../../../engine/ops/embedding.ts';
 import { sum } from '../../../engine/ops/reduce.ts';
+import { cast } from '../../../engine/ops/storage/cast.ts';
 import { device } from '../../support/device.ts';
 import { assertClose, checkGradients } from '../../support/gradient.ts';
 import { generator, normal } from '../../support/random.ts';

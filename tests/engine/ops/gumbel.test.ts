@@ -1,3 +1,5 @@
+// Gumbel noise, and the straight-through choice against its definition.
+
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { backward } from '../../../engine/autograd.ts';

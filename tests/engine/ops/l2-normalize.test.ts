@@ -1,3 +1,5 @@
+// Vectors of length 1 against a reference in float64, short ones and NaN included, and the gradient.
+
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { backward } from '../../../engine/autograd.ts';

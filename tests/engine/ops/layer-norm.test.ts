@@ -1,3 +1,5 @@
+// LayerNorm against a reference in float64, far from 0 too, and its gradients.
+
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { backward } from '../../../engine/autograd.ts';

@@ -1,3 +1,5 @@
+// Products, linear and feed-forward layers against a reference in float64, by all kernels, and their gradients.
+
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { type Device, openDevice } from '../../../engine/device.ts';
@@ -159,7 +161,7 @@ function runVariant(variant: GemmVariant, sizes: GemmSizes, transposeB: boolean)
 
 for (const [adapter, variantsOf] of [
   ['this adapter', device],
-  ['a GPU', { isCpu: false } as Device],
+  ['a GPU', { isCpu: false, gpu: device.gpu } as Device],
 ] as const)
   test(`all kernels that may run a product on ${adapter} give the same bits`, async () => {
     for (const [m, n, k, transposeA, transposeB] of [

@@ -1,3 +1,5 @@
+// Sums and means over axes against a reference in float64, and their gradients.
+
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { ShapeError } from '../../../engine/errors.ts';

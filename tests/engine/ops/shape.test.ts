@@ -1,3 +1,5 @@
+// Ops that move elements against a reference, and their gradients.
+
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { broadcastTo, concat, reshape, slice, transpose } from '../../../engine/ops/shape.ts';

@@ -1,3 +1,5 @@
+// Softmax against a reference in float64, with masks of all shapes, and its gradient.
+
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { backward } from '../../../engine/autograd.ts';

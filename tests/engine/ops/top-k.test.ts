@@ -1,3 +1,5 @@
+// The largest of rows against sorting on the host, with ties and NaN.
+
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { openDevice } from '../../../engine/device.ts';

@@ -2,7 +2,7 @@
 
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { Adam } from '../../../engine/adam.ts';
+import { Adam } from '../../../engine/nn/adam.ts';
 import type { Tensor } from '../../../engine/tensor.ts';
 import { lossGradients } from '../../../train/experts/expert-step.ts';
 import { device } from '../../support/device.ts';

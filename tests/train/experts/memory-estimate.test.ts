@@ -2,9 +2,9 @@
 
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { Adam } from '../../../engine/adam.ts';
+import { dryRunOf } from '../../../engine/device/dry-run.ts';
 import { openDevice } from '../../../engine/device.ts';
-import { dryRunOf } from '../../../engine/dry-run.ts';
+import { Adam } from '../../../engine/nn/adam.ts';
 import { lossGradients } from '../../../train/experts/expert-step.ts';
 import { choiceOf, chooseChunk, memoryLines } from '../../../train/experts/memory-estimate.ts';
 import { madeUpBatch } from '../../support/expert-batch.ts';

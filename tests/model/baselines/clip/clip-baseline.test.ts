@@ -10,22 +10,33 @@ import * as assert from 'uvu/assert';
 import { PixelSource } from '../../../../data/images/pixel-source.ts';
 import { clipPreprocessing } from '../../../../data/images/preprocess.ts';
 import { pickSamples, pickTexts, type Samples } from '../../../../encoding/samples.ts';
-import { Adam } from '../../../../engine/adam.ts';
 import { backward, noGrad } from '../../../../engine/autograd.ts';
-import { packHalves, unpackHalves } from '../../../../engine/ops/half.ts';
+import { Adam } from '../../../../engine/nn/adam.ts';
+import { packHalves, unpackHalves } from '../../../../engine/ops/storage/half.ts';
 import { Random } from '../../../../engine/random.ts';
 import type { Tensor } from '../../../../engine/tensor.ts';
 import { InputError } from '../../../../files/errors.ts';
 import type { SideInput } from '../../../../model/baselines/baseline.ts';
 import {
   ClipBaseline,
-  type ClipBaselineConfig,
   type ClipSide,
+  type ClipTraining,
 } from '../../../../model/baselines/clip/clip-baseline.ts';
 import { addition, concatenation } from '../../../../model/baselines/clip/fusion.ts';
-import { baselines } from '../../../../model/baselines/registry.ts';
+import { baselines, buildBaseline } from '../../../../model/baselines/registry.ts';
 import { Clip } from '../../../../model/clip/clip.ts';
 import { initialise } from '../../../../model/initialise.ts';
+import { buildIndex } from '../../../../ranking/index/builder.ts';
+import { openIndex } from '../../../../ranking/index/source.ts';
+import { recall, retrieve } from '../../../../ranking/retrieval.ts';
+import { rankMentions } from '../../../../ranking/scoring-pass.ts';
+import {
+  type EntitySource,
+  preparedEntities,
+  preparedMentions,
+  prepareSamples,
+  streamedEntities,
+} from '../../../../ranking/sources.ts';
 import { device } from '../../../support/device.ts';
 import { assertClose } from '../../../support/gradient.ts';
 import { generator, normal } from '../../../support/random.ts';
@@ -66,10 +77,10 @@ const samples = { mention: samplesOf(1, 1), entity: samplesOf(2, n + 1) };
 const imagesOf = (of: Samples) => of.images.map(([image]) => image ?? 0);
 const rows = Array.from({ length: n }, (_, i) => i);
 
-function baselineOf(training: ClipBaselineConfig['training'], cross = false): ClipBaseline {
+function baselineOf(training: ClipTraining, cross = false): ClipBaseline {
   const fresh = initialise(device, new Random(4), (p) => new Clip(p, config));
   const parts = { device, clip: { ...fresh, config }, random: new Random(5) };
-  return new ClipBaseline('clip', parts, { training, cross });
+  return new ClipBaseline(training, 'clip', parts, { cross });
 }
 
 const prepared = (baseline: ClipBaseline, side: 'mention' | 'entity', of: Samples = samples[side]) =>
@@ -205,6 +216,44 @@ test('a sample has the same vector however it is padded and in whatever order', 
   assertClose(one, straight.subarray(7 * D, 8 * D), 1e-5, 'alone');
 });
 
+test('ranks from a scoring pass and from an index of halves are those of the scores', async () => {
+  const baseline = baselineOf('none');
+  const scores = await scoresOf(baseline);
+  const gold = Int32Array.from(rows, (row) => (row * 7) % n);
+  const expected = rows.map((m) => {
+    const own = scores[m * n + gold[m]!]!;
+    return 1 + rows.filter((e) => scores[m * n + e]! > own).length;
+  });
+  const mentions = preparedMentions(await prepareSamples([baseline], 'mention', samples.mention, features));
+  const ranksAmong = async (entities: EntitySource) => {
+    const { systems } = await rankMentions({ systems: [baseline], mentions, entities, gold });
+    return systems['clip']!.ranks;
+  };
+  const prepared = await prepareSamples([baseline], 'entity', samples.entity, features);
+  assert.equal(await ranksAmong(preparedEntities(prepared)), expected);
+  assert.equal(await ranksAmong(streamedEntities(samples.entity, features)), expected);
+
+  const index = join(folder, 'index');
+  const fingerprints = { model: 'a' };
+  await buildIndex({
+    scorer: baseline,
+    entities: () => rows,
+    count: n,
+    encode: (part) => ({ samples: pickSamples(samples.entity, part), features }),
+    folder: index,
+    dtype: 'float16',
+    shard: 20,
+    fingerprints,
+  });
+  const opened = await openIndex(index, baseline, fingerprints);
+  const halves = await ranksAmong(opened);
+  // Halves may swap neighbours.
+  assert.ok(halves.every((rank, m) => Math.abs(rank - expected[m]!) <= 1));
+  const candidates = await retrieve(baseline, mentions, opened, n / 2);
+  assert.is(recall(candidates, gold), (100 / n) * halves.filter((rank) => rank <= n / 2).length);
+  await opened.close();
+});
+
 test('a side comes back from its parts, and halves move scores by a half’s precision', async () => {
   const baseline = baselineOf('none');
   const { mentions, entities } = await sidesOf(baseline);
@@ -287,19 +336,24 @@ test('fine-tuned, CLIP learns 32 pairs by heart, and is bounded in its scale', a
   }
 });
 
-test('the registry builds each system from a configuration; a head has no cross terms', () => {
+test('the registry builds each system from its configuration, and says what is none', () => {
   const fresh = initialise(device, new Random(4), (p) => new Clip(p, config));
   const parts = { device, clip: { ...fresh, config }, random: new Random(5) };
-  for (const [name, { build, config }] of Object.entries(baselines)) {
-    assert.is(build(parts, config).name, name);
+  for (const name of Object.keys(baselines)) assert.is(buildBaseline(name, parts).name, name);
+  const columns = (name: string, fields: unknown) =>
+    buildBaseline(name, parts, 'my.json', fields).layout['vector']!.columns;
+  assert.is(columns('clip', {}), 24);
+  assert.is(columns('clip', { cross: true }), 12);
+  for (const [name, fields, message] of [
+    ['clip', { cross: 1 }, 'my.json: cross: expected true or false, found 1'],
+    ['clip-head', { cross: true }, 'my.json: cross: expected no field of this name'],
+    ['toString', {}, 'my.json: baseline: expected one of clip-zero-shot, clip-head, clip, found toString'],
+  ] as const) {
+    assert.throws(
+      () => columns(name, fields),
+      (e: Error) => e instanceof InputError && assert.is(e.message, message) === undefined,
+    );
   }
-  const { build, config: usual } = baselines['clip-head'];
-  assert.throws(
-    () => build(parts, { ...usual, cross: true }),
-    (e: Error) =>
-      e instanceof InputError && e.message === 'clip-head: cross: expected false with a head, found true',
-  );
-  assert.is(baselines.clip.build(parts, { training: 'all', cross: true }).layout['vector']!.columns, 12);
 });
 
 test.run();

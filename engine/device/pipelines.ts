@@ -1,0 +1,182 @@
+// Compiled kernels and their bind groups, each made once. A pipeline is known by kernel, entry point
+// and constants; a bind group by its layout and the buffer ranges bound.
+
+import { type Kernel, type KernelName, kernels } from '../../shaders/index.ts';
+import { KernelError, LimitError } from '../errors.ts';
+import type { Counters } from './counters.ts';
+import type { Storage } from './pool.ts';
+import type { Recorder } from './recorder.ts';
+import { type Specialisation, specialise } from './specialise.ts';
+
+/** A range of a storage, bound to a kernel's variable. Offset and size in bytes. */
+export interface BufferRange {
+  storage: Storage;
+  offset: number;
+  size: number;
+}
+
+/** A pipeline with what is needed to bind buffers to it. */
+interface CompiledKernel {
+  pipeline: GPUComputePipeline;
+  layout: GPUBindGroupLayout;
+  kernel: Kernel;
+  /** Fields of `Params`, in order. */
+  params: readonly ParamField[];
+  /** Kernel and entry point, for labels and profiles. */
+  label: string;
+  id: number;
+  /** Size of `Params` in bytes, 0 without parameters. */
+  paramBytes: number;
+}
+
+type ParamField = readonly [name: string, type: Kernel['params'][string]];
+
+const cachedBindGroups = 16_384;
+
+export class Kernels {
+  #gpu: GPUDevice;
+  #counters: Counters;
+  #recorder: Recorder;
+  #maxBindingBytes: number;
+  #compiled = new Map<string, CompiledKernel>();
+  #bindGroups = new Map<string, GPUBindGroup>();
+
+  constructor(gpu: GPUDevice, counters: Counters, recorder: Recorder, maxBindingBytes: number) {
+    this.#gpu = gpu;
+    this.#counters = counters;
+    this.#recorder = recorder;
+    this.#maxBindingBytes = maxBindingBytes;
+  }
+
+  /**
+   * The pipeline of a kernel's entry point, specialised, for binding the variables named.
+   * Throws KernelError when the file lacks one of them.
+   */
+  compile(name: KernelName, entry: string, constants: Specialisation, variables: string[]): CompiledKernel {
+    let key = `${name}/${entry}`;
+    for (const constant in constants) key += ` ${constant}=${constants[constant]}`;
+    key += `(${variables})`;
+    const known = this.#compiled.get(key);
+    if (known) return known;
+    const compiled = this.#compile(name, entry, constants, variables, key);
+    this.#compiled.set(key, compiled);
+    return compiled;
+  }
+
+  /** The bind group of buffer ranges, in the order of the variables that the kernel was compiled for. */
+  bind(kernel: CompiledKernel, variables: readonly string[], ranges: readonly BufferRange[]): GPUBindGroup {
+    let key = `${kernel.id}`;
+    for (const { storage, offset, size } of ranges) key += `,${storage.id}:${offset}:${size}`;
+    const known = this.#bindGroups.get(key);
+    if (known) return known;
+    if (this.#bindGroups.size >= cachedBindGroups) this.#bindGroups.clear();
+    const group = this.#bind(kernel, variables, ranges);
+    this.#bindGroups.set(key, group);
+    return group;
+  }
+
+  /** Forgets the bind groups, after buffers were destroyed. */
+  forgetBindGroups(): void {
+    this.#bindGroups.clear();
+  }
+
+  #bind(kernel: CompiledKernel, variables: readonly string[], ranges: readonly BufferRange[]): GPUBindGroup {
+    const entries: GPUBindGroupEntry[] = ranges.map(({ storage, offset, size }, i) => {
+      if (size > this.#maxBindingBytes) {
+        throw new LimitError(
+          `${kernel.label} binds ${size} bytes as ${variables[i]}; this device binds at most ` +
+            `${this.#maxBindingBytes} at once`,
+        );
+      }
+      const { binding } = kernel.kernel.buffers[variables[i]!]!;
+      return { binding, resource: { buffer: storage.buffer, offset, size } };
+    });
+    if (kernel.paramBytes > 0) {
+      entries.push({ binding: 0, resource: { buffer: this.#recorder.uniforms, size: kernel.paramBytes } });
+    }
+    this.#counters.bindGroups++;
+    return this.#gpu.createBindGroup({ label: kernel.label, layout: kernel.layout, entries });
+  }
+
+  #compile(
+    name: KernelName,
+    entry: string,
+    constants: Specialisation,
+    variables: string[],
+    key: string,
+  ): CompiledKernel {
+    const kernel: Kernel = kernels[name];
+    const params = Object.entries(kernel.params);
+    const paramBytes = Math.ceil((4 * params.length) / 16) * 16;
+    const layout = this.#layout(name, kernel, variables, paramBytes);
+    const pipeline = this.#recorder.guard('validation', key, () =>
+      this.#gpu.createComputePipeline({
+        label: key,
+        layout: this.#gpu.createPipelineLayout({ bindGroupLayouts: [layout] }),
+        compute: {
+          module: this.#gpu.createShaderModule({
+            label: key,
+            code: specialise(name, kernel.code, constants),
+          }),
+          entryPoint: entry,
+        },
+      }),
+    );
+    this.#counters.pipelines++;
+    return {
+      pipeline,
+      layout,
+      kernel,
+      params,
+      label: `${name}/${entry}`,
+      id: this.#compiled.size,
+      paramBytes,
+    };
+  }
+
+  #layout(
+    name: KernelName,
+    kernel: Kernel,
+    variables: readonly string[],
+    paramBytes: number,
+  ): GPUBindGroupLayout {
+    const entries: GPUBindGroupLayoutEntry[] = variables.map((variable) => {
+      const declared = kernel.buffers[variable];
+      if (!declared) throw new KernelError(`${name}.wgsl has no storage binding ${variable}`);
+      const type = declared.access === 'read' ? 'read-only-storage' : 'storage';
+      return { binding: declared.binding, visibility: GPUShaderStage.COMPUTE, buffer: { type } };
+    });
+    if (paramBytes > 0) {
+      const buffer: GPUBufferBindingLayout = {
+        type: 'uniform',
+        hasDynamicOffset: true,
+        minBindingSize: paramBytes,
+      };
+      entries.push({ binding: 0, visibility: GPUShaderStage.COMPUTE, buffer });
+    }
+    return this.#gpu.createBindGroupLayout({ label: name, entries });
+  }
+}
+
+/** Packs parameters as the kernel's `Params` struct; every field must be given and nothing else. */
+export function packParams(
+  kernel: string,
+  fields: readonly ParamField[],
+  values: Readonly<Record<string, number>>,
+): ArrayBuffer | null {
+  if (Object.keys(values).length !== fields.length) {
+    throw new KernelError(
+      `${kernel} takes parameters (${fields.map(([field]) => field)}), given (${Object.keys(values)})`,
+    );
+  }
+  if (fields.length === 0) return null;
+  const bytes = new ArrayBuffer(Math.ceil((4 * fields.length) / 16) * 16);
+  const view = new DataView(bytes);
+  fields.forEach(([field, type], i) => {
+    const value = values[field];
+    if (value === undefined) throw new KernelError(`${kernel}: parameter ${field} is missing`);
+    if (type === 'f32') view.setFloat32(4 * i, value, true);
+    else view.setUint32(4 * i, value, true);
+  });
+  return bytes;
+}
