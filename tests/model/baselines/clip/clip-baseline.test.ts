@@ -239,6 +239,7 @@ test('ranks from a scoring pass and from an index of halves are those of the sco
     scorer: baseline,
     entities: () => rows,
     count: n,
+    stamp: async (part) => `${part}`,
     encode: (part) => ({ samples: pickSamples(samples.entity, part), features }),
     folder: index,
     dtype: 'float16',
