@@ -214,22 +214,34 @@ test('a build that is killed leaves no index, and goes on with the shards that a
 
 test('a damaged or foreign index is refused in one line', async () => {
   await build();
-  const shard = join(index, 'shard-00001.safetensors');
+  const [first, second] = ['-00000', '-00001'].map((number) =>
+    readdirSync(index).find((name) => name.endsWith(`${number}.safetensors`)),
+  );
+  const shard = join(index, second!);
   const content = readFileSync(shard);
   writeFileSync(shard, content.subarray(0, content.length - 100));
-  await refused(/^[^\n]*shard-00001\.safetensors: [^\n]*$/);
+  await refused(/^[^\n]*-00001\.safetensors: [^\n]*$/);
   rmSync(shard);
-  await refused(/shard-00001\.safetensors: no such file/);
-  writeFileSync(shard, readFileSync(join(index, 'shard-00000.safetensors')));
-  await refused(/shard-00001\.safetensors: is not the shard that index\.json means/);
+  await refused(/-00001\.safetensors: no such file/);
+  writeFileSync(shard, readFileSync(join(index, first!)));
+  await refused(/-00001\.safetensors: is not the shard that index\.json means/);
   await build();
   const head = join(index, 'index.json');
   const text = readFileSync(head, 'utf8');
   writeFileSync(head, text.slice(0, 40));
-  await refused(/index\.json: expected the head of an index/);
+  await refused(/index\.json: expected JSON/);
   writeFileSync(head, text);
   await train('pair');
-  await refused(/index\.json: belongs to other weights, settings or data /);
+  await refused(/index\.json: belongs to another model than there is now; the index has to be built again$/);
+});
+
+test('a gate is refused for experts that were trained again since', async () => {
+  await trainExpert(await toyExpert(toy, 'run', 'text', { 'training.seed': 2 }), session);
+  const { message } = await refusal(() => onDev({}));
+  assert.match(
+    message,
+    /gate\/best\.safetensors: was trained with other experts \(text, multimodal\) than the run has now/,
+  );
 });
 
 test.after(() => {
