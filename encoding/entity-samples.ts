@@ -4,8 +4,9 @@
 import { type Entity, entityText } from '../data/dataset.ts';
 import { PixelSource } from '../data/images/pixel-source.ts';
 import type { Tokenizer } from '../data/text/tokenizer.ts';
+import { hashOf } from '../files/fingerprint.ts';
 import type { FeatureOptions } from './features.ts';
-import { type Samples, tokenizeTexts } from './samples.ts';
+import { imageStamps, type Samples, tokenizeTexts } from './samples.ts';
 
 /** What entities are encoded with. */
 export interface EntityEncoding {
@@ -18,9 +19,9 @@ export interface EntityEncoding {
 
 /** The samples of some entities, and where their features come from; these are not kept. */
 export function entitySamples(
-  entities: readonly Pick<Entity, 'name' | 'aliases' | 'attributes' | 'images'>[],
+  entities: readonly Entity[],
   { tokenizer, maxLength, features }: EntityEncoding,
-): { samples: Samples; features: FeatureOptions } {
+): { samples: Samples; features: FeatureOptions; takeProblems: () => string[] } {
   const files: (string | null)[] = [null];
   const numbers = new Map<string, number>();
   const numberOf = (file: string) => {
@@ -29,11 +30,21 @@ export function entitySamples(
     return known;
   };
   const texts = entities.map(entityText);
+  const source = new PixelSource(files, features.source.how);
   return {
     samples: {
       tokens: tokenizeTexts(tokenizer, texts, maxLength),
       images: entities.map(({ images }) => images.map(numberOf)),
     },
-    features: { ...features, files, source: new PixelSource(files, features.source.how), cache: '' },
+    features: { ...features, files, source, cache: '' },
+    takeProblems: () => source.takeProblems('entities'),
   };
+}
+
+/** A hash of all that is encoded and told of entities, the contents of their images included. */
+export async function entitiesStamp(entities: readonly Entity[]): Promise<string> {
+  const texts = entities.map(({ qid, name, aliases, attributes, images }) =>
+    JSON.stringify([qid, name, aliases, attributes, images]),
+  );
+  return hashOf([...texts, ...(await imageStamps(entities.flatMap(({ images }) => images)))]);
 }

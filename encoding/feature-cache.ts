@@ -1,10 +1,12 @@
-// Feature tables on disk, under a name that is the hash of all they depend on: weights, data, preprocessing.
+// Feature tables on disk, under a name that is the hash of all they depend on: weights, data, preprocessing. Tables that are
+// in use are shared. What could not be read is no data: a table's file says which rows stand for such an input, and these
+// are tried again, and told of, whenever the table is asked for.
 
 import { existsSync, openSync, readSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { WeightsError } from '../files/errors.ts';
-import { openSafetensors, type Safetensors, type TensorInfo } from '../weights/safetensors.ts';
+import { openSafetensors, type TensorInfo } from '../weights/safetensors.ts';
 import { writeSafetensors } from '../weights/write-safetensors.ts';
 import {
   type FeatureTable,
@@ -16,11 +18,17 @@ import {
 
 /** Tokens of larger tables stay in their file, in bytes. */
 const mostInMemory = 2 ** 30;
+/** Raise it when the form of the files changes: files of another version are made again. */
+const version = '1';
+
+/** Tables in memory that somebody still holds, by key. */
+const shared = new Map<string, WeakRef<FeatureTable>>();
 
 /**
  * The table that the cache in `folder` has under `key`, else what `make` gives, which is then kept there. A file that is
- * damaged or cut off is made again. A table whose tokens take over `most` bytes is never in memory as a whole: they stay
- * in the file. Neither an empty `folder` nor a key of null keeps anything.
+ * damaged, cut off or of another version is made again, and so is one with rows that failed before and no longer do. A
+ * table whose tokens take over `most` bytes is never in memory as a whole: they stay in the file. An empty `folder` keeps
+ * no files; with a key of null nothing is kept or shared.
  */
 export async function keptTable(
   folder: string,
@@ -28,42 +36,52 @@ export async function keptTable(
   make: TableToMake,
   most = mostInMemory,
 ): Promise<FeatureTable> {
-  if (folder === '' || key === null) return inMemory(make);
-  const path = join(folder, `${key}.safetensors`);
-  if (4 * make.offsets.at(-1)! * make.width <= most) return cachedTable(folder, key, () => inMemory(make));
-  const found = existsSync(path) ? await openTable(path) : null;
-  if (found) return found;
-  await mkdir(folder, { recursive: true });
-  await streamTable(path, make);
-  return (await openTable(path))!;
+  if (key === null) return inMemory(make);
+  const inUse = shared.get(key)?.deref();
+  if (inUse) return inUse;
+  const { table, failed } = folder === '' ? await made(make) : await fromFolder(folder, key, make, most);
+  // What failed may be read the next time; a table in its file costs nothing to open again.
+  if (failed.length === 0 && table.tokens instanceof Float32Array) shared.set(key, new WeakRef(table));
+  return table;
 }
 
-/** The same for a table in memory. */
-export async function cachedTable(
-  folder: string,
-  key: string,
-  build: () => Promise<MemoryTable>,
-): Promise<MemoryTable> {
-  if (folder === '') return build();
+interface Found<Table extends FeatureTable = FeatureTable> {
+  table: Table;
+  /** Rows whose input could not be read. */
+  failed: readonly number[];
+}
+
+async function made(make: TableToMake): Promise<Found<MemoryTable>> {
+  return { table: await inMemory(make), failed: make.failures?.rows() ?? [] };
+}
+
+async function fromFolder(folder: string, key: string, make: TableToMake, most: number): Promise<Found> {
   const path = join(folder, `${key}.safetensors`);
-  const found = existsSync(path) ? await readTable(path) : null;
-  if (found) return found;
-  const table = await build();
+  const isLarge = 4 * make.offsets.at(-1)! * make.width > most;
+  const found = existsSync(path) ? await readTable(path, isLarge) : null;
+  if (found && (found.failed.length === 0 || (await make.failures?.remain(found.failed)))) return found;
   await mkdir(folder, { recursive: true });
-  const { tokens, embeds, offsets, width, projection } = table;
-  await writeSafetensors(path, {
-    tokens: { dtype: 'F32', shape: [tokens.length / width, width], data: tokens },
-    [embedsName]: { dtype: 'F32', shape: [embeds.length / projection, projection], data: embeds },
-    offsets: { dtype: 'I32', shape: [offsets.length], data: offsets },
-  });
-  return table;
+  if (isLarge) {
+    await writeTable(path, make);
+    return (await readTable(path, true))!;
+  }
+  const fresh = await made(make);
+  const { tokens, embeds } = fresh.table;
+  async function* rows() {
+    yield { tokens, embeds };
+  }
+  await writeTable(path, { ...make, rows });
+  return fresh;
 }
 
 /** The name of the embeds in a file: after the tokens', since they are known once all tokens are written. */
 const embedsName = 'whole_embeds';
 
 /** Writes a table's rows as they are made. */
-async function streamTable(path: string, { offsets, width, projection, rows }: TableToMake): Promise<void> {
+async function writeTable(
+  path: string,
+  { offsets, width, projection, rows, failures }: TableToMake,
+): Promise<void> {
   const n = offsets.length - 1;
   const embeds = new Float32Array(n * projection);
   async function* tokenParts() {
@@ -74,37 +92,42 @@ async function streamTable(path: string, { offsets, width, projection, rows }: T
       yield part.tokens;
     }
   }
-  await writeSafetensors(path, {
-    offsets: { dtype: 'I32', shape: [n + 1], data: offsets },
-    tokens: { dtype: 'F32', shape: [offsets.at(-1)!, width], data: tokenParts },
-    [embedsName]: { dtype: 'F32', shape: [n, projection], data: async () => embeds },
-  });
+  const failed = async () => {
+    const flags = new Uint8Array(n);
+    for (const row of failures?.rows() ?? []) flags[row] = 1;
+    return flags;
+  };
+  await writeSafetensors(
+    path,
+    {
+      offsets: { dtype: 'I32', shape: [n + 1], data: offsets },
+      tokens: { dtype: 'F32', shape: [offsets.at(-1)!, width], data: tokenParts },
+      [embedsName]: { dtype: 'F32', shape: [n, projection], data: async () => embeds },
+      failed: { dtype: 'U8', shape: [n], data: failed },
+    },
+    { features: version },
+  );
 }
 
-async function readTable(path: string): Promise<MemoryTable | null> {
-  return withTable(path, async (file, rest) => ({ ...rest, tokens: await file.readFloats('tokens') }));
-}
-
-/** The table with its tokens left in the file, which stays open. */
-async function openTable(path: string): Promise<FeatureTable | null> {
-  return withTable(path, async (file, rest) => ({ ...rest, tokens: tokenFile(path, file.info('tokens')) }));
-}
-
-/** What `use` makes of a table's file and all but its tokens; null for a file that is damaged. */
-async function withTable<T>(
-  path: string,
-  use: (file: Safetensors, rest: Omit<FeatureTable, 'tokens'>) => Promise<T>,
-): Promise<T | null> {
+/** The table in a file, its tokens left there if it is large; null for a file that is damaged or of another version. */
+async function readTable(path: string, isLarge: boolean): Promise<Found | null> {
   try {
     const file = await openSafetensors(path);
     try {
+      if (file.metadata['features'] !== version) return null;
       const embeds = await file.readFloats(embedsName);
       const offsets = await file.readIntegers('offsets');
+      const flags = (await file.read('failed')) as Uint8Array;
       const [width, projection] = ['tokens', embedsName].map((name) => file.info(name).shape[1] ?? 0);
       const isWhole =
         offsets.at(-1) === file.info('tokens').shape[0] &&
         (offsets.length - 1) * projection! === embeds.length;
-      return isWhole ? await use(file, { embeds, offsets, width: width!, projection: projection! }) : null;
+      if (!isWhole) return null;
+      const tokens = isLarge ? tokenFile(path, file.info('tokens')) : await file.readFloats('tokens');
+      return {
+        table: { tokens, embeds, offsets, width: width!, projection: projection! },
+        failed: [...flags.keys()].filter((row) => flags[row] === 1),
+      };
     } finally {
       await file.close();
     }

@@ -1,6 +1,7 @@
 // Features of frozen encoders: computed once for all texts and images, kept on the host or in a file, and handed to the
 // device a batch at a time. Padding is not stored. Where they are kept between runs is feature-cache.ts.
 
+import type { ImageInput } from '../data/images/image-input.ts';
 import type { PixelSource } from '../data/images/pixel-source.ts';
 import { noGrad } from '../engine/autograd.ts';
 import type { Device } from '../engine/device.ts';
@@ -10,8 +11,8 @@ import { pickTexts, type TextBatch, type Tokens } from './samples.ts';
 /** Where features come from and are kept. */
 export interface FeatureOptions {
   source: PixelSource;
-  /** Paths of the images by number, null for none. */
-  files: readonly (string | null)[];
+  /** The images by number, null for none. */
+  files: readonly ImageInput[];
   /** Folder of the cache, '' for none. */
   cache: string;
   /** Hash of CLIP's files. */
@@ -70,6 +71,15 @@ export interface TableToMake {
   width: number;
   projection: number;
   rows(): AsyncIterable<{ tokens: Float32Array<ArrayBuffer>; embeds: Float32Array<ArrayBuffer> }>;
+  /** Of inputs that may fail to be read, zeros standing in for them. */
+  failures?: Failures;
+}
+
+export interface Failures {
+  /** Rows whose input could not be read when they were made last. */
+  rows(): number[];
+  /** Tries their inputs again; whether all still fail. */
+  remain(rows: readonly number[]): Promise<boolean>;
 }
 
 /** What a frozen encoder makes of a batch; called within a scope that records nothing. */
@@ -142,7 +152,23 @@ export function encodeImages(
       from += count;
     }
   }
-  return { width, projection, offsets, rows };
+  return { width, projection, offsets, rows, failures: imageFailures(source, images) };
+}
+
+/** The failures of images, one a row, that a source reads. */
+export function imageFailures(source: PixelSource, images: readonly number[]): Failures {
+  return {
+    rows() {
+      const { failed } = source;
+      return [...images.keys()].filter((row) => failed.has(images[row]!));
+    },
+    async remain(rows) {
+      const own = rows.map((row) => images[row]!);
+      for await (const _ of source.groups([own]));
+      const { failed } = source;
+      return own.every((image) => failed.has(image));
+    },
+  };
 }
 
 /** Makes a table in memory. */

@@ -1,9 +1,12 @@
 // Mentions and entities as training and evaluation use them: token ids and image numbers instead of texts and paths.
 // Knows nothing of devices.
 
-import { stat } from 'node:fs/promises';
 import { type Dataset, entityText, type Mention, mentionText, type Split } from '../data/dataset.ts';
+import type { ImageInput } from '../data/images/image-input.ts';
 import type { Tokenizer } from '../data/text/tokenizer.ts';
+import { contentStamp } from '../files/content-stamp.ts';
+import { InputError } from '../files/errors.ts';
+import { hashOf } from '../files/fingerprint.ts';
 
 /** Texts as token ids, padded to one length. */
 export interface TextBatch {
@@ -104,11 +107,39 @@ export function firstImages(samples: Samples): { each: number[]; distinct: numbe
   return { each, distinct: [...new Set(each)] };
 }
 
-/** What tells one version of an image file from another, without reading it. */
-export async function fileStamp(file: string | null): Promise<string> {
-  if (file === null) return 'none';
-  const found = await stat(file).catch(() => null);
-  return found ? `${file} ${found.size} ${found.mtimeMs}` : `${file} missing`;
+/** Files that are read at once for their stamps. */
+const stampsAtOnce = 16;
+let unknown = 0;
+
+/** What tells one version of each image from another, see `fileStamp`. */
+export async function imageStamps(images: readonly ImageInput[]): Promise<string[]> {
+  const stamps = new Array<string>(images.length);
+  let next = 0;
+  const work = async () => {
+    while (next < images.length) {
+      const i = next++;
+      stamps[i] = await fileStamp(images[i]!);
+    }
+  };
+  await Promise.all(Array.from({ length: stampsAtOnce }, work));
+  return stamps;
+}
+
+/**
+ * What tells one version of an image or another file from another: the hash of its bytes, or that it cannot be read. What
+ * an address leads to is never taken for what it led to before.
+ */
+export async function fileStamp(image: ImageInput): Promise<string> {
+  if (image === null) return 'none';
+  if (image instanceof URL) return `unknown ${unknown++}`;
+  if (image instanceof Uint8Array) return hashOf([image]);
+  if (image instanceof Blob) return hashOf([new Uint8Array(await image.arrayBuffer())]);
+  try {
+    return await contentStamp(image);
+  } catch (error) {
+    if (error instanceof InputError) return 'unreadable';
+    throw error;
+  }
 }
 
 function padded(

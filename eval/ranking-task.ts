@@ -32,7 +32,7 @@ export async function indexTask(
   const prepared = await prepareSamples([scorer], 'mention', corpus.mentions[split], features);
   const mentions = preparedMentions(prepared);
   return {
-    name: scorer.name === 'dsmip' ? scorer.name : 'experts',
+    name: scorer.name,
     pass: { systems: [scorer], mentions, entities, gold: corpus.gold[split] },
     hasNoImage: prepared.hasNoImage,
   };

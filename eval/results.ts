@@ -29,8 +29,8 @@ export interface Results {
   device: string;
 }
 
-/** Systems in the order of tables, with what a reader calls them. */
-export const systemTitles: Readonly<Record<string, string>> = {
+/** Systems that come first in tables, with what a reader calls them; others go by their own names. */
+const systemTitles: Readonly<Record<string, string>> = {
   text: 'text expert',
   visual: 'visual expert',
   multimodal: 'multimodal expert',
@@ -49,9 +49,15 @@ export const metricColumns = [
   ['mr', 'MR'],
 ] as const satisfies readonly (readonly [keyof Metrics, string])[];
 
-/** The known systems that the results have, in the order of tables. */
+/** What a reader calls a system. */
+export function titleOf(system: string): string {
+  return systemTitles[system] ?? system;
+}
+
+/** The systems that the results have, in the order of tables. */
 export function systemsOf({ systems }: Pick<Results, 'systems'>): string[] {
-  return Object.keys(systemTitles).filter((name) => systems[name] !== undefined);
+  const known = Object.keys(systemTitles).filter((name) => systems[name] !== undefined);
+  return [...known, ...Object.keys(systems).filter((name) => systemTitles[name] === undefined)];
 }
 
 /** Reads metrics.json. Throws one line, `FILE: field: what was expected`. */
@@ -61,6 +67,8 @@ export async function readResults(path: string): Promise<Results> {
     if (!holds) throw new Error(`${path}: ${field}: expected ${what}`);
   };
   expect(isRecord(found), 'content', 'an object');
+  const { version = 1 } = found as { version?: number };
+  expect(version === metricsVersion, 'version', `${metricsVersion}; evaluate again`);
   for (const field of ['mentions', 'entities'] as const) {
     expect(Number.isSafeInteger(found[field]), field, 'an integer');
   }
@@ -84,7 +92,7 @@ export async function readResults(path: string): Promise<Results> {
 /** The results and, below them, the paper's on its three data sets, as lines of a table for a terminal. */
 export function resultTable(results: Results): string[] {
   const header = ['', ...metricColumns.map(([, title]) => title)];
-  const ours = systemsOf(results).map((name) => [systemTitles[name]!, ...cells(results.systems[name]!)]);
+  const ours = systemsOf(results).map((name) => [titleOf(name), ...cells(results.systems[name]!)]);
   const theirs = Object.entries(table1).map(([data, { DSMIP }]) => [`  on ${data}`, ...cells(DSMIP)]);
   const paper = ["the paper's DSMIP, on other data:", ...metricColumns.map(() => '')];
   return textTable([header, ...ours, paper, ...theirs]);

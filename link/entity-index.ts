@@ -1,13 +1,23 @@
-// The entity index of a run, RUN/index: what its system's scoring needs of each entity, so that linking and evaluation need
-// not encode the knowledge base again.
+// The entity index of a system and a knowledge base: what the system's scoring needs of each entity, and what is told of an
+// entity, so that linking needs neither the encoders of entities nor the knowledge base. A run's own index is RUN/index.
 
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
+import type { Entity } from '../data/dataset.ts';
+import { type EntityRecords, openEntityRecords, writeEntityRecords } from '../data/entity-records.ts';
 import { loadTokenizer } from '../data/text/tokenizer-files.ts';
-import { entitySamples } from '../encoding/entity-samples.ts';
-import { fileStamp } from '../encoding/samples.ts';
-import { hashOf } from '../files/fingerprint.ts';
-import { type BuildOptions, buildIndex } from '../ranking/index/builder.ts';
-import type { Fingerprints, IndexDtype, IndexHead } from '../ranking/index/format.ts';
+import { entitiesStamp, entitySamples } from '../encoding/entity-samples.ts';
+import type { FeatureOptions } from '../encoding/features.ts';
+import { WeightsError } from '../files/errors.ts';
+import { readText } from '../files/read-text.ts';
+import { type BuildOptions, buildIndex, entitiesFingerprint } from '../ranking/index/builder.ts';
+import {
+  entitiesName,
+  headName,
+  type IndexDtype,
+  type IndexHead,
+  parseHead,
+} from '../ranking/index/format.ts';
 import { type IndexSource, openIndex } from '../ranking/index/source.ts';
 import type { LinkingModel } from './linking-model.ts';
 import type { Session } from './session.ts';
@@ -17,47 +27,82 @@ export function indexFolder(run: string): string {
   return join(run, 'index');
 }
 
-export interface RunIndexOptions {
+/** Where entities come from: a knowledge base (data/knowledge-base.ts), or the entities of a data set. */
+export interface EntitiesOf {
+  entities(): AsyncIterable<Entity> | Iterable<Entity>;
+  /** How many there are; null where that is not known before they are read. */
+  count: number | null;
+}
+
+export interface EntityIndexOptions extends Pick<BuildOptions<Entity>, 'onProgress' | 'onWarning'> {
   dtype: IndexDtype;
   /** Entities a shard. */
   shard: number;
-  onProgress?: BuildOptions<unknown>['onProgress'];
 }
 
-/** Builds the index of a run of the session's knowledge base. Throws as `buildIndex` does. */
-export async function buildRunIndex(
-  session: Session,
-  run: string,
-  model: LinkingModel,
-  options: RunIndexOptions,
+/**
+ * Builds an index in a folder; streams, and holds a shard at most. `features`: how the system's encoders see images, and the
+ * hash of CLIP. Throws as `buildIndex` does.
+ */
+export async function buildEntityIndex(
+  { scorer, fingerprint }: LinkingModel,
+  { clip, features }: { clip: Session['clip']; features: FeatureOptions },
+  { entities, count }: EntitiesOf,
+  folder: string,
+  options: EntityIndexOptions,
 ): Promise<{ head: IndexHead; kept: number }> {
-  const { dataset, clip, features } = session;
   const tokenizer = await loadTokenizer(clip.folder);
   try {
     const encoding = { tokenizer, maxLength: clip.config.text.maxLength, features };
-    return await buildIndex({
+    return await buildIndex<Entity>({
       ...options,
-      scorer: model.scorer,
-      entities: () => dataset.entities,
-      count: dataset.entities.length,
-      encode: (entities) => entitySamples(entities, encoding),
-      folder: indexFolder(run),
-      fingerprints: await fingerprintsOf(session, model),
+      scorer,
+      entities,
+      count,
+      stamp: entitiesStamp,
+      encode: (some) => entitySamples(some, encoding),
+      writeRecords: (path) => writeEntityRecords(path, entities()),
+      folder,
+      fingerprints: { model: fingerprint },
     });
   } finally {
     tokenizer.free();
   }
 }
 
-/** Opens the index of a run for its system and the session's knowledge base. Throws WeightsError as `openIndex` does. */
-export async function openRunIndex(session: Session, run: string, model: LinkingModel): Promise<IndexSource> {
-  return openIndex(indexFolder(run), model.scorer, await fingerprintsOf(session, model));
+/** Builds the index of a run of the session's own knowledge base. Throws as `buildIndex` does. */
+export function buildRunIndex(
+  session: Session,
+  run: string,
+  model: LinkingModel,
+  options: EntityIndexOptions,
+): Promise<{ head: IndexHead; kept: number }> {
+  const { entities } = session.dataset;
+  const source = { entities: () => entities, count: entities.length };
+  return buildEntityIndex(model, session, source, indexFolder(run), options);
 }
 
-async function fingerprintsOf({ dataset }: Session, { fingerprint }: LinkingModel): Promise<Fingerprints> {
-  const stamps: string[] = [];
-  for (const { name, attributes, images } of dataset.entities) {
-    stamps.push(name, attributes, ...(await Promise.all(images.map(fileStamp))));
+/**
+ * Opens the index of a run for its system, held against the session's knowledge base, the contents of its images included.
+ * Throws WeightsError as `openIndex` does.
+ */
+export async function openRunIndex(
+  { dataset }: Session,
+  run: string,
+  { scorer, fingerprint }: LinkingModel,
+): Promise<IndexSource> {
+  const folder = indexFolder(run);
+  const path = join(folder, headName);
+  // The chunks that an index's entities were stamped in depend on its shards' size.
+  const shard = existsSync(path) ? parseHead(path, await readText(path)).shard : 1;
+  const own = await entitiesFingerprint(dataset.entities, shard, entitiesStamp);
+  return openIndex(folder, scorer, { model: fingerprint, [entitiesName]: own });
+}
+
+/** Opens the records of an index's entities. Throws WeightsError for an index without, InputError for a damaged file. */
+export function openRecords(folder: string, { records }: IndexHead): Promise<EntityRecords> {
+  if (records === null) {
+    throw new WeightsError(`${join(folder, headName)}: records: expected a file of the entities' records`);
   }
-  return { model: fingerprint, 'knowledge base': hashOf(stamps) };
+  return openEntityRecords(join(folder, records));
 }

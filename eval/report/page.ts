@@ -1,7 +1,7 @@
 // The report as one HTML file that needs nothing beside it.
 
 import type { Dataset, Split } from '../../data/dataset.ts';
-import { systemTitles } from '../results.ts';
+import { titleOf } from '../results.ts';
 import { Html, html } from './html.ts';
 import { mentionsSection } from './mentions-section.ts';
 import type { RunFiles } from './read-run.ts';
@@ -15,7 +15,7 @@ export async function reportPage(name: string, dataset: Dataset, run: RunFiles):
   const { results, predictions, courses } = run;
   const split = (results?.split ?? 'test') as Split;
   const input: ResultsInput | null = results && { results, predictions, mentions: dataset.splits[split] };
-  const answering = systemTitles[answeringSystem(predictions) ?? ''] ?? 'run';
+  const answering = titleOf(answeringSystem(predictions) ?? 'run');
   const system = answering === 'DSMIP' ? answering : `the ${answering}`;
   const title = `DSMIP on ${dataset.name}`;
   const page = html`<!doctype html>

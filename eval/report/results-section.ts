@@ -4,7 +4,7 @@
 import type { Mention } from '../../data/dataset.ts';
 import type { Metrics } from '../../ranking/metrics.ts';
 import { table1 } from '../paper.ts';
-import { cells, metricColumns, type Results, systemsOf, systemTitles } from '../results.ts';
+import { cells, metricColumns, type Results, systemsOf, titleOf } from '../results.ts';
 import { choiceChart, colourOf, systemChart } from './charts.ts';
 import { type Html, html } from './html.ts';
 import type { Prediction } from './read-run.ts';
@@ -32,10 +32,10 @@ export function headline({ results, predictions }: ResultsInput): Html {
   const mrr =
     main === undefined
       ? null
-      : html`<div><dt>${capital(systemTitles[answering!]!)}, MRR</dt><dd>${main.mrr.toFixed(1)}</dd></div>`;
+      : html`<div><dt>${capital(titleOf(answering!))}, MRR</dt><dd>${main.mrr.toFixed(1)}</dd></div>`;
   return html`<dl class="tiles">
 ${tile('DSMIP', systems['dsmip'])}
-${best === null ? null : tile(capital(systemTitles[best]!), systems[best])}
+${best === null ? null : tile(capital(titleOf(best)), systems[best])}
 ${tile('Plain mean', systems['mean'])}
 ${mrr}
 <div><dt>Mentions / entities</dt><dd>${number(mentions)} <small>/ ${number(entities)}</small></dd></div>
@@ -74,7 +74,7 @@ export function resultsTable({ results }: ResultsInput): Html {
     const columns = metricColumns.map(([metric], i) =>
       isBest(metric, name) ? html`<td class="best">${texts[i]!}</td>` : html`<td>${texts[i]!}</td>`,
     );
-    return html`<tr><th scope="row">${swatch(name)}${systemTitles[name]!}</th>${columns}</tr>\n`;
+    return html`<tr><th scope="row">${swatch(name)}${titleOf(name)}</th>${columns}</tr>\n`;
   });
   const theirs = Object.entries(table1).map(([data, { DSMIP }]) => {
     const columns = cells(DSMIP).map((text) => html`<td>${text === '-' ? '–' : text}</td>`);
@@ -110,9 +110,7 @@ export function imageSection({ results, predictions, mentions }: ResultsInput): 
     const systems = systemsOf(results).flatMap((name) => {
       const percent = hits1(group, name);
       if (percent === null) return [];
-      return [
-        { name, title: systemTitles[name]!, hits1: percent, error: standardError(percent, group.length) },
-      ];
+      return [{ name, title: titleOf(name), hits1: percent, error: standardError(percent, group.length) }];
     });
     return { title, count: group.length, systems };
   });
@@ -178,8 +176,11 @@ export function gateSection({ results, predictions }: ResultsInput): Html | null
   )}</tbody></table></div></details>`;
 }
 
-function bestExpert({ systems }: Results): string | null {
-  const experts = ['text', 'visual', 'multimodal'].filter((name) => systems[name]);
+/** The best system that is no mixture of others, as far as the results tell. */
+function bestExpert({ systems, gate }: Results): string | null {
+  const experts = Object.keys(systems).filter(
+    (name) => gate?.experts.includes(name) || !['mean', 'dsmip'].includes(name),
+  );
   if (experts.length === 0) return null;
   return experts.reduce((a, b) => (systems[b]!['hits@1'] > systems[a]!['hits@1'] ? b : a));
 }

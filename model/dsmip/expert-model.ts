@@ -12,7 +12,7 @@ import {
   raggedTextRows,
   textRows,
 } from '../../encoding/features.ts';
-import { fileStamp, firstImages, type Samples } from '../../encoding/samples.ts';
+import { firstImages, imageStamps, type Samples } from '../../encoding/samples.ts';
 import { noGrad, willRecord } from '../../engine/autograd.ts';
 import type { Device } from '../../engine/device.ts';
 import { EngineError } from '../../engine/errors.ts';
@@ -133,7 +133,7 @@ export class Expert implements Scorer<SideTables, MentionSide, EntitySide> {
       tables.text = await keptTable(cache, key, encodeTexts(encoder, samples.tokens));
     }
     if (uses.image) {
-      const stamps = await Promise.all(images.map((image) => fileStamp(files[image]!)));
+      const stamps = await imageStamps(images.map((image) => files[image]!));
       const how = JSON.stringify(source.how);
       const key = this.#key(['image', clipHash, how, ...stamps, ...(await promptValues(prompts.vision))]);
       const encoder = {
@@ -232,7 +232,7 @@ export class Expert implements Scorer<SideTables, MentionSide, EntitySide> {
   }
 
   get retrievalPart(): string | null {
-    return usesOf(this.kind).text ? 'global' : null;
+    return usesOf(this.kind).text ? 'embeds' : null;
   }
 
   retrievalVectors(_side: Side, { inputs: { text }, rows }: Batch<SideTables>): Tensor {

@@ -44,6 +44,9 @@ export type GateStatistics = Readonly<Record<Side, ColumnStatistics>>;
 
 const chunk = 256;
 
+/** Each image's mean token, of tables that others may have as well. */
+const means = new WeakMap<FeatureTable, Matrix>();
+
 /** Features a gate sees of a sample: d_t + d_i. */
 export function gateWidth({ config }: LoadedClip, kind: GateImage['gate-image']): number {
   return config.text.width + (kind === 'clip' ? config.vision.width : vgg16.hidden);
@@ -59,15 +62,12 @@ export async function gateInputs(
   features: FeatureOptions,
 ): Promise<GateInputs> {
   const rowOf = new Map(images.map((image, row) => [image, row]));
-  const image =
+  const table =
     kind['gate-image'] === 'clip'
       ? await clipTokens(device, clip, samples, images, features)
-      : await vggTable(
-          device,
-          kind.vgg,
-          images.map((number) => features.files[number]!),
-          features,
-        );
+      : await vggTable(device, kind.vgg, images, features);
+  const image = means.get(table) ?? { data: meanTokens(table), width: table.width };
+  means.set(table, image);
   return { text: await meanEmbeddings(device, clip, samples), image: { ...image, rowOf } };
 }
 
@@ -151,23 +151,17 @@ function joined(
   return data;
 }
 
-/** The means of tables that others may have as well. */
-const means = new WeakMap<FeatureTable, Matrix>();
-
-/** CLIP's mean image token of each image, without prompts. */
+/** CLIP's image tokens, without prompts. */
 async function clipTokens(
   device: Device,
   clip: LoadedClip,
   samples: Samples,
   images: readonly number[],
   features: FeatureOptions,
-): Promise<Matrix> {
+): Promise<FeatureTable> {
   const shape = { hidden: 1, prompts: { length: 1, depth: 0 } };
   const visual = new Expert(device, 'visual', clip, shape, new Random(0));
-  const image = (await visual.prepare('entity', samples, images, features)).image!;
-  const known = means.get(image) ?? { data: meanTokens(image), width: image.width };
-  means.set(image, known);
-  return known;
+  return (await visual.prepare('entity', samples, images, features)).image!;
 }
 
 /** The mean token embedding of every text. */

@@ -1,25 +1,28 @@
 // Builds an entity index in one pass through the entities: a chunk is encoded and its sides are appended to the shard in the
-// making; at most a shard is in memory, whatever the size of the knowledge base. The index that is in use stays until the
-// new one is whole: shards are named after their build, index.json is replaced at the end, and only then what it no longer
-// names goes. Shards that an earlier build of the same inputs finished are kept, so that a build that was killed goes on.
+// making; at most a shard is in memory, whatever the size of the knowledge base. A shard is named after all that it is made
+// from, so that one that is there already is kept: a build that was killed goes on, and after a change of some entities only
+// their shards are made again. The index in use stays until the new one is whole: index.json is replaced at the end, and
+// only then what it no longer names goes.
 
-import { lstat, mkdir, readdir, rm } from 'node:fs/promises';
+import { lstat, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { writeFileAtomically } from '../../files/atomic-file.ts';
 import { UsageError, WeightsError } from '../../files/errors.ts';
 import { hashOf } from '../../files/fingerprint.ts';
+import { lockFolder } from '../../files/folder-lock.ts';
 import { readText } from '../../files/read-text.ts';
 import { openSafetensors } from '../../weights/safetensors.ts';
 import type { AnyScorer } from '../scorer.ts';
 import {
-  buildOf,
+  entitiesName,
   type Fingerprints,
   headName,
   type IndexDtype,
   type IndexHead,
   indexVersion,
-  isShardOf,
+  isFileOfIndex,
   parseHead,
+  recordsName,
   type ShardInfo,
   shardName,
 } from './format.ts';
@@ -28,80 +31,172 @@ import { type EntityChunk, writeShard } from './shard-writer.ts';
 
 export interface BuildOptions<Entity> {
   scorer: AnyScorer;
-  /** The entities, from the first on; asked for once a build. */
+  /** The entities, from the first on. */
   entities(): AsyncIterable<Entity> | Iterable<Entity>;
   /** How many there are, for `onProgress`; null where nobody knows yet. */
   count: number | null;
+  /** A hash of all that an index keeps of some entities, the contents of their images included. */
+  stamp(entities: readonly Entity[]): Promise<string>;
   /** Makes samples of some entities, with images numbered among their own. */
   encode(entities: readonly Entity[]): EntityChunk;
+  /** Writes what else is kept of all entities to a file of the index; null for nothing. */
+  writeRecords: ((path: string) => Promise<unknown>) | null;
   /** Where the index is, or is to be. */
   folder: string;
   dtype: IndexDtype;
   /** Entities a shard. */
   shard: number;
-  /** Hashes of all that the index is made from: an index of other ones is no index of this. */
+  /** Hashes of what else the index is made from, the scorer's weights above all. */
   fingerprints: Fingerprints;
   onProgress?: ((progress: { done: number; total: number | null }) => void) | undefined;
+  /** Told what could not be read, once at the end, in lines. */
+  onWarning?: ((line: string) => void) | undefined;
 }
 
-/** Entities that are encoded together. */
-const chunkSize = 256;
-/** Says which builds have left shards that index.json does not name: the one being made, and such as were killed. */
-const buildsName = 'index.builds.json';
+/** Entities that are encoded, and stamped, together. */
+export const chunkSize = 256;
+/** Names files that may lie in the folder without being named by index.json: of builds under way, or killed. */
+const filesName = 'index.files.json';
 
 /**
  * Builds an index and gives its head, and how many shards were there already. Foreign files in the folder stay as they are.
- * Throws UsageError for no entities and for vectors that the dtype does not hold, WeightsError where files cannot be written.
+ * Throws UsageError for no entities and for vectors that the dtype does not hold, InputError where files cannot be written
+ * or another process is writing there.
  */
 export async function buildIndex<Entity>(
   options: BuildOptions<Entity>,
 ): Promise<{ head: IndexHead; kept: number }> {
+  const lock = await lockFolder(options.folder);
+  try {
+    return await build(options);
+  } finally {
+    await lock.release();
+  }
+}
+
+async function build<Entity>(options: BuildOptions<Entity>): Promise<{ head: IndexHead; kept: number }> {
   const { scorer, folder, dtype, shard: size, fingerprints } = options;
   const { layout, name } = scorer;
-  const identity = JSON.stringify([indexVersion, name, layout, dtype, size, fingerprints]);
-  const build = hashOf([identity]).slice(0, 12);
-  await mkdir(folder, { recursive: true });
-  const before = await buildsBefore(folder);
-  await writeJson(join(folder, buildsName), {
-    version: indexVersion,
-    builds: [...new Set([...before, build])],
-  });
+  const identity = JSON.stringify([indexVersion, name, layout, dtype, fingerprints]);
+  const files = new Files(folder);
+  await files.open();
 
   const shards: ShardInfo[] = [];
+  const stamps: string[] = [];
+  const problems = new Set<string>();
   let [kept, bytes, done] = [0, 0, 0];
   for await (const entities of partsOf(options.entities(), size)) {
-    const shard = { file: shardName(build, shards.length), first: done, count: entities.length };
+    const chunks = chunksOf(entities);
+    const own: string[] = [];
+    for (const chunk of chunks) own.push(await options.stamp(chunk));
+    stamps.push(...own);
+    const shard = {
+      file: shardName(hashOf([identity, `${done}`, ...own]), shards.length),
+      first: done,
+      count: entities.length,
+    };
     const path = join(folder, shard.file);
     const found = await finishedBytes(path, { layout, dtype }, shard);
-    if (found !== null) {
-      kept++;
-      bytes += found;
-    } else {
-      const chunks = chunksOf(entities, options.encode);
-      bytes += await writeShard(scorer, chunks, dtype, path, shard, (part) =>
+    if (found === null) {
+      await files.announce(shard.file);
+      const encoded = encodedChunks(chunks, options.encode, problems);
+      bytes += await writeShard(scorer, encoded, dtype, path, shard, (part) =>
         options.onProgress?.({ done: shard.first + part, total: options.count }),
       );
+    } else {
+      kept++;
+      bytes += found;
     }
     shards.push(shard);
     done += entities.length;
     options.onProgress?.({ done, total: options.count });
   }
   if (done === 0) throw new UsageError(`${folder}: no entities to build an index of`);
+  const knowledgeBase = hashOf(stamps);
+  const records = options.writeRecords && recordsName(knowledgeBase);
+  if (records && options.writeRecords) {
+    await files.announce(records);
+    await options.writeRecords(join(folder, records));
+  }
   const head: IndexHead = {
     version: indexVersion,
     scorer: name,
     layout,
     dtype,
-    fingerprints,
+    fingerprints: { ...fingerprints, [entitiesName]: knowledgeBase },
     entities: done,
     shard: size,
     bytes,
     bytesPerEntity: Math.round(bytes / done),
     shards,
+    records,
   };
   await writeJson(join(folder, headName), head);
-  await removeOthers(folder, [...before, build], shards);
+  await files.removeOthers([...shards.map(({ file }) => file), ...(records ? [records] : [])]);
+  for (const line of problems) options.onWarning?.(line);
   return { head, kept };
+}
+
+/** The files of ours in a folder: only these are ever deleted. */
+class Files {
+  readonly #folder: string;
+  #names = new Set<string>();
+
+  constructor(folder: string) {
+    this.#folder = folder;
+  }
+
+  /** Reads which files the index in use and killed builds have left. */
+  async open(): Promise<void> {
+    const read = async (name: string) => {
+      const path = join(this.#folder, name);
+      return (await isRegularFile(path)) ? readText(path) : null;
+    };
+    try {
+      const [head, files] = [await read(headName), await read(filesName)];
+      const used = head === null ? null : parseHead(join(this.#folder, headName), head);
+      const announced = files === null ? [] : (JSON.parse(files) as { files: string[] }).files;
+      this.#names = new Set(
+        [...(used?.shards.map(({ file }) => file) ?? []), used?.records, ...announced].filter(
+          (name): name is string => typeof name === 'string' && isFileOfIndex(name),
+        ),
+      );
+    } catch {
+      // Not ours, damaged or of another version: what such a file names is not ours to delete.
+    }
+  }
+
+  /** Says that a file of this name will be written, so that it can be deleted one day even if this build is killed. */
+  async announce(name: string): Promise<void> {
+    if (this.#names.has(name)) return;
+    this.#names.add(name);
+    await writeJson(join(this.#folder, filesName), { version: indexVersion, files: [...this.#names] });
+  }
+
+  /** Deletes the files of ours that are none of `current`, and what a kill left of half-written ones. */
+  async removeOthers(current: readonly string[]): Promise<void> {
+    const keep = new Set(current);
+    for (const name of await readdir(this.#folder)) {
+      const whole = name.replace(/\.\d+-\d+\.tmp$/, '');
+      if (!this.#names.has(whole) || keep.has(name)) continue;
+      const path = join(this.#folder, name);
+      if (await isRegularFile(path)) await rm(path);
+    }
+    await rm(join(this.#folder, filesName), { force: true });
+  }
+}
+
+/** The fingerprint of a knowledge base as an index of it has it. */
+export async function entitiesFingerprint<Entity>(
+  entities: AsyncIterable<Entity> | Iterable<Entity>,
+  shard: number,
+  stamp: (entities: readonly Entity[]) => Promise<string>,
+): Promise<string> {
+  const stamps: string[] = [];
+  for await (const part of partsOf(entities, shard)) {
+    for (const chunk of chunksOf(part)) stamps.push(await stamp(chunk));
+  }
+  return hashOf(stamps);
 }
 
 /** The entities in parts of `size`, the last of what is left. */
@@ -119,12 +214,22 @@ async function* partsOf<Entity>(
   if (part.length > 0) yield part;
 }
 
-function* chunksOf<Entity>(
-  entities: readonly Entity[],
+function chunksOf<Entity>(entities: readonly Entity[]): Entity[][] {
+  return Array.from({ length: Math.ceil(entities.length / chunkSize) }, (_, i) =>
+    entities.slice(i * chunkSize, (i + 1) * chunkSize),
+  );
+}
+
+/** Chunks ready to be prepared; what could not be read of one is collected when the next is asked for. */
+function* encodedChunks<Entity>(
+  chunks: readonly Entity[][],
   encode: (entities: readonly Entity[]) => EntityChunk,
+  problems: Set<string>,
 ): Generator<EntityChunk> {
-  for (let first = 0; first < entities.length; first += chunkSize) {
-    yield encode(entities.slice(first, first + chunkSize));
+  for (const chunk of chunks) {
+    const encoded = encode(chunk);
+    yield encoded;
+    for (const line of encoded.takeProblems()) problems.add(line);
   }
 }
 
@@ -139,6 +244,8 @@ async function finishedBytes(
     const file = await openSafetensors(path);
     try {
       checkShard(path, file, head, shard);
+      // Reading holds all bytes against their checksums.
+      for (const name of file.names) await file.read(name);
       return file.names.reduce((sum, name) => sum + file.info(name).bytes, 0);
     } finally {
       await file.close();
@@ -147,39 +254,6 @@ async function finishedBytes(
     if (error instanceof WeightsError) return null;
     throw error;
   }
-}
-
-/** The builds that may have left shards in the folder: that of the index in use, and such as were killed. */
-async function buildsBefore(folder: string): Promise<string[]> {
-  const read = async (name: string) => {
-    const path = join(folder, name);
-    return (await isRegularFile(path)) ? readText(path) : null;
-  };
-  try {
-    const head = await read(headName);
-    const builds = await read(buildsName);
-    const used = head === null ? null : buildOf(parseHead(headName, head).shards[0]!.file);
-    const killed = builds === null ? [] : (JSON.parse(builds) as { builds: string[] }).builds;
-    return [used, ...killed].filter((build) => build !== null && /^[0-9a-f]{12}$/.test(build)) as string[];
-  } catch {
-    // Not ours, damaged or of another version: what such a file names is not ours to delete.
-    return [];
-  }
-}
-
-/** Deletes what builds of ours left and index.json does not name: regular files only, and no others. */
-async function removeOthers(
-  folder: string,
-  builds: readonly string[],
-  shards: readonly ShardInfo[],
-): Promise<void> {
-  const current = new Set(shards.map(({ file }) => file));
-  for (const name of await readdir(folder)) {
-    const isOurs = builds.some((build) => isShardOf(build, name)) && !current.has(name);
-    const path = join(folder, name);
-    if (isOurs && (await isRegularFile(path))) await rm(path);
-  }
-  await rm(join(folder, buildsName));
 }
 
 async function isRegularFile(path: string): Promise<boolean> {

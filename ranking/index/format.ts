@@ -4,8 +4,8 @@
 //   PART.scales   [tokens, 1]                    of a part in int8: what a row is multiplied by, float16
 //   PART.offsets  [entities + 1]                 of a part with a row a token: where each entity's begin, i32
 // and `has_no_image` [entities], u8, 1 for entities without an image. index.json is written last and at once: without it,
-// or beside shards that it does not name, there is no index. Shards carry their build's number in their name, so that a
-// new index can be built beside the one that is in use.
+// or beside shards that it does not name, there is no index. Shards are named after what they are made from, so that a new
+// index can be built beside the one that is in use.
 
 import { WeightsError } from '../../files/errors.ts';
 import type { SafetensorsDtype } from '../../weights/safetensors.ts';
@@ -43,9 +43,13 @@ export interface IndexHead {
   bytes: number;
   bytesPerEntity: number;
   shards: ShardInfo[];
+  /** The file of the entities' records (data/entity-records.ts); null for none. */
+  records: string | null;
 }
 
 export const headName = 'index.json';
+/** The fingerprint of the entities themselves, their images' contents included. */
+export const entitiesName = 'knowledge base';
 export const noImageName = 'has_no_image';
 
 export function scalesName(part: string): string {
@@ -65,20 +69,22 @@ export function storedAs(
   return dtype === 'int8' && precision === 'int8' ? 'I8' : 'F16';
 }
 
-/** The file of a shard of a build. */
-export function shardName(build: string, number: number): string {
-  return `shard-${build}-${String(number).padStart(5, '0')}.safetensors`;
+/** The file of a shard; `hash` is of all that it is made from. */
+export function shardName(hash: string, number: number): string {
+  return `shard-${hash.slice(0, hashDigits)}-${String(number).padStart(5, '0')}.safetensors`;
 }
 
-/** Whether a file is named like a shard of a build, finished or half written. */
-export function isShardOf(build: string, name: string): boolean {
-  return new RegExp(`^shard-${build}-\\d{5,}\\.safetensors(\\.\\d+-\\d+\\.tmp)?$`).test(name);
+/** The file of the entities' records; `hash` is that of the knowledge base. */
+export function recordsName(hash: string): string {
+  return `entities-${hash.slice(0, hashDigits)}.bin`;
 }
 
-/** The build that a shard's name carries; null for other names. */
-export function buildOf(name: string): string | null {
-  return /^shard-([0-9a-f]{12})-\d{5,}\.safetensors$/.exec(name)?.[1] ?? null;
+/** Whether a file is named like one of an index. */
+export function isFileOfIndex(name: string): boolean {
+  return /^shard-[0-9a-f]{16}-\d{5,}\.safetensors$|^entities-[0-9a-f]{16}\.bin$/.test(name);
 }
+
+const hashDigits = 16;
 
 /** Checks the text of index.json. Throws WeightsError. */
 export function parseHead(path: string, text: string): IndexHead {
@@ -109,6 +115,8 @@ export function parseHead(path: string, text: string): IndexHead {
   expect(isCount(head!.entities), 'entities', 'a number from 1 on');
   expect(isCount(head!.shard), 'shard', 'a number from 1 on');
   expect(isCount(head!.bytesPerEntity), 'bytesPerEntity', 'a number from 1 on');
+  const { records } = head!;
+  expect(records === null || isFileOfIndex(String(records)), 'records', "the name of the records' file");
   expect(coversAll(head as IndexHead), 'shards', 'files that follow each other up to the last entity');
   return head as IndexHead;
 }
@@ -137,14 +145,12 @@ function isLayout(value: unknown): boolean {
   );
 }
 
-/** Whether the shards are files of one build beside index.json, all but the last of one size, up to the last entity. */
+/** Whether the shards are files beside index.json, all but the last of one size, up to the last entity. */
 function coversAll({ shards, shard: size, entities }: IndexHead): boolean {
   if (!Array.isArray(shards) || shards.length !== Math.ceil(entities / size)) return false;
-  const build = buildOf(String(shards[0]?.file));
   return shards.every(
     (shard, i) =>
-      build !== null &&
-      shard?.file === shardName(build, i) &&
+      isFileOfIndex(String(shard?.file)) &&
       shard.first === i * size &&
       shard.count === Math.min(size, entities - i * size),
   );

@@ -15,6 +15,8 @@ import { toInt8Rows } from './int8-rows.ts';
 export interface EntityChunk {
   samples: Samples;
   features: FeatureOptions;
+  /** Lines on what could not be read of them since the last call. */
+  takeProblems(): string[];
 }
 
 /**

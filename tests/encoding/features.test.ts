@@ -3,13 +3,16 @@
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import jpeg from 'jpeg-js';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { PixelSource } from '../../data/images/pixel-source.ts';
+import type { Preprocessing } from '../../data/images/preprocess.ts';
 import { keptTable } from '../../encoding/feature-cache.ts';
 import {
   encodeImages,
   encodeTexts,
+  type FeatureTable,
   imageRows,
   inMemory,
   meanTokens,
@@ -147,6 +150,51 @@ test('a table that stays in its file gives the same rows as one in memory', asyn
     assert.equal(meanTokens(table), meanTokens(memory));
   }
   assert.is(encoded, 3);
+  rmSync(folder, { recursive: true });
+});
+
+test('tables in use are shared, within a folder and without one; a key of null shares nothing', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'dsmip-table-'));
+  for (const where of [folder, '']) {
+    const make = () => encodeTexts(textEncoder(prompts(8)), tokens());
+    const table = await keptTable(where, `shared ${where === ''}`, make());
+    assert.is(await keptTable(where, `shared ${where === ''}`, make()), table);
+    assert.is.not(await keptTable(where, null, make()), table);
+  }
+  rmSync(folder, { recursive: true });
+});
+
+test('an image that could not be read is tried again whenever its table is asked for', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'dsmip-table-'));
+  const file = join(folder, 'a.jpg');
+  const how: Preprocessing = {
+    shortSide: 8,
+    crop: 8,
+    filter: 'bicubic',
+    round: 'floor',
+    mean: [0, 0, 0],
+    std: [1, 1, 1],
+  };
+  const table = (key: string) => {
+    const source = new PixelSource([null, file], how);
+    const kept = keptTable(join(folder, 'cache'), key, encodeImages(imageEncoder([]), source, [0, 1]));
+    return kept.then((found) => ({ found, problems: source.takeProblems('toy') }));
+  };
+  const zeros = await table('key');
+  assert.is(zeros.problems.length, 1);
+  // The key is the same: nobody noticed that the file is there now.
+  const again = await table('key');
+  assert.equal(again.problems, zeros.problems);
+  const grey = new Uint8Array(4 * 8 * 8).fill(200);
+  writeFileSync(file, jpeg.encode({ data: grey, width: 8, height: 8 }, 90).data);
+  const mended = await table('key');
+  assert.equal(mended.problems, []);
+  const rowOf = ({ tokens, width }: FeatureTable, row: number) => [
+    ...(tokens as Float32Array).subarray(5 * width * row, 5 * width * (row + 1)),
+  ];
+  assert.equal(rowOf(zeros.found, 1), rowOf(zeros.found, 0));
+  assert.not.equal(rowOf(mended.found, 1), rowOf(mended.found, 0));
+  assert.is((await table('key')).found, mended.found);
   rmSync(folder, { recursive: true });
 });
 

@@ -88,7 +88,13 @@ export function numberedEntities(count: number, hasNoImage: ArrayLike<number> = 
   return {
     entities: () => Array.from({ length: count }, (_, i) => i),
     count,
-    encode: (numbers: readonly number[]) => ({ samples: numberedSamples(numbers, hasNoImage), features }),
+    stamp: async (numbers: readonly number[]) => `${numbers}`,
+    encode: (numbers: readonly number[]) => ({
+      samples: numberedSamples(numbers, hasNoImage),
+      features,
+      takeProblems: () => [],
+    }),
+    writeRecords: null,
   };
 }
 

@@ -16,7 +16,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { type BuildOptions, buildIndex } from '../../../ranking/index/builder.ts';
+import { type BuildOptions, buildIndex, entitiesFingerprint } from '../../../ranking/index/builder.ts';
 import { openIndex } from '../../../ranking/index/source.ts';
 import { rankMentions } from '../../../ranking/scoring-pass.ts';
 import { preparedEntities, preparedMentions, range } from '../../../ranking/sources.ts';
@@ -31,7 +31,7 @@ const scorer = denseScorer('dense', d, { mention: vectors(M), entity: vectors(E)
 const root = mkdtempSync(join(tmpdir(), 'dsmip-builder-'));
 let made = 0;
 const newFolder = () => join(root, `${made++}`);
-const fingerprints = { model: 'a', 'knowledge base': 'b' };
+const fingerprints = { model: 'a' };
 
 function build(folder: string, changes: Partial<BuildOptions<number>> = {}) {
   return buildIndex({
@@ -147,13 +147,14 @@ test('a build that fails leaves the index in use as it was, and the next one goe
     if (numbers[0]! >= 30) throw new Error('the disk is gone');
     return encode(numbers);
   };
-  const changed = { ...fingerprints, model: 'c' };
+  const changed = { model: 'c' };
   const again = { shard: 10, fingerprints: changed };
   assert.is(await failure(build(folder, { ...again, encode: failing })), 'the disk is gone');
   await (await openIndex(folder, scorer, fingerprints)).close();
   assert.ok(before.every((name) => existsSync(join(folder, name))));
   // What another one left half done goes with the next build that ends, whatever that is of.
   assert.is(await failure(build(folder, { shard: 7, encode: failing })), 'the disk is gone');
+  writeFileSync(join(folder, `${before.find((name) => name.startsWith('shard'))}.123-4.tmp`), 'half');
   const { kept } = await build(folder, again);
   assert.is(kept, 3);
   assert.is(shardsIn(folder).length, 5);
@@ -162,6 +163,45 @@ test('a build that fails leaves the index in use as it was, and the next one goe
     ['index.json'],
   );
   await (await openIndex(folder, scorer, changed)).close();
+});
+
+test('after a change of some entities only their shards are made again', async () => {
+  const folder = newFolder();
+  await build(folder);
+  const stamp = async (numbers: readonly number[]) => (numbers.includes(20) ? 'another' : `${numbers}`);
+  const { kept, head } = await build(folder, { stamp });
+  assert.is(kept, 3);
+  assert.is(shardsIn(folder).length, 4);
+  const own = await entitiesFingerprint(range(0, E), 16, stamp);
+  await (await openIndex(folder, scorer, { ...fingerprints, 'knowledge base': own })).close();
+  assert.is(head.fingerprints['knowledge base'], own);
+  const old = await entitiesFingerprint(range(0, E), 16, numberedEntities(E).stamp);
+  assert.match(
+    await failure(openIndex(folder, scorer, { 'knowledge base': old })),
+    /belongs to another knowledge base/,
+  );
+});
+
+test('a damaged shard is made again', async () => {
+  const folder = newFolder();
+  const { head } = await build(folder);
+  const path = join(folder, head.shards[2]!.file);
+  const bytes = readFileSync(path);
+  const damaged = Uint8Array.from(bytes);
+  damaged[bytes.length - 20]! ^= 1;
+  writeFileSync(path, damaged);
+  assert.is((await build(folder)).kept, 3);
+  assert.equal(readFileSync(path), bytes);
+});
+
+test('records lie beside the shards, and go with the knowledge base that they are of', async () => {
+  const folder = newFolder();
+  const writeRecords = async (path: string) => writeFileSync(path, 'records');
+  const { head } = await build(folder, { writeRecords });
+  assert.is(readFileSync(join(folder, head.records!), 'utf8'), 'records');
+  const { head: next } = await build(folder, { writeRecords, stamp: async () => 'another' });
+  assert.not.ok(existsSync(join(folder, head.records!)));
+  assert.ok(existsSync(join(folder, next.records!)));
 });
 
 test('an index of something else is refused in one line that names the file', async () => {
