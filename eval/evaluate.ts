@@ -11,7 +11,7 @@ import { meanOf } from '../ranking/mixture.ts';
 import { checkConfig } from '../train/config/check.ts';
 import { type EvaluationConfig, evaluationSchema } from '../train/config/schemas.ts';
 import type { Hooks } from '../train/hooks.ts';
-import { type Evaluation, evaluateTask, proposeCandidates } from './evaluation.ts';
+import { type Evaluation, evaluateTask, proposeCandidates, type Retrieval } from './evaluation.ts';
 import { writeMetrics } from './metrics-file.ts';
 import { writePredictions } from './predictions.ts';
 import { indexTask, type RankingTask, splitTask } from './ranking-task.ts';
@@ -36,22 +36,27 @@ export async function evaluate(
 ): Promise<EvaluationFiles> {
   const checked = checkConfig(evaluationSchema, config);
   const { run, data, evaluation } = checked;
-  const { tasks, parameters } = evaluation.index
+  const { tasks, parameters, close } = evaluation.index
     ? await openIndexed(session, checked)
     : await openTasks(session, checked);
   const last = tasks.at(-1)!;
   const { candidates } = evaluation;
-  const retrieval = candidates > 0 ? await proposeCandidates(last, candidates) : null;
   const evaluations: Evaluation[] = [];
-  for (const task of tasks) {
-    hooks.signal?.throwIfAborted();
-    evaluations.push(
-      await evaluateTask(task, {
-        top: task === last ? topEntities : 0,
-        candidates: retrieval?.candidates ?? null,
-        onProgress: (done) => hooks.onProgress?.({ task: 'scoring', done, total: 1 }),
-      }),
-    );
+  let retrieval: Retrieval | null = null;
+  try {
+    if (candidates > 0) retrieval = await proposeCandidates(last, candidates);
+    for (const task of tasks) {
+      hooks.signal?.throwIfAborted();
+      evaluations.push(
+        await evaluateTask(task, {
+          top: task === last ? topEntities : 0,
+          candidates: retrieval?.candidates ?? null,
+          onProgress: (done) => hooks.onProgress?.({ task: 'scoring', done, total: 1 }),
+        }),
+      );
+    }
+  } finally {
+    await close();
   }
   for (const line of session.features.source.takeProblems(data.folder)) hooks.onWarning?.(line);
 
@@ -69,6 +74,7 @@ interface Tasks {
   tasks: RankingTask[];
   /** Trained numbers by what has them. */
   parameters: Record<string, number>;
+  close(): Promise<void>;
 }
 
 async function openTasks(
@@ -84,7 +90,7 @@ async function openTasks(
     const prepared = await prepareSplit(session, [dsmip.scorer], split);
     tasks.push(splitTask('dsmip', [dsmip.scorer], prepared));
   }
-  return { tasks, parameters: parameterCounts(experts, dsmip) };
+  return { tasks, parameters: parameterCounts(experts, dsmip), close: async () => {} };
 }
 
 async function openIndexed(
@@ -94,5 +100,5 @@ async function openIndexed(
   const model = await loadLinkingModel(session, run.folder);
   const entities = await openRunIndex(session, run.folder, model);
   const task = await indexTask(session, model, split, entities);
-  return { tasks: [task], parameters: { ...model.parameters } };
+  return { tasks: [task], parameters: { ...model.parameters }, close: () => entities.close() };
 }
