@@ -131,6 +131,26 @@ test('linking the mentions of dev gives the answers of its evaluation, from the 
   await build('float32');
 });
 
+test('a knowledge base alone, as JSON lines, is indexed in a folder of its own', async () => {
+  const [kb, out] = [join(toy.folder, 'kb.jsonl'), join(toy.folder, 'my-kb')];
+  const line = (id: number) => ({ id, name: `thing ${id}`, description: 'a thing', images: [] });
+  writeFileSync(kb, [1, 2, 3].map((id) => `${JSON.stringify(line(id))}\n`).join(''));
+  const common = { data: { folder: toy.data }, clip: { folder: toy.clip }, run: { folder: run } };
+  const indexOf = (more: object) => buildIndex(checkConfig(indexSchema, { ...common, ...more }), session);
+  const built = await indexOf({ knowledgeBase: { source: kb }, out: { folder: out } });
+  assert.equal([built.folder, built.head.entities], [out, 3]);
+  for (const [more, message] of [
+    [
+      { knowledgeBase: { source: kb } },
+      /^out\.folder: expected a folder for the index of knowledgeBase\.source$/,
+    ],
+    [{ out: { folder: out } }, /^out\.folder: expected none without knowledgeBase\.source, found/],
+    [{ knowledgeBase: { source: `${kb}x` }, out: { folder: out } }, /kb\.jsonlx: no such file/],
+  ] as const) {
+    assert.match((await refusal(() => indexOf(more))).message, message);
+  }
+});
+
 test('predictions fit the metrics', async () => {
   const { metrics, predictions } = await evaluate({ 'evaluation.mean': true });
   assert.is(predictions.length, metrics.mentions);
@@ -237,9 +257,8 @@ test('a damaged or foreign index is refused in one line', async () => {
 
 test('a gate is refused for experts that were trained again since', async () => {
   await trainExpert(await toyExpert(toy, 'run', 'text', { 'training.seed': 2 }), session);
-  const { message } = await refusal(() => onDev({}));
   assert.match(
-    message,
+    (await refusal(() => onDev({}))).message,
     /gate\/best\.safetensors: was trained with other experts \(text, multimodal\) than the run has now/,
   );
 });
