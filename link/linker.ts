@@ -52,7 +52,7 @@ export interface Linker {
 export async function openLinker(device: Device, folder: string, options: CommonOptions): Promise<Linker> {
   const session = await openSession(device, options);
   const model = await loadLinkingModel(session, folder);
-  const entities = hasIndex(indexFolder(folder))
+  const entities = (await hasIndex(indexFolder(folder)))
     ? await openRunIndex(session, folder, model)
     : await encodedEntities(session, model);
   const tokenizer = await loadTokenizer(options.clip);
