@@ -52,7 +52,7 @@ export async function loadDsmip(session: Session, folder: string): Promise<Dsmip
   if (!existsSync(file)) return null;
   const { settings } = await readAbout(file);
   if (settings['inputs'] !== session.inputs) {
-    throw new WeightsError(`${file}: was trained on another data set or CLIP than --data and --clip name`);
+    throw new WeightsError(`${file}: was trained on another data set or CLIP than these`);
   }
   const kinds = String(settings['experts']).split(',');
   const experts = await loadExperts(session, folder, kinds);

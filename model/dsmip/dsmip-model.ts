@@ -60,7 +60,7 @@ export async function pretrained(
 async function loadExpert(session: Session, path: string, kind: ExpertKind): Promise<Expert> {
   const { settings } = await readAbout(path);
   if (settings['inputs'] !== session.inputs) {
-    throw new WeightsError(`${path}: was trained on another data set or CLIP than --data and --clip name`);
+    throw new WeightsError(`${path}: was trained on another data set or CLIP than these`);
   }
   const finetuned = settings['finetune-encoder'] === true;
   const clip = finetuned

@@ -38,11 +38,11 @@ const mentions = [
   { word: 'bat', sentence: 'a machine made of steel' },
   { word: 'seal', sentence: 'the animal swam', image: notImage },
 ];
-type Line = {
+interface Line {
   word: string;
   image: string | null;
   entities: { qid: string; score: number; expert: string }[];
-};
+}
 const parsed = (stdout: string) =>
   stdout
     .trim()
