@@ -2,13 +2,15 @@
 
 import { spawn } from 'node:child_process';
 import { join } from 'node:path';
-import { packageRoot } from '../train/config/package-path.ts';
+import { packageRoot } from '../files/package-path.ts';
 import { ExitError } from './errors.ts';
 
 /** Runs a script of the package to its end. Throws ExitError where its exit code is not 0. */
 export async function runScript(file: string, args: readonly string[]): Promise<void> {
   const runtimeFlags = 'Deno' in globalThis ? ['run', '-A'] : [];
-  const child = spawn(process.execPath, [...runtimeFlags, join(packageRoot(), file), ...args], {
+  const isBuilt = import.meta.url.endsWith('.js');
+  const script = isBuilt ? file.replace(/^(.*)\.ts$/, 'dist/$1.js') : file;
+  const child = spawn(process.execPath, [...runtimeFlags, join(packageRoot(), script), ...args], {
     stdio: 'inherit',
   });
   const code = await new Promise<number>((resolve, reject) => {

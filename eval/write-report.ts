@@ -7,7 +7,6 @@ import { writeFileAtomically } from '../files/atomic-file.ts';
 import { checkConfig } from '../train/config/check.ts';
 import { type ReportConfig, reportSchema } from '../train/config/schemas.ts';
 import { checkPredictions } from './report/check-predictions.ts';
-import { reportPage } from './report/page.ts';
 import { readRun } from './report/read-run.ts';
 
 /** Writes the report. Throws one line for a run or a data set that is missing, damaged or of something else. */
@@ -16,6 +15,8 @@ export async function writeReport(config: ReportConfig): Promise<{ file: string;
   const files = await readRun(run.folder);
   const dataset = await readDataset(data.folder);
   checkPredictions(join(run.folder, 'predictions.jsonl'), files, dataset);
+  // What draws the charts is large; it is loaded when a report is made.
+  const { reportPage } = await import('./report/page.ts');
   const page = new TextEncoder().encode(await reportPage(run.folder, dataset, files));
   const file = join(run.folder, 'report.html');
   await writeFileAtomically(file, (append) => append(page));

@@ -8,7 +8,7 @@ import { openDevice } from '../../engine/device.ts';
 import { kinds } from '../../eval/verify/kinds.ts';
 import { verifyFolders } from '../../eval/verify/runner.ts';
 import { UsageError } from '../../files/errors.ts';
-import { packageRoot } from '../../train/config/package-path.ts';
+import { packageRoot } from '../../files/package-path.ts';
 import { ExitError } from '../errors.ts';
 
 export async function run(args: readonly string[]): Promise<void> {

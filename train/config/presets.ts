@@ -4,10 +4,10 @@
 import * as v from 'valibot';
 import { InputError } from '../../files/errors.ts';
 import { readSmallText } from '../../files/locate.ts';
+import { packageRoot, resolvePath } from '../../files/package-path.ts';
 import type { ExpertKind } from '../../model/dsmip/experts.ts';
 import { ConfigError, checkConfig } from './check.ts';
 import { integer } from './fields.ts';
-import { packageRoot, resolvePath } from './package-path.ts';
 import { evaluationSchema, expertSchema, gateSchema, indexSchema, linkSchema } from './schemas.ts';
 
 export const presetNames = ['openconcepts', 'wikimel', 'richpediamel', 'wikidiverse'] as const;

@@ -3,9 +3,9 @@
 import { join } from 'node:path';
 import { profileTable } from '../../../engine/device/profiler.ts';
 import { openDevice } from '../../../engine/device.ts';
+import { packageRoot } from '../../../files/package-path.ts';
 import { clipSchema } from '../../../train/clip-pretraining/clip-schema.ts';
 import { pretrainClip } from '../../../train/clip-pretraining/pretrain-clip.ts';
-import { packageRoot } from '../../../train/config/package-path.ts';
 import { type ConfigCommand, parseConfig } from '../../config-flags.ts';
 import { profileFlag } from '../../open-work.ts';
 import { showWork } from '../../show-work.ts';

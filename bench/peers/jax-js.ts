@@ -11,8 +11,7 @@ import {
   numpy as np,
   valueAndGrad,
 } from '@jax-js/jax';
-import { normal } from '../tests/support/random.ts';
-import type { PeerJob, PeerJobs } from './peer.ts';
+import { normal } from '../../tests/support/random.ts';
 import {
   attentionSizes,
   type BlockWeight,
@@ -25,7 +24,8 @@ import {
   layerNormRows,
   softmaxRows,
   squareMatmul,
-} from './sizes.ts';
+} from '../sizes.ts';
+import type { PeerJob, PeerJobs } from './peer.ts';
 
 const available = await init('webgpu');
 if (!available.includes('webgpu')) throw new Error('jax-js finds no WebGPU');

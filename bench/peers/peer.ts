@@ -5,10 +5,10 @@
 
 import { execFile } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
-import { describeAdapter } from '../engine/device/adapter.ts';
-import { gpuEntries, runtime } from '../engine/device/platform.ts';
+import { describeAdapter } from '../../engine/device/adapter.ts';
+import { gpuEntries, runtime } from '../../engine/device/platform.ts';
+import { measure } from '../measure.ts';
 import { countGpuMemory } from './gpu-memory.ts';
-import { measure } from './measure.ts';
 
 export const peerNames = ['jax-js', 'tfjs'] as const;
 export type PeerName = (typeof peerNames)[number];
@@ -47,7 +47,7 @@ const timeLimitMs = 100_000;
 
 /** Runs a peer's benchmark in a child process. Resolves to ms null, with the reason on stderr, if it fails. */
 export function runPeer(peer: PeerName, name: string, adapter: string): Promise<PeerResult> {
-  const script = fileURLToPath(new URL('./bench.ts', import.meta.url));
+  const script = fileURLToPath(new URL(import.meta.url.replace(/peers\/peer(\.\w+)$/, 'bench$1')));
   const flags = runtime === 'deno' ? ['run', '-A'] : [];
   const options = { timeout: timeLimitMs, killSignal: 'SIGKILL' } as const;
   return new Promise((resolve) => {

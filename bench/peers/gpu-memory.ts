@@ -1,7 +1,7 @@
 // Counts the bytes of all GPU buffers that exist, whoever creates them: the same measure for our engine and
 // for the peers. Buffers that a library keeps for later use count, for nobody else can have them.
 
-import { runtime } from '../engine/device/platform.ts';
+import { runtime } from '../../engine/device/platform.ts';
 
 export interface GpuMemory {
   /** Bytes of buffers now. */

@@ -2,8 +2,7 @@
 // variableGrads, weights [in, out] as in its layers.
 
 import type { Scalar, Tensor, Variable } from '@tensorflow/tfjs-core';
-import { normal } from '../tests/support/random.ts';
-import type { PeerJob, PeerJobs } from './peer.ts';
+import { normal } from '../../tests/support/random.ts';
 import {
   attentionSizes,
   type BlockWeight,
@@ -16,7 +15,8 @@ import {
   layerNormRows,
   softmaxRows,
   squareMatmul,
-} from './sizes.ts';
+} from '../sizes.ts';
+import type { PeerJob, PeerJobs } from './peer.ts';
 import { loadTfjs } from './tfjs-bundle.ts';
 
 const tf = await loadTfjs();
