@@ -55,6 +55,8 @@ const mostFilesInFolder = 15;
 
 /** What does not keep a rule yet: files and folders by the rule's name. To be emptied as the house is built. */
 const notYet: Readonly<Record<string, readonly string[]>> = {
+  'imports go down the rooms only': ['model/dsmip/dsmip-model.ts'],
+  'a file has a plain name and starts by saying what it is for': ['tests/eval'],
   'what the browser loads needs nothing of Node': ['data', 'encoding', 'link', 'model', 'ranking'],
 };
 
