@@ -23,7 +23,7 @@ import {
 import { flagNames, groups } from './flag-names.ts';
 
 /** Values by the paths of fields. */
-export type Given = ReadonlyMap<string, unknown>;
+type Given = ReadonlyMap<string, unknown>;
 
 /** A flag that is no field of the configuration. */
 export interface PlainFlag {

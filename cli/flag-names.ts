@@ -42,6 +42,8 @@ export const flagNames: Readonly<Record<string, string>> = {
   'evaluation.mean': 'mean',
   'evaluation.index': 'index',
   'evaluation.candidates': 'candidates',
+  'knowledgeBase.source': 'kb',
+  'knowledgeBase.images': 'images',
   'index.dtype': 'dtype',
   'index.shard': 'shard',
   'link.top': 'top',
@@ -96,6 +98,7 @@ export const groups: Readonly<Record<string, string>> = {
   evaluation: 'Evaluation',
   ablation: 'Ablations',
   index: 'Index',
+  knowledgeBase: 'Files',
   link: 'Linking',
 };
 

@@ -8,7 +8,7 @@ import type { Hooks, Progress, WorkEvent } from '../train/hooks.ts';
 const pauses = { terminal: 100, plain: 10_000 };
 
 /** Hooks that print. */
-export type ShownHooks = Required<Pick<Hooks, 'onProgress' | 'onWarning' | 'onEvent' | 'signal'>>;
+type ShownHooks = Required<Pick<Hooks, 'onProgress' | 'onWarning' | 'onEvent' | 'signal'>>;
 
 export interface ShownWork extends ShownHooks {
   /** Prints a line of its own. */

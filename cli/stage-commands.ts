@@ -21,7 +21,7 @@ export interface PresetSource {
 }
 
 /** The arguments of `dsmip` that do the work. */
-export function commandOf(work: Work, { preset, presetFlags }: PresetSource): string[] {
+function commandOf(work: Work, { preset, presetFlags }: PresetSource): string[] {
   switch (work.kind) {
     case 'expert': {
       const { kind } = work.config.expert;

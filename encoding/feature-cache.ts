@@ -2,10 +2,8 @@
 // in use are shared. What could not be read is no data: a table's file says which rows stand for such an input, and these
 // are tried again, and told of, whenever the table is asked for.
 
-import { existsSync, openSync, readSync } from 'node:fs';
-import { mkdir } from 'node:fs/promises';
-import { join } from 'node:path';
 import { WeightsError } from '../files/errors.ts';
+import { isThere, locate } from '../files/locate.ts';
 import { openSafetensors, type TensorInfo } from '../weights/safetensors.ts';
 import { writeSafetensors } from '../weights/write-safetensors.ts';
 import {
@@ -56,10 +54,11 @@ async function made(make: TableToMake): Promise<Found<MemoryTable>> {
 }
 
 async function fromFolder(folder: string, key: string, make: TableToMake, most: number): Promise<Found> {
-  const path = join(folder, `${key}.safetensors`);
+  const path = locate(folder, `${key}.safetensors`);
   const isLarge = 4 * make.offsets.at(-1)! * make.width > most;
-  const found = existsSync(path) ? await readTable(path, isLarge) : null;
+  const found = (await isThere(path)) ? await readTable(path, isLarge) : null;
   if (found && (found.failed.length === 0 || (await make.failures?.remain(found.failed)))) return found;
+  const { mkdir } = await import('node:fs/promises');
   await mkdir(folder, { recursive: true });
   if (isLarge) {
     await writeTable(path, make);
@@ -123,7 +122,7 @@ async function readTable(path: string, isLarge: boolean): Promise<Found | null> 
         offsets.at(-1) === file.info('tokens').shape[0] &&
         (offsets.length - 1) * projection! === embeds.length;
       if (!isWhole) return null;
-      const tokens = isLarge ? tokenFile(path, file.info('tokens')) : await file.readFloats('tokens');
+      const tokens = isLarge ? await tokenFile(path, file.info('tokens')) : await file.readFloats('tokens');
       return {
         table: { tokens, embeds, offsets, width: width!, projection: projection! },
         failed: [...flags.keys()].filter((row) => flags[row] === 1),
@@ -138,7 +137,8 @@ async function readTable(path: string, isLarge: boolean): Promise<Found | null> 
 }
 
 /** Numbers of a tensor, read where they lie. Reading is synchronous: batches are made inside a device's scope. */
-function tokenFile(path: string, { offset }: TensorInfo): TokenFile {
+async function tokenFile(path: string, { offset }: TensorInfo): Promise<TokenFile> {
+  const { openSync, readSync } = await import('node:fs');
   const file = openSync(path, 'r');
   const length = new BigUint64Array(1);
   readSync(file, length, 0, 8, 0);

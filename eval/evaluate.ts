@@ -35,10 +35,21 @@ export async function evaluate(
   hooks: Hooks = {},
 ): Promise<EvaluationFiles> {
   const checked = checkConfig(evaluationSchema, config);
-  const { run, data, evaluation } = checked;
-  const { tasks, parameters } = evaluation.index
-    ? await openIndexed(session, checked)
-    : await openTasks(session, checked);
+  const { evaluation } = checked;
+  const opened = evaluation.index ? await openIndexed(session, checked) : await openTasks(session, checked);
+  try {
+    return await evaluateTasks(checked, session, opened, hooks);
+  } finally {
+    await opened.close();
+  }
+}
+
+async function evaluateTasks(
+  { run, data, evaluation }: EvaluationConfig,
+  session: Session,
+  { tasks, parameters }: Tasks,
+  hooks: Hooks,
+): Promise<EvaluationFiles> {
   const last = tasks.at(-1)!;
   const { candidates } = evaluation;
   const retrieval = candidates > 0 ? await proposeCandidates(last, candidates) : null;
@@ -69,6 +80,8 @@ interface Tasks {
   tasks: RankingTask[];
   /** Trained numbers by what has them. */
   parameters: Record<string, number>;
+  /** Closes the index's files. */
+  close(): Promise<void>;
 }
 
 async function openTasks(
@@ -84,7 +97,7 @@ async function openTasks(
     const prepared = await prepareSplit(session, [dsmip.scorer], split);
     tasks.push(splitTask('dsmip', [dsmip.scorer], prepared));
   }
-  return { tasks, parameters: parameterCounts(experts, dsmip) };
+  return { tasks, parameters: parameterCounts(experts, dsmip), close: async () => {} };
 }
 
 async function openIndexed(
@@ -94,5 +107,5 @@ async function openIndexed(
   const model = await loadLinkingModel(session, run.folder);
   const entities = await openRunIndex(session, run.folder, model);
   const task = await indexTask(session, model, split, entities);
-  return { tasks: [task], parameters: { ...model.parameters } };
+  return { tasks: [task], parameters: { ...model.parameters }, close: () => entities.close() };
 }

@@ -2,7 +2,7 @@
 // does not know which of the two it reads.
 
 import { type ByteSource, openFile } from './byte-source.ts';
-import { oneLine, WeightsError } from './errors.ts';
+import { MissingFileError, oneLine, WeightsError } from './errors.ts';
 import { chunksOf, request } from './http/http.ts';
 import { openUrl } from './http/http-source.ts';
 import { withRetries } from './http/retry.ts';
@@ -23,6 +23,17 @@ export function locate(folder: string, name: string): string {
 /** Opens a file for reading in ranges. Throws WeightsError. */
 export function openSource(where: string): Promise<ByteSource> {
   return isUrl(where) ? openUrl(where) : openFile(where);
+}
+
+/** Whether there is a file. Throws WeightsError where that cannot be told. */
+export async function isThere(where: string): Promise<boolean> {
+  try {
+    await (await openSource(where)).close();
+    return true;
+  } catch (error) {
+    if (error instanceof MissingFileError) return false;
+    throw error;
+  }
 }
 
 /** The text of a file of at most `mostBytes` bytes. Throws WeightsError, MissingFileError where there is none. */

@@ -1,14 +1,13 @@
 // The entity index of a system and a knowledge base: what the system's scoring needs of each entity, and what is told of an
 // entity, so that linking needs neither the encoders of entities nor the knowledge base. A run's own index is RUN/index.
 
-import { existsSync } from 'node:fs';
-import { join } from 'node:path';
 import type { Entity } from '../data/dataset.ts';
 import { type EntityRecords, openEntityRecords, writeEntityRecords } from '../data/entity-records.ts';
 import { loadTokenizer } from '../data/text/tokenizer-files.ts';
 import { entitiesStamp, entitySamples } from '../encoding/entity-samples.ts';
 import type { FeatureOptions } from '../encoding/features.ts';
 import { WeightsError } from '../files/errors.ts';
+import { isThere, locate } from '../files/locate.ts';
 import { readText } from '../files/read-text.ts';
 import { type BuildOptions, buildIndex, entitiesFingerprint } from '../ranking/index/builder.ts';
 import {
@@ -24,7 +23,7 @@ import type { Session } from './session.ts';
 
 /** Folder of a run's index. */
 export function indexFolder(run: string): string {
-  return join(run, 'index');
+  return locate(run, 'index');
 }
 
 /** Where entities come from: a knowledge base (data/knowledge-base.ts), or the entities of a data set. */
@@ -92,9 +91,9 @@ export async function openRunIndex(
   { scorer, fingerprint }: LinkingModel,
 ): Promise<IndexSource> {
   const folder = indexFolder(run);
-  const path = join(folder, headName);
+  const path = locate(folder, headName);
   // The chunks that an index's entities were stamped in depend on its shards' size.
-  const shard = existsSync(path) ? parseHead(path, await readText(path)).shard : 1;
+  const shard = (await isThere(path)) ? parseHead(path, await readText(path)).shard : 1;
   const own = await entitiesFingerprint(dataset.entities, shard, entitiesStamp);
   return openIndex(folder, scorer, { model: fingerprint, [entitiesName]: own });
 }
@@ -102,7 +101,7 @@ export async function openRunIndex(
 /** Opens the records of an index's entities. Throws WeightsError for an index without, InputError for a damaged file. */
 export function openRecords(folder: string, { records }: IndexHead): Promise<EntityRecords> {
   if (records === null) {
-    throw new WeightsError(`${join(folder, headName)}: records: expected a file of the entities' records`);
+    throw new WeightsError(`${locate(folder, headName)}: records: expected a file of the entities' records`);
   }
-  return openEntityRecords(join(folder, records));
+  return openEntityRecords(locate(folder, records));
 }

@@ -55,7 +55,7 @@ export async function openLinker(
 ): Promise<Linker> {
   const session = await openSession({ ...options, device });
   const model = await loadLinkingModel(session, folder);
-  const entities = hasIndex(indexFolder(folder))
+  const entities = (await hasIndex(indexFolder(folder)))
     ? await openRunIndex(session, folder, model)
     : await encodedEntities(session, model);
   const tokenizer = await loadTokenizer(options.clip);

@@ -28,7 +28,7 @@ export async function loadLinkingModel(session: Session, folder: string): Promis
       parameters: parameterCounts(dsmip.experts, dsmip),
     };
   }
-  const kinds = trainedKinds(folder);
+  const kinds = await trainedKinds(folder);
   const best = (['multimodal', 'text', 'visual'] as const).find((kind) => kinds.includes(kind))!;
   const [expert] = await loadExperts(session, folder, [best]);
   return {

@@ -1,16 +1,16 @@
 // What training left in a run's folder, loaded: the experts as stage 1 made them, and DSMIP with the scoring units of
 // stage 2 where there is a gate.
 
-import { existsSync } from 'node:fs';
-import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import { Random } from '../engine/random.ts';
 import type { Tensor } from '../engine/tensor.ts';
+import { contentStamp } from '../files/content-stamp.ts';
 import { UsageError, WeightsError } from '../files/errors.ts';
 import { hashOf } from '../files/fingerprint.ts';
+import { isThere, locate } from '../files/locate.ts';
 import { loadParameters, readAbout } from '../model/checkpoint.ts';
-import { Dsmip, type DsmipShape, pretrained } from '../model/dsmip/dsmip-model.ts';
-import type { Expert } from '../model/dsmip/expert-model.ts';
+import { loadClip } from '../model/clip/load-clip.ts';
+import { Dsmip, type DsmipShape } from '../model/dsmip/dsmip-model.ts';
+import { Expert } from '../model/dsmip/expert-model.ts';
 import { type ExpertKind, expertKinds } from '../model/dsmip/experts.ts';
 import { gateWidth, readStatistics } from '../model/dsmip/gate-inputs.ts';
 import { openSafetensors } from '../weights/safetensors.ts';
@@ -25,22 +25,60 @@ export interface Trained {
  * Loads all of a run. Throws UsageError for a folder without experts, WeightsError for files that are damaged or foreign.
  */
 export async function loadTrained(session: Session, folder: string): Promise<Trained> {
-  const experts = await loadExperts(session, folder, trainedKinds(folder));
+  const experts = await loadExperts(session, folder, await trainedKinds(folder));
   return { experts, dsmip: await loadDsmip(session, folder) };
 }
 
 /** The kinds of experts that a run has. Throws UsageError for none. */
-export function trainedKinds(folder: string): ExpertKind[] {
-  const kinds = expertKinds.filter((kind) => existsSync(best(folder, kind)));
+export async function trainedKinds(folder: string): Promise<ExpertKind[]> {
+  const kinds: ExpertKind[] = [];
+  for (const kind of expertKinds) if (await isThere(best(folder, kind))) kinds.push(kind);
   if (kinds.length === 0) {
     throw new UsageError(`${folder}: no EXPERT/best.safetensors; train an expert there first`);
   }
   return kinds;
 }
 
-/** Experts as stage 1 left them. Throws UsageError, WeightsError. */
-export function loadExperts(session: Session, folder: string, kinds: readonly string[]): Promise<Expert[]> {
-  return pretrained(session, folder, kinds);
+/**
+ * Experts of a run at their best epochs, as stage 1 left them. Throws WeightsError for a file that is missing, damaged, or
+ * made of another data set or CLIP, UsageError for an expert that does not exist.
+ */
+export async function loadExperts(
+  session: Session,
+  folder: string,
+  kinds: readonly string[],
+): Promise<Expert[]> {
+  const experts: Expert[] = [];
+  for (const name of kinds) {
+    const kind = expertKinds.find((known) => known === name);
+    if (!kind || kinds.indexOf(name) !== experts.length) {
+      throw new UsageError(`experts ${kinds}: expected some of ${expertKinds.join(',')}, each once`);
+    }
+    experts.push(await loadExpert(session, best(folder, kind), kind));
+  }
+  return experts;
+}
+
+async function loadExpert(session: Session, path: string, kind: ExpertKind): Promise<Expert> {
+  const { settings } = await readAbout(path);
+  if (settings['inputs'] !== session.inputs) {
+    throw new WeightsError(`${path}: was trained on another data set or with another CLIP`);
+  }
+  const finetuned = settings['finetune-encoder'] === true;
+  const clip = finetuned
+    ? await loadClip(session.device, session.clip.folder, { trainable: true })
+    : session.clip;
+  const isPlain = finetuned || settings['no-prompts'] === true;
+  const shape = {
+    hidden: Number(settings['hidden']),
+    prompts: {
+      length: Number(settings['prompt-length']),
+      depth: isPlain ? 0 : Number(settings['prompt-depth']),
+    },
+  };
+  const expert = new Expert(session.device, kind, clip, shape, new Random(0));
+  await loadParameters(path, expert.trained);
+  return expert;
 }
 
 /**
@@ -49,10 +87,10 @@ export function loadExperts(session: Session, folder: string, kinds: readonly st
  */
 export async function loadDsmip(session: Session, folder: string): Promise<Dsmip | null> {
   const file = best(folder, 'gate');
-  if (!existsSync(file)) return null;
+  if (!(await isThere(file))) return null;
   const { settings } = await readAbout(file);
   if (settings['inputs'] !== session.inputs) {
-    throw new WeightsError(`${file}: was trained on another data set or CLIP than these`);
+    throw new WeightsError(`${file}: was trained on another data set or with another CLIP`);
   }
   const kinds = String(settings['experts']).split(',');
   const experts = await loadExperts(session, folder, kinds);
@@ -72,7 +110,7 @@ export async function loadDsmip(session: Session, folder: string): Promise<Dsmip
 
 /** Hash of the checkpoints of experts: a gate belongs to these only. */
 export async function expertsFingerprint(folder: string, kinds: readonly string[]): Promise<string> {
-  return hashOf(await Promise.all(kinds.map((kind) => readFile(best(folder, kind)))));
+  return hashOf(await Promise.all(kinds.map((kind) => contentStamp(best(folder, kind)))));
 }
 
 /** Trained numbers of what there is, by the experts' names and 'gate'. */
@@ -91,10 +129,10 @@ export async function fileFingerprint(
   folder: string,
   names: readonly string[],
 ): Promise<string> {
-  const files = await Promise.all(names.map((name) => readFile(best(folder, name))));
-  return hashOf([features.clipHash, ...names, ...files]);
+  const stamps = await Promise.all(names.map((name) => contentStamp(best(folder, name))));
+  return hashOf([features.clipHash, ...names, ...stamps]);
 }
 
 function best(folder: string, name: string): string {
-  return join(folder, name, 'best.safetensors');
+  return locate(locate(folder, name), 'best.safetensors');
 }

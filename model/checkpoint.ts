@@ -40,7 +40,7 @@ export interface Training extends Origin {
 }
 
 /** A checkpoint is of another configuration or of other inputs. */
-export class OtherTrainingError extends WeightsError {
+class OtherTrainingError extends WeightsError {
   override name = 'OtherTrainingError';
   /** The configuration's field that differs, as the message names it. */
   readonly fields: readonly string[];

@@ -31,7 +31,7 @@ export interface Step {
 }
 
 /** What an epoch came to on the validation split, and what else belongs into its line of metrics.jsonl. */
-export interface Validation {
+interface Validation {
   dev: Metrics;
   line?: Readonly<Record<string, unknown>>;
   /** Of a gate: percent of pairs by the expert chosen. */

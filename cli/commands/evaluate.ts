@@ -1,6 +1,7 @@
 // dsmip evaluate: how well a run does on a split.
 
 import { evaluate } from '../../eval/evaluate.ts';
+import { readResults, resultTable } from '../../eval/results.ts';
 import { workConfigOf } from '../../train/config/presets.ts';
 import { evaluationSchema } from '../../train/config/schemas.ts';
 import { type ConfigCommand, parseConfig } from '../config-flags.ts';
@@ -24,6 +25,9 @@ export async function run(args: readonly string[]): Promise<void> {
   const session = await openWork(parsed.config, { profile });
   describeSession(session);
   const { metrics, predictions } = await evaluate(parsed.config, session, showWork());
+  const results = await readResults(metrics);
+  console.log(`${results.split}: ${results.mentions} mentions against ${results.entities} entities`);
+  console.log(`\n${resultTable(results).join('\n')}\n`);
   console.log(`wrote ${metrics} and ${predictions}`);
   await closeWork(session, profile);
 }

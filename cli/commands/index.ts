@@ -10,11 +10,15 @@ import { showWork } from '../show-work.ts';
 const indexCommand: ConfigCommand<typeof indexSchema, 'profile'> = {
   name: 'index',
   summary:
-    'Builds the entity index of a run, RUN/index, so that linking and evaluation need not encode entities again.',
+    'Builds the entity index of a run, or of a run and a knowledge base of your own, so that entities need not be ' +
+    'encoded again.',
   schema: indexSchema,
   base: (preset) => workConfigOf(preset, 'index'),
   plain: { profile: profileFlag },
-  examples: ['dsmip index --run runs/default --dtype float16'],
+  examples: [
+    'dsmip index --run runs/default --dtype float16',
+    'dsmip index --run runs/default --kb kb.jsonl --images pictures --out my-kb',
+  ],
 };
 
 export async function run(args: readonly string[]): Promise<void> {

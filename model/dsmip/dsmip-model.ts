@@ -1,24 +1,18 @@
 // DSMIP at work: the experts that stage 1 left, their encoders and prompts frozen, and the gate that chooses among them.
 
-import { join } from 'node:path';
 import type { FeatureOptions } from '../../encoding/features.ts';
-import type { Samples } from '../../encoding/samples.ts';
+import type { Corpus, Samples } from '../../encoding/samples.ts';
 import { noGrad } from '../../engine/autograd.ts';
 import type { Device } from '../../engine/device.ts';
 import { broadcastTo, concat, reshape } from '../../engine/ops/shape.ts';
-import { Random } from '../../engine/random.ts';
+import type { Random } from '../../engine/random.ts';
 import type { Tensor } from '../../engine/tensor.ts';
-import { UsageError, WeightsError } from '../../files/errors.ts';
-import type { Session } from '../../link/session.ts';
 import { type Gate as GateOfParts, Mixture } from '../../ranking/mixture.ts';
 import type { Batch, Side } from '../../ranking/scorer.ts';
-import type { Batch as TrainingBatch } from '../../train/batches.ts';
-import { loadParameters, readAbout } from '../checkpoint.ts';
-import { type LoadedClip, loadClip } from '../clip/load-clip.ts';
+import type { LoadedClip } from '../clip/load-clip.ts';
 import { initialise } from '../initialise.ts';
 import { Calibration } from './dsmip.ts';
-import { Expert, type SideTables } from './expert-model.ts';
-import { type ExpertKind, expertKinds } from './experts.ts';
+import type { Expert, SideTables } from './expert-model.ts';
 import { Gate, type GateDropout } from './gate.ts';
 import {
   type GateImage,
@@ -37,46 +31,12 @@ export interface DsmipShape extends GateImage {
   calibrate: boolean;
 }
 
-/**
- * The experts of a run's folder at their best epochs. Throws WeightsError for a file that is missing, damaged, or made
- * of another data set or CLIP, UsageError for an expert that does not exist.
- */
-export async function pretrained(
-  session: Session,
-  folder: string,
-  kinds: readonly string[],
-): Promise<Expert[]> {
-  const experts: Expert[] = [];
-  for (const name of kinds) {
-    const kind = expertKinds.find((known) => known === name);
-    if (!kind || kinds.indexOf(name) !== experts.length) {
-      throw new UsageError(`experts ${kinds}: expected some of ${expertKinds.join(',')}, each once`);
-    }
-    experts.push(await loadExpert(session, join(folder, kind, 'best.safetensors'), kind));
-  }
-  return experts;
-}
-
-async function loadExpert(session: Session, path: string, kind: ExpertKind): Promise<Expert> {
-  const { settings } = await readAbout(path);
-  if (settings['inputs'] !== session.inputs) {
-    throw new WeightsError(`${path}: was trained on another data set or CLIP than these`);
-  }
-  const finetuned = settings['finetune-encoder'] === true;
-  const clip = finetuned
-    ? await loadClip(session.device, session.clip.folder, { trainable: true })
-    : session.clip;
-  const isPlain = finetuned || settings['no-prompts'] === true;
-  const shape = {
-    hidden: Number(settings['hidden']),
-    prompts: {
-      length: Number(settings['prompt-length']),
-      depth: isPlain ? 0 : Number(settings['prompt-depth']),
-    },
-  };
-  const expert = new Expert(session.device, kind, clip, shape, new Random(0));
-  await loadParameters(path, expert.trained);
-  return expert;
+/** Rows of a training batch and the image drawn for each. */
+interface TrainingBatch {
+  mentions: readonly number[];
+  mentionImages: readonly number[];
+  entities: readonly number[];
+  entityImages: readonly number[];
 }
 
 export class Dsmip implements GateOfParts<GateInputs | null> {
@@ -190,7 +150,12 @@ export class Dsmip implements GateOfParts<GateInputs | null> {
  * the statistics of both sides by first images.
  */
 export async function gateTrainingInputs(
-  { device, clip, corpus, features }: Session,
+  {
+    device,
+    clip,
+    corpus,
+    features,
+  }: { device: Device; clip: LoadedClip; corpus: Corpus; features: FeatureOptions },
   shape: DsmipShape,
 ): Promise<{ inputs: Record<Side, GateInputs>; statistics: GateStatistics }> {
   const images = [...corpus.files.keys()];

@@ -1,6 +1,5 @@
 // VGG16's fc7 of images: the gate's image feature in the paper (--gate-image vgg --vgg FILE).
 
-import { existsSync } from 'node:fs';
 import { PixelSource } from '../../data/images/pixel-source.ts';
 import { vggPreprocessing } from '../../data/images/preprocess.ts';
 import { keptTable } from '../../encoding/feature-cache.ts';
@@ -14,6 +13,7 @@ import { fileStamp, imageStamps } from '../../encoding/samples.ts';
 import type { Device } from '../../engine/device.ts';
 import { UsageError } from '../../files/errors.ts';
 import { hashOf } from '../../files/fingerprint.ts';
+import { isThere } from '../../files/locate.ts';
 import { loadVgg } from './load-vgg.ts';
 import { vgg16 } from './vgg.ts';
 
@@ -30,7 +30,7 @@ export async function vggTable(
   images: readonly number[],
   { files, cache }: Pick<FeatureOptions, 'files' | 'cache'>,
 ): Promise<FeatureTable> {
-  if (!existsSync(file)) {
+  if (!(await isThere(file))) {
     throw new UsageError(
       `VGG16's weights: ${file}: no such file; weights/download.ts vgg16 fetches it, CLIP's own image feature needs none`,
     );

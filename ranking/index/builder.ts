@@ -4,12 +4,11 @@
 // their shards are made again. The index in use stays until the new one is whole: index.json is replaced at the end, and
 // only then what it no longer names goes.
 
-import { lstat, readdir, rm } from 'node:fs/promises';
-import { join } from 'node:path';
 import { writeFileAtomically } from '../../files/atomic-file.ts';
 import { UsageError, WeightsError } from '../../files/errors.ts';
 import { hashOf } from '../../files/fingerprint.ts';
 import { lockFolder } from '../../files/folder-lock.ts';
+import { locate } from '../../files/locate.ts';
 import { readText } from '../../files/read-text.ts';
 import { openSafetensors } from '../../weights/safetensors.ts';
 import type { AnyScorer } from '../scorer.ts';
@@ -39,8 +38,8 @@ export interface BuildOptions<Entity> {
   stamp(entities: readonly Entity[]): Promise<string>;
   /** Makes samples of some entities, with images numbered among their own. */
   encode(entities: readonly Entity[]): EntityChunk;
-  /** Writes what else is kept of all entities to a file of the index; null for nothing. */
-  writeRecords: ((path: string) => Promise<unknown>) | null;
+  /** Writes what else is kept of all entities to a file of the index. */
+  writeRecords?: (path: string) => Promise<unknown>;
   /** Where the index is, or is to be. */
   folder: string;
   dtype: IndexDtype;
@@ -54,7 +53,7 @@ export interface BuildOptions<Entity> {
 }
 
 /** Entities that are encoded, and stamped, together. */
-export const chunkSize = 256;
+const chunkSize = 256;
 /** Names files that may lie in the folder without being named by index.json: of builds under way, or killed. */
 const filesName = 'index.files.json';
 
@@ -95,7 +94,7 @@ async function build<Entity>(options: BuildOptions<Entity>): Promise<{ head: Ind
       first: done,
       count: entities.length,
     };
-    const path = join(folder, shard.file);
+    const path = locate(folder, shard.file);
     const found = await finishedBytes(path, { layout, dtype }, shard);
     if (found === null) {
       await files.announce(shard.file);
@@ -113,10 +112,10 @@ async function build<Entity>(options: BuildOptions<Entity>): Promise<{ head: Ind
   }
   if (done === 0) throw new UsageError(`${folder}: no entities to build an index of`);
   const knowledgeBase = hashOf(stamps);
-  const records = options.writeRecords && recordsName(knowledgeBase);
-  if (records && options.writeRecords) {
+  const records = options.writeRecords ? recordsName(knowledgeBase) : null;
+  if (records !== null) {
     await files.announce(records);
-    await options.writeRecords(join(folder, records));
+    await options.writeRecords!(locate(folder, records));
   }
   const head: IndexHead = {
     version: indexVersion,
@@ -131,8 +130,8 @@ async function build<Entity>(options: BuildOptions<Entity>): Promise<{ head: Ind
     shards,
     records,
   };
-  await writeJson(join(folder, headName), head);
-  await files.removeOthers([...shards.map(({ file }) => file), ...(records ? [records] : [])]);
+  await writeJson(locate(folder, headName), head);
+  await files.removeOthers([...shards.map(({ file }) => file), ...(records === null ? [] : [records])]);
   for (const line of problems) options.onWarning?.(line);
   return { head, kept };
 }
@@ -149,12 +148,12 @@ class Files {
   /** Reads which files the index in use and killed builds have left. */
   async open(): Promise<void> {
     const read = async (name: string) => {
-      const path = join(this.#folder, name);
+      const path = locate(this.#folder, name);
       return (await isRegularFile(path)) ? readText(path) : null;
     };
     try {
       const [head, files] = [await read(headName), await read(filesName)];
-      const used = head === null ? null : parseHead(join(this.#folder, headName), head);
+      const used = head === null ? null : parseHead(locate(this.#folder, headName), head);
       const announced = files === null ? [] : (JSON.parse(files) as { files: string[] }).files;
       this.#names = new Set(
         [...(used?.shards.map(({ file }) => file) ?? []), used?.records, ...announced].filter(
@@ -170,19 +169,20 @@ class Files {
   async announce(name: string): Promise<void> {
     if (this.#names.has(name)) return;
     this.#names.add(name);
-    await writeJson(join(this.#folder, filesName), { version: indexVersion, files: [...this.#names] });
+    await writeJson(locate(this.#folder, filesName), { version: indexVersion, files: [...this.#names] });
   }
 
   /** Deletes the files of ours that are none of `current`, and what a kill left of half-written ones. */
   async removeOthers(current: readonly string[]): Promise<void> {
+    const { readdir, rm } = await import('node:fs/promises');
     const keep = new Set(current);
     for (const name of await readdir(this.#folder)) {
       const whole = name.replace(/\.\d+-\d+\.tmp$/, '');
       if (!this.#names.has(whole) || keep.has(name)) continue;
-      const path = join(this.#folder, name);
+      const path = locate(this.#folder, name);
       if (await isRegularFile(path)) await rm(path);
     }
-    await rm(join(this.#folder, filesName), { force: true });
+    await rm(locate(this.#folder, filesName), { force: true });
   }
 }
 
@@ -229,7 +229,7 @@ function* encodedChunks<Entity>(
   for (const chunk of chunks) {
     const encoded = encode(chunk);
     yield encoded;
-    for (const line of encoded.takeProblems()) problems.add(line);
+    for (const line of encoded.takeProblems?.() ?? []) problems.add(line);
   }
 }
 
@@ -257,6 +257,7 @@ async function finishedBytes(
 }
 
 async function isRegularFile(path: string): Promise<boolean> {
+  const { lstat } = await import('node:fs/promises');
   const found = await lstat(path).catch(() => null);
   return found?.isFile() ?? false;
 }

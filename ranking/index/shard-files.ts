@@ -1,8 +1,8 @@
 // The files of an index: opened when something of them is asked for, checked before anything of them is used, and closed
 // when others were asked for since.
 
-import { join } from 'node:path';
 import { WeightsError } from '../../files/errors.ts';
+import { locate } from '../../files/locate.ts';
 import { openSafetensors, type Safetensors } from '../../weights/safetensors.ts';
 import { type IndexHead, noImageName, offsetsName, type ShardInfo, scalesName, storedAs } from './format.ts';
 
@@ -64,7 +64,7 @@ export class ShardFiles {
 
   async #openShard(number: number): Promise<Shard> {
     const info = this.#head.shards[number]!;
-    const path = join(this.#folder, info.file);
+    const path = locate(this.#folder, info.file);
     const file = await openSafetensors(path);
     try {
       checkShard(path, file, this.#head, info);

@@ -1,13 +1,12 @@
 // Entities of a scoring pass from an index: opening reads its head only, parts of shards are read where they lie, as they
 // are needed.
 
-import { existsSync } from 'node:fs';
-import { join } from 'node:path';
 import type { Device } from '../../engine/device.ts';
 import { unpackHalves } from '../../engine/ops/storage/half.ts';
 import { unpackInt8Rows } from '../../engine/ops/storage/int8-rows.ts';
 import type { Tensor } from '../../engine/tensor.ts';
 import { WeightsError } from '../../files/errors.ts';
+import { isThere, locate } from '../../files/locate.ts';
 import { readText } from '../../files/read-text.ts';
 import { widenHalves } from '../../weights/half.ts';
 import type { StoredArray } from '../../weights/safetensors.ts';
@@ -31,8 +30,8 @@ export interface IndexSource extends EntitySource {
   close(): Promise<void>;
 }
 
-export function hasIndex(folder: string): boolean {
-  return existsSync(join(folder, headName));
+export function hasIndex(folder: string): Promise<boolean> {
+  return isThere(locate(folder, headName));
 }
 
 /**
@@ -45,8 +44,8 @@ export async function openIndex(
   scorer: AnyScorer,
   fingerprints: Fingerprints,
 ): Promise<IndexSource> {
-  const path = join(folder, headName);
-  if (!existsSync(path)) throw new WeightsError(`${path}: no such file; an index has to be built first`);
+  const path = locate(folder, headName);
+  if (!(await isThere(path))) throw new WeightsError(`${path}: no such file; an index has to be built first`);
   const head = parseHead(path, await readText(path));
   if (head.scorer !== scorer.name) {
     throw new WeightsError({

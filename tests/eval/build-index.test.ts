@@ -131,6 +131,26 @@ test('linking the mentions of dev gives the answers of its evaluation, from the 
   await build('float32');
 });
 
+test('a knowledge base alone, as JSON lines, is indexed in a folder of its own', async () => {
+  const [kb, out] = [join(toy.folder, 'kb.jsonl'), join(toy.folder, 'my-kb')];
+  const line = (id: number) => ({ id, name: `thing ${id}`, description: 'a thing', images: [] });
+  writeFileSync(kb, [1, 2, 3].map((id) => `${JSON.stringify(line(id))}\n`).join(''));
+  const common = { data: { folder: toy.data }, clip: { folder: toy.clip }, run: { folder: run } };
+  const indexOf = (more: object) => buildIndex(checkConfig(indexSchema, { ...common, ...more }), session);
+  const built = await indexOf({ knowledgeBase: { source: kb }, out: { folder: out } });
+  assert.equal([built.folder, built.head.entities], [out, 3]);
+  for (const [more, message] of [
+    [
+      { knowledgeBase: { source: kb } },
+      /^out\.folder: expected a folder for the index of knowledgeBase\.source$/,
+    ],
+    [{ out: { folder: out } }, /^out\.folder: expected none without knowledgeBase\.source, found/],
+    [{ knowledgeBase: { source: `${kb}x` }, out: { folder: out } }, /kb\.jsonlx: no such file/],
+  ] as const) {
+    assert.match((await refusal(() => indexOf(more))).message, message);
+  }
+});
+
 test('predictions fit the metrics', async () => {
   const { metrics, predictions } = await evaluate({ 'evaluation.mean': true });
   assert.is(predictions.length, metrics.mentions);
@@ -202,7 +222,7 @@ test('a build that is killed leaves no index, and goes on with the shards that a
   const done = readdirSync(index).filter((name) => name.endsWith('.safetensors'));
   assert.ok(done.length >= 3 && done.length < 16, `${done.length} shards`);
   assert.not.ok(existsSync(join(index, 'index.json')));
-  await refused(/index\.json: no such file; .* makes an index$/);
+  await refused(/index\.json: no such file; an index has to be built first$/);
   const times = done.map((name) => statSync(join(index, name)).mtimeMs);
   assert.is(await build('int8', 1), done.length);
   assert.equal(
@@ -214,22 +234,33 @@ test('a build that is killed leaves no index, and goes on with the shards that a
 
 test('a damaged or foreign index is refused in one line', async () => {
   await build();
-  const shard = join(index, 'shard-00001.safetensors');
+  const [first, second] = ['-00000', '-00001'].map((number) =>
+    readdirSync(index).find((name) => name.endsWith(`${number}.safetensors`)),
+  );
+  const shard = join(index, second!);
   const content = readFileSync(shard);
   writeFileSync(shard, content.subarray(0, content.length - 100));
-  await refused(/^[^\n]*shard-00001\.safetensors: [^\n]*$/);
+  await refused(/^[^\n]*-00001\.safetensors: [^\n]*$/);
   rmSync(shard);
-  await refused(/shard-00001\.safetensors: no such file/);
-  writeFileSync(shard, readFileSync(join(index, 'shard-00000.safetensors')));
-  await refused(/shard-00001\.safetensors: is not the shard that index\.json means/);
+  await refused(/-00001\.safetensors: no such file/);
+  writeFileSync(shard, readFileSync(join(index, first!)));
+  await refused(/-00001\.safetensors: is not the shard that index\.json means/);
   await build();
   const head = join(index, 'index.json');
   const text = readFileSync(head, 'utf8');
   writeFileSync(head, text.slice(0, 40));
-  await refused(/index\.json: expected the head of an index/);
+  await refused(/index\.json: expected JSON/);
   writeFileSync(head, text);
   await train('pair');
-  await refused(/index\.json: belongs to other weights, settings or data /);
+  await refused(/index\.json: belongs to another model than there is now; the index has to be built again$/);
+});
+
+test('a gate is refused for experts that were trained again since', async () => {
+  await trainExpert(await toyExpert(toy, 'run', 'text', { 'training.seed': 2 }), session);
+  assert.match(
+    (await refusal(() => onDev({}))).message,
+    /gate\/best\.safetensors: was trained with other experts \(text, multimodal\) than the run has now/,
+  );
 });
 
 test.after(() => {

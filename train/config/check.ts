@@ -20,10 +20,10 @@ export class ConfigError extends UsageError {
   }
 }
 
-/** The error of one field: 'training.batchSize: expected an integer of at least 2, found 1'. */
+/** The error of one field: 'training.batchSize: expected an integer of at least 2, found 1'; `expected` may name others. */
 export function fieldError(field: string, expected: string, found?: unknown): ConfigError {
   return new ConfigError(
-    [field],
+    [field, ...(expected.match(/\b[a-z]\w*\.[a-z]\w*\b/g) ?? [])],
     `${field}: expected ${expected}${found === undefined ? '' : `, found ${shown(found)}`}`,
   );
 }

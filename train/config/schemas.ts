@@ -161,8 +161,23 @@ export const evaluationSchema = v.strictObject({
 });
 export type EvaluationConfig = v.InferOutput<typeof evaluationSchema>;
 
+const place = (description: string) => v.optional(text({ description, decides: false, isPlace: true }), '');
+
 export const indexSchema = v.strictObject({
   ...common,
+  knowledgeBase: v.optional(
+    v.strictObject({
+      source: place(
+        "JSON lines (id, name, aliases, description, images) or a data set's folder; '': the data set",
+      ),
+      images: place("folder of the knowledge base's images"),
+    }),
+    {},
+  ),
+  out: v.optional(
+    v.strictObject({ folder: place("folder of a knowledge base's index; '': RUN/index, of the data set") }),
+    {},
+  ),
   index: v.optional(
     v.strictObject({
       dtype: v.optional(
@@ -187,7 +202,6 @@ export const linkSchema = v.strictObject({
     {},
   ),
 });
-export type LinkConfig = v.InferOutput<typeof linkSchema>;
 
 export const reportSchema = v.strictObject({ data, run });
 export type ReportConfig = v.InferOutput<typeof reportSchema>;
@@ -208,4 +222,3 @@ export const startSchema = v.strictObject({
     {},
   ),
 });
-export type StartConfig = v.InferOutput<typeof startSchema>;

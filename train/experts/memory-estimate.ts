@@ -38,7 +38,7 @@ export interface StepPlan {
 }
 
 /** What a step takes of a device, in bytes. */
-export interface StepMemory {
+interface StepMemory {
   /** Live tensors at the step's peak, weights and optimiser included. */
   peak: number;
   /** Buffers after the step: live ones and such as wait to be used again. What the driver is asked for. */

@@ -9,10 +9,10 @@ import { gumbelNoise } from '../../engine/ops/gumbel.ts';
 import { Random } from '../../engine/random.ts';
 import type { Session } from '../../link/session.ts';
 import { prepareSplit, rankPrepared } from '../../link/split.ts';
-import { expertsFingerprint } from '../../link/trained.ts';
+import { expertsFingerprint, loadExperts } from '../../link/trained.ts';
 import { readAbout } from '../../model/checkpoint.ts';
 import { drawExperts, selectedScores } from '../../model/dsmip/dsmip.ts';
-import { Dsmip, gateTrainingInputs, pretrained } from '../../model/dsmip/dsmip-model.ts';
+import { Dsmip, gateTrainingInputs } from '../../model/dsmip/dsmip-model.ts';
 import type { SideTables } from '../../model/dsmip/expert-model.ts';
 import { statisticsTensors } from '../../model/dsmip/gate-inputs.ts';
 import { contrastiveLoss } from '../../model/loss.ts';
@@ -46,7 +46,7 @@ export async function trainGate(
   const { device, corpus, features } = session;
   const { epochs, batchSize, learningRate, unitLearningRate, schedule } = training;
   const random = new Random(training.seed);
-  const experts = await pretrained(session, run.folder, gate.experts);
+  const experts = await loadExperts(session, run.folder, gate.experts);
   const shape = {
     'gate-hidden': gate.hidden,
     'gate-by': gate.by,
