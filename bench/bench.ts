@@ -11,7 +11,7 @@
 // repetitions is the figure, since other work on the machine can only add to it; the median shows how much
 // it did. Kernels with variants are timed with the one that tuning picked; DSMIP_TUNE=off times the default.
 //
-// Peers run right after our own figure, each benchmark in a process of its own (bench/peer.ts). They are
+// Peers run right after our own figure, each benchmark in a process of its own (bench/peers/peer.ts). They are
 // written as their users would write them, and get the engine's throttled polling. For block-train, the loss
 // of all is compared, and peak memory is the bytes of all GPU buffers that existed at once.
 //
@@ -26,9 +26,16 @@ import { blockBenchmark, blockLoss, blockOperands } from './block.ts';
 import { higher, measureCeilings } from './ceilings.ts';
 import { denseBenchmarks } from './dense.ts';
 import { elementBenchmarks } from './elements.ts';
-import { countGpuMemory, type GpuMemory } from './gpu-memory.ts';
 import { meanAttentionBenchmarks } from './mean-attention.ts';
-import { type PeerName, type PeerResult, peerBenchmarks, peerNames, runPeer, servePeer } from './peer.ts';
+import { countGpuMemory, type GpuMemory } from './peers/gpu-memory.ts';
+import {
+  type PeerName,
+  type PeerResult,
+  peerBenchmarks,
+  peerNames,
+  runPeer,
+  servePeer,
+} from './peers/peer.ts';
 import { type Measured, report, table } from './report.ts';
 import { rowBenchmarks } from './rows.ts';
 import { scoringBenchmarks } from './scoring.ts';

@@ -20,7 +20,7 @@ async function main(words: readonly string[]): Promise<number> {
     return 1;
   }
   const tests = await run('tests/run.ts', ['engine/']);
-  const cases = await run('eval/verify.ts', [join(root, 'tests/cases')]);
+  const cases = await run('cli/dsmip.ts', ['verify', join(root, 'tests/cases')]);
   const bench = await run(
     'bench/bench.ts',
     words.filter((word) => word !== '--any'),

@@ -3,7 +3,7 @@
 import type { Benchmark } from './benchmark.ts';
 import type { Ceilings } from './ceilings.ts';
 import type { Timing } from './measure.ts';
-import { type PeerName, type PeerResult, peerNames } from './peer.ts';
+import { type PeerName, type PeerResult, peerNames } from './peers/peer.ts';
 
 /** One benchmark's figures, before the ceilings are known for good. */
 export interface Measured {

@@ -49,7 +49,7 @@ export interface EvaluateOptions {
 }
 
 /** Ranks a task's mentions. */
-export async function evaluate(
+export async function evaluateTask(
   task: RankingTask,
   { top, candidates, onProgress }: EvaluateOptions,
 ): Promise<Evaluation> {

@@ -1,61 +1,133 @@
-// The commands that make and judge one run: experts, gate, evaluation, report, with the flags of each.
+// The stages that make and judge one run: experts, gate, evaluation, report, each with the configuration that it is told.
 
 import { join } from 'node:path';
+import type { Session } from '../link/session.ts';
 import type { ExpertKind } from '../model/dsmip/experts.ts';
+import { type ConfigSchema, checkConfig, decidingValues, withValue } from '../train/config/check.ts';
+import { expertConfigOf, gateConfigOf, type Preset, workConfigOf } from '../train/config/presets.ts';
+import {
+  type EvaluationConfig,
+  type ExpertTraining,
+  evaluationSchema,
+  expertSchema,
+  type GateTraining,
+  gateSchema,
+  type ReportConfig,
+  reportSchema,
+} from '../train/config/schemas.ts';
+import { trainExpert } from '../train/experts/train-expert.ts';
+import { trainGate } from '../train/gating/train-gate.ts';
+import type { TrainingHooks } from '../train/hooks.ts';
+import { trainingFiles } from '../train/staging.ts';
+import { evaluate } from './evaluate.ts';
 import type { Stage } from './stages.ts';
+import { writeReport } from './write-report.ts';
+
+/** What a stage does: a function of one of these, or a command. */
+export type Work =
+  | { kind: 'expert'; config: ExpertTraining }
+  | { kind: 'gate'; config: GateTraining }
+  | { kind: 'evaluation'; config: EvaluationConfig }
+  | { kind: 'report'; config: ReportConfig };
+
+export interface WorkStage extends Stage {
+  work: Work;
+}
+
+/** Values by the paths of a configuration's fields, instead of the preset's. */
+export type Overrides = Readonly<Record<string, unknown>>;
 
 export interface Pipeline {
+  preset: Preset;
   /** Folder of the run. */
   run: string;
   /** Experts to train, in this order. */
   experts: readonly ExpertKind[];
   hasGate: boolean;
-  split: string;
-  /** Flags by who knows them: all; all but the report; both trainings; one command. */
-  all: readonly string[];
-  compute: readonly string[];
-  training: readonly string[];
-  expert: Readonly<Partial<Record<ExpertKind, readonly string[]>>>;
-  gate: readonly string[];
+  split: 'dev' | 'test';
+  /** Of both trainings, of one expert's, of the gate's. */
+  training: Overrides;
+  expert: Readonly<Partial<Record<ExpertKind, Overrides>>>;
+  gate: Overrides;
 }
 
-/** The stages of training and evaluation. */
-export function trainingStages(pipeline: Pipeline): Stage[] {
-  const { run, all, compute, training } = pipeline;
-  const common = ['--run', run, ...all, ...compute];
-  const trainedFiles = (folder: string) =>
-    ['best.safetensors', 'last.safetensors', 'metrics.jsonl'].map((file) => join(folder, file));
-  const experts = pipeline.experts.map((kind) => ({
-    name: `${kind} expert`,
-    file: 'train/expert.ts',
-    flags: ['--expert', kind, ...common, ...training, ...(pipeline.expert[kind] ?? [])],
-    writes: trainedFiles(kind),
-    resumes: true,
-  }));
-  const gate = {
-    name: 'gate',
-    file: 'train/gate.ts',
-    flags: [...common, ...training, ...pipeline.gate],
-    writes: trainedFiles('gate'),
-    resumes: true,
+/** The stages of training and evaluation. Throws ConfigError. */
+export function trainingStages(pipeline: Pipeline): WorkStage[] {
+  const { preset, training, split } = pipeline;
+  const common = { 'run.folder': pipeline.run };
+  const experts = pipeline.experts.map((kind) => {
+    const overrides = { ...common, ...training, ...pipeline.expert[kind] };
+    const config = configured(expertSchema, expertConfigOf(preset, kind), overrides);
+    return stage(`${kind} expert`, [], expertSchema, { kind: 'expert', config }, trainedFiles(kind));
+  });
+  const gate = () => {
+    const overrides = { ...common, ...training, ...pipeline.gate };
+    const config = configured(gateSchema, gateConfigOf(preset), overrides);
+    const needs = config.gate.experts.map((kind) => `${kind} expert`);
+    return stage('gate', needs, gateSchema, { kind: 'gate', config }, trainedFiles('gate'));
   };
-  const evaluation = {
-    name: 'evaluation',
-    file: 'eval/evaluate.ts',
-    flags: [...common, '--split', pipeline.split, '--mean'],
-    writes: ['metrics.json', 'predictions.jsonl'],
-    resumes: false,
-  };
-  return [...experts, ...(pipeline.hasGate ? [gate] : []), evaluation];
+  const evaluation = configured(evaluationSchema, workConfigOf(preset, 'evaluation'), {
+    ...common,
+    'evaluation.split': split,
+    'evaluation.mean': true,
+  });
+  const files = ['metrics.json', 'predictions.jsonl'];
+  const trainings = [...experts, ...(pipeline.hasGate ? [gate()] : [])];
+  const needs = trainings.map(({ name }) => name);
+  return [
+    ...trainings,
+    stage('evaluation', needs, evaluationSchema, { kind: 'evaluation', config: evaluation }, files),
+  ];
 }
 
 /** The stage that makes the report of a run. */
-export function reportStage({ run, all }: Pick<Pipeline, 'run' | 'all'>): Stage {
-  return {
-    name: 'report',
-    file: 'eval/report.ts',
-    flags: ['--run', run, ...all],
-    writes: ['report.html'],
-    resumes: false,
-  };
+export function reportStage({ preset, run }: Pick<Pipeline, 'preset' | 'run'>): WorkStage {
+  const config = checkConfig(reportSchema, { data: preset.data, run: { folder: run } });
+  return stage('report', ['evaluation'], reportSchema, { kind: 'report', config }, ['report.html']);
+}
+
+/** Does a stage's work on a session, which is opened for the first that needs it. */
+export async function doWork(
+  work: Work,
+  session: () => Promise<Session>,
+  hooks: TrainingHooks,
+): Promise<void> {
+  switch (work.kind) {
+    case 'expert':
+      await trainExpert(work.config, await session(), hooks);
+      break;
+    case 'gate':
+      await trainGate(work.config, await session(), hooks);
+      break;
+    case 'evaluation':
+      await evaluate(work.config, await session(), hooks);
+      break;
+    case 'report':
+      await writeReport(work.config);
+      break;
+    default:
+      work satisfies never;
+  }
+}
+
+function configured<S extends ConfigSchema>(schema: S, base: object, overrides: Overrides) {
+  const value = Object.entries(overrides).reduce((config, [path, own]) => withValue(config, path, own), base);
+  return checkConfig(schema, value);
+}
+
+function stage(
+  name: string,
+  needs: readonly string[],
+  schema: ConfigSchema,
+  work: Work,
+  writes: readonly string[],
+): WorkStage {
+  const { data, clip } = { clip: null, ...work.config };
+  const settings = JSON.stringify([data, clip, ...decidingValues(schema, work.config)]);
+  const resumes = work.kind === 'expert' || work.kind === 'gate';
+  return { name, settings, work, writes, resumes, needs };
+}
+
+function trainedFiles(folder: string): string[] {
+  return trainingFiles.map((file) => join(folder, file));
 }

@@ -1,108 +1,104 @@
-// Runs commands of this repository one after another, each a process of its own, as a person would type them:
-// prints each, lets its output through, stops at the first that fails, remembers in the run's folder which
-// are finished. Knows nothing of what they do.
+// Stages of a run, one after another or as soon as what they need is there: stops at the first that fails, remembers in the
+// run's folder which are finished. Knows nothing of what they do.
 
-import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { mkdir, readFile, rm } from 'node:fs/promises';
-import { constants } from 'node:os';
-import { join, relative } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { mkdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { writeFileAtomically } from '../files/atomic-file.ts';
 
 export interface Stage {
   /** What a reader calls it; its name in the record, once in a run. */
   name: string;
-  /** The script, from the root of the repository. */
-  file: string;
-  flags: readonly string[];
+  /** What decides its result, as text: with other settings it is done again. */
+  settings: string;
   /** Files it leaves, from the run's folder; it is finished when the first is there. */
   writes: readonly string[];
-  /** Whether it knows --resume. */
+  /** Whether it can go on where it was interrupted. */
   resumes: boolean;
+  /** Names of the stages that it builds on. */
+  needs: readonly string[];
 }
 
-/** How the stages ended: the exit code of the one that failed, else 0. */
-export interface Ended {
-  code: number;
-  /** Of each stage that was run now or found finished. */
-  seconds: Record<string, number>;
+export interface StageHooks<S extends Stage> {
+  /**
+   * Does a stage; `resume`: from where it was interrupted, if it was. The signal is aborted when another stage has failed.
+   */
+  run(stage: S, resume: boolean, signal: AbortSignal): Promise<void>;
+  /** Told of a stage that was finished before. */
+  onFinished?: (stage: S, seconds: number) => void;
 }
 
-/** The finished stages of a run by name. */
-type Finished = Record<string, { command: string; seconds: number }>;
+export interface StageOptions {
+  /** Pass over what is finished already, with the same settings, and go on with what was interrupted. */
+  resume: boolean;
+  /** Start every stage as soon as those that it needs are finished, instead of one after another. */
+  together: boolean;
+}
 
-const root = fileURLToPath(new URL('..', import.meta.url));
-const runtime = 'Deno' in globalThis ? { name: 'deno', flags: ['run', '-A'] } : { name: 'node', flags: [] };
+/** The record of a run's stages: stages.json. */
+interface StageRecord {
+  format: number;
+  /** By name. */
+  finished: { [name: string]: { settings: string; seconds: number } };
+}
+
+/** Raise it when the record's form changes; records of another form count for nothing. */
+const recordFormat = 2;
+
+/** The record's name in a run's folder. */
+export const stagesFile = 'stages.json';
 
 /**
- * Runs the stages of the run in `folder`. With `resume` those that are finished already, by the same command,
- * are passed over, and one that was stopped goes on where it was; without, what an earlier run left goes
- * first.
+ * Does the stages of the run in `folder` and returns the seconds of each. Throws what the first stage to fail throws, once
+ * all others have stopped.
  */
-export async function runStages(folder: string, stages: readonly Stage[], resume: boolean): Promise<Ended> {
+export async function runStages<S extends Stage>(
+  folder: string,
+  stages: readonly S[],
+  { resume, together }: StageOptions,
+  { run, onFinished }: StageHooks<S>,
+): Promise<{ [name: string]: number }> {
   await mkdir(folder, { recursive: true });
-  const path = join(folder, 'stages.json');
-  const finished = resume ? await readFinished(path) : {};
-  if (!resume) {
-    for (const file of ['stages.json', ...stages.flatMap(({ writes }) => writes)]) {
-      await rm(join(folder, file), { force: true });
-    }
-  }
-  const seconds: Record<string, number> = {};
-  let hasRun = false;
-  for (const stage of stages) {
-    const command = commandLine(stage);
-    const before = finished[stage.name];
+  const path = join(folder, stagesFile);
+  const record = resume ? await readRecord(path) : { format: recordFormat, finished: {} };
+  const save = inTurn(() => writeRecord(path, record));
+  const seconds: { [name: string]: number } = {};
+  const stop = new AbortController();
+
+  /** Returns whether it was done now, and not before. */
+  async function finish(stage: S, isBuiltAnew: boolean): Promise<boolean> {
+    const before = Object.hasOwn(record.finished, stage.name) ? record.finished[stage.name] : undefined;
     const isThere = existsSync(join(folder, stage.writes[0]!));
-    if (!hasRun && before?.command === command && isThere) {
+    if (!isBuiltAnew && before?.settings === stage.settings && isThere) {
       seconds[stage.name] = before.seconds;
-      console.log(`\n${stage.name}: finished before, in ${duration(before.seconds)}`);
-      continue;
+      onFinished?.(stage, before.seconds);
+      return false;
     }
-    // What was made from an earlier stage's old files is not to be gone on with.
-    const isStale = hasRun && before !== undefined;
-    for (const file of isStale ? stage.writes : []) await rm(join(folder, file), { force: true });
-    hasRun = true;
+    stop.signal.throwIfAborted();
+    delete record.finished[stage.name];
+    await save();
     const start = performance.now();
-    const code = await runStage(stage, resume && stage.resumes && !isStale ? ['--resume'] : []);
-    if (code !== 0) return { code, seconds };
-    seconds[stage.name] = (performance.now() - start) / 1000;
-    finished[stage.name] = { command, seconds: seconds[stage.name]! };
-    await writeFileAtomically(path, (append) =>
-      append(new TextEncoder().encode(`${JSON.stringify(finished, null, 2)}\n`)),
-    );
+    // What was made from an earlier stage's old files is not to be gone on with.
+    const isStale = isBuiltAnew && before !== undefined;
+    await run(stage, resume && stage.resumes && !isStale, stop.signal);
+    const taken = (performance.now() - start) / 1000;
+    seconds[stage.name] = taken;
+    record.finished[stage.name] = { settings: stage.settings, seconds: taken };
+    await save();
+    return true;
   }
-  return { code: 0, seconds };
-}
 
-/** Prints the command, runs it to its end and gives its exit code, 128 + n for one that signal n ended. */
-export function runStage(stage: Stage, more: readonly string[] = []): Promise<number> {
-  const { name, file, flags } = stage;
-  console.log(`\n$ ${commandLine(stage)}${more.map((flag) => ` ${flag}`).join('')}`);
-  const child = spawn(process.execPath, [...runtime.flags, join(root, file), ...flags, ...more], {
-    stdio: 'inherit',
-  });
-  const forward = (signal: NodeJS.Signals) => child.kill(signal);
-  process.on('SIGINT', forward);
-  process.on('SIGTERM', forward);
-  return new Promise<number>((resolve, reject) => {
-    child.on('error', reject);
-    child.on('close', (code, signal) => {
-      if (code !== 0)
-        console.error(`${name}: ${signal ? `ended by ${signal}` : `failed, exit code ${code}`}`);
-      resolve(code ?? 128 + (signal ? constants.signals[signal] : 0));
-    });
-  }).finally(() => {
-    process.off('SIGINT', forward);
-    process.off('SIGTERM', forward);
-  });
-}
-
-/** What a person would type to run the stage. */
-export function commandLine({ file, flags }: Stage): string {
-  const script = relative(process.cwd(), join(root, file));
-  return [runtime.name, ...runtime.flags, script, ...flags].map(quoted).join(' ');
+  const started = new Map<string, Promise<boolean>>();
+  for (const stage of stages) {
+    const needed = stage.needs.flatMap((name) => started.get(name) ?? []);
+    const work = Promise.all(needed).then((anew) => finish(stage, anew.some(Boolean)));
+    work.catch((error) => stop.abort(error));
+    started.set(stage.name, work);
+    if (!together) await work;
+  }
+  await Promise.allSettled(started.values());
+  stop.signal.throwIfAborted();
+  return seconds;
 }
 
 /** '1:05' for 65 seconds. */
@@ -111,23 +107,36 @@ export function duration(seconds: number): string {
   return `${Math.floor(whole / 60)}:${String(whole % 60).padStart(2, '0')}`;
 }
 
-/** Lines that say how long each stage took and all of them. */
-export function durationLines(seconds: Readonly<Record<string, number>>): string[] {
-  const all = Object.values(seconds).reduce((sum, s) => sum + s, 0);
+/** Lines that say how long each stage took, and how long it took in all: some were done together. */
+export function durationLines(seconds: { readonly [name: string]: number }, all: number): string[] {
   return [...Object.entries(seconds), ['in all', all] as const].map(
     ([name, value]) => `${name.padEnd(20)}${duration(value).padStart(7)}`,
   );
 }
 
-/** Nothing where the file is missing or damaged: then all is run, each stage from its own checkpoint. */
-async function readFinished(path: string): Promise<Finished> {
-  try {
-    return JSON.parse(await readFile(path, 'utf8')) as Finished;
-  } catch {
-    return {};
-  }
+/** A function that is called once the calls before it have ended. */
+function inTurn(body: () => Promise<void>): () => Promise<void> {
+  let before = Promise.resolve();
+  return () => {
+    before = before.then(body);
+    return before;
+  };
 }
 
-function quoted(word: string): string {
-  return /^[\w./:=@%+,-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`;
+async function writeRecord(path: string, record: StageRecord): Promise<void> {
+  const text = `${JSON.stringify(record, null, 2)}\n`;
+  await writeFileAtomically(path, (append) => append(new TextEncoder().encode(text)));
+}
+
+/** Nothing where the file is missing or damaged: then all is done, each stage from its own checkpoint. */
+async function readRecord(path: string): Promise<StageRecord> {
+  try {
+    const { format, finished } = JSON.parse(await readFile(path, 'utf8')) as Partial<StageRecord>;
+    if (format === recordFormat && typeof finished === 'object' && finished !== null) {
+      return { format, finished };
+    }
+  } catch {
+    // Said above.
+  }
+  return { format: recordFormat, finished: {} };
 }

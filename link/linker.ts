@@ -17,10 +17,9 @@ import {
   preparedMentions,
   prepareSamples,
 } from '../ranking/sources.ts';
-import type { CommonOptions } from '../train/run-flags.ts';
 import { indexFolder, openRunIndex } from './entity-index.ts';
 import { encodedEntities, type LinkingModel, loadLinkingModel } from './linking-model.ts';
-import { openSession, type Session } from './session.ts';
+import { openSession, type Session, type SessionOptions } from './session.ts';
 
 /** A mention as a caller has it; `image` is a file's path, or null for none. */
 export interface LinkMention {
@@ -49,8 +48,12 @@ export interface Linker {
  * entities' scoring vectors come from RUN/index, else they are made of features in memory. Throws UsageError and WeightsError
  * for a run or an index that is missing a part, damaged or foreign.
  */
-export async function openLinker(device: Device, folder: string, options: CommonOptions): Promise<Linker> {
-  const session = await openSession(device, options);
+export async function openLinker(
+  device: Device,
+  folder: string,
+  options: Omit<SessionOptions, 'device'>,
+): Promise<Linker> {
+  const session = await openSession({ ...options, device });
   const model = await loadLinkingModel(session, folder);
   const entities = (await hasIndex(indexFolder(folder)))
     ? await openRunIndex(session, folder, model)

@@ -1,4 +1,5 @@
-// What every script starts with: the data set, the tokenizer and the CLIP, opened and described.
+// What every training and every piece of work on a run stands on, opened once: the device, the data set, the tokenized
+// texts, the CLIP. Decoded images, features and compiled kernels stay with it, so that what comes next finds them.
 
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
@@ -10,10 +11,9 @@ import { clipPreprocessing } from '../data/images/preprocess.ts';
 import { loadTokenizer } from '../data/text/tokenizer-files.ts';
 import type { FeatureOptions } from '../encoding/features.ts';
 import { type Corpus, prepareCorpus } from '../encoding/samples.ts';
-import type { Device } from '../engine/device.ts';
+import { type Device, type DeviceOptions, openDevice } from '../engine/device.ts';
 import { WeightsError } from '../files/errors.ts';
 import { type LoadedClip, loadClip } from '../model/clip/load-clip.ts';
-import type { CommonOptions } from '../train/run-flags.ts';
 
 export interface Session {
   device: Device;
@@ -25,16 +25,47 @@ export interface Session {
   description: string;
   /** Hash of CLIP's files and of all token ids and answers: what checkpoints belong to. */
   inputs: string;
+  /** Releases the CLIP and destroys the device, unless it was handed in. */
+  close(): void;
 }
 
-/** Opens what the flags name. Throws one line for what is missing or damaged. */
-export async function openSession(
-  device: Device,
-  options: CommonOptions,
-  trainClip = false,
-): Promise<Session> {
+export interface SessionOptions {
+  /** Folder of the data set. */
+  data: string;
+  /** Folder of the CLIP, in Hugging Face's layout. */
+  clip: string;
+  /** Folder of frozen encoders' features; '' keeps none. */
+  cache: string;
+  /** A device that is open already; it stays open. Default: the session opens one of its own. */
+  device?: Device;
+  /** How that one is opened. */
+  deviceOptions?: DeviceOptions;
+}
+
+/** Opens a data set and a CLIP. Throws one line for what is missing or damaged; nothing stays open then. */
+export async function openSession(options: SessionOptions): Promise<Session> {
+  // Read before a device is opened: what is wrong shows at once.
   const dataset = await readDataset(options.data);
-  const clip = await loadClip(device, options.clip, { trainable: trainClip });
+  const device = options.device ?? (await openDevice(options.deviceOptions));
+  try {
+    return await sessionOn(device, dataset, options);
+  } catch (error) {
+    if (!options.device) device.destroy();
+    throw error;
+  }
+}
+
+/** The same session on a CLIP of its own that is trained; what CLIP becomes then is no use to another run. */
+export async function withTrainableClip(session: Session): Promise<Session> {
+  const clip = await loadClip(session.device, session.clip.folder, { trainable: true });
+  const close = () => {
+    for (const tensor of clip.tensors.values()) tensor.release();
+  };
+  return { ...session, clip, features: { ...session.features, cache: '' }, close };
+}
+
+async function sessionOn(device: Device, dataset: Dataset, options: SessionOptions): Promise<Session> {
+  const clip = await loadClip(device, options.clip);
   const tokenizer = await loadTokenizer(options.clip);
   if (tokenizer.vocabularySize !== clip.config.text.vocabulary) {
     throw new WeightsError(
@@ -52,12 +83,15 @@ export async function openSession(
     clip,
     dataset,
     corpus,
-    // What CLIP becomes in training is no use to another run.
-    features: { source, files: corpus.files, cache: trainClip ? '' : options.cache, clipHash },
+    features: { source, files: corpus.files, cache: options.cache, clipHash },
     description:
       `${dataset.name}: ${dataset.entities.length} entities, ` +
       `${train.length} / ${dev.length} / ${test.length} mentions to train, validate, test${nil}`,
     inputs: inputsHash(clipHash, corpus),
+    close() {
+      for (const tensor of clip.tensors.values()) tensor.release();
+      if (!options.device) device.destroy();
+    },
   };
 }
 

@@ -1,18 +1,16 @@
 // Where a training stands, in one safetensors file: parameters, the moments of its optimisers, and as JSON in the file's
-// metadata the settings it belongs to and the position. One file, so that one rename makes it whole.
+// metadata the configuration it was told, hashes of what it was made from, and the position. One file, so that one rename
+// makes it whole.
 
-import { existsSync } from 'node:fs';
-import { mkdir, readdir, rm } from 'node:fs/promises';
-import { join } from 'node:path';
 import type { Adam, AdamState } from '../engine/nn/adam.ts';
-import { Random, type RandomState } from '../engine/random.ts';
+import type { Random, RandomState } from '../engine/random.ts';
 import type { Tensor } from '../engine/tensor.ts';
 import { WeightsError } from '../files/errors.ts';
 import { openSafetensors, type Safetensors } from '../weights/safetensors.ts';
 import { type TensorToWrite, writeSafetensors } from '../weights/write-safetensors.ts';
 
-/** What a run was started with, by the flags' names. A checkpoint goes with one of them only. */
-export type Settings = Readonly<Record<string, string | number | boolean>>;
+/** The version of the files' form. Raise it when the metadata or the tensors' names change. */
+const checkpointFormat = 2;
 
 /** How far a training is. */
 export interface Position {
@@ -23,19 +21,40 @@ export interface Position {
   bestMrr: number;
 }
 
-export interface Training {
-  settings: Settings;
+/** What a training's files say of where they come from. */
+export interface Origin {
+  /** The whole configuration. */
+  config: object;
+  /** Hashes of what it was made from, by name: other inputs make another training. */
+  madeFrom: Readonly<Record<string, string>>;
+}
+
+export interface Training extends Origin {
+  /** Values by the names of the fields that decide the result, of any configuration of this kind. */
+  decidingValues: (config: object) => ReadonlyMap<string, unknown>;
   parameters: ReadonlyMap<string, Tensor>;
-  /** What else the model is made of and nobody trains. */
+  /** What else its files keep: tensors that are computed once and not trained. */
   constants?: Readonly<Record<string, TensorToWrite>>;
   /** Optimisers by name. */
   adams: Readonly<Record<string, Adam>>;
 }
 
+/** A checkpoint is of another configuration or of other inputs. */
+class OtherTrainingError extends WeightsError {
+  override name = 'OtherTrainingError';
+  /** The configuration's field that differs, as the message names it. */
+  readonly fields: readonly string[];
+
+  constructor(fields: readonly string[], message: string) {
+    super(message);
+    this.fields = fields;
+  }
+}
+
 /** Writes all that a training needs to go on. Throws WeightsError when it cannot be written. */
 export async function saveCheckpoint(
   path: string,
-  { settings, parameters, constants, adams }: Training,
+  { config, madeFrom, parameters, constants = {}, adams }: Training,
   position: Position,
   random: Random,
 ): Promise<void> {
@@ -51,98 +70,52 @@ export async function saveCheckpoint(
     }
   }
   const state = JSON.stringify({ position, random: random.state(), steps });
-  await writeSafetensors(path, tensors, { settings: JSON.stringify(settings), state });
+  await writeSafetensors(path, tensors, { ...originText({ config, madeFrom }), state });
 }
 
-/** Writes the parameters alone, with the settings and what is to be known of them. Throws WeightsError. */
+/** Writes the parameters alone, with their origin and what is to be known of them. Throws WeightsError. */
 export async function saveParameters(
   path: string,
-  parameters: ReadonlyMap<string, Tensor>,
-  settings: Settings,
+  {
+    config,
+    madeFrom,
+    parameters,
+    constants = {},
+  }: Pick<Training, 'config' | 'madeFrom' | 'parameters' | 'constants'>,
   about: Readonly<Record<string, unknown>>,
-  constants: Readonly<Record<string, TensorToWrite>> = {},
 ): Promise<void> {
   await writeSafetensors(
     path,
     { ...parameterTensors(parameters), ...constants },
     {
-      settings: JSON.stringify(settings),
+      ...originText({ config, madeFrom }),
       about: JSON.stringify(about),
     },
   );
 }
 
-/** Where a training begins: at its last finished epoch, or fresh with the generator given. Throws as restoreCheckpoint. */
-export async function beginTraining(
-  { last, isResumed }: { last: string; isResumed: boolean },
-  training: Training,
-  fresh: Random,
-): Promise<{ position: Position; random: Random }> {
-  if (!isResumed) return { position: { epoch: 0, step: 0, bestEpoch: 0, bestMrr: -1 }, random: fresh };
-  const { position, random } = await restoreCheckpoint(last, training);
-  console.log(`resumed after epoch ${position.epoch}`);
-  return { position, random: Random.restore(random) };
-}
-
-/** Saves a finished epoch, and its parameters as the best ones where validation says so; gives the new position. */
-export async function endEpoch(
-  { best, last }: { best: string; last: string },
-  training: Training,
-  before: Position,
-  { epoch, step, dev }: { epoch: number; step: number; dev: { mrr: number } },
-  random: Random,
-): Promise<Position> {
-  let position = { ...before, epoch, step };
-  if (dev.mrr > before.bestMrr) {
-    position = { ...position, bestEpoch: epoch, bestMrr: dev.mrr };
-    const { parameters, settings, constants } = training;
-    await saveParameters(best, parameters, settings, { epoch, dev }, constants);
-  }
-  await saveCheckpoint(last, training, position, random);
-  return position;
-}
-
 /**
  * Brings parameters and optimisers where the checkpoint is. Throws WeightsError for a damaged file and for one of
- * other settings, naming the first that differs; nothing is changed then.
+ * another training, naming the first field that differs; nothing is changed then.
  */
 export async function restoreCheckpoint(
   path: string,
-  { settings, parameters, adams }: Training,
+  training: Training,
 ): Promise<{ position: Position; random: RandomState }> {
   return withFile(path, async (file) => {
-    checkSettings(path, jsonOf(path, file, 'settings'), settings);
+    checkOrigin(path, originOf(path, file), training);
     const state = jsonOf(path, file, 'state') as {
       position: Position;
       random: RandomState;
       steps: Record<string, number>;
     };
-    const values = await readParameters(path, file, parameters);
-    for (const [name, adam] of Object.entries(adams)) {
+    const values = await readParameters(path, file, training.parameters);
+    for (const [name, adam] of Object.entries(training.adams)) {
       adam.restore(await readAdam(file, name, state.steps[name] ?? 0));
     }
     for (const [tensor, data] of values) tensor.device.write(tensor, data);
     return state;
   });
-}
-
-/**
- * Makes a run's folder ready and gives the paths of its files. What a kill left of half-written files goes, and unless
- * the run is resumed so do the results of an earlier one, which would pass for this one's.
- */
-export async function openFolder(
-  folder: string,
-  resume: boolean,
-): Promise<{ best: string; last: string; log: string; isResumed: boolean }> {
-  await mkdir(folder, { recursive: true });
-  const [best, last] = [join(folder, 'best.safetensors'), join(folder, 'last.safetensors')];
-  for (const name of await readdir(folder)) {
-    const isHalf = /^(best|last)\.safetensors\..*\.tmp$/.test(name);
-    const isOld = !resume && /^(best|last)\.safetensors$/.test(name);
-    if (isHalf || isOld) await rm(join(folder, name), { force: true });
-  }
-  // A run that was killed in its first epoch begins again.
-  return { best, last, log: join(folder, 'metrics.jsonl'), isResumed: resume && existsSync(last) };
 }
 
 /** Reads parameters that `saveParameters` or `saveCheckpoint` wrote. Throws WeightsError. */
@@ -151,14 +124,89 @@ export async function loadParameters(path: string, parameters: ReadonlyMap<strin
   for (const [tensor, data] of values) tensor.device.write(tensor, data);
 }
 
-/** The settings and, of `saveParameters`, what it was told of the parameters. Throws WeightsError. */
+/** What a model's shape is read from, by the names that it has for these fields. */
+export type Settings = Readonly<Record<string, string | number | boolean>>;
+
+/** Where a file comes from and, of `saveParameters`, what it was told of the parameters. Throws WeightsError. */
 export async function readAbout(
   path: string,
-): Promise<{ settings: Settings; about: Readonly<Record<string, unknown>> }> {
-  return withFile(path, async (file) => ({
-    settings: jsonOf(path, file, 'settings') as Settings,
-    about: jsonOf(path, file, 'about') as Record<string, unknown>,
-  }));
+): Promise<Origin & { settings: Settings; about: Readonly<Record<string, unknown>> }> {
+  return withFile(path, async (file) => {
+    const origin = originOf(path, file);
+    return {
+      ...origin,
+      settings: settingsOf(origin),
+      about: jsonOf(path, file, 'about') as Record<string, unknown>,
+    };
+  });
+}
+
+/** The names under which models look for the fields of a configuration that shape them. */
+const settingNames: Readonly<Record<string, string>> = {
+  'expert.kind': 'expert',
+  'expert.hidden': 'hidden',
+  'expert.prompts.length': 'prompt-length',
+  'expert.prompts.depth': 'prompt-depth',
+  'expert.prompts.start': 'prompt-start',
+  'expert.finetuneEncoder': 'finetune-encoder',
+  'gate.experts': 'experts',
+  'gate.hidden': 'gate-hidden',
+  'gate.image': 'gate-image',
+  'gate.by': 'gate-by',
+  'gate.vgg': 'vgg',
+  'gate.calibrate': 'calibrate',
+  'gate.dropout': 'dropout',
+  'gate.temperature': 'tau',
+  'training.seed': 'seed',
+  'training.epochs': 'epochs',
+  'training.batchSize': 'batch',
+  'training.learningRate': 'lr',
+  'training.unitLearningRate': 'unit-lr',
+  'training.schedule': 'schedule',
+  'training.trainFraction': 'train-fraction',
+  'training.holdOut': 'hold-out',
+  'training.hardNegatives': 'hard-negatives',
+  'training.encodeChunk': 'encode-chunk',
+};
+
+function settingsOf({ config, madeFrom }: Origin): Settings {
+  const settings: Record<string, string | number | boolean> = { inputs: madeFrom['inputs'] ?? '' };
+  if (madeFrom['expertFiles'] !== undefined) settings['expert files'] = madeFrom['expertFiles'];
+  const take = (section: object, path: string) => {
+    for (const [name, value] of Object.entries(section) as [string, unknown][]) {
+      const own = path === '' ? name : `${path}.${name}`;
+      if (typeof value === 'object' && value !== null && !Array.isArray(value)) take(value, own);
+      else if (own === 'expert.prompts.use') settings['no-prompts'] = value === false;
+      else if (settingNames[own] !== undefined) {
+        settings[settingNames[own]] = Array.isArray(value) ? value.join(',') : (value as string | number);
+      }
+    }
+  };
+  take(config, '');
+  return settings;
+}
+
+function originText({ config, madeFrom }: Origin): Record<string, string> {
+  return {
+    format: `${checkpointFormat}`,
+    config: JSON.stringify(config),
+    madeFrom: JSON.stringify(madeFrom),
+  };
+}
+
+function originOf(path: string, file: Safetensors): Origin {
+  const format = file.metadata['format'] ?? (file.metadata['settings'] === undefined ? 'none' : '1');
+  if (format === 'none') throw new WeightsError(`${path}: is no checkpoint of a training`);
+  if (format !== `${checkpointFormat}`) {
+    throw new WeightsError(
+      `${path}: is a checkpoint of format ${format}, this version reads format ${checkpointFormat}: train it again, ` +
+        'or use the version that wrote it',
+    );
+  }
+  return {
+    config: jsonOf(path, file, 'config') as object,
+    madeFrom: jsonOf(path, file, 'madeFrom') as Record<string, string>,
+  };
 }
 
 function parameterTensors(parameters: ReadonlyMap<string, Tensor>): Record<string, TensorToWrite> {
@@ -192,19 +240,24 @@ async function readAdam(file: Safetensors, name: string, step: number): Promise<
   return state;
 }
 
-function checkSettings(path: string, found: unknown, expected: Settings): void {
-  const settings = (found ?? {}) as Record<string, unknown>;
-  for (const name of new Set([...Object.keys(expected), ...Object.keys(settings)])) {
-    if (settings[name] !== expected[name]) {
-      throw new WeightsError(
-        `${path}: belongs to a run with ${name} ${shown(settings[name])}, this one has ${shown(expected[name])}`,
-      );
-    }
+function checkOrigin(path: string, found: Origin, { config, madeFrom, decidingValues }: Training): void {
+  const [theirs, ours] = [decidingValues(found.config), decidingValues(config)];
+  for (const [field, value] of ours) {
+    if (JSON.stringify(theirs.get(field)) === JSON.stringify(value)) continue;
+    throw new OtherTrainingError(
+      [field],
+      `${path}: belongs to a run with ${field} ${shown(theirs.get(field))}, this one has ${shown(value)}`,
+    );
+  }
+  for (const name of new Set([...Object.keys(madeFrom), ...Object.keys(found.madeFrom)])) {
+    if (found.madeFrom[name] === madeFrom[name]) continue;
+    throw new OtherTrainingError([], `${path}: belongs to a run with other ${name} than this one has`);
   }
 }
 
 function shown(value: unknown): string {
-  return value === undefined ? '(none)' : String(value);
+  if (value === undefined) return '(none)';
+  return typeof value === 'object' ? JSON.stringify(value) : String(value);
 }
 
 function jsonOf(path: string, file: Safetensors, name: string): unknown {

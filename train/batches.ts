@@ -1,7 +1,7 @@
 // One epoch's batches: the mentions in a random order, each with its entity, and of each entity one of its images.
 
 import type { Samples } from '../encoding/samples.ts';
-import { UsageError } from '../files/errors.ts';
+import { ConfigError } from './config/check.ts';
 import { RandomStream } from './random-stream.ts';
 
 /** Rows of a batch and the image drawn for each; entities beyond the mentions are further negatives. */
@@ -48,30 +48,26 @@ export function epochBatches(
   return batches;
 }
 
-/** How many batches `epochBatches` makes of n mentions. Throws UsageError for none. */
+/** How many batches `epochBatches` makes of n mentions. Throws ConfigError for none. */
 export function batchesPerEpoch(n: number, size: number): number {
   const batches = Math.ceil(n / size) - (n % size === 1 ? 1 : 0);
-  if (batches === 0) throw new UsageError(`${n} training mentions: expected at least 2`);
+  if (batches <= 0) {
+    const field = 'training.trainFraction';
+    throw new ConfigError([field], `${n} training mentions are left by ${field}: expected at least 2`);
+  }
   return batches;
 }
 
 /**
- * Takes a part of the rows away for stage 2, which learns nothing from mentions that the experts know by heart:
- * `--hold-out`. Both stages get the same halves for the same rows. Throws UsageError for a part that is not below 1.
+ * Takes a part of the rows, less than 1, away for stage 2, which learns nothing from mentions that the experts know by
+ * heart. Both stages get the same halves for the same rows.
  */
 export function holdOut(rows: readonly number[], part: number): { kept: number[]; held: number[] } {
-  if (!(part >= 0 && part < 1)) throw new UsageError(`--hold-out ${part}: expected at least 0, less than 1`);
   const held = new Set(new RandomStream(0).shuffled(rows).slice(0, Math.round(part * rows.length)));
   return { kept: rows.filter((row) => !held.has(row)), held: [...held].sort((a, b) => a - b) };
 }
 
-/** Throws UsageError for what is no --train-fraction. */
-export function checkFraction(fraction: number): void {
-  if (fraction > 0 && fraction <= 1) return;
-  throw new UsageError(`--train-fraction ${fraction}: expected more than 0, at most 1`);
-}
-
-/** A part of 0 .. n - 1, at least one, always the same for a seed: `--train-fraction`. */
+/** A part of 0 .. n - 1, at least one, always the same for a seed. */
 export function fractionOf(n: number, fraction: number, draws: RandomStream): number[] {
   const all = Array.from({ length: n }, (_, i) => i);
   if (fraction >= 1) return all;

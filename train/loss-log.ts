@@ -1,8 +1,7 @@
 // What a training's steps report, taken in one step late: the device works on a step while the host records the next.
 
-import { UsageError } from '../files/errors.ts';
+import { ConfigError } from './config/check.ts';
 import type { MetricsLog } from './metrics-log.ts';
-import type { Progress } from './progress.ts';
 
 /** Which step it was, from 1 on, and what belongs into its line of the log. */
 export interface StepRecord {
@@ -11,20 +10,26 @@ export interface StepRecord {
   lr?: number;
 }
 
+/** A step that is done. */
+export interface StepDone {
+  step: number;
+  examples: number;
+  loss: number;
+}
+
 export class LossLog {
   readonly #metrics: MetricsLog;
-  readonly #progress: Progress;
-  #done = 0;
+  readonly #onStep: (done: StepDone) => void;
   /** Waits for the loss of the step before and writes it down. */
   #before: (() => Promise<void>) | null = null;
 
-  constructor(metrics: MetricsLog, progress: Progress) {
+  constructor(metrics: MetricsLog, onStep: (done: StepDone) => void) {
     this.#metrics = metrics;
-    this.#progress = progress;
+    this.#onStep = onStep;
   }
 
   /**
-   * A step has been recorded, on `examples` examples. Waits until the step before is done. Throws UsageError if its loss
+   * A step has been recorded, on `examples` examples. Waits until the step before is done. Throws ConfigError if its loss
    * was not finite, and what its reading throws.
    */
   async add(record: StepRecord, examples: number, loss: Promise<number>): Promise<void> {
@@ -43,10 +48,16 @@ export class LossLog {
 
   async #take(record: StepRecord, examples: number, reading: Promise<number>): Promise<void> {
     const loss = await reading;
-    if (!Number.isFinite(loss))
-      throw new UsageError(`the loss of step ${record.step} is ${loss}; try a lower --lr`);
+    checkLoss(record.step, loss);
     const { step, epoch, ...others } = record;
     this.#metrics.add({ step, epoch, loss, ...others });
-    this.#progress.step(++this.#done, examples, { loss });
+    this.#onStep({ step, examples, loss });
   }
+}
+
+/** Throws ConfigError for a loss that is not finite: the learning rate is too high for these inputs. */
+export function checkLoss(step: number, loss: number): void {
+  if (Number.isFinite(loss)) return;
+  const field = 'training.learningRate';
+  throw new ConfigError([field], `the loss of step ${step} is ${loss}; try a lower ${field}`);
 }

@@ -4,6 +4,7 @@
 
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
+import { reportError } from '../../cli/errors.ts';
 import type { Split } from '../../data/dataset.ts';
 import { profileTable } from '../../engine/device/profiler.ts';
 import { type Device, openDevice } from '../../engine/device.ts';
@@ -17,14 +18,14 @@ import { metricsOf } from '../../ranking/metrics.ts';
 import { partsOf, retrievalScorer } from '../../ranking/mixture.ts';
 import { ranksAmongAll, recall, retrieve } from '../../ranking/retrieval.ts';
 import { rankMentions, type ScoringPass } from '../../ranking/scoring-pass.ts';
-import { isBadInput } from '../../train/bad-input.ts';
-import { count, oneOf, parseFlags, reportError, text } from '../../train/flags.ts';
-import { presets } from '../../train/presets.ts';
-import { commonFlags } from '../../train/run-flags.ts';
+import { count, on, oneOf, parseFlags, text } from './flags.ts';
 import { makeRandomRun } from './random-run.ts';
 
 const FLAGS = {
-  ...commonFlags('wikimel', presets.wikimel),
+  data: text('', 'folder of the data set'),
+  clip: text('', "folder of the CLIP, in Hugging Face's layout"),
+  run: text('runs/default', 'folder of the results'),
+  profile: on('print where the time went, by kernel'),
   part: oneOf(['index', 'rank', 'retrieve'], 'rank', 'what to measure'),
   systems: text('dsmip', 'who ranks: experts alone or dsmip, separated by commas'),
   experts: text('text,visual,multimodal', "of a run that does not exist yet: the gate's choices"),
@@ -39,13 +40,13 @@ try {
   const options = parseFlags('usage: node bench/scale/measure.ts [flags]', FLAGS, process.argv.slice(2));
   if (options) await main(options);
 } catch (error) {
-  reportError(error, isBadInput);
+  process.exitCode = reportError(error);
 }
 
 async function main(options: Options): Promise<void> {
   const device = await openDevice({ profile: options.profile });
   const opening = watch(device);
-  const session = await openSession(device, { ...options, cache: '' });
+  const session = await openSession({ ...options, cache: '', device });
   if (!existsSync(join(options.run, 'gate', 'best.safetensors'))) {
     await makeRandomRun(session, options.run, options.experts.split(',') as ExpertKind[]);
   }

@@ -12,12 +12,12 @@ import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { reportError } from '../../cli/errors.ts';
 import { openDevice } from '../../engine/device.ts';
 import { textTable } from '../../eval/text-table.ts';
 import { UsageError } from '../../files/errors.ts';
 import { indexDtypes } from '../../ranking/index/format.ts';
-import { isBadInput } from '../../train/bad-input.ts';
-import { count, oneOf, parseFlags, reportError, text } from '../../train/flags.ts';
+import { count, oneOf, parseFlags, text } from './flags.ts';
 import { makeRandomClip } from './random-run.ts';
 
 const FLAGS = {
@@ -44,7 +44,7 @@ try {
   const options = parseFlags('usage: node bench/scale/proof.ts [flags]', FLAGS, process.argv.slice(2));
   if (options) await main(options);
 } catch (error) {
-  reportError(error, isBadInput);
+  process.exitCode = reportError(error);
 }
 
 async function main(options: Options): Promise<void> {

@@ -1,14 +1,14 @@
 // A trained run without the training: a CLIP with small encoders and experts and a gate of the paper's size, all with
 // random weights. What scoring costs does not depend on what weights are, nor on the encoders, which run once an entity.
 
-import { readFile } from 'node:fs/promises';
+import { mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Device } from '../../engine/device.ts';
 import { Random } from '../../engine/random.ts';
 import type { Tensor } from '../../engine/tensor.ts';
 import type { Session } from '../../link/session.ts';
 import { expertsFingerprint } from '../../link/trained.ts';
-import { openFolder, saveParameters } from '../../model/checkpoint.ts';
+import { saveParameters } from '../../model/checkpoint.ts';
 import { Clip, type ClipConfig } from '../../model/clip/clip.ts';
 import { saveClip } from '../../model/clip/save-clip.ts';
 import { Dsmip, gateTrainingInputs } from '../../model/dsmip/dsmip-model.ts';
@@ -59,9 +59,12 @@ export async function makeRandomRun(
   for (const [i, kind] of kinds.entries()) {
     const expert = new Expert(device, kind, clip, { hidden: h, prompts }, new Random(10 + i));
     await shake(device, expert.trained, 100 * (i + 1));
-    const settings = { inputs, hidden: h, 'prompt-length': prompts.length, 'prompt-depth': prompts.depth };
-    const { best } = await openFolder(join(folder, kind), false);
-    await saveParameters(best, expert.trained, settings, {});
+    const config = {
+      expert: { kind, hidden: h, prompts: { use: true, ...prompts }, finetuneEncoder: false },
+    };
+    await mkdir(join(folder, kind), { recursive: true });
+    const file = join(folder, kind, 'best.safetensors');
+    await saveParameters(file, { config, madeFrom: { inputs }, parameters: expert.trained }, {});
     experts.push(expert);
   }
   const shape = {
@@ -74,15 +77,13 @@ export async function makeRandomRun(
   const { statistics } = await gateTrainingInputs(session, shape);
   const dsmip = new Dsmip(session, experts, shape, statistics, new Random(20));
   await shake(device, dsmip.gate, 1000);
-  const { best } = await openFolder(join(folder, 'gate'), false);
-  const settings = {
-    ...shape,
-    experts: kinds.join(','),
-    inputs,
-    'expert files': await expertsFingerprint(folder, kinds),
-  };
+  await mkdir(join(folder, 'gate'), { recursive: true });
+  const gate = { hidden: gateWidth, by: 'pair', image: 'clip', vgg: '', calibrate: true, experts: kinds };
   const parameters = new Map([...dsmip.units, ...dsmip.gate]);
-  await saveParameters(best, parameters, settings, {}, statisticsTensors(statistics));
+  const file = join(folder, 'gate', 'best.safetensors');
+  const madeFrom = { inputs, expertFiles: await expertsFingerprint(folder, kinds) };
+  const constants = statisticsTensors(statistics);
+  await saveParameters(file, { config: { gate }, madeFrom, parameters, constants }, {});
 }
 
 /** Adds noise, so that no LayerNorm is left with weights of 1 and biases of 0, which would hide mistakes. */

@@ -2,9 +2,9 @@
 //   node bench/scale/synthetic-kb.ts --out DIR [--entities 109976] [--mentions 2000] [--image-share 0] [--seed 0]
 
 import { fileURLToPath } from 'node:url';
+import { reportError } from '../../cli/errors.ts';
 import { UsageError } from '../../files/errors.ts';
-import { isBadInput } from '../../train/bad-input.ts';
-import { count, parseFlags, real, reportError, text } from '../../train/flags.ts';
+import { count, parseFlags, real, text } from './flags.ts';
 import { sourceFrom, writeSyntheticKb } from './synthetic.ts';
 
 const FLAGS = {
@@ -24,7 +24,7 @@ try {
   const options = parseFlags(usage, FLAGS, process.argv.slice(2));
   if (options) await main(options);
 } catch (error) {
-  reportError(error, isBadInput);
+  process.exitCode = reportError(error);
 }
 
 async function main(options: NonNullable<ReturnType<typeof parseFlags<typeof FLAGS>>>): Promise<void> {

@@ -232,7 +232,7 @@ export class Expert implements Scorer<SideTables, MentionSide, EntitySide> {
   }
 
   get retrievalPart(): string | null {
-    return usesOf(this.kind).text ? 'global' : null;
+    return usesOf(this.kind).text ? 'embeds' : null;
   }
 
   retrievalVectors(_side: Side, { inputs: { text }, rows }: Batch<SideTables>): Tensor {

@@ -1,7 +1,7 @@
 // How an expert's entities are stored in an index:
 //   queries  [tokens, h]  the text unit's rows, one entity after the other; offsets say where each entity's begin
-//   global   [n, d_z]     the whole text, which dense retrieval compares too
-//   rows     [n, W]       its other vectors side by side: text `cls` h, vision 6 h, cross-modal h
+//   embeds   [n, d_z]     the whole text, which dense retrieval compares too
+//   rows     [n, W]       its other vectors side by side: the text's weights h, vision 6 h, cross-modal h
 //   scalars  [n, S]       text bias 1, vision 16, float32
 // as far as the expert uses them. Queries are most of it and bear 8 bits.
 
@@ -16,7 +16,7 @@ import { entityVisionVectors, visionOperandOf } from './vision-vectors.ts';
 function columnsOf(kind: ExpertKind, h: number) {
   const { text: hasText, image: hasImage } = usesOf(kind);
   return {
-    cls: hasText ? h : 0,
+    weights: hasText ? h : 0,
     vision: hasImage ? 6 * h : 0,
     crossModal: hasText && hasImage ? h : 0,
     bias: hasText ? 1 : 0,
@@ -26,13 +26,13 @@ function columnsOf(kind: ExpertKind, h: number) {
 
 /** The parts of an expert whose units are `h` wide; d_z: width of CLIP's common space. */
 export function sideLayout(kind: ExpertKind, h: number, d_z: number): SideLayout {
-  const { cls, vision, crossModal, bias, visionScalars } = columnsOf(kind, h);
+  const { weights, vision, crossModal, bias, visionScalars } = columnsOf(kind, h);
   return {
-    rows: { columns: cls + vision + crossModal, rows: 'entity', precision: 'float16' },
+    rows: { columns: weights + vision + crossModal, rows: 'entity', precision: 'float16' },
     scalars: { columns: bias + visionScalars, rows: 'entity', precision: 'float32' },
-    ...(cls > 0
+    ...(weights > 0
       ? {
-          global: { columns: d_z, rows: 'entity', precision: 'float16' },
+          embeds: { columns: d_z, rows: 'entity', precision: 'float16' },
           queries: { columns: h, rows: 'token', precision: 'int8' },
         }
       : {}),
@@ -49,7 +49,7 @@ export function packOperands({ text, vision, crossModal }: EntityOperands): Pack
     parts: {
       rows: concat(vectors, 1),
       scalars: concat(scalars, 1),
-      ...(text ? { queries: text.queries, global: text.embeds } : {}),
+      ...(text ? { queries: text.queries, embeds: text.embeds } : {}),
     },
     offsets: text ? { queries: text.offsets } : {},
   };
@@ -57,9 +57,9 @@ export function packOperands({ text, vision, crossModal }: EntityOperands): Pack
 
 /** What was packed, ready to be scored. */
 export function unpackOperands(kind: ExpertKind, h: number, { parts, offsets }: PackedSide): EntityOperands {
-  const { cls, vision, crossModal, bias, visionScalars } = columnsOf(kind, h);
+  const { weights, vision, crossModal, bias, visionScalars } = columnsOf(kind, h);
   const { rows, scalars } = parts as { rows: Tensor; scalars: Tensor };
-  const { queries, global } = parts;
+  const { queries, embeds } = parts;
   const { device } = rows;
   const [n, columns] = rows.shape as [number, number];
   // Once through all that is stored: [vectors, n, h].
@@ -70,19 +70,19 @@ export function unpackOperands(kind: ExpertKind, h: number, { parts, offsets }: 
     return one;
   };
   const operands: EntityOperands = {};
-  if (queries && global) {
+  if (queries && embeds) {
     operands.text = {
       queries,
       offsets: offsets['queries']!,
-      embeds: global,
+      embeds,
       weights: plane(0),
       bias: reshape(slice(scalars, 1, 0, bias), [n]),
     };
   }
   if (vision > 0) {
     const own = slice(scalars, 1, bias, visionScalars);
-    operands.vision = visionOperandOf('entity', planes, cls / h, own);
+    operands.vision = visionOperandOf('entity', planes, weights / h, own);
   }
-  if (crossModal > 0) operands.crossModal = plane((cls + vision) / h);
+  if (crossModal > 0) operands.crossModal = plane((weights + vision) / h);
   return operands;
 }

@@ -14,7 +14,7 @@ import { report } from '../../data/inspect/inspect-report.ts';
 import { lengthsOf, summary } from '../../data/text/text-lengths.ts';
 import { loadTokenizer } from '../../data/text/tokenizer-files.ts';
 
-const command = fileURLToPath(new URL('../../data/inspect.ts', import.meta.url));
+const command = fileURLToPath(new URL('../../cli/dsmip.ts', import.meta.url));
 const tinyFolder = fileURLToPath(new URL('./text/tiny-vocabulary/', import.meta.url));
 const runtimeFlags = 'Deno' in globalThis ? ['run', '-A'] : [];
 const folder = mkdtempSync(join(tmpdir(), 'dsmip-inspect-'));
@@ -168,7 +168,7 @@ test("the paper's figures are found by any spelling, and stand beside ours", () 
 
 test('the command prints the report, or the inspection as JSON', () => {
   const run = (...flags: string[]) =>
-    spawnSync(process.execPath, [...runtimeFlags, command, ...flags], { encoding: 'utf8' });
+    spawnSync(process.execPath, [...runtimeFlags, command, 'inspect', ...flags], { encoding: 'utf8' });
   const text = run(folder);
   assert.is(text.status, 0, text.stderr);
   assert.is(text.stdout, `${report(found)}\n`);
@@ -179,7 +179,7 @@ test('the command prints the report, or the inspection as JSON', () => {
     [['/nowhere/at/all'], /^\/nowhere\/at\/all: no such folder$/],
     [['--json'], /DIR is missing/],
     [[folder, '--clip', folder], /vocab\.json: no such file$/],
-    [[folder, 'twice'], /Unexpected argument/],
+    [[folder, 'twice'], /too many arguments/],
   ] as const) {
     const { status, stderr } = run(...flags);
     assert.is(status, 1);

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { evaluate, proposeCandidates } from '../../eval/evaluation.ts';
+import { evaluateTask, proposeCandidates } from '../../eval/evaluation.ts';
 import type { RankingTask } from '../../eval/ranking-task.ts';
 import { buildIndex } from '../../ranking/index/builder.ts';
 import { openIndex } from '../../ranking/index/source.ts';
@@ -43,7 +43,7 @@ for (const systems of [[a], [a, b, meanOf('mean', [a, b])], [gated]] as AnyScore
   const names = systems.map(({ name }) => name).join(', ');
 
   test(`${names}: as many candidates as entities, and an index, give the metrics of all entities`, async () => {
-    const direct = await evaluate(task(systems), options);
+    const direct = await evaluateTask(task(systems), options);
     assert.equal(
       Object.keys(direct.metrics),
       systems.map(({ name }) => name),
@@ -55,7 +55,7 @@ for (const systems of [[a], [a, b, meanOf('mean', [a, b])], [gated]] as AnyScore
     assert.is(proposed.recall, 100);
     assert.is(proposed.by, systems.length === 1 && systems[0] === a ? 'a' : 'b');
     const { candidates } = proposed;
-    const among = await evaluate(task(systems), { ...options, candidates });
+    const among = await evaluateTask(task(systems), { ...options, candidates });
     assert.equal(among.metrics, direct.metrics);
     assert.equal(among.result.choices, direct.result.choices);
     if (systems.length > 1) return;
@@ -71,7 +71,7 @@ for (const systems of [[a], [a, b, meanOf('mean', [a, b])], [gated]] as AnyScore
       fingerprints: {},
     });
     const index = await openIndex(folder, scorer, {});
-    const indexed = await evaluate(task(systems, index), options);
+    const indexed = await evaluateTask(task(systems, index), options);
     assert.equal(indexed.result, direct.result);
     const found = await proposeCandidates(task(systems, index), 7);
     assert.equal(found.candidates, (await proposeCandidates(task(systems), 7)).candidates);
@@ -83,7 +83,7 @@ for (const systems of [[a], [a, b, meanOf('mean', [a, b])], [gated]] as AnyScore
 test('fewer candidates: gold entities that were not proposed rank in the middle of the rest', async () => {
   const retrieval = await proposeCandidates(task([a]), 6);
   const { candidates } = retrieval;
-  const { result } = await evaluate(task([a]), { ...options, candidates });
+  const { result } = await evaluateTask(task([a]), { ...options, candidates });
   const proposed = range(0, M).filter((m) => candidates.rows.subarray(6 * m, 6 * m + 6).includes(gold[m]!));
   assert.is(retrieval.recall, (100 * proposed.length) / M);
   for (const m of range(0, M)) {

@@ -5,7 +5,8 @@ import { join } from 'node:path';
 import { parseHTML } from 'linkedom';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { complaint, makeToy, removeToy, script } from '../support/toy-run.ts';
+import { writeReport } from '../../eval/write-report.ts';
+import { makeToy, removeToy } from '../support/toy-run.ts';
 
 const toy = await makeToy();
 const run = join(toy.folder, 'run');
@@ -71,13 +72,12 @@ function write(parts: readonly ('course' | 'metrics' | 'predictions')[]): void {
   if (parts.includes('metrics')) writeFileSync(join(run, 'metrics.json'), JSON.stringify(results));
   if (parts.includes('predictions')) writeFileSync(join(run, 'predictions.jsonl'), lines(predictions));
 }
-const report = () => script('eval/report.ts', ['--data', toy.data, '--run', run]);
+const report = () => writeReport({ data: { folder: toy.data }, run: { folder: run } });
 const page = () => readFileSync(join(run, 'report.html'), 'utf8');
 
-test('a whole run gives a page with table, charts and twenty mentions', () => {
+test('a whole run gives a page with table, charts and twenty mentions', async () => {
   write(['course', 'metrics', 'predictions']);
-  const { status, stderr } = report();
-  assert.is(status, 0, stderr);
+  await report();
   const { document } = parseHTML(page());
   const rows = [...document.querySelectorAll('table')][0]!.querySelectorAll('tbody tr');
   assert.equal(
@@ -134,7 +134,7 @@ test('the page loads nothing, runs nothing, and data stays text', () => {
   assert.ok(document.body.textContent.includes(nasty));
 });
 
-test('a run with less gives a shorter report', () => {
+test('a run with less gives a shorter report', async () => {
   for (const [parts, cards, tables] of [
     [['course'], 0, 1],
     [['metrics'], 0, 2],
@@ -142,15 +142,14 @@ test('a run with less gives a shorter report', () => {
     [['metrics', 'predictions'], 20, 2],
   ] as const) {
     write(parts);
-    const { status, stderr } = report();
-    assert.is(status, 0, `${parts}: ${stderr}`);
+    await report();
     const { document } = parseHTML(page());
     const found = [document.querySelectorAll('.card').length, document.querySelectorAll('table').length];
     assert.equal(found, [cards, tables], `${parts}`);
   }
 });
 
-test('what is damaged, of another data set or not a run is one line, and leaves no report', () => {
+test('what is damaged, of another data set or not a run is one line, and leaves no report', async () => {
   const bad: [string, () => void, RegExp][] = [
     ['no run', () => write([]), /run: expected EXPERT.metrics\.jsonl or metrics\.json/],
     [
@@ -177,10 +176,12 @@ test('what is damaged, of another data set or not a run is one line, and leaves 
   for (const [what, damage, message] of bad) {
     write(['metrics']);
     damage();
-    const { status, stderr } = report();
-    assert.is(status, 1, what);
-    assert.match(complaint(stderr), message, what);
-    assert.is(complaint(stderr).split('\n').length, 1, stderr);
+    let line = '';
+    await report().catch((error: Error) => {
+      line = error.message;
+    });
+    assert.match(line, message, what);
+    assert.is(line.split('\n').length, 1, line);
     assert.not.ok(existsSync(join(run, 'report.html')));
   }
 });

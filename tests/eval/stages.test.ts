@@ -1,72 +1,135 @@
-// Commands one after another: their order, what a failure does, what is run again after it.
+// Stages one after another: their order, what a failure does, what is done again after it.
 
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { commandLine, durationLines, runStages, type Stage } from '../../eval/stages.ts';
-
-// What the stages say is of no interest here.
-console.log = () => {};
-console.error = () => {};
+import { durationLines, runStages, type Stage } from '../../eval/stages.ts';
 
 const test = suite('stages');
 let folder = '';
+let noted: string[] = [];
 test.before.each(() => {
   folder = mkdtempSync(join(tmpdir(), 'dsmip-stages-'));
+  noted = [];
 });
 test.after.each(() => rmSync(folder, { recursive: true }));
 
-/** Stages a, b, c; `exit` is b's exit code. */
-function stages(exit: number): Stage[] {
-  const log = join(folder, 'log');
-  return ['a', 'b', 'c'].map((name) => ({
+/** Stages a, b, c. */
+const stages = (settings = 'same'): Stage[] =>
+  ['a', 'b', 'c'].map((name, i, all) => ({
     name,
-    file: 'tests/support/stage.ts',
-    flags: [log, name, ...(name === 'b' && exit ? ['--exit', `${exit}`] : ['--write', join(folder, name)])],
+    settings,
     writes: [name],
     resumes: name !== 'c',
+    needs: all.slice(0, i),
   }));
+
+/** Does them, noting each; `fails`: the one that throws. */
+function run(resume: boolean, fails = '', settings?: string) {
+  return runStages(
+    folder,
+    stages(settings),
+    { resume, together: false },
+    {
+      async run({ name }, resume) {
+        noted.push(`${name}${resume ? ' resumed' : ''}`);
+        if (name === fails) throw new Error(`${name} failed`);
+        writeFileSync(join(folder, name), 'done');
+      },
+    },
+  );
 }
-const noted = () => readFileSync(join(folder, 'log'), 'utf8').trim().split('\n');
 
-test('all run in their order, each is timed', async () => {
-  const { code, seconds } = await runStages(folder, stages(0), false);
-  assert.is(code, 0);
-  assert.equal(noted(), ['a', 'b', 'c']);
+/** The message of what is thrown. */
+async function failed(work: Promise<unknown>): Promise<string> {
+  return work.then(
+    () => '',
+    (error: Error) => error.message,
+  );
+}
+
+test('all are done in their order, each is timed', async () => {
+  const seconds = await run(false);
+  assert.equal(noted, ['a', 'b', 'c']);
   assert.equal(Object.keys(seconds), ['a', 'b', 'c']);
-  assert.is(durationLines(seconds).length, 4);
+  assert.is(durationLines(seconds, 5).length, 4);
 });
 
-test('a failing one stops the rest, its exit code is given, resuming begins with it', async () => {
-  assert.is((await runStages(folder, stages(7), false)).code, 7);
-  assert.equal(noted(), ['a', 'b']);
-  assert.is((await runStages(folder, stages(0), true)).code, 0);
-  assert.equal(noted(), ['a', 'b', 'b resumed', 'c']);
-  assert.is((await runStages(folder, stages(0), true)).code, 0);
-  assert.equal(noted().length, 4, 'all were finished');
+test('a failing one stops the rest, resuming begins with it', async () => {
+  assert.is(await failed(run(false, 'b')), 'b failed');
+  assert.equal(noted, ['a', 'b']);
+  await run(true);
+  assert.equal(noted, ['a', 'b', 'b resumed', 'c']);
+  await run(true);
+  assert.equal(noted.length, 4, 'all were finished');
 });
 
-test('one whose product is gone is run again, and all after it, from their beginning', async () => {
-  await runStages(folder, stages(0), false);
+test('one whose product is gone is done again, and all after it, from their beginning', async () => {
+  await run(false);
   rmSync(join(folder, 'a'));
-  assert.is((await runStages(folder, stages(0), true)).code, 0);
-  assert.equal(noted().slice(3), ['a resumed', 'b', 'c']);
+  await run(true);
+  assert.equal(noted.slice(3), ['a resumed', 'b', 'c']);
 });
 
-test('without resuming, what an earlier run left goes first', async () => {
-  await runStages(folder, stages(0), false);
+test('together, each begins when what it needs is finished; one that fails stops the others', async () => {
+  const order: string[] = [];
+  const [a, b, c] = stages() as [Stage, Stage, Stage];
+  const both = [a, { ...b, needs: [] }, c];
+  const run = (fails: string) =>
+    runStages(
+      folder,
+      both,
+      { resume: true, together: true },
+      {
+        async run({ name }, _resume, signal) {
+          order.push(name);
+          await new Promise((resolve) => setTimeout(resolve, name === 'a' ? 20 : 5));
+          if (name === fails) throw new Error(`${name} failed`);
+          signal.throwIfAborted();
+          order.push(`${name} done`);
+          writeFileSync(join(folder, name), 'done');
+        },
+      },
+    );
+  assert.is(await failed(run('b')), 'b failed');
+  assert.equal(order, ['a', 'b']);
+  order.length = 0;
+  await run('');
+  assert.equal(order, ['a', 'b', 'b done', 'a done', 'c', 'c done']);
+  order.length = 0;
+  rmSync(join(folder, 'b'));
+  await run('');
+  assert.equal(order, ['b', 'b done', 'c', 'c done'], 'a does not need b');
+});
+
+test('with other settings nothing counts as finished', async () => {
+  await run(false);
+  await run(true, '', 'other');
+  assert.equal(noted.slice(3), ['a resumed', 'b', 'c']);
+});
+
+test('without resuming all are done again; until then what an earlier run left stays', async () => {
+  await run(false);
   writeFileSync(join(folder, 'other'), 'not ours');
-  assert.is((await runStages(folder, stages(3), false)).code, 3);
-  assert.equal(noted(), ['a', 'b', 'c', 'a', 'b']);
-  assert.equal([existsSync(join(folder, 'b')), existsSync(join(folder, 'c'))], [false, false]);
-  assert.ok(existsSync(join(folder, 'other')));
+  assert.is(await failed(run(false, 'b')), 'b failed');
+  assert.equal(noted.slice(3), ['a', 'b']);
+  assert.ok(['a', 'b', 'c', 'other'].every((file) => existsSync(join(folder, file))));
+  await run(true);
+  assert.equal(noted.slice(5), ['b resumed', 'c'], 'those of the failed start are not finished');
 });
 
-test('a command is shown so that it can be typed', () => {
-  const stage = { name: 'x', file: 'x.ts', flags: ['--run', "my folder's"], writes: [], resumes: false };
-  assert.match(commandLine(stage), /x\.ts --run 'my folder'\\''s'$/);
+test('a record that is damaged or of another format counts for nothing', async () => {
+  const record = join(folder, 'stages.json');
+  await run(false);
+  for (const text of ['{"format": 2, "fini', '{"a": {"command": "x", "seconds": 1}}', 'null', '[]']) {
+    writeFileSync(record, text);
+    noted = [];
+    await run(true);
+    assert.is(noted[0], 'a resumed', text);
+  }
+  assert.is(JSON.parse(readFileSync(record, 'utf8')).format, 2);
 });
 
 test.run();

@@ -241,9 +241,9 @@ test('nothing is left on the device after a case', async () => {
 });
 
 function run(...folders: string[]) {
-  const script = fileURLToPath(new URL('../../eval/verify.ts', import.meta.url));
+  const script = fileURLToPath(new URL('../../cli/dsmip.ts', import.meta.url));
   const runtime = 'deno' in process.versions ? ['run', '-A'] : [];
-  const { status, stdout } = spawnSync(process.execPath, [...runtime, script, ...folders], {
+  const { status, stdout } = spawnSync(process.execPath, [...runtime, script, 'verify', ...folders], {
     encoding: 'utf8',
   });
   return { status, last: stdout.trimEnd().split('\n').at(-1) };

@@ -12,13 +12,11 @@ import { device } from '../support/device.ts';
 import { makeToy, removeToy } from '../support/toy-run.ts';
 
 const toy = await makeToy();
-const session = await openSession(device, {
-  preset: 'openconcepts',
+const session = await openSession({
+  device,
   data: toy.data,
   clip: toy.clip,
-  run: join(toy.folder, 'run'),
   cache: '',
-  profile: false,
 });
 
 for (const kind of expertKinds) {

@@ -1,6 +1,5 @@
-// A data set of a few mentions and a CLIP of a few thousand weights in a folder of their own, and a way to run the
-// training and evaluation scripts on them. Made by a process of its own: a test process that opens a device and starts
-// children that do too would hold two.
+// A data set of a few mentions and a CLIP of a few thousand weights in a folder of their own, configurations for trainings
+// on them, and a way to run the command on them.
 
 import { type SpawnSyncReturns, spawn, spawnSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -8,11 +7,26 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import jpeg from 'jpeg-js';
-import { openDevice } from '../../engine/device.ts';
+import { type Device, openDevice } from '../../engine/device.ts';
 import { Random } from '../../engine/random.ts';
+import { InputError } from '../../files/errors.ts';
+import { openSession, type Session } from '../../link/session.ts';
 import { Clip } from '../../model/clip/clip.ts';
 import { saveClip } from '../../model/clip/save-clip.ts';
+import type { ExpertKind } from '../../model/dsmip/experts.ts';
 import { initialise } from '../../model/initialise.ts';
+import { type ConfigSchema, checkConfig, withValue } from '../../train/config/check.ts';
+import { expertConfigOf, gateConfigOf, readPreset, workConfigOf } from '../../train/config/presets.ts';
+import {
+  type EvaluationConfig,
+  type ExpertTraining,
+  evaluationSchema,
+  expertSchema,
+  type GateTraining,
+  gateSchema,
+} from '../../train/config/schemas.ts';
+import { trainExpert } from '../../train/experts/train-expert.ts';
+import { trainGate } from '../../train/gating/train-gate.ts';
 import { tinyMerges, tinyVocabulary } from '../data/text/tiny-vocabulary.ts';
 
 export const root = fileURLToPath(new URL('../..', import.meta.url));
@@ -28,8 +42,11 @@ export interface Toy {
 
 const words = ['mouse', 'bat', 'crane', 'seal', 'mole', 'jaguar', 'kiwi', 'turkey'];
 
-/** Writes the toy: 16 entities in pairs of homonyms, 40 / 8 / 10 mentions; every third has no image. */
-export async function makeToy(): Promise<Toy> {
+/**
+ * Writes the toy: 16 entities in pairs of homonyms, 40 / 8 / 10 mentions; every third has no image. Its CLIP is made on the
+ * device given, else on one that is gone afterwards: a test that starts processes with devices should hold none.
+ */
+export async function makeToy(shared?: Device): Promise<Toy> {
   const folder = mkdtempSync(join(tmpdir(), 'dsmip-toy-'));
   const [data, clip] = [join(folder, 'data'), join(folder, 'clip')];
   for (const name of ['data', 'data/kb_image', 'data/mention_image']) mkdirSync(join(folder, name));
@@ -63,7 +80,7 @@ export async function makeToy(): Promise<Toy> {
     });
     write(`toy_${split}.json`, mentions);
   }
-  const device = await openDevice();
+  const device = shared ?? (await openDevice());
   const stack = (width: number) => ({ width, hidden: 2 * width, heads: 2, layers: 2 });
   const config = {
     text: { ...stack(8), vocabulary: Object.keys(tinyVocabulary).length, maxLength: 24 },
@@ -73,7 +90,7 @@ export async function makeToy(): Promise<Toy> {
   const ids = { bosId: tinyVocabulary['<|startoftext|>']!, eosId: tinyVocabulary['<|endoftext|>']! };
   const { tensors } = initialise(device, new Random(3), (p) => new Clip(p, config));
   await saveClip(clip, config, tensors, { vocab: tinyVocabulary, merges: tinyMerges, ...ids });
-  device.destroy();
+  if (!shared) device.destroy();
   const flags = ['--data', data, '--clip', clip, '--cache', join(folder, 'cache')];
   return { folder, data, clip, flags };
 }
@@ -82,26 +99,116 @@ export function removeToy({ folder }: Toy): void {
   rmSync(folder, { recursive: true });
 }
 
-/** Runs a script of the repository to its end. */
-export function script(file: string, flags: readonly string[]): SpawnSyncReturns<string> {
-  return spawnSync(process.execPath, [...runtimeFlags, join(root, file), ...flags], { encoding: 'utf8' });
+/** The toy's session; on a device that is handed in it shares the kernels that were compiled there. */
+export function openToy({ data, clip, folder }: Toy, device: Device): Promise<Session> {
+  return openSession({ data, clip, cache: join(folder, 'cache'), device });
+}
+
+/** Values by the paths of a configuration's fields. */
+type Overrides = Readonly<Record<string, unknown>>;
+
+/** What the toy's trainings are told unless a test tells them otherwise. */
+const small: Overrides = { 'training.batchSize': 8, 'training.epochs': 1 };
+
+/** The configuration of an expert's training on the toy, in a run of this name. */
+export async function toyExpert(
+  toy: Toy,
+  run: string,
+  kind: ExpertKind,
+  overrides: Overrides = {},
+): Promise<ExpertTraining> {
+  const base = expertConfigOf(await readPreset('openconcepts'), kind);
+  const quick = { 'expert.prompts.depth': 1, 'training.learningRate': 0.005 };
+  return configured(expertSchema, toy, run, base, { ...small, ...quick, ...overrides });
+}
+
+/** The same of the gate's. */
+export async function toyGate(toy: Toy, run: string, overrides: Overrides = {}): Promise<GateTraining> {
+  const base = gateConfigOf(await readPreset('openconcepts'));
+  return configured(gateSchema, toy, run, base, { ...small, ...overrides });
+}
+
+/** The same of an evaluation. */
+export async function toyEvaluation(
+  toy: Toy,
+  run: string,
+  overrides: Overrides = {},
+): Promise<EvaluationConfig> {
+  const base = workConfigOf(await readPreset('openconcepts'), 'evaluation');
+  return configured(evaluationSchema, toy, run, base, overrides);
+}
+
+/** Trains a text and a multimodal expert and a gate in a run of this name. */
+export async function trainToy(toy: Toy, session: Session, run: string): Promise<void> {
+  for (const kind of ['text', 'multimodal'] as const) {
+    await trainExpert(await toyExpert(toy, run, kind), session);
+  }
+  await trainGate(await toyGate(toy, run), session);
+}
+
+/** The folder of a run of the toy. */
+export function runFolder(toy: Toy, run: string): string {
+  return join(toy.folder, run);
+}
+
+function configured<S extends ConfigSchema>(
+  schema: S,
+  toy: Toy,
+  run: string,
+  base: object,
+  overrides: Overrides,
+) {
+  const all = {
+    'data.folder': toy.data,
+    'clip.folder': toy.clip,
+    'cache.folder': join(toy.folder, 'cache'),
+    'run.folder': runFolder(toy, run),
+    ...overrides,
+  };
+  const value = Object.entries(all).reduce((config, [path, own]) => withValue(config, path, own), base);
+  return checkConfig(schema, value);
+}
+
+/** Runs the command `dsmip` to its end, in a process of its own. */
+export function dsmip(...args: readonly string[]): SpawnSyncReturns<string> {
+  return spawnSync(process.execPath, commandOf(args), { encoding: 'utf8' });
+}
+
+/** The arguments of a runtime that are the command `dsmip`. */
+export function commandOf(args: readonly string[]): string[] {
+  return [...runtimeFlags, join(root, 'cli/dsmip.ts'), ...args];
 }
 
 /**
- * Starts a training script three times and kills it each time, at a random moment after its first output; from the second
- * time on it resumes. Says how long after, in milliseconds; null for a training that was done before.
+ * Starts a command three times and kills it each time, at a random moment after its first output; from the second time on
+ * it resumes. Says how long after, in milliseconds; null for one that was done before.
  */
-export async function killThrice(file: string, flags: readonly string[]): Promise<(number | null)[]> {
+export async function killThrice(args: readonly string[], most = 500): Promise<(number | null)[]> {
   const delays: (number | null)[] = [];
   for (let i = 0; i < 3; i++) {
-    const resume = i === 0 ? [] : ['--resume'];
-    const child = spawn(process.execPath, [...runtimeFlags, join(root, file), ...flags, ...resume]);
-    const delay = Math.round(Math.random() * 500);
+    const child = spawn(process.execPath, commandOf([...args, ...(i === 0 ? [] : ['--resume'])]));
+    const delay = Math.round(Math.random() * most);
     const ended = new Promise<string | null>((resolve) => child.on('close', (_, signal) => resolve(signal)));
     child.stdout.once('data', () => setTimeout(() => child.kill('SIGKILL'), delay));
     delays.push((await ended) === 'SIGKILL' ? delay : null);
   }
   return delays;
+}
+
+/** The one line that a refused piece of work says. */
+export async function refusal(work: () => Promise<unknown>): Promise<Error> {
+  try {
+    await work();
+  } catch (error) {
+    if (error instanceof InputError && !error.message.includes('\n')) return error;
+    throw error;
+  }
+  throw new Error('expected a refusal');
+}
+
+/** A file of a run as text that can be compared. */
+export function bytesOf(...path: readonly string[]): string {
+  return readFileSync(join(...path)).toString('base64');
 }
 
 /** What a script wrote to stderr, without the driver's own warnings. */

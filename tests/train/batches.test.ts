@@ -3,7 +3,7 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { Samples } from '../../encoding/samples.ts';
-import { batchesPerEpoch, checkFraction, epochBatches, fractionOf, holdOut } from '../../train/batches.ts';
+import { batchesPerEpoch, epochBatches, fractionOf, holdOut } from '../../train/batches.ts';
 import { RandomStream } from '../../train/random-stream.ts';
 
 const none = new Int32Array(0);
@@ -78,7 +78,6 @@ test('a fraction of the mentions: sorted, distinct, at least one, all for 1', ()
   assert.equal(tenth, fractionOf(100, 0.1, new RandomStream(3)));
   assert.is(fractionOf(5, 0.01, new RandomStream(3)).length, 1);
   assert.equal(fractionOf(3, 1, new RandomStream(3)), [0, 1, 2]);
-  for (const bad of [0, -1, 1.5, Number.NaN]) assert.throws(() => checkFraction(bad), /--train-fraction/);
   assert.throws(() => batchesPerEpoch(1, 32), /expected at least 2/);
 });
 
@@ -91,7 +90,6 @@ test('what is held out is not kept, the same whenever asked; nothing for 0', () 
   );
   assert.equal(holdOut(rows, 0.3), { kept, held });
   assert.equal(holdOut(rows, 0), { kept: rows, held: [] });
-  for (const bad of [1, -0.1, Number.NaN]) assert.throws(() => holdOut(rows, bad), /--hold-out/);
 });
 
 test.run();

@@ -1,7 +1,6 @@
 // Pretraining end to end on a toy data set and a toy WordNet: what it writes, that it repeats itself, what
 // it refuses.
 
-import { spawnSync } from 'node:child_process';
 import {
   copyFileSync,
   existsSync,
@@ -20,7 +19,10 @@ import * as assert from 'uvu/assert';
 import { readWordNet } from '../../data/openconcepts-builder/wordnet.ts';
 import { loadTokenizer } from '../../data/text/tokenizer-files.ts';
 import { loadClip } from '../../model/clip/load-clip.ts';
+import { clipSchema } from '../../train/clip-pretraining/clip-schema.ts';
+import { pretrainClip } from '../../train/clip-pretraining/pretrain-clip.ts';
 import { homonymsOutside, textPairs } from '../../train/clip-pretraining/wordnet-pairs.ts';
+import { checkConfig } from '../../train/config/check.ts';
 import { Cycle, RandomStream } from '../../train/random-stream.ts';
 import { device } from '../support/device.ts';
 
@@ -31,31 +33,32 @@ const dict = join(folder, 'dict');
 makeDataset();
 makeWordNet();
 
-const small = [
-  ...[
-    '--steps',
-    '3',
-    '--warmup-steps',
-    '1',
-    '--text-image-pairs',
-    '2',
-    '--image-pairs',
-    '2',
-    '--text-pairs',
-    '4',
-  ],
-  ...['--wordnet-pairs', '4', '--vocabulary', '540', '--text-width', '16', '--text-layers', '1'],
-  ...['--vision-width', '16', '--vision-heads', '2', '--vision-layers', '1', '--image-size', '16'],
-  ...['--patch-size', '8', '--projection', '8', '--text-length', '16'],
-];
+const small = {
+  training: { steps: 3, warmupSteps: 1 },
+  batch: { textImagePairs: 2, imagePairs: 2, textPairs: 4, wordNetPairs: 4 },
+  text: { vocabulary: 540, width: 16, layers: 1, length: 16 },
+  vision: { width: 16, heads: 2, layers: 1, imageSize: 16, patchSize: 8 },
+  projection: { width: 8 },
+};
+const configOf = (out: string, more: object = {}) =>
+  checkConfig(clipSchema, {
+    data: { folder: data },
+    wordnet: { folder: dict },
+    out: { folder: out },
+    ...small,
+    ...more,
+  });
 
 test('three steps: finite losses, a folder that loads, the same again from the same seed', async () => {
   const [a, b, c] = ['a', 'b', 'c'].map((name) => join(folder, name)) as [string, string, string];
   const metrics = join(folder, 'metrics.jsonl');
-  const first = run('--out', a, '--metrics', metrics, ...small);
-  assert.is(first.stderr.replaceAll(/^Warning: .*\n/gm, ''), '');
-  assert.is(first.status, 0);
-  assert.match(first.stdout, /step 3\/3 {2}loss \d+\.\d+ {2}\d+ examples\/s {2}ETA 0:00/);
+  const steps: number[] = [];
+  const warnings: string[] = [];
+  await pretrainClip(configOf(a, { metrics: { file: metrics } }), device, {
+    onProgress: ({ done }) => steps.push(done),
+    onWarning: (line) => warnings.push(line),
+  });
+  assert.equal([steps, warnings], [[1, 2, 3], []]);
   const lines = readFileSync(metrics, 'utf8')
     .trim()
     .split('\n')
@@ -86,30 +89,38 @@ test('three steps: finite losses, a folder that loads, the same again from the s
   tokenizer.free();
   for (const tensor of tensors.values()) tensor.release();
 
-  assert.is(run('--out', b, ...small).status, 0);
-  assert.is(run('--out', c, '--seed', '2', ...small).status, 0);
+  await pretrainClip(configOf(b), device);
+  await pretrainClip(configOf(c, { training: { ...small.training, seed: 2 } }), device);
   const weights = (of: string) => readFileSync(join(of, 'model.safetensors'));
   assert.ok(weights(a).equals(weights(b)), 'same seed, same bytes');
   assert.not(weights(a).equals(weights(c)), 'another seed, other weights');
 });
 
-test('bad input: one line, exit code 1, nothing written', () => {
+test('bad input is one line, and nothing is written', async () => {
   const out = join(folder, 'none');
-  const cases: [string[], RegExp][] = [
-    [['--stepz', '3'], /^Unknown option '--stepz'/],
-    [['--steps', 'x'], /^--steps x: expected an integer of at least 1/],
-    [['--lr', '-1'], /lr/],
-    [['--text-heads', '3'], /^--text-heads 3: expected a divisor of --text-width/],
-    [['--data', join(folder, 'nowhere')], /nowhere: no such folder/],
-    [['--wordnet', join(folder, 'nowhere')], /data\.noun: no such file/],
+  const cases: [object, RegExp][] = [
+    [{ training: { stepz: 3 } }, /^training\.stepz: there is no such field$/],
+    [{ training: { steps: 'x' } }, /^training\.steps: expected an integer of at least 1, found x$/],
+    [
+      { training: { learningRate: -1 } },
+      /^training\.learningRate: expected a number of at least 0, found -1$/,
+    ],
+    [{ text: { ...small.text, heads: 3 } }, /^text\.heads: expected a divisor of the width 16, found 3$/],
+    [{ vision: { ...small.vision, patchSize: 17 } }, /^vision\.patchSize: expected at most/],
+    [{ data: { folder: join(folder, 'nowhere') } }, /nowhere: no such folder/],
+    [{ wordnet: { folder: join(folder, 'nowhere') } }, /data\.noun: no such file/],
+    [{ training: { ...small.training, learningRate: 1e308 } }, /^the loss of step \d is \S+; try a lower/],
   ];
-  for (const [args, expected] of cases) {
-    const { status, stderr } = run(...small, '--out', out, ...args);
-    const lines = stderr.split('\n').filter((line) => line !== '' && !line.startsWith('Warning: '));
-    assert.is(lines.length, 1, stderr);
-    assert.match(lines[0]!, expected);
-    assert.is(status, 1);
-    assert.not(existsSync(out));
+  for (const [more, expected] of cases) {
+    let message = '';
+    try {
+      await pretrainClip(configOf(out, more), device);
+    } catch (error) {
+      message = (error as Error).message;
+    }
+    assert.match(message, expected);
+    assert.not(message.includes('\n'), message);
+    assert.not(existsSync(out), message);
   }
 });
 
@@ -147,14 +158,6 @@ test('a cycle gives every item equally often, different ones in one call, and no
 test.after(() => rmSync(folder, { recursive: true }));
 
 test.run();
-
-function run(...args: string[]): { status: number | null; stdout: string; stderr: string } {
-  const command = join(root, 'train/clip.ts');
-  const runtime = 'Deno' in globalThis ? ['run', '--allow-all', command] : [command];
-  return spawnSync(process.execPath, [...runtime, '--data', data, '--wordnet', dict, ...args], {
-    encoding: 'utf8',
-  });
-}
 
 /** Six entities, three with images of the real data set. */
 function makeDataset(): void {

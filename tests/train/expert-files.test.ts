@@ -1,52 +1,119 @@
-// What stage 1 finds on disk: damaged caches are made again, checkpoints of other runs are refused.
+// What stage 1 finds on disk: damaged caches are made again, checkpoints of other runs are refused, images that cannot be read
+// are warned of, damaged weights leave nothing behind.
 
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { complaint, makeToy, removeToy, script } from '../support/toy-run.ts';
+import { trainExpert } from '../../train/experts/train-expert.ts';
+import { openSafetensors } from '../../weights/safetensors.ts';
+import { writeSafetensors } from '../../weights/write-safetensors.ts';
+import { device } from '../support/device.ts';
+import { bytesOf, makeToy, openToy, refusal, removeToy, runFolder, toyExpert } from '../support/toy-run.ts';
 
-const toy = await makeToy();
-const small = ['--batch', '8', '--epochs', '3', '--lr', '0.005', '--prompt-depth', '1'];
-const flagsOf = (run: string, expert: string) => [...toy.flags, ...small, '--run', run, '--expert', expert];
-const runs = (name: string) => join(toy.folder, name);
-const bytes = (run: string, file: string) => readFileSync(join(run, file)).toString('base64');
+const toy = await makeToy(device);
+const session = await openToy(toy, device);
+const folderOf = (run: string) => join(runFolder(toy, run), 'text');
 
-test('features from the cache give the same bits as fresh ones, and a damaged cache is made again', () => {
-  const whole = join(runs('fresh'), 'text');
-  script('train/expert.ts', flagsOf(runs('fresh'), 'text'));
+test('features from the cache give the same bits as fresh ones, and a damaged cache is made again', async () => {
+  await trainExpert(await toyExpert(toy, 'fresh', 'text'), session);
   const cache = join(toy.folder, 'cache');
   for (const file of readdirSync(cache)) {
     const path = join(cache, file);
     const content = readFileSync(path);
     writeFileSync(path, content.subarray(0, content.length / 2));
   }
-  for (const name of ['damaged-cache', 'warm-cache']) {
-    const { status, stderr } = script('train/expert.ts', flagsOf(runs(name), 'text'));
-    assert.is(status, 0, stderr);
-    assert.ok(bytes(join(runs(name), 'text'), 'best.safetensors') === bytes(whole, 'best.safetensors'), name);
+  for (const run of ['damaged-cache', 'warm-cache']) {
+    await trainExpert(await toyExpert(toy, run, 'text'), session);
+    const [own, fresh] = [run, 'fresh'].map((name) => bytesOf(folderOf(name), 'best.safetensors'));
+    assert.ok(own === fresh, run);
   }
 });
 
-test('a checkpoint of another configuration or data set is refused in one line', () => {
-  const run = runs('fresh');
-  const before = bytes(join(run, 'text'), 'last.safetensors');
-  const other = script('train/expert.ts', [...flagsOf(run, 'text'), '--resume', '--hidden', '16']);
-  assert.is(other.status, 1);
+test('a checkpoint of another configuration or data set, or a damaged one, is refused in one line', async () => {
+  const before = bytesOf(folderOf('fresh'), 'last.safetensors');
+  const other = await toyExpert(toy, 'fresh', 'text', { 'expert.hidden': 16 });
+  const mismatch = await refusal(() => trainExpert(other, session, { resume: true }));
   assert.match(
-    complaint(other.stderr),
-    /last\.safetensors: belongs to a run with hidden 32, this one has 16$/,
+    mismatch.message,
+    /last\.safetensors: belongs to a run with expert\.hidden 32, this one has 16$/,
   );
-  assert.is(bytes(join(run, 'text'), 'last.safetensors'), before);
-  const cut = runs('cut');
-  script('train/expert.ts', [...flagsOf(cut, 'text'), '--epochs', '1']);
-  const last = join(cut, 'text', 'last.safetensors');
+  const config = await toyExpert(toy, 'fresh', 'text');
+  const elsewhere = await refusal(() => trainExpert(config, { ...session, inputs: 'x' }, { resume: true }));
+  assert.match(elsewhere.message, /last\.safetensors: belongs to a run with other inputs than this one has$/);
+  assert.is(bytesOf(folderOf('fresh'), 'last.safetensors'), before);
+
+  const last = join(folderOf('fresh'), 'last.safetensors');
   writeFileSync(last, readFileSync(last).subarray(0, 5000));
-  const damaged = script('train/expert.ts', [...flagsOf(cut, 'text'), '--epochs', '1', '--resume']);
-  assert.is(damaged.status, 1);
-  assert.match(complaint(damaged.stderr), /^[^\n]*last\.safetensors: [^\n]*$/);
+  const damaged = await refusal(() => trainExpert(config, session, { resume: true }));
+  assert.match(damaged.message, /last\.safetensors: /);
 });
 
-test.after(() => removeToy(toy));
+test('an option that decides nothing refuses no checkpoint; one of another format is one line that says what to do', async () => {
+  const config = await toyExpert(toy, 'options', 'text');
+  await trainExpert(config, session);
+  const last = join(folderOf('options'), 'last.safetensors');
+  const rewrite = async (change: (metadata: Record<string, string>) => void) => {
+    const file = await openSafetensors(last);
+    const metadata = { ...file.metadata };
+    change(metadata);
+    const tensors = Object.fromEntries(
+      await Promise.all(
+        file.names.map(async (name) => {
+          const { shape } = file.info(name);
+          return [name, { dtype: 'F32' as const, shape, data: await file.readFloats(name) }];
+        }),
+      ),
+    );
+    await file.close();
+    await writeSafetensors(last, tensors, metadata);
+  };
+  // As written by a version that had no hold-out yet, and another harmless field.
+  await rewrite((metadata) => {
+    const stored = JSON.parse(metadata['config']!) as { training: Record<string, unknown> };
+    delete stored.training['holdOut'];
+    stored.training['verbose'] = true;
+    metadata['config'] = JSON.stringify(stored);
+  });
+  const roomy = await toyExpert(toy, 'options', 'text', { 'training.memoryGB': 3 });
+  assert.is((await trainExpert(roomy, session, { resume: true })).epoch, 1);
+  await rewrite((metadata) => {
+    metadata['format'] = '1';
+  });
+  const old = await refusal(() => trainExpert(config, session, { resume: true }));
+  assert.match(old.message, /last\.safetensors: is a checkpoint of format 1, .* train it again/);
+});
+
+test('an image that cannot be read is warned of, counted and stands for a missing one', async () => {
+  const images = join(toy.data, 'kb_image');
+  const [first, second] = readdirSync(images).map((name) => join(images, name)) as [string, string];
+  const before = [readFileSync(first), readFileSync(second)] as const;
+  writeFileSync(first, 'not a picture');
+  writeFileSync(second, before[1].subarray(0, 30));
+  const fresh = await openToy(toy, device);
+  const warnings: string[] = [];
+  const onWarning = (line: string) => warnings.push(line);
+  const { epoch } = await trainExpert(await toyExpert(toy, 'images', 'visual'), fresh, { onWarning });
+  writeFileSync(first, before[0]);
+  writeFileSync(second, before[1]);
+  assert.is(epoch, 1);
+  assert.match(warnings.join('\n'), /: 2 image files unreadable, zeros in their place/);
+  fresh.close();
+});
+
+test('damaged weights of CLIP are one line', async () => {
+  const path = join(toy.clip, 'model.safetensors');
+  const before = readFileSync(path);
+  writeFileSync(path, before.subarray(0, before.length - 7));
+  const { message } = await refusal(() => openToy(toy, device));
+  writeFileSync(path, before);
+  assert.match(message, /^[^\n]*model\.safetensors: [^\n]*$/);
+  assert.not.ok(existsSync(runFolder(toy, 'damaged')));
+});
+
+test.after(() => {
+  session.close();
+  removeToy(toy);
+});
 
 test.run();

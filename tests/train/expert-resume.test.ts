@@ -1,34 +1,34 @@
 // Stage 1 killed and resumed.
 
-import { readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { killThrice, losses, makeToy, removeToy, script } from '../support/toy-run.ts';
+import { bytesOf, dsmip, killThrice, losses, makeToy, removeToy, runFolder } from '../support/toy-run.ts';
 
 const toy = await makeToy();
-const small = ['--batch', '8', '--epochs', '3', '--lr', '0.005', '--prompt-depth', '1'];
-const flagsOf = (run: string, expert: string) => [...toy.flags, ...small, '--run', run, '--expert', expert];
-const runs = (name: string) => join(toy.folder, name);
-const bytes = (run: string, file: string) => readFileSync(join(run, file)).toString('base64');
+const small = ['--batch', '8', '--lr', '0.005', '--prompt-depth', '1', '--expert', 'multimodal'];
+const command = (run: string) => {
+  return ['train', 'expert', ...toy.flags, ...small, '--epochs', '8', '--run', runFolder(toy, run)];
+};
 
 test('killed at three random moments and resumed, it ends with the same bits', async () => {
-  const flags = (run: string) => [...flagsOf(runs(run), 'multimodal'), '--epochs', '8'];
-  const whole = script('train/expert.ts', flags('whole'));
+  const whole = dsmip(...command('whole'));
   assert.is(whole.status, 0, whole.stderr);
-  const delays = await killThrice('train/expert.ts', flags('killed'));
+  const delays = await killThrice(command('killed'));
   assert.is.not(delays[0], null, 'the training was over before it could be killed');
-  const { status, stderr } = script('train/expert.ts', [...flags('killed'), '--resume']);
+  const { status, stderr } = dsmip(...command('killed'), '--resume');
   assert.is(status, 0, stderr);
-  const [expected, resumed] = ['whole', 'killed'].map((run) => join(runs(run), 'multimodal')) as [
+  const [expected, resumed] = ['whole', 'killed'].map((run) => join(runFolder(toy, run), 'multimodal')) as [
     string,
     string,
   ];
   for (const file of ['last.safetensors', 'best.safetensors']) {
-    assert.ok(bytes(resumed, file) === bytes(expected, file), `${file}, killed after ${delays} ms`);
+    assert.ok(bytesOf(resumed, file) === bytesOf(expected, file), `${file}, killed after ${delays} ms`);
   }
   assert.equal(losses(resumed), losses(expected));
   assert.equal(readdirSync(resumed).sort(), ['best.safetensors', 'last.safetensors', 'metrics.jsonl']);
+  assert.not.ok(existsSync(`${resumed}.new`));
 });
 
 test.after(() => removeToy(toy));

@@ -1,72 +1,142 @@
-// Stage 1 from the command line, on toy data: every expert trains and learns, with the paper's choices and ours.
+// Stage 1 on toy data: every expert trains and learns, with the paper's choices and ours; what stops it, what it goes on from.
 
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { complaint, losses, makeToy, removeToy, script } from '../support/toy-run.ts';
+import { trainExpert } from '../../train/experts/train-expert.ts';
+import type { WorkEvent } from '../../train/hooks.ts';
+import { device } from '../support/device.ts';
+import {
+  bytesOf,
+  losses,
+  makeToy,
+  openToy,
+  refusal,
+  removeToy,
+  runFolder,
+  toyExpert,
+} from '../support/toy-run.ts';
 
-const toy = await makeToy();
-const small = ['--batch', '8', '--epochs', '3', '--lr', '0.005', '--prompt-depth', '1'];
-const flagsOf = (run: string, expert: string) => [...toy.flags, ...small, '--run', run, '--expert', expert];
-const runs = (name: string) => join(toy.folder, name);
+const toy = await makeToy(device);
+const session = await openToy(toy, device);
 
-for (const expert of ['text', 'visual', 'multimodal']) {
-  test(`the ${expert} expert trains, and its loss falls`, () => {
-    const run = runs('plain');
-    const { status, stderr } = script('train/expert.ts', flagsOf(run, expert));
-    assert.is(status, 0, stderr);
-    const lines = losses(join(run, expert)) as { loss?: number; dev?: { mrr: number } }[];
+for (const kind of ['text', 'visual', 'multimodal'] as const) {
+  test(`the ${kind} expert trains, and its loss falls`, async () => {
+    await trainExpert(await toyExpert(toy, 'plain', kind, { 'training.epochs': 3 }), session);
+    const folder = join(runFolder(toy, 'plain'), kind);
+    const lines = losses(folder) as { loss?: number; dev?: { mrr: number } }[];
     const steps = lines.flatMap(({ loss }) => loss ?? []);
     assert.is(steps.length, 15);
     assert.is(lines.filter(({ dev }) => dev).length, 3);
     const mean = (part: number[]) => part.reduce((a, b) => a + b) / part.length;
     assert.ok(mean(steps.slice(-5)) < mean(steps.slice(0, 5)), `${steps}`);
-    assert.ok(existsSync(join(run, expert, 'best.safetensors')));
+    assert.ok(existsSync(join(folder, 'best.safetensors')));
+    assert.not.ok(existsSync(`${folder}.new`));
   });
 }
 
-test('hard negatives, a fraction of the mentions, no prompts, a trained encoder', () => {
-  for (const flags of [
-    ['--expert', 'text', '--hard-negatives', '2', '--train-fraction', '0.5'],
-    ['--expert', 'multimodal', '--no-prompts'],
-    ['--expert', 'text', '--finetune-encoder'],
-  ]) {
-    const all = [...flagsOf(runs('flags'), 'text'), ...flags, '--epochs', '1'];
-    const { status, stderr, stdout } = script('train/expert.ts', all);
-    assert.is(status, 0, `${flags}: ${stderr}`);
-    assert.match(stdout, /best epoch 1/);
+test('hard negatives, a fraction of the mentions, no prompts, a trained encoder', async () => {
+  for (const [kind, overrides] of [
+    ['text', { 'training.hardNegatives': 2, 'training.trainFraction': 0.5 }],
+    ['multimodal', { 'expert.prompts.use': false }],
+    ['text', { 'expert.finetuneEncoder': true }],
+  ] as const) {
+    const result = await trainExpert(await toyExpert(toy, 'choices', kind, overrides), session);
+    assert.is(result.epoch, 1);
   }
 });
 
-test('a batch encoded in chunks, and one that must be: the chunk is chosen by memory and belongs to the run', () => {
-  const flags = [...flagsOf(runs('chunks'), 'multimodal'), '--epochs', '1'];
-  const chunked = script('train/expert.ts', [...flags, '--encode-chunk', '3']);
-  assert.is(chunked.status, 0, chunked.stderr);
-  assert.match(
-    chunked.stdout,
-    /a step will take up to \S+ MB of device memory, 3 texts or images encoded at a time/,
-  );
-  assert.match(chunked.stdout, /a step took up to \S+ MB of device memory/);
-  const [first] = losses(join(runs('chunks'), 'multimodal')) as { loss: number }[];
-  const other = script('train/expert.ts', [...flags, '--encode-chunk', '5', '--resume']);
-  assert.is(other.status, 1);
-  assert.match(other.stderr, /belongs to a run with encode-chunk 3, this one has 5/);
+test('a batch encoded in chunks, and one that must be: the chunk is chosen by memory and belongs to the run', async () => {
+  const folder = join(runFolder(toy, 'chunks'), 'multimodal');
+  const train = async (overrides: Record<string, unknown>, resume = false) => {
+    const events: WorkEvent[] = [];
+    const onEvent = (event: WorkEvent) => events.push(event);
+    await trainExpert(await toyExpert(toy, 'chunks', 'multimodal', overrides), session, { resume, onEvent });
+    const plan = events.find(({ type }) => type === 'memory plan') as { chunk: number; bytes: number };
+    const taken = events.find(({ type }) => type === 'memory') as { bytes: number };
+    assert.ok(plan.bytes > 0 && taken.bytes > 0);
+    return plan.chunk;
+  };
+  assert.is(await train({ 'training.encodeChunk': 3 }), 3);
+  const [first] = losses(folder) as { loss: number }[];
+  const other = await refusal(() => train({ 'training.encodeChunk': 5 }, true));
+  assert.match(other.message, /belongs to a run with training\.encodeChunk 3, this one has 5/);
 
-  const whole = script('train/expert.ts', flags);
-  assert.is(whole.status, 0, whole.stderr);
-  assert.match(whole.stdout, /the whole batch encoded at once/);
-  const [same] = losses(join(runs('chunks'), 'multimodal')) as { loss: number }[];
+  assert.is(await train({}), 0);
+  const [same] = losses(folder) as { loss: number }[];
   assert.ok(Math.abs(first!.loss / same!.loss - 1) < 1e-5, `${first!.loss}, ${same!.loss}`);
 
-  const tight = script('train/expert.ts', [...flags, '--memory', '0.0008']);
-  assert.is(tight.status, 1);
+  const before = bytesOf(folder, 'best.safetensors');
+  const tight = await refusal(() => train({ 'training.memoryGB': 0.0008 }));
   assert.match(
-    complaint(tight.stderr),
-    /^a step takes \S+ MB of device memory at the least, there are 0.80 MB: expected/,
+    tight.message,
+    /^a step takes \S+ MB of device memory at the least, there are 0.80 MB: expected a smaller training\.batchSize/,
+  );
+  assert.is(bytesOf(folder, 'best.safetensors'), before, 'what was trained before is still there');
+});
+
+test('a loss that is not finite is one line, and leaves the finished training as it was', async () => {
+  const folder = join(runFolder(toy, 'plain'), 'text');
+  const before = ['best.safetensors', 'last.safetensors', 'metrics.jsonl'].map((name) =>
+    bytesOf(folder, name),
+  );
+  const wild = await toyExpert(toy, 'plain', 'text', { 'training.learningRate': 1e308 });
+  const { message } = await refusal(() => trainExpert(wild, session));
+  assert.match(message, /^the loss of step \d+ is \S+; try a lower training\.learningRate$/);
+  const after = ['best.safetensors', 'last.safetensors', 'metrics.jsonl'].map((name) =>
+    bytesOf(folder, name),
+  );
+  assert.equal(after, before);
+  assert.not.ok(existsSync(`${folder}.new`));
+});
+
+test('two trainings in one folder: one is refused in one line, and the other ends as if alone', async () => {
+  const config = await toyExpert(toy, 'plain', 'text', { 'training.epochs': 3 });
+  const before = bytesOf(runFolder(toy, 'plain'), 'text', 'best.safetensors');
+  const both = await Promise.allSettled([trainExpert(config, session), trainExpert(config, session)]);
+  const refused = both.flatMap((one) => (one.status === 'rejected' ? [(one.reason as Error).message] : []));
+  assert.is(refused.length, 1);
+  assert.match(refused[0]!, /text\.new: this process is writing there already/);
+  assert.is(bytesOf(runFolder(toy, 'plain'), 'text', 'best.safetensors'), before);
+});
+
+test('stopped between two steps, it goes on from the last finished epoch to the same bits', async () => {
+  const epochs = { 'training.epochs': 3 };
+  const whole = join(runFolder(toy, 'whole'), 'multimodal');
+  await trainExpert(await toyExpert(toy, 'whole', 'multimodal', epochs), session);
+  const config = await toyExpert(toy, 'stopped', 'multimodal', epochs);
+  const stop = new AbortController();
+  const reason = new Error('enough');
+  const onProgress = ({ task, done }: { task: string; done: number }) => {
+    if (task === 'training' && done === 7) stop.abort(reason);
+  };
+  let thrown: unknown = null;
+  await trainExpert(config, session, { signal: stop.signal, onProgress }).catch((error) => {
+    thrown = error;
+  });
+  assert.is(thrown, reason);
+  const stopped = join(runFolder(toy, 'stopped'), 'multimodal');
+  assert.not.ok(existsSync(stopped), 'nothing unfinished takes the place of a training');
+  const events: WorkEvent[] = [];
+  await trainExpert(config, session, { resume: true, onEvent: (event) => events.push(event) });
+  assert.equal(events[1], { type: 'resumed', epoch: 1 });
+  for (const file of ['best.safetensors', 'last.safetensors']) {
+    assert.ok(bytesOf(stopped, file) === bytesOf(whole, file), file);
+  }
+  assert.equal(losses(stopped), losses(whole));
+  const again: WorkEvent[] = [];
+  await trainExpert(config, session, { resume: true, onEvent: (event) => again.push(event) });
+  assert.equal(
+    again.map(({ type }) => type),
+    ['memory plan', 'resumed', 'trained'],
+    'a finished training is not trained on',
   );
 });
 
-test.after(() => removeToy(toy));
+test.after(() => {
+  session.close();
+  removeToy(toy);
+});
 
 test.run();

@@ -1,38 +1,63 @@
-// Stage 2 and evaluation from the command line, on toy data.
+// Stage 2 and evaluation on toy data.
 
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { complaint, killThrice, losses, makeToy, removeToy, script } from '../support/toy-run.ts';
+import { evaluate } from '../../eval/evaluate.ts';
+import { trainExpert } from '../../train/experts/train-expert.ts';
+import { trainGate } from '../../train/gating/train-gate.ts';
+import type { WorkEvent } from '../../train/hooks.ts';
+import { device } from '../support/device.ts';
+import {
+  bytesOf,
+  losses,
+  makeToy,
+  openToy,
+  refusal,
+  removeToy,
+  runFolder,
+  toyEvaluation,
+  toyExpert,
+  toyGate,
+} from '../support/toy-run.ts';
 
-const toy = await makeToy();
-const run = join(toy.folder, 'run');
-for (const expert of ['text', 'multimodal']) {
-  const flags = ['--run', run, '--expert', expert, '--batch', '8', '--epochs', '1', '--prompt-depth', '1'];
-  const { status, stderr } = script('train/expert.ts', [...toy.flags, ...flags]);
-  assert.is(status, 0, stderr);
+const toy = await makeToy(device);
+const session = await openToy(toy, device);
+const run = runFolder(toy, 'run');
+const folder = join(run, 'gate');
+for (const kind of ['text', 'multimodal'] as const) {
+  await trainExpert(await toyExpert(toy, 'run', kind), session);
 }
-const gate = (...flags: string[]) => [...toy.flags, '--run', run, '--batch', '8', '--epochs', '5', ...flags];
-const file = (name: string) => join(run, 'gate', name);
-const bytes = (name: string) => readFileSync(file(name)).toString('base64');
+const epochs = { 'training.epochs': 5 };
 
-test('stage 2 trains gate and scoring units, and resumes after a kill to the same bits', async () => {
-  const { status, stderr, stdout } = script('train/gate.ts', gate());
-  assert.is(status, 0, stderr);
-  assert.match(stdout, /epoch 5\/5 .* chosen text \d+\.\d %, multimodal \d+\.\d %/);
-  const whole = [bytes('last.safetensors'), bytes('best.safetensors'), losses(join(run, 'gate'))];
+test('stage 2 trains gate and scoring units, and goes on after a stop to the same bits', async () => {
+  const events: WorkEvent[] = [];
+  const config = await toyGate(toy, 'run', epochs);
+  await trainGate(config, session, { onEvent: (event) => events.push(event) });
+  const last = events.filter(({ type }) => type === 'epoch').at(-1) as { choices: Record<string, number> };
+  assert.equal(Object.keys(last.choices).sort(), ['multimodal', 'text']);
+  const files = () => [
+    bytesOf(folder, 'last.safetensors'),
+    bytesOf(folder, 'best.safetensors'),
+    losses(folder),
+  ];
+  const whole = files();
 
-  const delays = await killThrice('train/gate.ts', gate());
-  assert.is.not(delays[0], null, 'the training was over before it could be killed');
-  const resumed = script('train/gate.ts', gate('--resume'));
-  assert.is(resumed.status, 0, resumed.stderr);
-  assert.equal([bytes('last.safetensors'), bytes('best.safetensors'), losses(join(run, 'gate'))], whole);
+  const stop = new AbortController();
+  const onProgress = ({ task, done }: { task: string; done: number }) => {
+    if (task === 'training' && done === 12) stop.abort();
+  };
+  await trainGate(config, session, { signal: stop.signal, onProgress }).catch(() => {});
+  assert.ok(existsSync(`${folder}.new`));
+  assert.equal(files(), whole, 'the gate that was finished before is still there');
+  await trainGate(config, session, { resume: true });
+  assert.equal(files(), whole);
+  assert.not.ok(existsSync(`${folder}.new`));
 });
 
-test('evaluation writes the metrics of each expert, their mean and DSMIP', () => {
-  const { status, stderr } = script('eval/evaluate.ts', [...toy.flags, '--run', run, '--mean']);
-  assert.is(status, 0, stderr);
+test('evaluation writes the metrics of each expert, their mean and DSMIP', async () => {
+  await evaluate(await toyEvaluation(toy, 'run', { 'evaluation.mean': true }), session);
   const metrics = JSON.parse(readFileSync(join(run, 'metrics.json'), 'utf8'));
   assert.equal([metrics.split, metrics.mentions, metrics.entities], ['test', 10, 16]);
   assert.equal(Object.keys(metrics.systems).sort(), ['dsmip', 'mean', 'multimodal', 'text']);
@@ -47,49 +72,54 @@ test('evaluation writes the metrics of each expert, their mean and DSMIP', () =>
   }
 });
 
-test('a choice per mention, with a trained scale and offset, evaluates as it was trained', () => {
-  const { status, stderr } = script(
-    'train/gate.ts',
-    gate('--gate-by', 'mention', '--calibrate', '--epochs', '1', '--dropout', '0'),
-  );
-  assert.is(status, 0, stderr);
-  const evaluated = script('eval/evaluate.ts', [...toy.flags, '--run', run, '--split', 'dev']);
-  assert.is(evaluated.status, 0, evaluated.stderr);
+test('a choice per mention, with a trained scale and offset, evaluates as it was trained', async () => {
+  const fields = { 'gate.by': 'mention', 'gate.calibrate': true, 'gate.dropout': 0 };
+  await trainGate(await toyGate(toy, 'run', fields), session);
+  await evaluate(await toyEvaluation(toy, 'run', { 'evaluation.split': 'dev' }), session);
   const { systems } = JSON.parse(readFileSync(join(run, 'metrics.json'), 'utf8'));
-  const { dev } = losses(join(run, 'gate')).at(-1) as { dev: object };
+  const { dev } = losses(folder).at(-1) as { dev: object };
   assert.equal(systems.dsmip, dev);
 });
 
-test('bad input is one line each, exit code 1', () => {
-  const vgg = script('train/gate.ts', gate('--gate-image', 'vgg', '--vgg', join(toy.folder, 'none')));
-  const visual = script('train/gate.ts', gate('--experts', 'text,visual'));
-  const audio = script('train/gate.ts', gate('--experts', 'audio'));
-  const held = script('train/gate.ts', gate('--hold-out', '0.5'));
-  const empty = script('eval/evaluate.ts', [...toy.flags, '--run', join(toy.folder, 'empty')]);
-  for (const [{ status, stderr }, message] of [
-    [vgg, /none: no such file/],
-    [visual, /visual.best\.safetensors: no such file/],
-    [held, /--hold-out 0\.5: .*text.best\.safetensors was trained with --hold-out 0$/],
-    [audio, /audio: expected some of text,visual,multimodal/],
-    [empty, /empty: no EXPERT.best\.safetensors; train an expert there first/],
+test('what does not go together is one line', async () => {
+  const gate = (overrides: Record<string, unknown>) => async () =>
+    trainGate(await toyGate(toy, 'run', overrides), session);
+  const before = bytesOf(folder, 'best.safetensors');
+  for (const [work, message] of [
+    [gate({ 'gate.image': 'vgg', 'gate.vgg': join(toy.folder, 'none') }), /none: no such file/],
+    [gate({ 'gate.experts': ['text', 'visual'] }), /visual.best\.safetensors: no such file/],
+    [
+      gate({ 'training.holdOut': 0.5 }),
+      /training\.holdOut 0\.5: .*text.best\.safetensors was trained with training\.holdOut 0$/,
+    ],
+    [gate({ 'gate.experts': ['audio'] }), /gate\.experts\S*: expected some of text, visual, multimodal/],
+    [
+      async () => evaluate(await toyEvaluation(toy, 'empty'), session),
+      /empty: no EXPERT.best\.safetensors; train an expert there first/,
+    ],
   ] as const) {
-    assert.is(status, 1, stderr);
-    assert.match(complaint(stderr), message);
-    assert.is(complaint(stderr).split('\n').length, 1, stderr);
+    assert.match((await refusal(work)).message, message);
   }
   assert.not.ok(existsSync(join(toy.folder, 'empty')));
+  assert.is(bytesOf(folder, 'best.safetensors'), before);
+  assert.not.ok(existsSync(`${folder}.new`));
 });
 
-test('a run of another data set is refused in one line', () => {
+test('a run of another data set is refused in one line', async () => {
   const path = join(toy.data, 'toy_train.json');
   const before = readFileSync(path, 'utf8');
   writeFileSync(path, before.replaceAll('steel', 'iron'));
-  const { status, stderr } = script('eval/evaluate.ts', [...toy.flags, '--run', run]);
+  const other = await openToy(toy, device);
   writeFileSync(path, before);
-  assert.is(status, 1);
-  assert.match(complaint(stderr), /best\.safetensors: was trained on another data set/);
+  const evaluation = await toyEvaluation(toy, 'run');
+  const { message } = await refusal(() => evaluate(evaluation, other));
+  assert.match(message, /best\.safetensors: was trained on another data set or CLIP/);
+  other.close();
 });
 
-test.after(() => removeToy(toy));
+test.after(() => {
+  session.close();
+  removeToy(toy);
+});
 
 test.run();

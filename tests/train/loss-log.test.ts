@@ -5,17 +5,16 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { UsageError } from '../../files/errors.ts';
+import { ConfigError } from '../../train/config/check.ts';
 import { LossLog } from '../../train/loss-log.ts';
 import { MetricsLog } from '../../train/metrics-log.ts';
-import { Progress } from '../../train/progress.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'dsmip-loss-'));
 test.after(() => rmSync(folder, { recursive: true }));
 
 function open(name: string) {
   const path = join(folder, name);
-  const log = new LossLog(new MetricsLog(path, 0), new Progress(3, null));
+  const log = new LossLog(new MetricsLog(path, 0), () => {});
   const lines = () =>
     readFileSync(path, 'utf8')
       .split('\n')
@@ -58,8 +57,8 @@ test('a loss that is not finite is refused with its step, and no line has it', a
   const { log, lines } = open('refused');
   await log.add({ step: 7, epoch: 2 }, 1, Promise.resolve(Number.NaN));
   const error = await refusal(() => log.add({ step: 8, epoch: 2 }, 1, Promise.resolve(1)));
-  assert.instance(error, UsageError);
-  assert.match(error.message, /^the loss of step 7 is NaN; try a lower --lr$/);
+  assert.instance(error, ConfigError);
+  assert.match(error.message, /^the loss of step 7 is NaN; try a lower training\.learningRate$/);
   assert.equal(lines(), []);
 });
 

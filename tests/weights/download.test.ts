@@ -210,10 +210,10 @@ test('the command: a run, a second one, help, mistakes', async () => {
   assert.match(first.stdout, /vgg16\.safetensors: downloaded, checksum right/);
   assert.equal(new Uint8Array(fs.readFileSync(join(folder, 'vgg16.safetensors'))), big);
   assert.match((await command(args).ended).stdout, /vgg16\.safetensors: is there already/);
-  assert.match((await command(['--help']).ended).stdout, /usage: node weights\/download\.ts MODEL/);
+  assert.match((await command(['--help']).ended).stdout, /Usage: dsmip download MODEL/);
   for (const [wrong, message] of [
     [['vgg'], /^'vgg': expected one of clip-vit-base-patch32, /],
-    [['vgg16', '--into', 'x'], /Unknown option '--into'/],
+    [['vgg16', '--into', 'x'], /unknown option '--into'/],
     [['vgg16', '--endpoint', 'hub'], /^--endpoint hub: expected an http or https address/],
     [
       ['clip-vit-base-patch16', '--to', folder, '--endpoint', hub.url],

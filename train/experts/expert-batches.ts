@@ -10,7 +10,7 @@ import type { LossGradients } from './encode-in-chunks.ts';
 import { lossGradients } from './expert-step.ts';
 
 /** A batch, and what makes its loss and gradients; call it in a scope. */
-export interface Step {
+export interface LossStep {
   batch: Batch;
   make: () => LossGradients;
 }
@@ -29,7 +29,7 @@ export function* frozenSteps(
   expert: Expert,
   tables: Readonly<Record<Side, SideTables>>,
   batches: readonly Batch[],
-): Generator<Step> {
+): Generator<LossStep> {
   for (const batch of batches) {
     const make = () => {
       const mention = expert.featuresOf(tables.mention, batch.mentions, batch.mentionImages);
@@ -47,7 +47,7 @@ export async function* encodingSteps(
   expert: Expert,
   batches: readonly Batch[],
   chunk: number,
-): AsyncGenerator<Step> {
+): AsyncGenerator<LossStep> {
   const { mentions, entities } = session.corpus;
   const { source } = session.features;
   const plane = 3 * source.size * source.size;

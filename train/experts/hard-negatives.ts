@@ -8,12 +8,12 @@ import { noGrad } from '../../engine/autograd.ts';
 import { matmul } from '../../engine/ops/matmul.ts';
 import { topK } from '../../engine/ops/top-k.ts';
 import { Random } from '../../engine/random.ts';
-import { partProgress } from '../../eval/part-progress.ts';
 import type { Session } from '../../link/session.ts';
 import { Expert, type Side, type SideTables } from '../../model/dsmip/expert-model.ts';
 import { rankMentions } from '../../ranking/scoring-pass.ts';
 import { type Prepared, preparedEntities, preparedMentions, someMentions } from '../../ranking/sources.ts';
 import type { BatchOptions } from '../batches.ts';
+import type { Hooks } from '../hooks.ts';
 
 /** Entities to draw from for each mention. */
 const mostCandidates = 16;
@@ -69,6 +69,7 @@ export async function deceptiveCandidates(
   tables: readonly Record<Side, SideTables>[],
   mentionRows: readonly number[],
   count: number,
+  onProgress?: Hooks['onProgress'],
 ): Promise<BatchOptions['hard'] | null> {
   if (count === 0) return null;
   const { corpus } = session;
@@ -84,7 +85,7 @@ export async function deceptiveCandidates(
     mentions: someMentions(preparedMentions(prepared('mention')), mentionRows),
     entities: preparedEntities(prepared('entity')),
     top: mostCandidates + 1,
-    onProgress: partProgress('looking for hard negatives'),
+    onProgress: (done) => onProgress?.({ task: 'looking for hard negatives', done, total: 1 }),
   });
   const candidates: number[][] = corpus.mentions.train.images.map(() => []);
   mentionRows.forEach((row, i) => {

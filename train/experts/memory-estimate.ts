@@ -8,11 +8,12 @@ import { dryRunOf } from '../../engine/device/dry-run.ts';
 import type { Device } from '../../engine/device.ts';
 import { Adam } from '../../engine/nn/adam.ts';
 import { Random } from '../../engine/random.ts';
-import { UsageError } from '../../files/errors.ts';
-import { Clip, type TextBatch } from '../../model/clip/clip.ts';
+import { Clip, type ClipConfig, type TextBatch } from '../../model/clip/clip.ts';
 import { Expert } from '../../model/dsmip/expert-model.ts';
 import { type ExpertConfig, type ExpertKind, usesOf } from '../../model/dsmip/experts.ts';
 import { build } from '../../model/parameter-source.ts';
+import { ConfigError } from '../config/check.ts';
+import type { ExpertTraining } from '../config/schemas.ts';
 import { encodeApart } from './encode-in-chunks.ts';
 import {
   encodingsOf,
@@ -37,7 +38,7 @@ export interface StepPlan {
 }
 
 /** What a step takes of a device, in bytes. */
-export interface StepMemory {
+interface StepMemory {
   /** Live tensors at the step's peak, weights and optimiser included. */
   peak: number;
   /** Buffers after the step: live ones and such as wait to be used again. What the driver is asked for. */
@@ -48,6 +49,33 @@ export interface StepMemory {
 export interface Choice {
   chunk: number;
   memory: StepMemory;
+}
+
+/** Width and prompts of the expert that a configuration describes. */
+export function shapeOf({
+  hidden,
+  prompts,
+  finetuneEncoder,
+}: ExpertTraining['expert']): Omit<ExpertConfig, 'clip'> {
+  const hasPrompts = prompts.use && !finetuneEncoder;
+  return { hidden, prompts: { length: prompts.length, depth: hasPrompts ? prompts.depth : 0 } };
+}
+
+/** What is known of the steps' memory beforehand, for batches of so many mentions and hard negatives. */
+export function stepPlan(
+  expert: ExpertTraining['expert'],
+  clip: ClipConfig,
+  mentions: number,
+  hardNegatives: number,
+  tokens: StepPlan['tokens'],
+): StepPlan {
+  return {
+    kind: expert.kind,
+    config: { ...shapeOf(expert), clip },
+    finetune: expert.finetuneEncoder,
+    samples: { mention: mentions, entity: mentions * (1 + hardNegatives) },
+    tokens,
+  };
 }
 
 /** A step with this chunk, run dry. `device` decides on kernels; nothing is made on it. */
@@ -61,7 +89,7 @@ export async function choiceOf(device: Device, plan: StepPlan, chunk: number): P
 }
 
 /**
- * The whole batch if a step of it fits into `limit` bytes, else the largest of a few chunks that does. Throws UsageError
+ * The whole batch if a step of it fits into `limit` bytes, else the largest of a few chunks that does. Throws ConfigError
  * when none does.
  */
 export async function chooseChunk(device: Device, plan: StepPlan, limit: number): Promise<Choice> {
@@ -71,9 +99,11 @@ export async function chooseChunk(device: Device, plan: StepPlan, limit: number)
     if (choice.memory.reserved <= limit) return choice;
     least = Math.min(least, choice.memory.reserved);
   }
-  throw new UsageError(
-    `a step takes ${sizeText(least)} of device memory at the least, there are ${sizeText(limit)}: expected a smaller --batch, ` +
-      'or a --memory that says there is more',
+  const [batch, memory] = ['training.batchSize', 'training.memoryGB'] as const;
+  throw new ConfigError(
+    [batch, memory],
+    `a step takes ${sizeText(least)} of device memory at the least, there are ${sizeText(limit)}: expected a smaller ` +
+      `${batch}, or a ${memory} that says there is more`,
   );
 }
 
@@ -82,7 +112,7 @@ export function usualMemory(device: Device): number {
   return device.isCpu ? 0.75 * totalmem() : 8e9;
 }
 
-/** Lines for --print-memory: what a step is made of, and where encoders are trained what it takes by chunk. */
+/** Lines on what a step is made of, and where encoders are trained what it takes by chunk. */
 export async function memoryLines(device: Device, plan: StepPlan): Promise<string[]> {
   const { weights, optimiser, features, scoring, isFrozen, activationsOf } = await partsOf(device, plan);
   const { samples, tokens, kind } = plan;

@@ -6,28 +6,28 @@ import { Clip, type ClipConfig } from '../../model/clip/clip.ts';
 import { parseClipConfig, readClipConfig } from '../../model/clip/clip-config.ts';
 import { expertPrompts, ScoringUnits } from '../../model/dsmip/experts.ts';
 import { countParameters, declared } from '../../model/parameter-source.ts';
-import { type ExpertOptions, shapeOf } from '../run-flags.ts';
+import type { ExpertTraining } from '../config/schemas.ts';
+import { shapeOf } from './memory-estimate.ts';
 
 /**
- * The CLIP that the flags name, from its config.json alone. For a preset of the paper whose CLIP is not there yet it is
- * ViT-B/32, which is what an empty config.json means.
+ * The CLIP in a folder, from its config.json alone. Where `isPaper` says so and the folder has none yet it is ViT-B/32,
+ * which is what an empty config.json means.
  */
-export async function clipConfigOf(options: ExpertOptions): Promise<ClipConfig> {
-  const path = join(options.clip, 'config.json');
-  const isPaper = options.preset !== 'openconcepts' && !existsSync(path);
-  const { config } = isPaper ? parseClipConfig('config.json', '{}') : await readClipConfig(path);
+export async function clipConfigOf(folder: string, isPaper: boolean): Promise<ClipConfig> {
+  const path = join(folder, 'config.json');
+  const { config } =
+    isPaper && !existsSync(path) ? parseClipConfig('config.json', '{}') : await readClipConfig(path);
   return config;
 }
 
-/** Lines for --print-parameters. */
-export async function parameterLines(options: ExpertOptions): Promise<string[]> {
-  const clip = await clipConfigOf(options);
-  const finetune = options['finetune-encoder'];
-  const config = { ...shapeOf(options), clip };
+/** Lines with the trainable parameters of an expert, by what they belong to. */
+export function parameterLines(expert: ExpertTraining['expert'], clip: ClipConfig): string[] {
+  const { kind, finetuneEncoder } = expert;
+  const config = { ...shapeOf(expert), clip };
   const parts: [string, number][] = [
-    ['encoders', finetune ? countParameters(declared((p) => new Clip(p, clip))) : 0],
-    ['prompts and coupling', countParameters(declared((p) => expertPrompts(p, options.expert, config)))],
-    ['scoring', countParameters(declared((p) => new ScoringUnits(p, options.expert, config)))],
+    ['encoders', finetuneEncoder ? countParameters(declared((p) => new Clip(p, clip))) : 0],
+    ['prompts and coupling', countParameters(declared((p) => expertPrompts(p, kind, config)))],
+    ['scoring', countParameters(declared((p) => new ScoringUnits(p, kind, config)))],
   ];
   const total = parts.reduce((sum, [, count]) => sum + count, 0);
   return [...parts, ['trainable parameters', total] as const].map(

@@ -8,8 +8,8 @@ import type { Dsmip } from '../../model/dsmip/dsmip-model.ts';
 import type { Side, SideTables } from '../../model/dsmip/expert-model.ts';
 import type { Batch } from '../batches.ts';
 
-/** Batches whose scores are looked at. */
-const looked = 8;
+/** Batches whose scores are measured. */
+const batchesToMeasure = 8;
 
 /**
  * Sets scale and offset so that each expert's scores of some training batches have mean 0 and all the same standard
@@ -24,7 +24,7 @@ export async function standardise(
   const [scale, offset] = [dsmip.gate.get('calibration.scale'), dsmip.gate.get('calibration.offset')];
   if (!scale || !offset) return;
   const moments = dsmip.experts.map(() => ({ n: 0, sum: 0, squares: 0 }));
-  for (const batch of batches.slice(0, looked)) {
+  for (const batch of batches.slice(0, batchesToMeasure)) {
     const reads = device.scope(() =>
       noGrad(() => dsmip.expertScores(tables, batch).map((scores) => device.read<'f32'>(scores))),
     );

@@ -77,7 +77,7 @@ export class ClipBaseline implements Baseline<EmbedTables, ClipSide, ClipSide> {
     this.#fusion = head?.module ?? (cross ? addition : concatenation);
     this.#logitScale = head?.module.logitScale ?? clip.module.logitScale;
     this.isFrozen = training !== 'all';
-    for (const tensor of clip.tensors.values()) tensor.requiresGrad = !this.isFrozen;
+    if (!this.isFrozen) for (const tensor of clip.tensors.values()) tensor.requiresGrad = true;
     this.groups = parameterGroups(head?.tensors ?? (this.isFrozen ? new Map() : clip.tensors));
     this.recipe = recipes[training];
     const columns = this.#fusion.width(projection);

@@ -17,13 +17,11 @@ import { makeToy, removeToy } from '../../support/toy-run.ts';
 
 const toy = await makeToy();
 const folder = join(toy.folder, 'run');
-const session = await openSession(device, {
-  preset: 'openconcepts',
+const session = await openSession({
+  device,
   data: toy.data,
   clip: toy.clip,
-  run: folder,
   cache: '',
-  profile: false,
 });
 await makeRandomRun(session, folder, ['text', 'multimodal']);
 const model = await loadLinkingModel(session, folder);

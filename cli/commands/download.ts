@@ -1,0 +1,73 @@
+// dsmip download: fetches a model's weights from the Hugging Face hub. What was stopped is gone on with, what is there and
+// whole is left alone.
+
+import { join } from 'node:path';
+import { UsageError } from '../../files/errors.ts';
+import { packageRoot } from '../../files/package-path.ts';
+import { downloadModel } from '../../weights/download-model.ts';
+import { hubModels } from '../../weights/hub-models.ts';
+import { parsePlain } from '../config-flags.ts';
+import { DownloadProgress } from '../download-progress.ts';
+
+export async function run(args: readonly string[]): Promise<void> {
+  const models = Object.entries(hubModels).map(([name, { megabytes }]) => `${name} (${megabytes} MB)`);
+  const parsed = parsePlain(
+    {
+      name: 'download',
+      summary:
+        "Fetches a model's weights from the Hugging Face hub; they count only with the hub's checksum.",
+      argument: { name: 'MODEL', help: models.join(' | ') },
+      plain: {
+        to: {
+          flags: '--to <folder>',
+          help: 'where it goes: a CLIP into a folder of its name',
+          value: join(packageRoot(), 'weights'),
+        },
+        revision: {
+          flags: '--weights-revision <text>',
+          help: "branch, commit or refs/pr/N to take model.safetensors from; '' the one that is known",
+          value: '',
+        },
+        endpoint: {
+          flags: '--endpoint <url>',
+          help: "a mirror of the hub; '' the hub itself",
+          value: process.env['HF_ENDPOINT'] ?? '',
+        },
+      },
+      examples: ['dsmip download clip-vit-base-patch32 --to weights'],
+    },
+    args,
+  );
+  if (!parsed) return;
+  const { argument: model = '', plain } = parsed;
+  const { to, revision, endpoint } = plain as Readonly<Record<'to' | 'revision' | 'endpoint', string>>;
+  if (!Object.hasOwn(hubModels, model)) {
+    throw new UsageError(
+      `'${model}': expected one of ${Object.keys(hubModels).join(', ')} (--help says more)`,
+    );
+  }
+  if (endpoint !== '' && !/^https?:\/\/[^\s/]/.test(endpoint)) {
+    throw new UsageError(`--endpoint ${endpoint}: expected an http or https address`);
+  }
+  const progress = new DownloadProgress();
+  process.once('SIGINT', () => {
+    progress.stop();
+    console.error('stopped; run it again to go on');
+    process.exit(130);
+  });
+  await downloadModel(model, {
+    folder: to,
+    ...(revision === '' ? {} : { revision }),
+    ...(endpoint === '' ? {} : { endpoint }),
+    onRetry(error, pauseMs) {
+      progress.stop();
+      console.error(`${error.message}; trying again in ${pauseMs / 1000} s`);
+    },
+    onFile: (target, bytes) => progress.begin(target, bytes),
+    onProgress: (done) => progress.show(done),
+    onDone(target, outcome) {
+      progress.stop();
+      console.log(`${target}: ${outcome === 'there' ? 'is there already' : 'downloaded, checksum right'}`);
+    },
+  }).finally(() => progress.stop());
+}

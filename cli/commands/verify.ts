@@ -1,0 +1,33 @@
+// dsmip verify: runs the reference cases found in each DIR and holds every tensor against them. Without DIR:
+// ../shared/reference/cases, where that exists, and tests/cases. One line a tensor, with its largest absolute error and the
+// same relative to the tensor's largest magnitude; exit code 1 on any failure.
+
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { openDevice } from '../../engine/device.ts';
+import { kinds } from '../../eval/verify/kinds.ts';
+import { verifyFolders } from '../../eval/verify/runner.ts';
+import { UsageError } from '../../files/errors.ts';
+import { packageRoot } from '../../files/package-path.ts';
+import { ExitError } from '../errors.ts';
+
+export async function run(args: readonly string[]): Promise<void> {
+  if (args.includes('--help')) {
+    console.log('usage: dsmip verify [DIR...]\n\nHolds the engine against the reference cases in each DIR.');
+    return;
+  }
+  const flag = args.find((word) => word.startsWith('-'));
+  if (flag !== undefined) throw new UsageError(`${flag}: unknown option; usage: npm run verify [-- DIR...]`);
+  const device = await openDevice();
+  console.log(device.description);
+  const folders = args.length > 0 ? args : usualFolders();
+  const { passed, failed } = await verifyFolders(device, kinds, folders, console.log);
+  console.log(`${passed} passed, ${failed} failed`);
+  if (failed > 0 || passed === 0) throw new ExitError(1);
+}
+
+function usualFolders(): string[] {
+  const own = join(packageRoot(), 'tests/cases');
+  const shared = join(packageRoot(), '../shared/reference/cases');
+  return existsSync(shared) ? [shared, own] : [own];
+}

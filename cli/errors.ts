@@ -1,0 +1,42 @@
+// How a command ends that did not do its work: one line and exit code 1 for what the user can put right, a stack for a bug.
+
+import { DeviceLostError, LimitError, NoAdapterError, OutOfMemoryError } from '../engine/errors.ts';
+import { InputError } from '../files/errors.ts';
+import { flagOf } from './flag-names.ts';
+
+/** A command ends with an exit code, having said why. */
+export class ExitError extends Error {
+  readonly code: number;
+
+  constructor(code: number) {
+    super(`exit code ${code}`);
+    this.code = code;
+  }
+}
+
+/** Says on one line what the user can put right and returns the exit code. Throws what is a bug. */
+export function reportError(error: unknown): number {
+  if (error instanceof ExitError) return error.code;
+  if (!(error instanceof Error) || !isInputError(error)) throw error;
+  console.error(withFlags(error));
+  return 1;
+}
+
+function isInputError(error: Error): boolean {
+  const kinds = [InputError, NoAdapterError, OutOfMemoryError, LimitError, DeviceLostError];
+  // The system's errors have a code.
+  return kinds.some((kind) => error instanceof kind) || 'code' in error || isReadersError(error);
+}
+
+/** Readers of data sets and tokenizers throw plain errors that begin with a path. */
+function isReadersError(error: Error): boolean {
+  return error.constructor === Error && /^[^:\n]*[/\\.][^:\n]*: /.test(error.message);
+}
+
+/** The message with flags in place of the configuration's fields, as a user of commands knows them. */
+function withFlags(error: Error & { fields?: readonly string[] }): string {
+  return (error.fields ?? []).reduce(
+    (message, field) => message.replaceAll(field, flagOf(field)),
+    error.message,
+  );
+}

@@ -1,0 +1,21 @@
+// Commands that are scripts of their own: run as a process each, with the arguments as they are.
+
+import { spawn } from 'node:child_process';
+import { join } from 'node:path';
+import { packageRoot } from '../files/package-path.ts';
+import { ExitError } from './errors.ts';
+
+/** Runs a script of the package to its end. Throws ExitError where its exit code is not 0. */
+export async function runScript(file: string, args: readonly string[]): Promise<void> {
+  const runtimeFlags = 'Deno' in globalThis ? ['run', '-A'] : [];
+  const isBuilt = import.meta.url.endsWith('.js');
+  const script = isBuilt ? file.replace(/^(.*)\.ts$/, 'dist/$1.js') : file;
+  const child = spawn(process.execPath, [...runtimeFlags, join(packageRoot(), script), ...args], {
+    stdio: 'inherit',
+  });
+  const code = await new Promise<number>((resolve, reject) => {
+    child.on('error', reject);
+    child.on('close', (code) => resolve(code ?? 1));
+  });
+  if (code !== 0) throw new ExitError(code);
+}

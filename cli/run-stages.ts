@@ -1,0 +1,82 @@
+// Stages of a run for a command: in this process on one session, or a process each; what each is and how it failed.
+
+import { doWork, type WorkStage } from '../eval/pipeline.ts';
+import { duration, runStages, type StageOptions } from '../eval/stages.ts';
+import type { Session } from '../link/session.ts';
+import { ExitError, reportError } from './errors.ts';
+import { describeSession, openWork, type SessionConfig } from './open-work.ts';
+import { showWork } from './show-work.ts';
+import { commandLine, type PresetSource, runIsolated } from './stage-commands.ts';
+
+/** Does stages; those of several runs may share one session. */
+export class StageRunner {
+  readonly #config: SessionConfig;
+  readonly #source: PresetSource;
+  readonly #isIsolated: boolean;
+  #session: Promise<Session> | null = null;
+
+  constructor(config: SessionConfig, source: PresetSource, isIsolated: boolean) {
+    this.#config = config;
+    this.#source = source;
+    this.#isIsolated = isIsolated;
+  }
+
+  /** Opens the session, where there is to be one: what is missing or damaged is said before anything is written. */
+  async open(profile = false): Promise<void> {
+    if (this.#isIsolated || this.#session) return;
+    this.#session = openWork(this.#config, { profile });
+    describeSession(await this.#session);
+  }
+
+  /**
+   * Does the stages of the run in `folder`, on one session `together` where that is asked for. Prints each as the command that
+   * would do it alone. Throws ExitError for a stage that fails, having said why.
+   */
+  async run(
+    folder: string,
+    stages: readonly WorkStage[],
+    options: StageOptions,
+  ): Promise<{ [name: string]: number }> {
+    const shown = showWork();
+    const together = options.together && !this.#isIsolated;
+    return runStages(
+      folder,
+      stages,
+      { ...options, together },
+      {
+        run: async (stage, resume, signal) => {
+          shown.line(`\n$ ${commandLine(stage.work, this.#source)}${resume ? ' --resume' : ''}`);
+          const hooks = together ? shown.named(stage.name) : shown;
+          const signals = AbortSignal.any([shown.signal, signal]);
+          try {
+            if (this.#isIsolated) await runIsolated(stage, this.#source, resume);
+            else await doWork(stage.work, () => this.#opened(), { ...hooks, signal: signals, resume });
+          } catch (error) {
+            // Another stage has failed, and said so; or the user has stopped all.
+            if (signals.aborted) throw error;
+            const code = reportError(error);
+            console.error(`${stage.name}: failed, exit code ${code}`);
+            throw new ExitError(code);
+          }
+        },
+        onFinished: ({ name }, seconds) => shown.line(`\n${name}: finished before, in ${duration(seconds)}`),
+      },
+    );
+  }
+
+  /** The session, where one was opened. */
+  async session(): Promise<Session | null> {
+    return this.#session;
+  }
+
+  async close(): Promise<void> {
+    const opened = await this.#session;
+    opened?.close();
+    this.#session = null;
+  }
+
+  async #opened(): Promise<Session> {
+    await this.open();
+    return this.#session!;
+  }
+}

@@ -1,0 +1,135 @@
+// Presets: files with what suits a data set, shipped in presets/ or written by a person after one of these. What a
+// training or an evaluation is told is taken from a preset and may be overridden field by field.
+
+import * as v from 'valibot';
+import { InputError } from '../../files/errors.ts';
+import { readSmallText } from '../../files/locate.ts';
+import { packageRoot, resolvePath } from '../../files/package-path.ts';
+import type { ExpertKind } from '../../model/dsmip/experts.ts';
+import { ConfigError, checkConfig } from './check.ts';
+import { integer } from './fields.ts';
+import { evaluationSchema, expertSchema, gateSchema, indexSchema, linkSchema } from './schemas.ts';
+
+export const presetNames = ['openconcepts', 'wikimel', 'richpediamel', 'wikidiverse'] as const;
+export type PresetName = (typeof presetNames)[number];
+
+const epochs = integer(1, { description: 'times through the training mentions', unit: 'epochs' });
+const { data, clip, run, cache, expert, training } = expertSchema.entries;
+
+/** A preset: all that its data set's trainings and evaluations are told, unless they are told otherwise. */
+const presetSchema = v.strictObject({
+  data,
+  clip,
+  run,
+  cache,
+  expert: v.strictObject({
+    ...v.omit(expert, ['kind']).entries,
+    training: v.strictObject({
+      ...training.entries,
+      epochs: v.strictObject({ text: epochs, visual: epochs, multimodal: epochs }),
+    }),
+  }),
+  gate: v.strictObject({ ...gateSchema.entries.gate.entries, training: gateSchema.entries.training }),
+  evaluation: evaluationSchema.entries.evaluation,
+  index: indexSchema.entries.index,
+  link: linkSchema.entries.link,
+});
+export type Preset = v.InferOutput<typeof presetSchema>;
+
+/** Honest files have a few thousand bytes. */
+const mostBytes = 2 ** 20;
+
+/** Reads one of the shipped presets. */
+export async function readPreset(name: PresetName): Promise<Preset> {
+  return checkedPreset(...(await shipped(name)));
+}
+
+/**
+ * Reads a preset that a person wrote. It may leave fields out: these are those of the shipped preset that it names as
+ * `preset`, openconcepts by itself. Throws InputError, one line with the file and the field.
+ */
+export async function readPresetFile(file: string): Promise<Preset> {
+  const { preset = 'openconcepts', ...own } = await readObject(file);
+  const name = presetNames.find((known) => known === preset);
+  if (!name) {
+    throw new InputError({
+      file,
+      field: 'preset',
+      expected: `one of ${presetNames.join(', ')}`,
+      found: JSON.stringify(preset),
+    });
+  }
+  const [, base] = await shipped(name);
+  return checkedPreset(file, merged(base, own));
+}
+
+/** What an expert of a kind is trained with; to be checked once flags or a caller have overridden fields. */
+export function expertConfigOf({ data, clip, run, cache, expert }: Preset, kind: ExpertKind) {
+  const { training, ...shape } = expert;
+  return {
+    data,
+    clip,
+    run,
+    cache,
+    expert: { kind, ...shape },
+    training: { ...training, epochs: training.epochs[kind] },
+  };
+}
+
+/** What the gate is trained with. */
+export function gateConfigOf({ data, clip, run, cache, gate }: Preset) {
+  const { training, ...shape } = gate;
+  return { data, clip, run, cache, gate: shape, training };
+}
+
+/** What a piece of work on a trained run is told. */
+export function workConfigOf<const S extends 'evaluation' | 'index' | 'link'>(preset: Preset, section: S) {
+  const { data, clip, run, cache } = preset;
+  return { data, clip, run, cache, [section]: preset[section] };
+}
+
+async function shipped(name: PresetName): Promise<[file: string, content: Record<string, unknown>]> {
+  const file = `${packageRoot()}/presets/${name}.json`;
+  return [file, await readObject(file)];
+}
+
+async function readObject(file: string): Promise<Record<string, unknown>> {
+  const text = await readSmallText(file, mostBytes);
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch (error) {
+    throw new InputError({ file, expected: 'JSON', found: (error as Error).message.split('\n')[0]! });
+  }
+  if (isObject(value)) return value;
+  throw new InputError({ file, expected: 'an object of sections' });
+}
+
+function checkedPreset(file: string, value: object): Preset {
+  try {
+    const preset = checkConfig(presetSchema, value);
+    const { vgg } = preset.gate;
+    return {
+      ...preset,
+      data: { folder: resolvePath(preset.data.folder) },
+      clip: { folder: resolvePath(preset.clip.folder) },
+      gate: { ...preset.gate, vgg: resolvePath(vgg) },
+    };
+  } catch (error) {
+    throw error instanceof ConfigError ? new InputError(`${file}: ${error.message}`) : error;
+  }
+}
+
+/** The base with what is in `own` instead, section by section; lists are taken whole. */
+function merged(base: Record<string, unknown>, own: Record<string, unknown>): Record<string, unknown> {
+  const all = { ...base };
+  for (const [name, value] of Object.entries(own)) {
+    const before = Object.hasOwn(base, name) ? base[name] : undefined;
+    all[name] = isObject(before) && isObject(value) ? merged(before, value) : value;
+  }
+  return all;
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}

@@ -1,0 +1,224 @@
+// What every training and every piece of work on a run is told: one schema each, of sections by subject. A field's
+// default is here only where it is the same for all data sets; the others are in the presets.
+
+import * as v from 'valibot';
+import { expertKinds } from '../../model/dsmip/experts.ts';
+import { promptStarts } from '../../model/dsmip/prompts.ts';
+import { choice, integer, integerOrAuto, onOff, path, real, some, text } from './fields.ts';
+
+const data = v.strictObject({ folder: path({ description: 'folder of the data set', isPlace: true }) });
+const clip = v.strictObject({
+  folder: path({ description: "folder of the CLIP, in Hugging Face's layout", isPlace: true }),
+});
+const run = v.optional(
+  v.strictObject({
+    folder: v.optional(path({ description: 'folder of the results', isPlace: true }), 'runs/default'),
+  }),
+  {},
+);
+const cache = v.optional(
+  v.strictObject({
+    folder: v.optional(
+      text({
+        description: "folder of frozen encoders' features; '' keeps none",
+        decides: false,
+        isPlace: true,
+      }),
+      '.cache/features',
+    ),
+  }),
+  {},
+);
+/** Of everything that opens a session. */
+const common = { data, clip, run, cache };
+
+const seed = (of: string) => v.optional(integer(0, { description: of }), 1);
+const schedules = ['constant', 'cosine'] as const;
+const batchSize = integer(2, { description: 'mentions a batch', unit: 'mentions' });
+const trainFraction = v.optional(
+  real({ above: 0, most: 1 }, { description: 'part of the training mentions to use, from 0 to 1' }),
+  1,
+);
+
+/** Stage 1: one expert. */
+export const expertSchema = v.strictObject({
+  ...common,
+  expert: v.strictObject({
+    kind: v.optional(choice(expertKinds, { description: 'which expert to train' }), 'multimodal'),
+    hidden: integer(1, { description: 'width of the scoring units' }),
+    prompts: v.strictObject({
+      use: v.optional(onOff({ description: 'whether the multimodal expert has prompts' }), true),
+      length: integer(1, { description: 'prompts a layer', unit: 'prompts' }),
+      depth: integer(0, { description: 'layers with prompts of their own', unit: 'layers' }),
+      start: choice(promptStarts, {
+        description: 'small random prompts, or none to speak of, which begin without a direction',
+      }),
+    }),
+    finetuneEncoder: v.optional(onOff({ description: 'train all of CLIP as well, without prompts' }), false),
+  }),
+  training: v.strictObject({
+    seed: seed('of weights and batches'),
+    epochs: integer(1, { description: 'times through the training mentions', unit: 'epochs' }),
+    batchSize,
+    learningRate: real({ least: 0 }, { description: "Adam's learning rate" }),
+    schedule: choice(schedules, { description: 'of the learning rate' }),
+    trainFraction,
+    holdOut: v.optional(real({ least: 0, below: 1 }, { description: 'part of them to leave to stage 2' }), 0),
+    hardNegatives: integer(0, {
+      description: "entities like each mention's own, by CLIP, joined to its batch",
+      unit: 'entities',
+    }),
+    encodeChunk: v.optional(
+      integerOrAuto(0, {
+        description:
+          'texts or images that a trained encoder takes at a time, twice each, so that a large batch fits into ' +
+          'memory; 0: the whole batch at once; auto: that where it fits, else as many as do',
+      }),
+      'auto',
+    ),
+    memoryGB: v.optional(
+      real(
+        { least: 0 },
+        {
+          description: 'device memory to get by with; 0: 3/4 of the memory on a CPU adapter, 8 on a GPU',
+          unit: 'GB',
+          decides: false,
+        },
+      ),
+      0,
+    ),
+  }),
+});
+export type ExpertTraining = v.InferOutput<typeof expertSchema>;
+
+/** Stage 2: the gate over trained experts. */
+export const gateSchema = v.strictObject({
+  ...common,
+  gate: v.strictObject({
+    experts: some(expertKinds, { description: 'experts to choose among, separated by commas' }),
+    hidden: integer(1, { description: "width of the gate's layers" }),
+    dropout: real({ least: 0, below: 1 }, { description: 'in the gate' }),
+    temperature: real({ above: 0 }, { description: "temperature of the choice's gradient" }),
+    image: choice(['clip', 'vgg'], {
+      description: "the gate's image feature: CLIP's mean token or VGG16's fc7",
+    }),
+    vgg: v.optional(
+      path({ description: "VGG16's weights with torchvision's names, for vgg as the image feature" }),
+      'weights/vgg16.safetensors',
+    ),
+    by: v.optional(choice(['pair', 'mention'], { description: 'what an expert is chosen for' }), 'pair'),
+    calibrate: onOff({
+      description: "train a scale and an offset of each expert's scores, from equal means and deviations on",
+    }),
+  }),
+  training: v.strictObject({
+    seed: seed('of weights, batches, dropout and noise'),
+    epochs: integer(1, { description: 'times through the training mentions', unit: 'epochs' }),
+    batchSize,
+    learningRate: real({ least: 0 }, { description: "of the gate: Adam's learning rate" }),
+    unitLearningRate: real({ least: 0 }, { description: 'of the scoring units' }),
+    schedule: choice(schedules, { description: 'of the learning rates' }),
+    trainFraction,
+    holdOut: v.optional(
+      real(
+        { least: 0, below: 1 },
+        { description: 'part of them that stage 1 was told to leave out: train on those only; 0: on all' },
+      ),
+      0,
+    ),
+    hardNegatives: integer(0, {
+      description: 'entities that an expert ranks high for each mention, joined to its batch',
+      unit: 'entities',
+    }),
+  }),
+});
+export type GateTraining = v.InferOutput<typeof gateSchema>;
+
+/** How well a run does on a split. */
+export const evaluationSchema = v.strictObject({
+  ...common,
+  evaluation: v.optional(
+    v.strictObject({
+      split: v.optional(choice(['train', 'dev', 'test'], { description: 'whose mentions' }), 'test'),
+      mean: v.optional(onOff({ description: "also the plain mean of the experts' scores" }), false),
+      index: v.optional(
+        onOff({
+          description:
+            'take entities from RUN/index and rank by what answers alone: DSMIP, or without a gate one expert',
+        }),
+        false,
+      ),
+      candidates: v.optional(
+        integer(0, {
+          description: 'score so many entities a mention, proposed by dense retrieval; 0: all',
+          unit: 'entities',
+        }),
+        0,
+      ),
+    }),
+    {},
+  ),
+});
+export type EvaluationConfig = v.InferOutput<typeof evaluationSchema>;
+
+const place = (description: string) => v.optional(text({ description, decides: false, isPlace: true }), '');
+
+export const indexSchema = v.strictObject({
+  ...common,
+  knowledgeBase: v.optional(
+    v.strictObject({
+      source: place(
+        "JSON lines (id, name, aliases, description, images) or a data set's folder; '': the data set",
+      ),
+      images: place("folder of the knowledge base's images"),
+    }),
+    {},
+  ),
+  out: v.optional(
+    v.strictObject({ folder: place("folder of a knowledge base's index; '': RUN/index, of the data set") }),
+    {},
+  ),
+  index: v.optional(
+    v.strictObject({
+      dtype: v.optional(
+        choice(['int8', 'float16', 'float32'], {
+          description: "how vectors are stored; int8: the texts' queries only, the rest in float16",
+        }),
+        'int8',
+      ),
+      shard: v.optional(integer(1, { description: 'entities a file', unit: 'entities' }), 4096),
+    }),
+    {},
+  ),
+});
+export type IndexConfig = v.InferOutput<typeof indexSchema>;
+
+export const linkSchema = v.strictObject({
+  ...common,
+  link: v.optional(
+    v.strictObject({
+      top: v.optional(integer(1, { description: 'entities to give', unit: 'entities' }), 5),
+    }),
+    {},
+  ),
+});
+
+export const reportSchema = v.strictObject({ data, run });
+export type ReportConfig = v.InferOutput<typeof reportSchema>;
+
+/** What is told to all stages of a run together; a single stage knows more. */
+export const startSchema = v.strictObject({
+  ...common,
+  training: v.strictObject({
+    seed: seed('of everything random'),
+    epochs: v.optional(integer(0, { description: "of each stage; 0: the preset's", unit: 'epochs' }), 0),
+    batchSize,
+    trainFraction,
+  }),
+  evaluation: v.optional(
+    v.strictObject({
+      split: v.optional(choice(['dev', 'test'], { description: 'what to evaluate on' }), 'test'),
+    }),
+    {},
+  ),
+});

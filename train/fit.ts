@@ -1,0 +1,143 @@
+// The training loop, once for all trainings by epochs: steps with a scheduled learning rate, validation after each epoch,
+// the best epoch kept, a checkpoint after each that a later call goes on from to the same bits. Knows nothing of models.
+
+import type { Device } from '../engine/device.ts';
+import type { Adam } from '../engine/nn/adam.ts';
+import { Random } from '../engine/random.ts';
+import type { Tensor } from '../engine/tensor.ts';
+import {
+  type Origin,
+  type Position,
+  restoreCheckpoint,
+  saveCheckpoint,
+  saveParameters,
+  type Training,
+} from '../model/checkpoint.ts';
+import type { Metrics } from '../ranking/metrics.ts';
+import { type ConfigSchema, decidingValues, withoutPlaces } from './config/check.ts';
+import type { TrainingHooks } from './hooks.ts';
+import { LossLog } from './loss-log.ts';
+import { MetricsLog } from './metrics-log.ts';
+import { RandomStream } from './random-stream.ts';
+import { scheduleFactor } from './schedule.ts';
+import { openStaging, type Staging } from './staging.ts';
+
+/** One optimiser step. */
+export interface Step {
+  /** Mentions of the batch. */
+  examples: number;
+  /** Computes the loss, updates the parameters at `factor` times their learning rates, returns the loss: `[]`. */
+  take(factor: number, random: Random): Tensor;
+}
+
+/** What an epoch came to on the validation split, and what else belongs into its line of metrics.jsonl. */
+interface Validation {
+  dev: Metrics;
+  line?: Readonly<Record<string, unknown>>;
+  /** Of a gate: percent of pairs by the expert chosen. */
+  choices?: Readonly<Record<string, number>>;
+}
+
+export interface Fit extends Origin {
+  device: Device;
+  /** Where best.safetensors, last.safetensors and metrics.jsonl go. */
+  folder: string;
+  schema: ConfigSchema;
+  epochs: number;
+  stepsPerEpoch: number;
+  schedule: 'constant' | 'cosine';
+  /** The learning rate of the log. */
+  learningRate: number;
+  parameters: ReadonlyMap<string, Tensor>;
+  /** Tensors that the files keep beside the parameters. */
+  constants?: Training['constants'];
+  adams: Readonly<Record<string, Adam>>;
+  /** The generator that initialised the parameters; the training draws on from it. */
+  random: Random;
+  /** What is done before the first step, told whether the training was resumed. */
+  begin(isResumed: boolean): Promise<void>;
+  /** The steps of an epoch, with all that they draw on the host. */
+  steps(draws: RandomStream): Iterable<Step> | AsyncIterable<Step>;
+  validate(): Promise<Validation>;
+}
+
+/** The best epoch of a finished training. */
+export interface FitResult {
+  epoch: number;
+  /** Validation MRR, in percent. */
+  mrr: number;
+  /** Its parameters. */
+  file: string;
+}
+
+/**
+ * Trains. A failure or an abort leaves what was in the folder before as it was; epochs that were finished until then can
+ * be resumed. Throws ConfigError for a loss that is not finite, WeightsError for a checkpoint that cannot be resumed or
+ * written, the signal's reason once it is aborted.
+ */
+export async function fit(plan: Fit, hooks: TrainingHooks): Promise<FitResult> {
+  const staging = await openStaging(plan.folder, hooks.resume === true);
+  let best: Position;
+  try {
+    best = await train(plan, staging, hooks);
+  } catch (error) {
+    await staging.abandon();
+    throw error;
+  }
+  await staging.finish();
+  const result = { epoch: best.bestEpoch, mrr: best.bestMrr, file: `${plan.folder}/best.safetensors` };
+  hooks.onEvent?.({ type: 'trained', ...result });
+  return result;
+}
+
+async function train(plan: Fit, staging: Staging, hooks: TrainingHooks): Promise<Position> {
+  const { device, epochs, stepsPerEpoch, config, madeFrom, parameters, adams } = plan;
+  const training: Training = {
+    config: withoutPlaces(plan.schema, config),
+    madeFrom,
+    parameters,
+    ...(plan.constants ? { constants: plan.constants } : {}),
+    adams,
+    decidingValues: (of) => decidingValues(plan.schema, of),
+  };
+  let position: Position = { epoch: 0, step: 0, bestEpoch: 0, bestMrr: -1 };
+  let { random } = plan;
+  if (staging.resumeFrom) {
+    const restored = await restoreCheckpoint(staging.resumeFrom, training);
+    position = restored.position;
+    random = Random.restore(restored.random);
+    hooks.onEvent?.({ type: 'resumed', epoch: position.epoch });
+    if (position.epoch >= epochs) return position;
+  }
+  await plan.begin(staging.resumeFrom !== null);
+  const total = epochs * stepsPerEpoch;
+  const begun = position.step;
+  const metrics = new MetricsLog(staging.log, begun);
+  const losses = new LossLog(metrics, ({ step, examples, loss }) =>
+    hooks.onProgress?.({ task: 'training', done: step - begun, total: total - begun, loss, examples }),
+  );
+
+  const firstEpoch = position.epoch + 1;
+  device.resetPeak();
+  for (let epoch = firstEpoch; epoch <= epochs; epoch++) {
+    let { step } = position;
+    for await (const { examples, take } of plan.steps(new RandomStream(random.words(1)[0]!))) {
+      hooks.signal?.throwIfAborted();
+      const factor = scheduleFactor(plan.schedule, step, total);
+      const loss = device.scope(() => take(factor, random).item());
+      await losses.add({ step: ++step, epoch, lr: plan.learningRate * factor }, examples, loss);
+    }
+    await losses.settle();
+    if (epoch === firstEpoch) hooks.onEvent?.({ type: 'memory', bytes: device.counters.peakBytes });
+    const { dev, line, choices } = await plan.validate();
+    metrics.add({ step, epoch, dev, ...line });
+    position = { ...position, epoch, step };
+    if (dev.mrr > position.bestMrr) {
+      position = { ...position, bestEpoch: epoch, bestMrr: dev.mrr };
+      await saveParameters(staging.best, training, { epoch, dev });
+    }
+    await saveCheckpoint(staging.last, training, position, random);
+    hooks.onEvent?.({ type: 'epoch', epoch, epochs, dev, ...(choices ? { choices } : {}) });
+  }
+  return position;
+}

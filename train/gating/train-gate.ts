@@ -1,0 +1,165 @@
+// Stage 2: trains the gate and fine-tunes the scoring units of its experts, encoders and prompts frozen; keeps the best
+// epoch by validation MRR.
+
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { backward } from '../../engine/autograd.ts';
+import { Adam } from '../../engine/nn/adam.ts';
+import { gumbelNoise } from '../../engine/ops/gumbel.ts';
+import { Random } from '../../engine/random.ts';
+import type { Session } from '../../link/session.ts';
+import { prepareSplit, rankPrepared } from '../../link/split.ts';
+import { expertsFingerprint, loadExperts } from '../../link/trained.ts';
+import { readAbout } from '../../model/checkpoint.ts';
+import { drawExperts, selectedScores } from '../../model/dsmip/dsmip.ts';
+import { Dsmip, gateTrainingInputs } from '../../model/dsmip/dsmip-model.ts';
+import type { SideTables } from '../../model/dsmip/expert-model.ts';
+import { statisticsTensors } from '../../model/dsmip/gate-inputs.ts';
+import { contrastiveLoss } from '../../model/loss.ts';
+import type { Side } from '../../ranking/scorer.ts';
+import { batchesPerEpoch, epochBatches, fractionOf, holdOut } from '../batches.ts';
+import { ConfigError, checkConfig, valueAt } from '../config/check.ts';
+import { type GateTraining, gateSchema } from '../config/schemas.ts';
+import { trainingTables } from '../experts/expert-batches.ts';
+import { deceptiveCandidates } from '../experts/hard-negatives.ts';
+import { type FitResult, fit, type Step } from '../fit.ts';
+import type { TrainingHooks } from '../hooks.ts';
+import { RandomStream } from '../random-stream.ts';
+import { standardise } from './calibration.ts';
+
+/** Added to pi before its logarithm. */
+const eps = 1e-6;
+
+/**
+ * Trains the gate over the experts in RUN on an open session and writes RUN/gate/best.safetensors, last.safetensors and
+ * metrics.jsonl once it is finished. Throws ConfigError for a field that is not valid or does not go with the experts,
+ * WeightsError for an expert that is missing, damaged or of other data, and what `fit` throws.
+ */
+export async function trainGate(
+  config: GateTraining,
+  session: Session,
+  hooks: TrainingHooks = {},
+): Promise<FitResult> {
+  const checked = checkConfig(gateSchema, config);
+  const { gate, training, run, data } = checked;
+  await checkRows(checked);
+  const { device, corpus, features } = session;
+  const { epochs, batchSize, learningRate, unitLearningRate, schedule } = training;
+  const random = new Random(training.seed);
+  const experts = await loadExperts(session, run.folder, gate.experts);
+  const shape = {
+    'gate-hidden': gate.hidden,
+    'gate-by': gate.by,
+    'gate-image': gate.image,
+    vgg: gate.vgg,
+    calibrate: gate.calibrate,
+  };
+  const { inputs, statistics } = await gateTrainingInputs(session, shape);
+  const dsmip = new Dsmip(session, experts, shape, statistics, random);
+  const fraction = fractionOf(
+    corpus.gold.train.length,
+    training.trainFraction,
+    new RandomStream(training.seed),
+  );
+  const rows = training.holdOut > 0 ? holdOut(fraction, training.holdOut).held : fraction;
+  const stepsPerEpoch = batchesPerEpoch(rows.length, batchSize);
+
+  const adams = {
+    units: new Adam([...dsmip.units.values()], { lr: unitLearningRate }),
+    gate: new Adam([...dsmip.gate.values()], { lr: learningRate }),
+  };
+  const tables: Record<Side, SideTables>[] = [];
+  for (const expert of dsmip.experts) tables.push(await trainingTables(session, expert));
+  const dev = await prepareSplit(session, [dsmip.scorer], 'dev');
+  // Before a checkpoint is restored: what deceives the experts as stage 1 left them, resumed or not.
+  const hard = await deceptiveCandidates(
+    session,
+    dsmip.experts,
+    tables,
+    rows,
+    training.hardNegatives,
+    hooks.onProgress,
+  );
+  const options = { size: batchSize, ...(hard ? { hard } : {}) };
+  const batchesOf = (draws: RandomStream) =>
+    epochBatches(rows, corpus.mentions.train, corpus.gold.train, corpus.entities, options, draws);
+
+  function* steps(draws: RandomStream): Generator<Step> {
+    for (const batch of batchesOf(draws)) {
+      const take = (factor: number, random: Random) => {
+        const scores = dsmip.expertScores(tables, batch);
+        const drop = gate.dropout > 0 ? { rate: gate.dropout, random } : undefined;
+        const pi = dsmip.choice(
+          { inputs: inputs.mention, rows: batch.mentions, images: batch.mentionImages },
+          { inputs: inputs.entity, rows: batch.entities, images: batch.entityImages },
+          drop,
+        );
+        const [M, E, B] = [batch.mentions.length, batch.entities.length, dsmip.experts.length];
+        const noise = gumbelNoise(device, dsmip.by === 'pair' ? [M, E, B] : [M, 1, B], random);
+        const z = dsmip.spread(drawExperts(pi, noise, { tau: gate.temperature, eps }), E);
+        const loss = contrastiveLoss(selectedScores(z, scores), Int32Array.from(batch.entities));
+        const gradients = backward(loss);
+        adams.units.step(gradients, { lr: factor * unitLearningRate });
+        adams.gate.step(gradients, { lr: factor * learningRate });
+        return loss;
+      };
+      yield { examples: batch.mentions.length, take };
+    }
+  }
+
+  const parameters = new Map([...dsmip.units, ...dsmip.gate]);
+  try {
+    return await fit(
+      {
+        device,
+        folder: join(run.folder, 'gate'),
+        schema: gateSchema,
+        config: checked,
+        madeFrom: { inputs: session.inputs, expertFiles: await expertsFingerprint(run.folder, gate.experts) },
+        epochs,
+        stepsPerEpoch,
+        schedule,
+        learningRate,
+        parameters,
+        constants: statisticsTensors(statistics),
+        adams,
+        random,
+        async begin(isResumed) {
+          if (isResumed) return;
+          await standardise(device, dsmip, tables, batchesOf(new RandomStream(training.seed)));
+        },
+        steps,
+        async validate() {
+          const { metrics, picked } = await rankPrepared(dsmip.scorer, dev);
+          for (const line of features.source.takeProblems(data.folder)) hooks.onWarning?.(line);
+          return { dev: metrics, line: { picked: picked! }, choices: picked!.overall };
+        },
+      },
+      hooks,
+    );
+  } finally {
+    for (const adam of Object.values(adams)) adam.release();
+    const trained = dsmip.experts.flatMap((expert) => [...expert.trained.values()]);
+    for (const tensor of new Set([...parameters.values(), ...trained])) tensor.release();
+  }
+}
+
+/**
+ * Both stages must take the same mentions apart: otherwise what is held out for the gate is what the experts know by
+ * heart. Throws ConfigError, WeightsError.
+ */
+async function checkRows({ gate, training, run }: GateTraining): Promise<void> {
+  const deciding = ['holdOut', 'trainFraction', ...(training.trainFraction < 1 ? ['seed'] : [])];
+  for (const kind of gate.experts) {
+    const path = join(run.folder, kind, 'best.safetensors');
+    if (!existsSync(path)) continue; // said where the experts are loaded
+    const { config } = await readAbout(path);
+    for (const name of deciding) {
+      const field = `training.${name}`;
+      const own = valueAt({ training }, field);
+      const theirs = valueAt(config, field);
+      if (theirs === own) continue;
+      throw new ConfigError([field], `${field} ${own}: ${path} was trained with ${field} ${theirs}`);
+    }
+  }
+}
