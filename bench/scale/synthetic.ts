@@ -15,16 +15,20 @@ import { writeFileAtomically } from '../../files/atomic-file.ts';
 import { generator } from '../../tests/support/random.ts';
 
 /** Where names and sentences come from. */
-export type Source = { given: string[]; family: string[]; sentences: { word: string; sentence: string }[] };
+export interface Source {
+  given: string[];
+  family: string[];
+  sentences: { word: string; sentence: string }[];
+}
 
-export type SyntheticKb = {
+export interface SyntheticKb {
   entities: number;
   /** Mentions in all; 70 % / 10 % / 20 % of them in the splits. */
   mentions: number;
   /** Which part of the entities and mentions names an image. */
   imageShare: number;
   seed: number;
-};
+}
 
 const SPLIT_ENDS = { train: 0.7, dev: 0.8, test: 1 };
 

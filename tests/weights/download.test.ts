@@ -210,10 +210,10 @@ test('the command: a run, a second one, help, mistakes', async () => {
   assert.match(first.stdout, /vgg16\.safetensors: downloaded, checksum right/);
   assert.equal(new Uint8Array(fs.readFileSync(join(folder, 'vgg16.safetensors'))), big);
   assert.match((await command(args).ended).stdout, /vgg16\.safetensors: is there already/);
-  assert.match((await command(['--help']).ended).stdout, /usage: node weights\/download\.ts MODEL/);
+  assert.match((await command(['--help']).ended).stdout, /Usage: dsmip download MODEL/);
   for (const [wrong, message] of [
     [['vgg'], /^'vgg': expected one of clip-vit-base-patch32, /],
-    [['vgg16', '--into', 'x'], /Unknown option '--into'/],
+    [['vgg16', '--into', 'x'], /unknown option '--into'/],
     [['vgg16', '--endpoint', 'hub'], /^--endpoint hub: expected an http or https address/],
     [
       ['clip-vit-base-patch16', '--to', folder, '--endpoint', hub.url],
@@ -255,9 +255,11 @@ test.run();
 
 /** Starts the command in the runtime of this test. */
 function command(args: string[]) {
-  const script = fileURLToPath(new URL('../../weights/download.ts', import.meta.url));
-  const before = 'Deno' in globalThis ? ['run', '-A', script] : [script];
-  const child = spawn(process.execPath, [...before, ...args], { stdio: ['ignore', 'pipe', 'pipe'] });
+  const script = fileURLToPath(new URL('../../cli/dsmip.ts', import.meta.url));
+  const runtime = 'Deno' in globalThis ? ['run', '-A'] : [];
+  const child = spawn(process.execPath, [...runtime, script, 'download', ...args], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
   let [stdout, stderr] = ['', ''];
   child.stdout.on('data', (data) => {
     stdout += data;
