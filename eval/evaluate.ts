@@ -11,7 +11,7 @@ import { meanOf } from '../ranking/mixture.ts';
 import { checkConfig } from '../train/config/check.ts';
 import { type EvaluationConfig, evaluationSchema } from '../train/config/schemas.ts';
 import type { Hooks } from '../train/hooks.ts';
-import { type Evaluation, evaluateTask, proposeCandidates } from './evaluation.ts';
+import { type Evaluation, evaluateTask, proposeCandidates, type Retrieval } from './evaluation.ts';
 import { writeMetrics } from './metrics-file.ts';
 import { writePredictions } from './predictions.ts';
 import { indexTask, type RankingTask, splitTask } from './ranking-task.ts';
@@ -35,34 +35,28 @@ export async function evaluate(
   hooks: Hooks = {},
 ): Promise<EvaluationFiles> {
   const checked = checkConfig(evaluationSchema, config);
-  const { evaluation } = checked;
-  const opened = evaluation.index ? await openIndexed(session, checked) : await openTasks(session, checked);
-  try {
-    return await evaluateTasks(checked, session, opened, hooks);
-  } finally {
-    await opened.close();
-  }
-}
-
-async function evaluateTasks(
-  { run, data, evaluation }: EvaluationConfig,
-  session: Session,
-  { tasks, parameters }: Tasks,
-  hooks: Hooks,
-): Promise<EvaluationFiles> {
+  const { run, data, evaluation } = checked;
+  const { tasks, parameters, close } = evaluation.index
+    ? await openIndexed(session, checked)
+    : await openTasks(session, checked);
   const last = tasks.at(-1)!;
   const { candidates } = evaluation;
-  const retrieval = candidates > 0 ? await proposeCandidates(last, candidates) : null;
   const evaluations: Evaluation[] = [];
-  for (const task of tasks) {
-    hooks.signal?.throwIfAborted();
-    evaluations.push(
-      await evaluateTask(task, {
-        top: task === last ? topEntities : 0,
-        candidates: retrieval?.candidates ?? null,
-        onProgress: (done) => hooks.onProgress?.({ task: 'scoring', done, total: 1 }),
-      }),
-    );
+  let retrieval: Retrieval | null = null;
+  try {
+    if (candidates > 0) retrieval = await proposeCandidates(last, candidates);
+    for (const task of tasks) {
+      hooks.signal?.throwIfAborted();
+      evaluations.push(
+        await evaluateTask(task, {
+          top: task === last ? topEntities : 0,
+          candidates: retrieval?.candidates ?? null,
+          onProgress: (done) => hooks.onProgress?.({ task: 'scoring', done, total: 1 }),
+        }),
+      );
+    }
+  } finally {
+    await close();
   }
   for (const line of session.features.source.takeProblems(data.folder)) hooks.onWarning?.(line);
 
@@ -80,7 +74,6 @@ interface Tasks {
   tasks: RankingTask[];
   /** Trained numbers by what has them. */
   parameters: Record<string, number>;
-  /** Closes the index's files. */
   close(): Promise<void>;
 }
 

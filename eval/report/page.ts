@@ -15,7 +15,8 @@ export async function reportPage(name: string, dataset: Dataset, run: RunFiles):
   const { results, predictions, courses } = run;
   const split = (results?.split ?? 'test') as Split;
   const input: ResultsInput | null = results && { results, predictions, mentions: dataset.splits[split] };
-  const answering = titleOf(answeringSystem(predictions) ?? 'run');
+  const answers = answeringSystem(predictions);
+  const answering = answers === null ? 'run' : titleOf(answers);
   const system = answering === 'DSMIP' ? answering : `the ${answering}`;
   const title = `DSMIP on ${dataset.name}`;
   const page = html`<!doctype html>

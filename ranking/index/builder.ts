@@ -39,8 +39,8 @@ export interface BuildOptions<Entity> {
   stamp(entities: readonly Entity[]): Promise<string>;
   /** Makes samples of some entities, with images numbered among their own. */
   encode(entities: readonly Entity[]): EntityChunk;
-  /** Writes what else is kept of all entities to a file of the index; null for nothing. */
-  writeRecords: ((path: string) => Promise<unknown>) | null;
+  /** Writes what else is kept of all entities to a file of the index. */
+  writeRecords?: (path: string) => Promise<unknown>;
   /** Where the index is, or is to be. */
   folder: string;
   dtype: IndexDtype;
@@ -113,10 +113,10 @@ async function build<Entity>(options: BuildOptions<Entity>): Promise<{ head: Ind
   }
   if (done === 0) throw new UsageError(`${folder}: no entities to build an index of`);
   const knowledgeBase = hashOf(stamps);
-  const records = options.writeRecords && recordsName(knowledgeBase);
-  if (records && options.writeRecords) {
+  const records = options.writeRecords ? recordsName(knowledgeBase) : null;
+  if (records !== null) {
     await files.announce(records);
-    await options.writeRecords(join(folder, records));
+    await options.writeRecords!(join(folder, records));
   }
   const head: IndexHead = {
     version: indexVersion,
@@ -132,7 +132,7 @@ async function build<Entity>(options: BuildOptions<Entity>): Promise<{ head: Ind
     records,
   };
   await writeJson(join(folder, headName), head);
-  await files.removeOthers([...shards.map(({ file }) => file), ...(records ? [records] : [])]);
+  await files.removeOthers([...shards.map(({ file }) => file), ...(records === null ? [] : [records])]);
   for (const line of problems) options.onWarning?.(line);
   return { head, kept };
 }
@@ -229,7 +229,7 @@ function* encodedChunks<Entity>(
   for (const chunk of chunks) {
     const encoded = encode(chunk);
     yield encoded;
-    for (const line of encoded.takeProblems()) problems.add(line);
+    for (const line of encoded.takeProblems?.() ?? []) problems.add(line);
   }
 }
 

@@ -16,7 +16,7 @@ export interface EntityChunk {
   samples: Samples;
   features: FeatureOptions;
   /** Lines on what could not be read of them since the last call. */
-  takeProblems(): string[];
+  takeProblems?(): string[];
 }
 
 /**

@@ -92,9 +92,7 @@ export function numberedEntities(count: number, hasNoImage: ArrayLike<number> = 
     encode: (numbers: readonly number[]) => ({
       samples: numberedSamples(numbers, hasNoImage),
       features,
-      takeProblems: () => [],
     }),
-    writeRecords: null,
   };
 }
 

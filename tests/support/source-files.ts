@@ -9,7 +9,7 @@ import { parseSync, Visitor } from 'oxc-parser';
 const root = fileURLToPath(new URL('../..', import.meta.url));
 
 /** Something in a file that a rule may speak about. */
-export interface Found {
+interface Found {
   line: number;
   text: string;
 }

@@ -10,7 +10,7 @@ import {
   imageRows,
   type TableToMake,
 } from '../../../encoding/features.ts';
-import { fileStamp, type Samples, type TextBatch } from '../../../encoding/samples.ts';
+import { imageStamps, type Samples, type TextBatch } from '../../../encoding/samples.ts';
 import type { Device } from '../../../engine/device.ts';
 import { reshape } from '../../../engine/ops/shape.ts';
 import type { Tensor } from '../../../engine/tensor.ts';
@@ -34,7 +34,7 @@ export async function embedTables(
   isFrozen: boolean,
 ): Promise<EmbedTables> {
   const key = (parts: Parameters<typeof hashOf>[0]) => (isFrozen ? hashOf(parts) : null);
-  const stamps = await Promise.all(images.map((image) => fileStamp(files[image]!)));
+  const stamps = await imageStamps(images.map((image) => files[image]!));
   const texts = encodeTexts(
     {
       device,
@@ -83,7 +83,7 @@ function embedsAt(device: Device, table: FeatureTable, rows: readonly number[]):
 }
 
 /** The table's embeds as its one token a row, so that a large table may stay in its file as tokens do. */
-function embedsOnly({ offsets, projection, rows }: TableToMake): TableToMake {
+function embedsOnly({ offsets, projection, rows, failures }: TableToMake): TableToMake {
   const count = offsets.length - 1;
   async function* embeds() {
     for await (const part of rows()) {
@@ -95,5 +95,6 @@ function embedsOnly({ offsets, projection, rows }: TableToMake): TableToMake {
     width: projection,
     projection: 1,
     rows: embeds,
+    ...(failures ? { failures } : {}),
   };
 }

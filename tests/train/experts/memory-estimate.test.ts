@@ -70,7 +70,10 @@ test('chunks take less memory the smaller they are, and the largest that fits is
   await chooseChunk(device, plan, 1e5).catch((error: Error) => {
     message = error.message;
   });
-  assert.match(message, /^a step takes \S+ MB of device memory at the least, .* --batch.* --memory/);
+  assert.match(
+    message,
+    /^a step takes \S+ MB of device memory at the least, .* training\.batchSize.* training\.memoryGB/,
+  );
   const lines = await memoryLines(device, plan);
   assert.match(lines[0]!, /multimodal expert, 64 mentions of up to 31 tokens and 64 entities of up to 40/);
   assert.is(lines.length, 12);
