@@ -3,7 +3,14 @@
 import type { AnyScorer } from '../ranking/scorer.ts';
 import { type EntitySource, preparedEntities, prepareSamples } from '../ranking/sources.ts';
 import type { Session } from './session.ts';
-import { fileFingerprint, loadDsmip, loadExperts, parameterCounts, trainedKinds } from './trained.ts';
+import {
+  fileFingerprint,
+  loadDsmip,
+  loadExperts,
+  type ModelSession,
+  parameterCounts,
+  trainedKinds,
+} from './trained.ts';
 
 /** DSMIP with its experts, or one expert. */
 export interface LinkingModel {
@@ -18,7 +25,7 @@ export interface LinkingModel {
  * Loads DSMIP where the run has a gate, else its multimodal, text or visual expert, the first that there is. Loads nothing
  * that does not answer. Throws UsageError for a folder without experts, WeightsError for files that are damaged or foreign.
  */
-export async function loadLinkingModel(session: Session, folder: string): Promise<LinkingModel> {
+export async function loadLinkingModel(session: ModelSession, folder: string): Promise<LinkingModel> {
   const dsmip = await loadDsmip(session, folder);
   if (dsmip) {
     const names = [...dsmip.experts.map(({ kind }) => kind), 'gate'];

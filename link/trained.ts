@@ -1,6 +1,8 @@
 // What training left in a run's folder, loaded: the experts as stage 1 made them, and DSMIP with the scoring units of
 // stage 2 where there is a gate.
 
+import type { FeatureOptions } from '../encoding/features.ts';
+import type { Device } from '../engine/device.ts';
 import { Random } from '../engine/random.ts';
 import type { Tensor } from '../engine/tensor.ts';
 import { contentStamp } from '../files/content-stamp.ts';
@@ -8,13 +10,21 @@ import { UsageError, WeightsError } from '../files/errors.ts';
 import { hashOf } from '../files/fingerprint.ts';
 import { isThere, locate } from '../files/locate.ts';
 import { loadParameters, readAbout } from '../model/checkpoint.ts';
-import { loadClip } from '../model/clip/load-clip.ts';
+import { type LoadedClip, loadClip } from '../model/clip/load-clip.ts';
 import { Dsmip, type DsmipShape } from '../model/dsmip/dsmip-model.ts';
 import { Expert } from '../model/dsmip/expert-model.ts';
 import { type ExpertKind, expertKinds } from '../model/dsmip/experts.ts';
 import { gateWidth, readStatistics } from '../model/dsmip/gate-inputs.ts';
 import { openSafetensors } from '../weights/safetensors.ts';
-import type { Session } from './session.ts';
+
+/** What models are loaded on. */
+export interface ModelSession {
+  device: Device;
+  clip: LoadedClip;
+  features: Pick<FeatureOptions, 'clipHash'>;
+  /** What the data set and the CLIP are known by; null without a data set: then nothing is held against it. */
+  inputs: string | null;
+}
 
 export interface Trained {
   experts: Expert[];
@@ -24,7 +34,7 @@ export interface Trained {
 /**
  * Loads all of a run. Throws UsageError for a folder without experts, WeightsError for files that are damaged or foreign.
  */
-export async function loadTrained(session: Session, folder: string): Promise<Trained> {
+export async function loadTrained(session: ModelSession, folder: string): Promise<Trained> {
   const experts = await loadExperts(session, folder, await trainedKinds(folder));
   return { experts, dsmip: await loadDsmip(session, folder) };
 }
@@ -44,7 +54,7 @@ export async function trainedKinds(folder: string): Promise<ExpertKind[]> {
  * made of another data set or CLIP, UsageError for an expert that does not exist.
  */
 export async function loadExperts(
-  session: Session,
+  session: ModelSession,
   folder: string,
   kinds: readonly string[],
 ): Promise<Expert[]> {
@@ -59,9 +69,9 @@ export async function loadExperts(
   return experts;
 }
 
-async function loadExpert(session: Session, path: string, kind: ExpertKind): Promise<Expert> {
+async function loadExpert(session: ModelSession, path: string, kind: ExpertKind): Promise<Expert> {
   const { settings } = await readAbout(path);
-  if (settings['inputs'] !== session.inputs) {
+  if (session.inputs !== null && settings['inputs'] !== session.inputs) {
     throw new WeightsError(`${path}: was trained on another data set or with another CLIP`);
   }
   const finetuned = settings['finetune-encoder'] === true;
@@ -85,11 +95,11 @@ async function loadExpert(session: Session, path: string, kind: ExpertKind): Pro
  * Loads DSMIP; null for a run without a gate. Throws WeightsError for files that are damaged, made of other data, or that
  * do not belong together: a gate is only good for the experts that it was trained with.
  */
-export async function loadDsmip(session: Session, folder: string): Promise<Dsmip | null> {
+export async function loadDsmip(session: ModelSession, folder: string): Promise<Dsmip | null> {
   const file = best(folder, 'gate');
   if (!(await isThere(file))) return null;
   const { settings } = await readAbout(file);
-  if (settings['inputs'] !== session.inputs) {
+  if (session.inputs !== null && settings['inputs'] !== session.inputs) {
     throw new WeightsError(`${file}: was trained on another data set or with another CLIP`);
   }
   const kinds = String(settings['experts']).split(',');
@@ -125,7 +135,7 @@ export function parameterCounts(experts: readonly Expert[], dsmip: Dsmip | null)
 
 /** Hash of checkpoints, by the folders' names, and of CLIP. */
 export async function fileFingerprint(
-  { features }: Session,
+  { features }: ModelSession,
   folder: string,
   names: readonly string[],
 ): Promise<string> {

@@ -46,7 +46,7 @@ const commandRooms = [
 ];
 
 /** The paths that people were told: each a few lines over cli/. */
-const commandFiles = ['train/expert.ts', 'train/gate.ts', 'weights/download.ts'];
+const commandFiles = ['train/expert.ts', 'train/gate.ts'];
 const mostCommandLines = 20;
 
 /** What a browser loads: nothing of Node's may stand at its top. */
