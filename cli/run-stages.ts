@@ -1,8 +1,11 @@
 // Stages of a run for a command: in this process on one session, or a process each; what each is and how it failed.
 
+import { join } from 'node:path';
+import { readDataset } from '../data/dataset.ts';
 import { doWork, type WorkStage } from '../eval/pipeline.ts';
 import { duration, runStages, type StageOptions } from '../eval/stages.ts';
 import type { Session } from '../link/session.ts';
+import { readClipConfig } from '../model/clip/clip-config.ts';
 import { ExitError, reportError } from './errors.ts';
 import { describeSession, openWork, type SessionConfig } from './open-work.ts';
 import { showWork } from './show-work.ts';
@@ -23,7 +26,12 @@ export class StageRunner {
 
   /** Opens the session, where there is to be one: what is missing or damaged is said before anything is written. */
   async open(profile = false): Promise<void> {
-    if (this.#isIsolated || this.#session) return;
+    if (this.#session) return;
+    if (this.#isIsolated) {
+      await readDataset(this.#config.data.folder);
+      await readClipConfig(join(this.#config.clip.folder, 'config.json'));
+      return;
+    }
     this.#session = openWork(this.#config, { profile });
     describeSession(await this.#session);
   }

@@ -59,7 +59,7 @@ export async function buildEntityIndex(
       entities,
       count,
       stamp: entitiesStamp,
-      encode: (some) => entitySamples(some, encoding),
+      encode: (chunk) => entitySamples(chunk, encoding),
       writeRecords: (path) => writeEntityRecords(path, entities()),
       folder,
       fingerprints: { model: fingerprint },

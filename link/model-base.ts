@@ -1,9 +1,5 @@
 // What a trained model is loaded onto: a device and a CLIP. A session has them, and a data set besides.
 
-import { createHash } from 'node:crypto';
-import { createReadStream } from 'node:fs';
-import { readdir } from 'node:fs/promises';
-import { join } from 'node:path';
 import { PixelSource } from '../data/images/pixel-source.ts';
 import { clipPreprocessing } from '../data/images/preprocess.ts';
 import type { FeatureOptions } from '../encoding/features.ts';
@@ -74,13 +70,16 @@ export function checkInputs(
 
 /** Hash of a model's weights and configuration. */
 export async function hashFolder(folder: string): Promise<string> {
+  const { createHash } = await import('node:crypto');
+  const { createReadStream } = await import('node:fs');
+  const { readdir } = await import('node:fs/promises');
   const hash = createHash('sha256');
   const names = (await readdir(folder)).filter(
     (name) => name === 'config.json' || name.endsWith('.safetensors'),
   );
   for (const name of names.sort()) {
     hash.update(name);
-    for await (const bytes of createReadStream(join(folder, name))) hash.update(bytes as Uint8Array);
+    for await (const bytes of createReadStream(`${folder}/${name}`)) hash.update(bytes as Uint8Array);
   }
   return hash.digest('hex');
 }

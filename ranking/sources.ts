@@ -112,9 +112,9 @@ export function streamedEntities(samples: Samples, features: FeatureOptions): En
     async logits(gate, rows) {
       const found: GateLogits[] = [];
       for (let first = 0; first < rows.length; first += logitsChunk) {
-        const some = pickSamples(samples, rows.slice(first, first + logitsChunk));
-        const { each, distinct } = firstImages(some);
-        const inputs = new Map([[gate, await gate.prepare('entity', some, distinct, features)]]);
+        const sample = pickSamples(samples, rows.slice(first, first + logitsChunk));
+        const { each, distinct } = firstImages(sample);
+        const inputs = new Map([[gate, await gate.prepare('entity', sample, distinct, features)]]);
         found.push(await readLogits(gate, 'entity', { inputs, images: each }, [...each.keys()]));
         if (found[0]!.isShared) break;
       }

@@ -2,7 +2,7 @@
 // clear line.
 
 import { parseArgs } from 'node:util';
-import { UsageError } from '../../files/errors.ts';
+import { InputError, UsageError } from '../../files/errors.ts';
 
 /**
  * A flag: its default, what it means; for numbers the least value and whether it counts things, for texts
@@ -60,6 +60,13 @@ export function parseFlags<F extends Flags>(usage: string, flags: F, args: strin
     return [name, isOff ? false : chosen(name, flag, found[name])];
   });
   return Object.fromEntries(entries) as Values<F>;
+}
+
+/** Says on one line what the user can put right and returns the exit code. Throws what is a bug. */
+export function reportError(error: unknown): number {
+  if (!(error instanceof InputError)) throw error;
+  console.error(error.message);
+  return 1;
 }
 
 function parse(flags: Flags, args: string[]): Record<string, string | boolean | undefined> {

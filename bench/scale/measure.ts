@@ -4,7 +4,6 @@
 
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { reportError } from '../../cli/errors.ts';
 import type { Split } from '../../data/dataset.ts';
 import { profileTable } from '../../engine/device/profiler.ts';
 import { type Device, openDevice } from '../../engine/device.ts';
@@ -18,7 +17,7 @@ import { metricsOf } from '../../ranking/metrics.ts';
 import { partsOf, retrievalScorer } from '../../ranking/mixture.ts';
 import { ranksAmongAll, recall, retrieve } from '../../ranking/retrieval.ts';
 import { rankMentions, type ScoringPass } from '../../ranking/scoring-pass.ts';
-import { count, on, oneOf, parseFlags, text } from './flags.ts';
+import { count, on, oneOf, parseFlags, reportError, text } from './flags.ts';
 import { makeRandomRun } from './random-run.ts';
 
 const FLAGS = {

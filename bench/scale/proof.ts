@@ -12,12 +12,11 @@ import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { reportError } from '../../cli/errors.ts';
 import { openDevice } from '../../engine/device.ts';
 import { textTable } from '../../eval/text-table.ts';
 import { UsageError } from '../../files/errors.ts';
 import { indexDtypes } from '../../ranking/index/format.ts';
-import { count, oneOf, parseFlags, text } from './flags.ts';
+import { count, oneOf, parseFlags, reportError, text } from './flags.ts';
 import { makeRandomClip } from './random-run.ts';
 
 const FLAGS = {

@@ -2,9 +2,8 @@
 //   node bench/scale/synthetic-kb.ts --out DIR [--entities 109976] [--mentions 2000] [--image-share 0] [--seed 0]
 
 import { fileURLToPath } from 'node:url';
-import { reportError } from '../../cli/errors.ts';
 import { UsageError } from '../../files/errors.ts';
-import { count, parseFlags, real, text } from './flags.ts';
+import { count, parseFlags, real, reportError, text } from './flags.ts';
 import { sourceFrom, writeSyntheticKb } from './synthetic.ts';
 
 const FLAGS = {

@@ -1,10 +1,10 @@
-// dsmip download: fetches a model's weights from the Hugging Face hub. What was stopped is gone on with, what is there and
-// whole is left alone.
+// dsmip download: fetches a model's weights from the Hugging Face hub. What was stopped is gone on with by the next call, what
+// is there and whole is left alone.
 
 import { join } from 'node:path';
 import { UsageError } from '../../files/errors.ts';
 import { packageRoot } from '../../files/package-path.ts';
-import { downloadModel } from '../../weights/download-model.ts';
+import { type DownloadOptions, downloadModel } from '../../weights/download-model.ts';
 import { hubModels } from '../../weights/hub-models.ts';
 import { parsePlain } from '../config-flags.ts';
 import { DownloadProgress } from '../download-progress.ts';
@@ -14,41 +14,49 @@ export async function run(args: readonly string[]): Promise<void> {
   const parsed = parsePlain(
     {
       name: 'download',
-      summary:
-        "Fetches a model's weights from the Hugging Face hub; they count only with the hub's checksum.",
-      argument: { name: 'MODEL', help: models.join(' | ') },
+      summary: "Fetches a model's weights from the Hugging Face hub.",
+      argument: { name: 'MODEL', help: models.join(', ') },
       plain: {
         to: {
           flags: '--to <folder>',
-          help: 'where it goes: a CLIP into a folder of its name',
-          value: join(packageRoot(), 'weights'),
+          help: "where it goes, a CLIP into a folder of its name; the package's weights by itself",
+          value: '',
         },
         revision: {
-          flags: '--weights-revision <text>',
-          help: "branch, commit or refs/pr/N to take model.safetensors from; '' the one that is known",
+          flags: '--weights-revision <rev>',
+          help: 'branch, commit or refs/pr/N to take model.safetensors from',
           value: '',
         },
         endpoint: {
           flags: '--endpoint <url>',
-          help: "a mirror of the hub; '' the hub itself",
-          value: process.env['HF_ENDPOINT'] ?? '',
+          help: 'a mirror of the hub (the environment variable HF_ENDPOINT, else the hub)',
+          value: '',
         },
       },
-      examples: ['dsmip download clip-vit-base-patch32 --to weights'],
+      examples: ['dsmip download clip-vit-base-patch32'],
     },
     args,
   );
   if (!parsed) return;
-  const { argument: model = '', plain } = parsed;
-  const { to, revision, endpoint } = plain as Readonly<Record<'to' | 'revision' | 'endpoint', string>>;
+  const model = parsed.argument ?? '';
   if (!Object.hasOwn(hubModels, model)) {
     throw new UsageError(
       `'${model}': expected one of ${Object.keys(hubModels).join(', ')} (--help says more)`,
     );
   }
+  const { to, revision, endpoint: given } = parsed.plain as Record<'to' | 'revision' | 'endpoint', string>;
+  const endpoint = given === '' ? (process.env['HF_ENDPOINT'] ?? '') : given;
   if (endpoint !== '' && !/^https?:\/\/[^\s/]/.test(endpoint)) {
     throw new UsageError(`--endpoint ${endpoint}: expected an http or https address`);
   }
+  await download(model, {
+    folder: to === '' ? join(packageRoot(), 'weights') : to,
+    ...(revision === '' ? {} : { revision }),
+    ...(endpoint === '' ? {} : { endpoint }),
+  });
+}
+
+async function download(model: string, options: DownloadOptions): Promise<void> {
   const progress = new DownloadProgress();
   process.once('SIGINT', () => {
     progress.stop();
@@ -56,9 +64,7 @@ export async function run(args: readonly string[]): Promise<void> {
     process.exit(130);
   });
   await downloadModel(model, {
-    folder: to,
-    ...(revision === '' ? {} : { revision }),
-    ...(endpoint === '' ? {} : { endpoint }),
+    ...options,
     onRetry(error, pauseMs) {
       progress.stop();
       console.error(`${error.message}; trying again in ${pauseMs / 1000} s`);

@@ -4,6 +4,7 @@ import type { FeatureOptions } from '../../encoding/features.ts';
 import type { Corpus, Samples } from '../../encoding/samples.ts';
 import { noGrad } from '../../engine/autograd.ts';
 import type { Device } from '../../engine/device.ts';
+import { EngineError } from '../../engine/errors.ts';
 import { broadcastTo, concat, reshape } from '../../engine/ops/shape.ts';
 import type { Random } from '../../engine/random.ts';
 import type { Tensor } from '../../engine/tensor.ts';
@@ -142,8 +143,10 @@ export class Dsmip implements GateOfParts<GateInputs | null> {
   }
 
   #features(side: Side, { inputs, ...batch }: Batch<GateInputs | null>): Tensor {
-    const sees = side === 'mention' || this.seesEntities;
-    if (!sees || !inputs) return this.device.zeros([1, gateWidth(this.#clip, this.#shape.image)]);
+    if (side === 'entity' && !this.seesEntities) {
+      return this.device.zeros([1, gateWidth(this.#clip, this.#shape.image)]);
+    }
+    if (!inputs) throw new EngineError(`gate: the ${side} side was not prepared`);
     return gateRows(this.device, { ...batch, inputs }, this.statistics[side]);
   }
 }

@@ -32,7 +32,7 @@ export async function vggTable(
 ): Promise<FeatureTable> {
   if (!(await isThere(file))) {
     throw new UsageError(
-      `VGG16's weights: ${file}: no such file; weights/download.ts vgg16 fetches it, CLIP's own image feature needs none`,
+      `VGG16's weights: ${file}: no such file; dsmip download vgg16 fetches it, CLIP's own image feature needs none`,
     );
   }
   const stamps = await imageStamps(images.map((image) => files[image]!));

@@ -14,18 +14,20 @@ export interface Shard {
   offsets(part: string): Promise<Int32Array<ArrayBuffer>>;
 }
 
-/** Shards that are open at most while nobody reads. */
-const mostOpen = 16;
+/** Shards that stay open: candidates are read from all over a knowledge base, and opening a shard is a hundred reads. */
+const mostOpen = 256;
 
 export class ShardFiles {
   readonly #folder: string;
   readonly #head: IndexHead;
+  readonly #most: number;
   /** The least recently used first. */
   readonly #open = new Map<number, { shard: Promise<Shard>; users: number }>();
 
-  constructor(folder: string, head: IndexHead) {
+  constructor(folder: string, head: IndexHead, most = mostOpen) {
     this.#folder = folder;
     this.#head = head;
+    this.#most = most;
   }
 
   /** Lets `body` read from a shard. Throws WeightsError for a file that is missing, damaged or of another index. */
@@ -42,7 +44,7 @@ export class ShardFiles {
       throw error;
     } finally {
       found.users--;
-      await this.#closeUnused(mostOpen);
+      if (this.#open.size > this.#most) await this.#closeUnused(this.#most);
     }
   }
 

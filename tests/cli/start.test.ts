@@ -30,6 +30,7 @@ test('one wrong flag is one line, and so is data that is missing: nothing is run
     ['--sead', '2'],
     ['--data', join(toy.folder, 'nowhere')],
     ['--epochs', '-1'],
+    ['--isolate', '--clip', join(toy.folder, 'nowhere')],
   ]) {
     const { status, stdout, stderr } = dsmip(...flags('none'), ...wrong);
     assert.is(status, 1);

@@ -257,8 +257,9 @@ test('a damaged or foreign index is refused in one line', async () => {
 
 test('a gate is refused for experts that were trained again since', async () => {
   await trainExpert(await toyExpert(toy, 'run', 'text', { 'training.seed': 2 }), session);
+  const { message } = await refusal(() => onDev({}));
   assert.match(
-    (await refusal(() => onDev({}))).message,
+    message,
     /gate\/best\.safetensors: was trained with other experts \(text, multimodal\) than the run has now/,
   );
 });

@@ -1,3 +1,5 @@
+// Which mentions the report shows: some of every kind, always the same ones.
+
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { chooseMentions } from '../../eval/report/choose-mentions.ts';

@@ -1,3 +1,5 @@
+// The verifier of reference cases: what it finds, compares and counts, and what it says of broken cases.
+
 import { spawnSync } from 'node:child_process';
 import * as fs from 'node:fs';
 import * as os from 'node:os';

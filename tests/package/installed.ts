@@ -19,6 +19,8 @@ export interface Project {
   write(name: string, text: string): void;
   /** Runs a command in the project and returns what it printed; throws with all of it where it failed. */
   run(command: string, args: readonly string[]): string;
+  /** Runs `npx dsmip` there. */
+  dsmipCommand(args: readonly string[]): string;
   remove(): void;
 }
 
@@ -36,6 +38,7 @@ export function installedProject(): Project {
     dsmip,
     write: (name, text) => fs.writeFileSync(path.join(folder, name), text),
     run: (command, args) => run(folder, command, args),
+    dsmipCommand: (args) => npm(folder, 'npx-cli.js', ['--no-install', 'dsmip', ...args]),
     remove: () => fs.rmSync(folder, { recursive: true, force: true }),
   };
   const dependencies = { dsmip: readJson(path.join(dsmip, 'package.json'))['version'] };
@@ -45,9 +48,7 @@ export function installedProject(): Project {
 
 /** Runs `npm pack`, which builds first; returns the archive's path. */
 function pack(folder: string): string {
-  const npm = process.env['npm_execpath'];
-  const [command, ...args] = npm ? [process.execPath, npm] : ['npm'];
-  run(repository, command!, [...args, 'pack', '--silent', '--pack-destination', folder]);
+  npm(repository, 'npm-cli.js', ['pack', '--silent', '--pack-destination', folder]);
   return path.join(folder, fs.readdirSync(folder).find((name) => name.endsWith('.tgz'))!);
 }
 
@@ -74,8 +75,19 @@ function linkCommands(dsmip: string, modules: string): void {
   }
 }
 
+/** Runs npm or npx: those that run this test, else those in PATH. */
+function npm(cwd: string, script: 'npm-cli.js' | 'npx-cli.js', args: readonly string[]): string {
+  const own = process.env['npm_execpath'];
+  return own
+    ? run(cwd, process.execPath, [path.join(path.dirname(own), script), ...args])
+    : run(cwd, script.replace('-cli.js', ''), args);
+}
+
 function run(cwd: string, command: string, args: readonly string[]): string {
-  const { status, signal, stdout, stderr, error } = spawnSync(command, args, { cwd, encoding: 'utf8' });
+  // Commands start with this Node, whatever the system's is.
+  const PATH = `${path.dirname(process.execPath)}${path.delimiter}${process.env['PATH']}`;
+  const env = { ...process.env, PATH };
+  const { status, signal, stdout, stderr, error } = spawnSync(command, args, { cwd, env, encoding: 'utf8' });
   if (error) throw error;
   if (status !== 0)
     throw new Error(`${command} ${args.join(' ')}: ${signal ?? status}\n${stdout}\n${stderr}`);

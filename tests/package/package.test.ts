@@ -4,6 +4,7 @@ import * as fs from 'node:fs';
 import * as path from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
+import { makeToy } from '../support/toy-run.ts';
 import { installedProject, type Project, repository } from './installed.ts';
 
 let project: Project;
@@ -108,13 +109,20 @@ const declarations = `
 import { openDevice } from 'dsmip/engine';
 import { loadClip, type LoadedClip } from 'dsmip/model';
 import { openLinker } from 'dsmip/link';
+import { expertConfigOf, readPreset, trainExpert, type Session } from 'dsmip/train';
+import { evaluate } from 'dsmip/eval';
 import * as all from 'dsmip';
 
 const clip: LoadedClip = await loadClip(await openDevice(), 'node_modules/dsmip/weights/tiny-clip');
 const width: number = clip.config.text.width;
+const config = expertConfigOf(await readPreset('openconcepts'), 'text');
+config.training.learningRate = 1e-3;
+// @ts-expect-error: a rate is a number
+config.training.learningRate = 'high';
+const train = (session: Session) => trainExpert(config, session, { onProgress: ({ done }) => done.toFixed() });
 // @ts-expect-error: a linker is opened, not constructed
 new all.Linker();
-export { openLinker, width };
+export { evaluate, openLinker, train, width };
 `;
 
 test('the types of every entry point hold in a strict project without Node', () => {
@@ -144,6 +152,27 @@ function compile(name: string, text: string): void {
   project.write('tsconfig.json', JSON.stringify({ compilerOptions, files: [name] }));
   project.run(process.execPath, [path.join(repository, 'node_modules', 'typescript', 'bin', 'tsc')]);
 }
+
+test('npx dsmip says what it can do, and looks at the data set that is shipped', () => {
+  assert.match(project.dsmipCommand(['--help']), /usage: dsmip COMMAND/);
+  const counts = project.dsmipCommand(['inspect', 'node_modules/dsmip/data/openconcepts']);
+  assert.match(counts, /Entities +2,569/);
+});
+
+test('npx dsmip trains an expert, and links by it', async () => {
+  const toy = await makeToy();
+  try {
+    project.dsmipCommand(['train', 'expert', '--expert', 'multimodal', '--epochs', '1', ...toy.flags]);
+    const seal = ['--word', 'seal', '--sentence', 'the animal with fur ran away', '--top', '3', '--json'];
+    const { entities } = JSON.parse(project.dsmipCommand(['link', ...seal, ...toy.flags])) as {
+      entities: { name: string; score: number }[];
+    };
+    assert.is(entities.length, 3);
+    assert.ok(entities.every(({ name, score }) => name !== '' && Number.isFinite(score)));
+  } finally {
+    fs.rmSync(toy.folder, { recursive: true, force: true });
+  }
+});
 
 /** The last line printed is a JSON list of the first and the last loss. */
 function assertLearned(output: string): void {

@@ -255,9 +255,11 @@ test.run();
 
 /** Starts the command in the runtime of this test. */
 function command(args: string[]) {
-  const script = fileURLToPath(new URL('../../weights/download.ts', import.meta.url));
-  const before = 'Deno' in globalThis ? ['run', '-A', script] : [script];
-  const child = spawn(process.execPath, [...before, ...args], { stdio: ['ignore', 'pipe', 'pipe'] });
+  const script = fileURLToPath(new URL('../../cli/dsmip.ts', import.meta.url));
+  const runtime = 'Deno' in globalThis ? ['run', '-A'] : [];
+  const child = spawn(process.execPath, [...runtime, script, 'download', ...args], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
   let [stdout, stderr] = ['', ''];
   child.stdout.on('data', (data) => {
     stdout += data;

@@ -18,7 +18,7 @@ export type Tokenize = (
 ) => { ids: Int32Array; mask: Int32Array; length: number };
 
 /** A kind of pairs' part in the loss. */
-export type PairWeights = Readonly<Record<keyof ClipBatch['pairings'], number>>;
+type PairWeights = Readonly<Record<keyof ClipBatch['pairings'], number>>;
 
 export interface LossOptions {
   weights: PairWeights;

@@ -17,6 +17,7 @@ import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { type BuildOptions, buildIndex, entitiesFingerprint } from '../../../ranking/index/builder.ts';
+import { ShardFiles } from '../../../ranking/index/shard-files.ts';
 import { openIndex } from '../../../ranking/index/source.ts';
 import { rankMentions } from '../../../ranking/scoring-pass.ts';
 import { preparedEntities, preparedMentions, range } from '../../../ranking/sources.ts';
@@ -202,6 +203,27 @@ test('records lie beside the shards, and go with the knowledge base that they ar
   const { head: next } = await build(folder, { writeRecords, stamp: async () => 'another' });
   assert.not.ok(existsSync(join(folder, head.records!)));
   assert.ok(existsSync(join(folder, next.records!)));
+});
+
+test('shards are closed when others are read, and never while one of them is', async () => {
+  const folder = newFolder();
+  const { head } = await build(folder, { shard: 5 });
+  const files = new ShardFiles(folder, head, 1);
+  const read = (number: number) =>
+    files.use(number, async ({ file, info }) => {
+      await new Promise((resolve) => setTimeout(resolve, number % 3));
+      const data = await file.readFloats('vector');
+      assert.is(data.length, d * info.count);
+      return data[0];
+    });
+  const all = range(0, 10);
+  const together = await Promise.all([...all, ...all].map(read));
+  const alone: (number | undefined)[] = [];
+  for (const number of [...all, ...all]) alone.push(await read(number));
+  assert.equal(together, alone);
+  rmSync(join(folder, head.shards[4]!.file));
+  assert.match(await failure(read(4)), /-00004\.safetensors: no such file/);
+  await files.close();
 });
 
 test('an index of something else is refused in one line that names the file', async () => {
