@@ -102,11 +102,18 @@ export function parsePlain<P extends string>(
 export function argumentsFor(schema: ConfigSchema, base: object, config: object): string[] {
   return fieldsOf(schema).flatMap(({ path, type, default: usual }) => {
     const name = flagNames[path];
-    const value = valueAt(config, path);
-    if (name === undefined || `${value}` === `${valueAt(base, path) ?? usual}`) return [];
-    if (type === 'switch') return [value === true ? `--${name}` : `--no-${name}`];
-    return [`--${name}`, `${value}`];
+    const value = textOf(valueAt(config, path));
+    if (name === undefined || value === textOf(valueAt(base, path) ?? usual)) return [];
+    if (type === 'switch') return [value === 'true' ? `--${name}` : `--no-${name}`];
+    return [`--${name}`, value];
   });
+}
+
+/** A value as a flag has it: lists with commas, objects as JSON. */
+function textOf(value: unknown): string {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+    ? JSON.stringify(value)
+    : `${value}`;
 }
 
 async function presetOf(args: readonly string[]) {
@@ -162,11 +169,11 @@ function addField(command: Command, field: Field, usual: unknown): void {
     command.addOption(on.hideHelp(isOn).helpGroup(group)).addOption(off.hideHelp(!isOn).helpGroup(group));
     return;
   }
-  const kind = choices ? (type === 'list' ? 'list' : 'word') : type === 'text' ? 'text' : type;
+  const kind = choices ? (type === 'list' ? 'list' : 'word') : type === 'object' ? 'json' : type;
   const range = /^an? (integer|number) (.+)$/.exec(expected)?.[2];
   const hints = [unit, range].filter((hint) => hint !== undefined && hint !== '').join(', ');
   const words = choices ? `${choices.join(type === 'list' ? ',' : ' | ')}: ` : '';
-  const value = usual === undefined ? '' : ` (${usual === '' ? "''" : usual})`;
+  const value = usual === undefined ? '' : ` (${usual === '' ? "''" : textOf(usual)})`;
   const help = `${words}${description}${hints === '' ? '' : ` [${hints}]`}${value}`;
   command.addOption(new Option(`--${name} <${kind.replaceAll(' ', '-')}>`, help).helpGroup(group));
 }
@@ -197,10 +204,20 @@ function givenOf(command: Command, fields: readonly Field[]): Given {
 /** A flag's text as the field's type; what is none stays text, which the schema then refuses. */
 function typedValue(type: Field['type'], value: unknown): unknown {
   if (typeof value !== 'string') return value;
+  if (type === 'object') return parsedJson(value);
   if (type === 'list') return value.split(',').map((part) => (/^\d+$/.test(part) ? Number(part) : part));
   if (type === 'text' || value.trim() === '' || value === 'auto') return value;
   const number = Number(value);
   return Number.isFinite(number) ? number : value;
+}
+
+/** The text itself where it is no JSON. */
+function parsedJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return text;
+  }
 }
 
 function plainOf<P extends string>(

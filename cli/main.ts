@@ -23,6 +23,10 @@ const commands: Readonly<Record<string, { summary: string; load: () => Promise<C
     summary: 'stage 2: the gate over trained experts',
     load: () => import('./commands/train/gate.ts'),
   },
+  'train baseline': {
+    summary: 'a system to compare with',
+    load: () => import('./commands/train/baseline.ts'),
+  },
   'train clip': {
     summary: 'pretrain a tiny CLIP',
     load: () => import('./commands/train/clip.ts'),

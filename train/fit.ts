@@ -19,7 +19,7 @@ import type { TrainingHooks } from './hooks.ts';
 import { LossLog } from './loss-log.ts';
 import { MetricsLog } from './metrics-log.ts';
 import { RandomStream } from './random-stream.ts';
-import { scheduleFactor } from './schedule.ts';
+import { type Schedule, scheduleFactor } from './schedule.ts';
 import { openStaging, type Staging } from './staging.ts';
 
 /** One optimiser step. */
@@ -45,7 +45,9 @@ export interface Fit extends Origin {
   schema: ConfigSchema;
   epochs: number;
   stepsPerEpoch: number;
-  schedule: 'constant' | 'cosine';
+  schedule: Schedule;
+  /** Steps in which the learning rate rises to its height. Default 0. */
+  warmupSteps?: number;
   /** The learning rate of the log. */
   learningRate: number;
   parameters: ReadonlyMap<string, Tensor>;
@@ -123,7 +125,7 @@ async function train(plan: Fit, staging: Staging, hooks: TrainingHooks): Promise
     let { step } = position;
     for await (const { examples, take } of plan.steps(new RandomStream(random.words(1)[0]!))) {
       hooks.signal?.throwIfAborted();
-      const factor = scheduleFactor(plan.schedule, step, total);
+      const factor = scheduleFactor(plan.schedule, step, total, plan.warmupSteps);
       const loss = device.scope(() => take(factor, random).item());
       await losses.add({ step: ++step, epoch, lr: plan.learningRate * factor }, examples, loss);
     }

@@ -1,6 +1,15 @@
 // How the learning rate goes over a training.
 
-/** The factor on the learning rate at a step counted from 0: 1, or half a cosine from 1 towards 0. */
-export function scheduleFactor(schedule: 'constant' | 'cosine', step: number, steps: number): number {
-  return schedule === 'cosine' ? (1 + Math.cos((Math.PI * step) / steps)) / 2 : 1;
+export const schedules = ['constant', 'cosine', 'linear'] as const;
+export type Schedule = (typeof schedules)[number];
+
+/**
+ * The factor on the learning rate at a step counted from 0: over the first `warmup` steps it rises evenly to 1, then it
+ * stays there, or falls towards 0 evenly or as half a cosine.
+ */
+export function scheduleFactor(schedule: Schedule, step: number, steps: number, warmup = 0): number {
+  if (step < warmup) return (step + 1) / warmup;
+  if (schedule === 'constant') return 1;
+  const [done, all] = [step - warmup, steps - warmup];
+  return schedule === 'linear' ? 1 - done / all : (1 + Math.cos((Math.PI * done) / all)) / 2;
 }

@@ -1,7 +1,7 @@
 // A made-up batch for an expert, as a plan of its memory describes it.
 
 import { usesOf } from '../../model/dsmip/experts.ts';
-import type { StepBatch } from '../../train/experts/expert-step.ts';
+import type { StepBatch } from '../../train/batch-inputs.ts';
 import type { StepPlan } from '../../train/experts/memory-estimate.ts';
 import { generator } from './random.ts';
 

@@ -4,10 +4,9 @@
 
 import { mkdir, rmdir } from 'node:fs/promises';
 import { createTokenizer } from '../../data/text/tokenizer.ts';
-import { backward, noGrad } from '../../engine/autograd.ts';
+import { backward } from '../../engine/autograd.ts';
 import type { Device } from '../../engine/device.ts';
 import { Adam } from '../../engine/nn/adam.ts';
-import { scale } from '../../engine/ops/elementwise.ts';
 import { Random } from '../../engine/random.ts';
 import type { Tensor } from '../../engine/tensor.ts';
 import { Clip, type ClipConfig } from '../../model/clip/clip.ts';
@@ -19,6 +18,7 @@ import type { Hooks } from '../hooks.ts';
 import { checkLoss } from '../loss-log.ts';
 import { MetricsLog } from '../metrics-log.ts';
 import { RandomStream } from '../random-stream.ts';
+import { decay } from '../weight-decay.ts';
 import { ClipBatches } from './clip-batches.ts';
 import { readClipData, trainVocabulary } from './clip-data.ts';
 import { clipLoss, type LossOptions } from './clip-loss.ts';
@@ -133,14 +133,6 @@ async function train(
 function factorAt(step: number, { steps, warmupSteps }: ClipPretraining['training']): number {
   if (step <= warmupSteps) return step / warmupSteps;
   return 0.5 * (1 + Math.cos((Math.PI * (step - warmupSteps)) / (steps - warmupSteps + 1)));
-}
-
-/** AdamW's decay, for some of the parameters that one Adam updates (and clips together). */
-function decay(parameters: readonly Tensor[], factor: number): void {
-  if (factor === 1) return;
-  noGrad(() => {
-    for (const parameter of parameters) parameter.device.copy(scale(parameter, factor), parameter);
-  });
 }
 
 /** The loss never sees more than the limit; the file must not either. */

@@ -16,7 +16,7 @@ export interface About {
 
 /** The metadata of every field. */
 export interface FieldInfo extends About {
-  type: 'integer' | 'number' | 'text' | 'switch' | 'list' | 'integer or auto';
+  type: 'integer' | 'number' | 'text' | 'switch' | 'list' | 'integer or auto' | 'object';
   /** What values are valid, to follow 'expected'. */
   expected: string;
   choices?: readonly string[];
@@ -110,6 +110,15 @@ export function integers(least: number, about: About) {
 export function onOff(about: About) {
   const expected = 'true or false';
   return v.pipe(v.boolean(expected), v.metadata({ ...about, type: 'switch', expected } satisfies FieldInfo));
+}
+
+/** An object of fields that only who reads them knows. */
+export function object(about: About) {
+  const expected = 'an object of fields';
+  return v.pipe(
+    v.record(v.string(), v.unknown(), expected),
+    v.metadata({ ...about, type: 'object', expected } satisfies FieldInfo),
+  );
 }
 
 /** A count, or 'auto' for one that is found by itself. */

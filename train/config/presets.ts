@@ -5,10 +5,18 @@ import * as v from 'valibot';
 import { InputError } from '../../files/errors.ts';
 import { readSmallText } from '../../files/locate.ts';
 import { packageRoot, resolvePath } from '../../files/package-path.ts';
+import { findBaseline, trainedBaselines } from '../../model/baselines/registry.ts';
 import type { ExpertKind } from '../../model/dsmip/experts.ts';
 import { ConfigError, checkConfig } from './check.ts';
 import { integer } from './fields.ts';
-import { evaluationSchema, expertSchema, gateSchema, indexSchema, linkSchema } from './schemas.ts';
+import {
+  baselineSchema,
+  evaluationSchema,
+  expertSchema,
+  gateSchema,
+  indexSchema,
+  linkSchema,
+} from './schemas.ts';
 
 export const presetNames = ['openconcepts', 'wikimel', 'richpediamel', 'wikidiverse'] as const;
 export type PresetName = (typeof presetNames)[number];
@@ -30,6 +38,15 @@ const presetSchema = v.strictObject({
     }),
   }),
   gate: v.strictObject({ ...gateSchema.entries.gate.entries, training: gateSchema.entries.training }),
+  /** What of a baseline's training is not as its recipe says. */
+  baselines: v.optional(
+    v.strictObject(
+      Object.fromEntries(
+        trainedBaselines.map((name) => [name, v.optional(v.partial(baselineSchema.entries.training), {})]),
+      ),
+    ),
+    {},
+  ),
   evaluation: evaluationSchema.entries.evaluation,
   index: indexSchema.entries.index,
   link: linkSchema.entries.link,
@@ -80,6 +97,12 @@ export function expertConfigOf({ data, clip, run, cache, expert }: Preset, kind:
 export function gateConfigOf({ data, clip, run, cache, gate }: Preset) {
   const { training, ...shape } = gate;
   return { data, clip, run, cache, gate: shape, training };
+}
+
+/** What a baseline is trained with: its recipe, but for what the preset says. */
+export function baselineConfigOf({ data, clip, run, cache, baselines }: Preset, system: string) {
+  const training = { ...findBaseline(system)?.recipe, ...baselines[system] };
+  return { data, clip, run, cache, baseline: { system }, training };
 }
 
 /** What a piece of work on a trained run is told. */

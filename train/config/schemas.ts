@@ -2,9 +2,12 @@
 // default is here only where it is the same for all data sets; the others are in the presets.
 
 import * as v from 'valibot';
+import { linkingSystems } from '../../link/linking-model.ts';
+import { trainedBaselines } from '../../model/baselines/registry.ts';
 import { expertKinds } from '../../model/dsmip/experts.ts';
 import { promptStarts } from '../../model/dsmip/prompts.ts';
-import { choice, integer, integerOrAuto, onOff, path, real, some, text } from './fields.ts';
+import { schedules } from '../schedule.ts';
+import { choice, integer, integerOrAuto, object, onOff, path, real, some, text } from './fields.ts';
 
 const data = v.strictObject({ folder: path({ description: 'folder of the data set', isPlace: true }) });
 const clip = v.strictObject({
@@ -33,7 +36,12 @@ const cache = v.optional(
 const common = { data, clip, run, cache };
 
 const seed = (of: string) => v.optional(integer(0, { description: of }), 1);
-const schedules = ['constant', 'cosine'] as const;
+/** Which system of a run answers, where it is not the usual one. */
+const system = v.optional(
+  choice(linkingSystems, {
+    description: 'what answers; without it DSMIP, or in a run without a gate its best expert by kind',
+  }),
+);
 const batchSize = integer(2, { description: 'mentions a batch', unit: 'mentions' });
 const trainFraction = v.optional(
   real({ above: 0, most: 1 }, { description: 'part of the training mentions to use, from 0 to 1' }),
@@ -61,7 +69,7 @@ export const expertSchema = v.strictObject({
     epochs: integer(1, { description: 'times through the training mentions', unit: 'epochs' }),
     batchSize,
     learningRate: real({ least: 0 }, { description: "Adam's learning rate" }),
-    schedule: choice(schedules, { description: 'of the learning rate' }),
+    schedule: choice(['constant', 'cosine'], { description: 'of the learning rate' }),
     trainFraction,
     holdOut: v.optional(real({ least: 0, below: 1 }, { description: 'part of them to leave to stage 2' }), 0),
     hardNegatives: integer(0, {
@@ -117,7 +125,7 @@ export const gateSchema = v.strictObject({
     batchSize,
     learningRate: real({ least: 0 }, { description: "of the gate: Adam's learning rate" }),
     unitLearningRate: real({ least: 0 }, { description: 'of the scoring units' }),
-    schedule: choice(schedules, { description: 'of the learning rates' }),
+    schedule: choice(['constant', 'cosine'], { description: 'of the learning rates' }),
     trainFraction,
     holdOut: v.optional(
       real(
@@ -134,12 +142,37 @@ export const gateSchema = v.strictObject({
 });
 export type GateTraining = v.InferOutput<typeof gateSchema>;
 
+/** A baseline. */
+export const baselineSchema = v.strictObject({
+  ...common,
+  baseline: v.strictObject({
+    system: choice(trainedBaselines, { description: 'which baseline to train' }),
+    options: v.optional(object({ description: 'what shapes this baseline alone' }), {}),
+  }),
+  training: v.strictObject({
+    seed: seed('of weights and batches'),
+    epochs: integer(1, { description: 'times through the training mentions', unit: 'epochs' }),
+    batchSize,
+    learningRate: real({ least: 0 }, { description: "Adam's learning rate" }),
+    schedule: choice(schedules, { description: 'of the learning rate' }),
+    warmup: real(
+      { least: 0, below: 1 },
+      { description: 'part of the steps in which the learning rate rises to its height' },
+    ),
+    weightDecay: real({ least: 0 }, { description: 'decoupled, not on norms, biases and scales' }),
+    clipNorm: real({ least: 0 }, { description: 'largest norm of all gradients; 0: any' }),
+    trainFraction,
+  }),
+});
+export type BaselineTraining = v.InferOutput<typeof baselineSchema>;
+
 /** How well a run does on a split. */
 export const evaluationSchema = v.strictObject({
   ...common,
   evaluation: v.optional(
     v.strictObject({
       split: v.optional(choice(['train', 'dev', 'test'], { description: 'whose mentions' }), 'test'),
+      system,
       mean: v.optional(onOff({ description: "also the plain mean of the experts' scores" }), false),
       index: v.optional(
         onOff({
@@ -180,6 +213,7 @@ export const indexSchema = v.strictObject({
   ),
   index: v.optional(
     v.strictObject({
+      system,
       dtype: v.optional(
         choice(['int8', 'float16', 'float32'], {
           description: "how vectors are stored; int8: the texts' queries only, the rest in float16",

@@ -3,25 +3,12 @@
 
 import { backward } from '../../engine/autograd.ts';
 import type { Tensor } from '../../engine/tensor.ts';
-import type { Features, TextBatch, TextFeatures } from '../../model/clip/clip.ts';
+import type { Features, TextFeatures } from '../../model/clip/clip.ts';
 import { type Expert, repeatImages, type Side } from '../../model/dsmip/expert-model.ts';
 import { type ExpertFeatures, usesOf } from '../../model/dsmip/experts.ts';
 import { contrastiveLoss } from '../../model/loss.ts';
+import type { SideBatch, StepBatch } from '../batch-inputs.ts';
 import { type Encoding, encodeInChunks, type LossGradients } from './encode-in-chunks.ts';
-
-/** A batch's mentions or its entities, on the host. */
-export interface SideBatch {
-  texts: TextBatch;
-  /** Each distinct image once, normalised: images x 3 x S x S; null for the text expert. */
-  pixels: Float32Array<ArrayBuffer> | null;
-  /** Where each sample's image is among them. */
-  places: Int32Array<ArrayBuffer>;
-}
-
-export interface StepBatch extends Readonly<Record<Side, SideBatch>> {
-  /** Which entity each column of the scores is, by any number. */
-  entities: Int32Array<ArrayBuffer>;
-}
 
 const sides = ['mention', 'entity'] as const;
 

@@ -13,16 +13,11 @@ import { Clip, type ClipConfig, type TextBatch } from '../../model/clip/clip.ts'
 import { Expert } from '../../model/dsmip/expert-model.ts';
 import { type ExpertConfig, type ExpertKind, usesOf } from '../../model/dsmip/experts.ts';
 import { build } from '../../model/parameter-source.ts';
+import type { SideBatch, StepBatch } from '../batch-inputs.ts';
 import { ConfigError } from '../config/check.ts';
 import type { ExpertTraining } from '../config/schemas.ts';
 import { encodeApart } from './encode-in-chunks.ts';
-import {
-  encodingsOf,
-  lossGradients,
-  lossOfEncodings,
-  type SideBatch,
-  type StepBatch,
-} from './expert-step.ts';
+import { encodingsOf, lossGradients, lossOfEncodings } from './expert-step.ts';
 
 const mostHalvings = 5;
 

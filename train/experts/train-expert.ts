@@ -8,13 +8,14 @@ import { rankSplit } from '../../link/split.ts';
 import { expertShape } from '../../link/trained-shapes.ts';
 import { Expert } from '../../model/dsmip/expert-model.ts';
 import { metricsOf } from '../../ranking/metrics.ts';
+import { trainingTables } from '../batch-inputs.ts';
 import { batchesPerEpoch, epochBatches, fractionOf, holdOut } from '../batches.ts';
 import { checkConfig } from '../config/check.ts';
 import { type ExpertTraining, expertSchema } from '../config/schemas.ts';
 import { type FitResult, fit, type Step } from '../fit.ts';
 import type { TrainingHooks } from '../hooks.ts';
 import { RandomStream } from '../random-stream.ts';
-import { encodingSteps, frozenSteps, type LossStep, trainingTables } from './expert-batches.ts';
+import { encodingSteps, frozenSteps, type LossStep } from './expert-batches.ts';
 import { hardCandidates } from './hard-negatives.ts';
 import { choiceOf, chooseChunk, stepPlan, usualMemory } from './memory-estimate.ts';
 
