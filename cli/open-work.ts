@@ -33,7 +33,7 @@ export function describeSession({ device, description }: Session): void {
 }
 
 /** Prints the profile where one was taken, and closes. */
-export async function closeWork(session: Session, profile: boolean): Promise<void> {
+export async function closeWork(session: Pick<Session, 'device' | 'close'>, profile: boolean): Promise<void> {
   if (profile) console.log(profileTable(await session.device.profile()));
   session.close();
 }

@@ -1,9 +1,11 @@
-// Builds the entity index of a run, RUN/index: what scoring needs of each entity, so that linking and evaluation need not
-// encode the knowledge base again. A build that was interrupted goes on where it was.
+// Builds the entity index of a system and a knowledge base: what scoring needs of each entity, so that linking and evaluation
+// need not encode the knowledge base again. A build that was interrupted goes on where it was.
 
-import { type KnowledgeBase, openKnowledgeBase } from '../data/knowledge-base.ts';
+import { openKnowledgeBase } from '../data/knowledge-base.ts';
+import type { FeatureOptions } from '../encoding/features.ts';
 import { buildEntityIndex, buildRunIndex, indexFolder } from '../link/entity-index.ts';
 import { loadLinkingModel } from '../link/linking-model.ts';
+import type { ModelBase } from '../link/model-base.ts';
 import type { Session } from '../link/session.ts';
 import type { IndexHead } from '../ranking/index/format.ts';
 import { checkConfig, fieldError } from '../train/config/check.ts';
@@ -18,8 +20,8 @@ export interface BuiltIndex {
 }
 
 /**
- * Builds the index on an open session: of its own knowledge base in RUN/index, or of `knowledgeBase` in a folder of its own.
- * Throws ConfigError, UsageError, WeightsError, and InputError for what is wrong in a knowledge base.
+ * Builds the index of a system and the session's own knowledge base, in RUN/index. Throws ConfigError, UsageError and
+ * WeightsError.
  */
 export async function buildIndex(
   config: IndexConfig,
@@ -27,34 +29,57 @@ export async function buildIndex(
   hooks: Hooks = {},
 ): Promise<BuiltIndex> {
   const { run, data, index, knowledgeBase, out } = checkConfig(indexSchema, config);
-  const own = await knowledgeBaseOf(knowledgeBase, out.folder);
-  const model = await loadLinkingModel(session, run.folder);
-  const options = {
-    ...index,
-    onProgress({ done, total }: { done: number; total: number | null }) {
-      hooks.signal?.throwIfAborted();
-      if (total !== null) hooks.onProgress?.({ task: 'indexing', done: done / total, total: 1 });
-    },
-    ...(hooks.onWarning ? { onWarning: hooks.onWarning } : {}),
-  };
-  const folder = own ? out.folder : indexFolder(run.folder);
-  const built = own
-    ? await buildEntityIndex(model, session, own, folder, options)
-    : await buildRunIndex(session, run.folder, model, options);
-  for (const line of session.features.source.takeProblems(data.folder)) hooks.onWarning?.(line);
-  return { folder, ...built };
+  for (const [field, value] of [
+    ['knowledgeBase.source', knowledgeBase.source],
+    ['knowledgeBase.images', knowledgeBase.images],
+    ['out.folder', out.folder],
+  ] as const) {
+    if (value === '') continue;
+    const without =
+      field === 'knowledgeBase.source' ? "for the session's data set" : 'without knowledgeBase.source';
+    throw fieldError(field, `none ${without}`, value);
+  }
+  const model = await loadLinkingModel(session, run.folder, index.system);
+  try {
+    const built = await buildRunIndex(session, run.folder, model, optionsOf(index, hooks));
+    for (const line of session.features.source.takeProblems(data.folder)) hooks.onWarning?.(line);
+    return { folder: indexFolder(run.folder), ...built };
+  } finally {
+    model.release();
+  }
 }
 
-/** The knowledge base that is not the session's; null where none is named. */
-async function knowledgeBaseOf(
-  { source, images }: IndexConfig['knowledgeBase'],
-  out: string,
-): Promise<KnowledgeBase | null> {
-  if (source !== '') {
-    if (out === '') throw fieldError('out.folder', 'a folder for the index of knowledgeBase.source');
-    return openKnowledgeBase({ kb: source, ...(images === '' ? {} : { images }) });
+/**
+ * Builds the index of a system and a knowledge base in a folder of its own; no data set is read. Throws ConfigError,
+ * UsageError, WeightsError, and InputError for what is wrong in the knowledge base.
+ */
+export async function indexKnowledgeBase(
+  config: IndexConfig,
+  base: ModelBase & { features: FeatureOptions },
+  hooks: Hooks = {},
+): Promise<BuiltIndex> {
+  const { run, index, knowledgeBase, out } = checkConfig(indexSchema, config);
+  const { source, images } = knowledgeBase;
+  if (source === '') throw fieldError('knowledgeBase.source', 'a file or a folder');
+  if (out.folder === '') throw fieldError('out.folder', 'a folder for the index of knowledgeBase.source');
+  const own = await openKnowledgeBase({ kb: source, ...(images === '' ? {} : { images }) });
+  const model = await loadLinkingModel(base, run.folder, index.system);
+  try {
+    const built = await buildEntityIndex(model, base, own, out.folder, optionsOf(index, hooks));
+    return { folder: out.folder, ...built };
+  } finally {
+    model.release();
   }
-  if (images !== '') throw fieldError('knowledgeBase.images', 'none without knowledgeBase.source', images);
-  if (out !== '') throw fieldError('out.folder', 'none without knowledgeBase.source', out);
-  return null;
+}
+
+function optionsOf({ dtype, shard }: IndexConfig['index'], { signal, onProgress, onWarning }: Hooks) {
+  return {
+    dtype,
+    shard,
+    onProgress({ done, total }: { done: number; total: number | null }) {
+      signal?.throwIfAborted();
+      if (total !== null) onProgress?.({ task: 'indexing', done: done / total, total: 1 });
+    },
+    ...(onWarning ? { onWarning } : {}),
+  };
 }

@@ -1,13 +1,17 @@
-// Ranks a split's mentions against the whole knowledge base, by each expert of a run alone and by DSMIP, and writes
+// Ranks a split's mentions against the whole knowledge base, by each expert of a run alone, by DSMIP and by baselines, and writes
 // RUN/metrics.json and RUN/predictions.jsonl.
 
 import { join } from 'node:path';
+import { UsageError } from '../files/errors.ts';
 import { openRunIndex } from '../link/entity-index.ts';
-import { loadLinkingModel } from '../link/linking-model.ts';
+import { type LinkingModel, loadLinkingModel } from '../link/linking-model.ts';
 import type { Session } from '../link/session.ts';
 import { prepareSplit } from '../link/split.ts';
 import { loadTrained, parameterCounts } from '../link/trained.ts';
+import { trainedBaselinesOf } from '../link/trained-baselines.ts';
+import { findBaseline } from '../model/baselines/registry.ts';
 import { meanOf } from '../ranking/mixture.ts';
+import type { AnyScorer } from '../ranking/scorer.ts';
 import { checkConfig } from '../train/config/check.ts';
 import { type EvaluationConfig, evaluationSchema } from '../train/config/schemas.ts';
 import type { Hooks } from '../train/hooks.ts';
@@ -26,7 +30,7 @@ export interface EvaluationFiles {
 }
 
 /**
- * Evaluates a trained run on an open session. Throws ConfigError for a field that is not valid, UsageError and WeightsError
+ * Evaluates on an open session what a run has; `evaluation.system` answers, and takes part if it needs no training. Throws ConfigError for a field that is not valid, UsageError and WeightsError
  * for a run or an index that is missing a part, damaged or foreign.
  */
 export async function evaluate(
@@ -79,33 +83,79 @@ async function evaluateTasks(
 interface Tasks {
   tasks: RankingTask[];
   /** Trained numbers by what has them. */
-  parameters: Record<string, number>;
-  /** Closes the index's files. */
+  parameters: Readonly<Record<string, number>>;
+  /** Lets go of what was opened for it. */
   close(): Promise<void>;
 }
 
-async function openTasks(
-  session: Session,
-  { run, evaluation: { split, mean } }: EvaluationConfig,
-): Promise<Tasks> {
-  const { experts, dsmip } = await loadTrained(session, run.folder);
-  const averaged = dsmip?.experts ?? experts;
-  const alone = experts.filter(({ kind }) => averaged.some((other) => other.kind === kind));
-  const systems = [...experts, ...(mean ? [meanOf('mean', alone)] : [])];
-  const tasks = [splitTask('experts', systems, await prepareSplit(session, experts, split))];
-  if (dsmip) {
-    const prepared = await prepareSplit(session, [dsmip.scorer], split);
-    tasks.push(splitTask('dsmip', [dsmip.scorer], prepared));
-  }
-  return { tasks, parameters: parameterCounts(experts, dsmip), close: async () => {} };
+/** Systems that one pass serves, prepared as these. */
+interface Group {
+  name: string;
+  systems: AnyScorer[];
+  prepared: readonly AnyScorer[];
 }
 
-async function openIndexed(
-  session: Session,
-  { run, evaluation: { split } }: EvaluationConfig,
-): Promise<Tasks> {
-  const model = await loadLinkingModel(session, run.folder);
+async function openTasks(session: Session, { run, evaluation }: EvaluationConfig): Promise<Tasks> {
+  const { split, mean, system = null } = evaluation;
+  const { experts, dsmip } = await loadTrained(session, run.folder);
+  const found = await trainedBaselinesOf(run.folder);
+  const names = system !== null && findBaseline(system) ? new Set([...found, system]) : found;
+  const baselines: LinkingModel[] = [];
+  for (const name of names) baselines.push(await loadLinkingModel(session, run.folder, name));
+  const averaged = dsmip?.experts ?? experts;
+  const alone = experts.filter(({ kind }) => averaged.some((other) => other.kind === kind));
+  const rows = baselines.map(({ scorer }) => scorer);
+  const groups: Group[] = [
+    { name: 'baselines', systems: rows, prepared: rows },
+    {
+      name: 'experts',
+      systems: [...experts, ...(mean && alone.length > 0 ? [meanOf('mean', alone)] : [])],
+      prepared: experts,
+    },
+    ...(dsmip ? [{ name: 'dsmip', systems: [dsmip.scorer], prepared: [dsmip.scorer] }] : []),
+  ].filter(({ systems }) => systems.length > 0);
+  if (groups.length === 0) {
+    throw new UsageError(
+      `${run.folder}: no SYSTEM/best.safetensors; train an expert or a baseline there first`,
+    );
+  }
+  const tasks: RankingTask[] = [];
+  for (const { name, systems, prepared } of system === null
+    ? groups
+    : answeredBy(system, groups, run.folder)) {
+    tasks.push(splitTask(name, systems, await prepareSplit(session, prepared, split)));
+  }
+  return {
+    tasks,
+    parameters: Object.assign(
+      parameterCounts(experts, dsmip),
+      ...baselines.map(({ parameters }) => parameters),
+    ) as Record<string, number>,
+    close: async () => {
+      for (const baseline of baselines) baseline.release();
+    },
+  };
+}
+
+/** The groups with the system of this name at the end. */
+function answeredBy(name: string, groups: readonly Group[], run: string): Group[] {
+  const group = groups.find(({ systems }) => systems.some((system) => system.name === name));
+  if (!group) throw new UsageError(`${run}: has no ${name}`);
+  const systems = group.systems.toSorted((a, b) => Number(a.name === name) - Number(b.name === name));
+  return [...groups.filter((other) => other !== group), { ...group, systems }];
+}
+
+async function openIndexed(session: Session, { run, evaluation }: EvaluationConfig): Promise<Tasks> {
+  const { split, system = null } = evaluation;
+  const model = await loadLinkingModel(session, run.folder, system);
   const entities = await openRunIndex(session, run.folder, model);
   const task = await indexTask(session, model, split, entities);
-  return { tasks: [task], parameters: { ...model.parameters }, close: () => entities.close() };
+  return {
+    tasks: [task],
+    parameters: model.parameters,
+    async close() {
+      await entities.close();
+      model.release();
+    },
+  };
 }

@@ -3,6 +3,6 @@
 
 export { workConfigOf } from '../train/config/presets.ts';
 export type { EvaluationConfig, IndexConfig, ReportConfig } from '../train/config/schemas.ts';
-export { type BuiltIndex, buildIndex } from './build-index.ts';
+export { type BuiltIndex, buildIndex, indexKnowledgeBase } from './build-index.ts';
 export { type EvaluationFiles, evaluate } from './evaluate.ts';
 export { writeReport } from './write-report.ts';

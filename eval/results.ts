@@ -4,6 +4,7 @@
 import { parseJson } from '../files/json/json-fields.ts';
 import { readText } from '../files/read-text.ts';
 import type { PickedBy } from '../link/gate-choices.ts';
+import { baselines } from '../model/baselines/registry.ts';
 import type { Metrics } from '../ranking/metrics.ts';
 import { type PaperFigures, table1 } from './paper.ts';
 import { textTable } from './text-table.ts';
@@ -11,7 +12,7 @@ import { textTable } from './text-table.ts';
 /** Raise it when the meaning of a field changes. Files from before there were versions have none and are read as 1. */
 export const metricsVersion = 1;
 
-/** How one evaluation came out. `systems` has what the run had: experts, their plain mean, DSMIP. */
+/** How one evaluation came out. `systems` has what the run had: baselines, experts, their plain mean, DSMIP. */
 export interface Results {
   split: string;
   mentions: number;
@@ -31,6 +32,7 @@ export interface Results {
 
 /** Systems that come first in tables, with what a reader calls them; others go by their own names. */
 const systemTitles: Readonly<Record<string, string>> = {
+  ...Object.fromEntries(Object.entries(baselines).map(([name, { title }]) => [name, title])),
   text: 'text expert',
   visual: 'visual expert',
   multimodal: 'multimodal expert',

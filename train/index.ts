@@ -2,9 +2,11 @@
 // set; their fields may be changed one by one. In Node and Deno. What is not named here may change at any time.
 
 export { openSession, type Session, type SessionOptions } from '../link/session.ts';
+export { trainBaseline } from './baselines/train-baseline.ts';
 export { type PretrainedClip, pretrainClip } from './clip-pretraining/pretrain-clip.ts';
 export { ConfigError } from './config/check.ts';
 export {
+  baselineConfigOf,
   expertConfigOf,
   gateConfigOf,
   type Preset,
@@ -13,7 +15,7 @@ export {
   readPreset,
   readPresetFile,
 } from './config/presets.ts';
-export type { ExpertTraining, GateTraining } from './config/schemas.ts';
+export type { BaselineTraining, ExpertTraining, GateTraining } from './config/schemas.ts';
 export { trainExpert } from './experts/train-expert.ts';
 export type { FitResult } from './fit.ts';
 export { trainGate } from './gating/train-gate.ts';

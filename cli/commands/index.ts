@@ -1,8 +1,9 @@
 // dsmip index: what scoring needs of each entity, made once.
 
-import { buildIndex } from '../../eval/build-index.ts';
+import { type BuiltIndex, buildIndex, indexKnowledgeBase } from '../../eval/build-index.ts';
+import { openModelBase } from '../../link/model-base.ts';
 import { workConfigOf } from '../../train/config/presets.ts';
-import { indexSchema } from '../../train/config/schemas.ts';
+import { type IndexConfig, indexSchema } from '../../train/config/schemas.ts';
 import { type ConfigCommand, parseConfig } from '../config-flags.ts';
 import { closeWork, describeSession, openWork, profileFlag } from '../open-work.ts';
 import { showWork } from '../show-work.ts';
@@ -10,7 +11,7 @@ import { showWork } from '../show-work.ts';
 const indexCommand: ConfigCommand<typeof indexSchema, 'profile'> = {
   name: 'index',
   summary:
-    'Builds the entity index of a run, or of a run and a knowledge base of your own, so that entities need not be ' +
+    'Builds the entity index of a run, or of a system and a knowledge base of your own, so that entities need not be ' +
     'encoded again.',
   schema: indexSchema,
   base: (preset) => workConfigOf(preset, 'index'),
@@ -18,6 +19,7 @@ const indexCommand: ConfigCommand<typeof indexSchema, 'profile'> = {
   examples: [
     'dsmip index --run runs/default --dtype float16',
     'dsmip index --run runs/default --kb kb.jsonl --images pictures --out my-kb',
+    'dsmip index --system clip-zero-shot --kb kb.jsonl --images pictures --out my-kb',
   ],
 };
 
@@ -25,15 +27,31 @@ export async function run(args: readonly string[]): Promise<void> {
   const parsed = await parseConfig(indexCommand, args);
   if (!parsed) return;
   const profile = parsed.plain.profile === true;
-  const session = await openWork(parsed.config, { profile });
-  describeSession(session);
+  const { config } = parsed;
   const start = performance.now();
-  const { folder, head, kept } = await buildIndex(parsed.config, session, showWork());
+  const { folder, head, kept } =
+    config.knowledgeBase.source === '' ? await ofDataSet(config, profile) : await ofOwn(config, profile);
   const seconds = ((performance.now() - start) / 1000).toFixed(1);
   console.log(
     `wrote ${folder}: ${head.entities} entities, for ${head.scorer}, ${head.dtype}, ` +
       `${head.bytesPerEntity} bytes an entity, ${seconds} s` +
       (kept > 0 ? `; ${kept} of ${head.shards.length} shards were there already` : ''),
   );
+}
+
+async function ofDataSet(config: IndexConfig, profile: boolean): Promise<BuiltIndex> {
+  const session = await openWork(config, { profile });
+  describeSession(session);
+  const built = await buildIndex(config, session, showWork());
   await closeWork(session, profile);
+  return built;
+}
+
+/** Reads no data set. */
+async function ofOwn(config: IndexConfig, profile: boolean): Promise<BuiltIndex> {
+  const base = await openModelBase({ clip: config.clip.folder, deviceOptions: { profile } });
+  console.log(base.device.description);
+  const built = await indexKnowledgeBase(config, base, showWork());
+  await closeWork(base, profile);
+  return built;
 }

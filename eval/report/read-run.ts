@@ -4,13 +4,14 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { readText } from '../../files/read-text.ts';
+import { trainedBaselines } from '../../model/baselines/registry.ts';
 import { readAbout } from '../../model/checkpoint.ts';
 import { expertKinds } from '../../model/dsmip/experts.ts';
 import { type Results, readResults } from '../results.ts';
 
 /** The course of one training. */
 export interface Course {
-  /** An expert's kind, or 'gate'. */
+  /** An expert's kind, 'gate', or a baseline's name. */
   name: string;
   steps: { step: number; loss: number }[];
   epochs: { epoch: number; step: number; hits1: number; mrr: number }[];
@@ -39,7 +40,7 @@ export interface RunFiles {
 /** Reads the run in `folder`. Throws one line for a folder without results and for damaged files. */
 export async function readRun(folder: string): Promise<RunFiles> {
   const courses: Course[] = [];
-  for (const name of [...expertKinds, 'gate']) {
+  for (const name of [...trainedBaselines, ...expertKinds, 'gate']) {
     const [log, best] = [join(folder, name, 'metrics.jsonl'), join(folder, name, 'best.safetensors')];
     if (!existsSync(log)) continue;
     const config = existsSync(best) ? (await readAbout(best)).config : null;

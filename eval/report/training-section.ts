@@ -1,5 +1,6 @@
 // How the losses fell, and what validation said after each epoch.
 
+import { titleOf } from '../results.ts';
 import { colourOf, lossChart, validationChart } from './charts.ts';
 import { type Html, html } from './html.ts';
 import type { Course } from './read-run.ts';
@@ -16,8 +17,8 @@ ${shown.map(courseRow)}`;
 }
 
 function courseRow({ name, steps, epochs, config }: Course): Html {
-  const title =
-    name === 'gate' ? 'Gate and scoring units' : `${name[0]!.toUpperCase()}${name.slice(1)} expert`;
+  const system = titleOf(name);
+  const title = name === 'gate' ? 'Gate and scoring units' : `${system[0]!.toUpperCase()}${system.slice(1)}`;
   const [first, last] = [steps[0]!.loss, steps.at(-1)!.loss];
   const lossLabel = `${title}: loss by step, ${first.toFixed(2)} at first, ${last.toFixed(2)} at last`;
   const values = epochs.map(({ mrr }) => mrr.toFixed(1));

@@ -5,9 +5,10 @@ import { existsSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync 
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { buildIndex } from '../../eval/build-index.ts';
+import { buildIndex, indexKnowledgeBase } from '../../eval/build-index.ts';
 import { evaluate as evaluateRun } from '../../eval/evaluate.ts';
 import { openLinker } from '../../link/linker.ts';
+import { openModelBase } from '../../link/model-base.ts';
 import { checkConfig } from '../../train/config/check.ts';
 import { indexSchema } from '../../train/config/schemas.ts';
 import { trainExpert } from '../../train/experts/train-expert.ts';
@@ -136,19 +137,33 @@ test('a knowledge base alone, as JSON lines, is indexed in a folder of its own',
   const line = (id: number) => ({ id, name: `thing ${id}`, description: 'a thing', images: [] });
   writeFileSync(kb, [1, 2, 3].map((id) => `${JSON.stringify(line(id))}\n`).join(''));
   const common = { data: { folder: toy.data }, clip: { folder: toy.clip }, run: { folder: run } };
-  const indexOf = (more: object) => buildIndex(checkConfig(indexSchema, { ...common, ...more }), session);
-  const built = await indexOf({ knowledgeBase: { source: kb }, out: { folder: out } });
-  assert.equal([built.folder, built.head.entities], [out, 3]);
-  for (const [more, message] of [
+  const configOf = (more: object) => checkConfig(indexSchema, { ...common, ...more });
+  const base = await openModelBase({ clip: toy.clip, device });
+  const own = { knowledgeBase: { source: kb }, out: { folder: out } };
+  const built = await indexKnowledgeBase(configOf(own), base);
+  assert.equal([built.folder, built.head.entities, built.head.scorer], [out, 3, 'dsmip']);
+  for (const [work, more, message] of [
     [
+      indexKnowledgeBase,
       { knowledgeBase: { source: kb } },
       /^out\.folder: expected a folder for the index of knowledgeBase\.source$/,
     ],
-    [{ out: { folder: out } }, /^out\.folder: expected none without knowledgeBase\.source, found/],
-    [{ knowledgeBase: { source: `${kb}x` }, out: { folder: out } }, /kb\.jsonlx: no such file/],
+    [indexKnowledgeBase, {}, /^knowledgeBase\.source: expected a file or a folder$/],
+    [
+      indexKnowledgeBase,
+      { knowledgeBase: { source: `${kb}x` }, out: { folder: out } },
+      /kb\.jsonlx: no such file/,
+    ],
+    [
+      buildIndex,
+      { out: { folder: out } },
+      /^out\.folder: expected none without knowledgeBase\.source, found/,
+    ],
+    [buildIndex, own, /^knowledgeBase\.source: expected none for the session's data set, found/],
   ] as const) {
-    assert.match((await refusal(() => indexOf(more))).message, message);
+    assert.match((await refusal(() => work(configOf(more), { ...base, ...session }))).message, message);
   }
+  base.close();
 });
 
 test('predictions fit the metrics', async () => {

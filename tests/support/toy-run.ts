@@ -16,8 +16,16 @@ import { saveClip } from '../../model/clip/save-clip.ts';
 import type { ExpertKind } from '../../model/dsmip/experts.ts';
 import { initialise } from '../../model/initialise.ts';
 import { type ConfigSchema, checkConfig, withValue } from '../../train/config/check.ts';
-import { expertConfigOf, gateConfigOf, readPreset, workConfigOf } from '../../train/config/presets.ts';
 import {
+  baselineConfigOf,
+  expertConfigOf,
+  gateConfigOf,
+  readPreset,
+  workConfigOf,
+} from '../../train/config/presets.ts';
+import {
+  type BaselineTraining,
+  baselineSchema,
   type EvaluationConfig,
   type ExpertTraining,
   evaluationSchema,
@@ -126,6 +134,17 @@ export async function toyExpert(
 export async function toyGate(toy: Toy, run: string, overrides: Overrides = {}): Promise<GateTraining> {
   const base = gateConfigOf(await readPreset('openconcepts'));
   return configured(gateSchema, toy, run, base, { ...small, ...overrides });
+}
+
+/** The same of a baseline's. */
+export async function toyBaseline(
+  toy: Toy,
+  run: string,
+  system: string,
+  overrides: Overrides = {},
+): Promise<BaselineTraining> {
+  const base = baselineConfigOf(await readPreset('openconcepts'), system);
+  return configured(baselineSchema, toy, run, base, { ...small, ...overrides });
 }
 
 /** The same of an evaluation. */
