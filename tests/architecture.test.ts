@@ -50,7 +50,7 @@ const commandFiles = ['train/expert.ts', 'train/gate.ts'];
 const mostCommandLines = 20;
 
 /** What a browser loads: nothing of Node's may stand at its top. */
-const browserEntries = ['engine/index.ts', 'model/index.ts', 'link/index.ts'];
+const browserEntries = ['index.ts', 'engine/index.ts', 'model/index.ts', 'link/index.ts'];
 
 const mostFilesInFolder = 15;
 

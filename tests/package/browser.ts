@@ -25,11 +25,11 @@ const chromiumFlags = [
 ];
 
 /** Rooms that have an entry point of the package: their files are bundled from there. */
-const entryPoints = ['engine', 'model', 'link', 'train'];
+const entryPoints = ['engine', 'model', 'link'];
 
 /**
  * Bundles a script of this folder for the browser; it must export `run`, whose result is JSON. Its imports of the repository's
- * engine (and model, link, train) become imports of the package's entry points. Returns the bundle's size in bytes.
+ * engine, model and link become imports of the package's entry points. Returns the bundle's size in bytes.
  */
 export async function bundle(project: Project, script: string): Promise<number> {
   const fromPackage: esbuild.Plugin = {

@@ -110,6 +110,7 @@ import { openDevice } from 'dsmip/engine';
 import { loadClip, type LoadedClip } from 'dsmip/model';
 import { openLinker } from 'dsmip/link';
 import { expertConfigOf, readPreset, trainExpert, type Session } from 'dsmip/train';
+import { evaluate } from 'dsmip/eval';
 import * as all from 'dsmip';
 
 const clip: LoadedClip = await loadClip(await openDevice(), 'node_modules/dsmip/weights/tiny-clip');
@@ -121,7 +122,7 @@ config.training.learningRate = 'high';
 const train = (session: Session) => trainExpert(config, session, { onProgress: ({ done }) => done.toFixed() });
 // @ts-expect-error: a linker is opened, not constructed
 new all.Linker();
-export { openLinker, train, width };
+export { evaluate, openLinker, train, width };
 `;
 
 test('the types of every entry point hold in a strict project without Node', () => {
