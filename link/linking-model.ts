@@ -1,54 +1,116 @@
-// What of a run answers when one answer is wanted, and its entities.
+// What answers when one answer is wanted: DSMIP or an expert of a run, or a baseline; and its entities.
 
+import { UsageError } from '../files/errors.ts';
+import { hashOf } from '../files/fingerprint.ts';
+import { isThere } from '../files/locate.ts';
+import { baselines, findBaseline } from '../model/baselines/registry.ts';
+import { expertKinds } from '../model/dsmip/experts.ts';
 import type { AnyScorer } from '../ranking/scorer.ts';
 import { type EntitySource, preparedEntities, prepareSamples } from '../ranking/sources.ts';
+import type { ModelBase } from './model-base.ts';
 import type { Session } from './session.ts';
 import {
+  bestFile,
   fileFingerprint,
   loadDsmip,
   loadExperts,
-  type ModelSession,
   parameterCounts,
+  sizeOf,
   trainedKinds,
 } from './trained.ts';
+import { loadBaseline } from './trained-baselines.ts';
 
-/** DSMIP with its experts, or one expert. */
+/** DSMIP with its experts, one expert, or a baseline. */
 export interface LinkingModel {
   scorer: AnyScorer;
   /** Hash of all that decides what it makes of an entity: its checkpoints and CLIP. */
   fingerprint: string;
   /** Trained numbers by what has them. */
   parameters: Readonly<Record<string, number>>;
+  /** Releases its weights; CLIP's stay, unless it has its own. */
+  release(): void;
 }
 
+/** The systems that can be asked for by name. */
+export const linkingSystems: readonly string[] = ['dsmip', ...expertKinds, ...Object.keys(baselines)];
+
 /**
- * Loads DSMIP where the run has a gate, else its multimodal, text or visual expert, the first that there is. Loads nothing
- * that does not answer. Throws UsageError for a folder without experts, WeightsError for files that are damaged or foreign.
+ * Loads the system of this name; for null DSMIP where the run has a gate, else its multimodal, text or visual expert, the
+ * first that there is. `run` may be null for a baseline that needs no training. Loads nothing that does not answer. Throws
+ * UsageError for a name that there is not and for a run that does not have the system, WeightsError and InputError for files
+ * that are damaged or foreign.
  */
-export async function loadLinkingModel(session: ModelSession, folder: string): Promise<LinkingModel> {
-  const dsmip = await loadDsmip(session, folder);
-  if (dsmip) {
-    const names = [...dsmip.experts.map(({ kind }) => kind), 'gate'];
-    return {
-      scorer: dsmip.scorer,
-      fingerprint: await fileFingerprint(session, folder, names),
-      parameters: parameterCounts(dsmip.experts, dsmip),
-    };
+export async function loadLinkingModel(
+  base: ModelBase,
+  run: string | null,
+  system: string | null = null,
+): Promise<LinkingModel> {
+  if (system !== null && !linkingSystems.includes(system)) {
+    throw new UsageError(`system ${system}: expected one of ${linkingSystems.join(', ')}`);
   }
-  const kinds = await trainedKinds(folder);
-  const best = (['multimodal', 'text', 'visual'] as const).find((kind) => kinds.includes(kind))!;
-  const [expert] = await loadExperts(session, folder, [best]);
+  if (system !== null && findBaseline(system)) return baselineModel(base, run, system);
+  if (run === null) throw new UsageError(`${system ?? 'a trained system'}: expected the run that it is in`);
+  const name = system ?? (await usualSystem(run));
+  if (!(await isThere(bestFile(run, name === 'dsmip' ? 'gate' : name)))) {
+    const what = name === 'dsmip' ? 'gate' : name;
+    throw new UsageError(`${run}: no ${what}/best.safetensors: ${name} has to be trained there first`);
+  }
+  return name === 'dsmip' ? dsmipModel(base, run) : expertModel(base, run, name);
+}
+
+/** What answers in a run unless a system is named. */
+async function usualSystem(run: string): Promise<string> {
+  if (await isThere(bestFile(run, 'gate'))) return 'dsmip';
+  const kinds = await trainedKinds(run);
+  const best = (['multimodal', 'text', 'visual'] as const).find((kind) => kinds.includes(kind));
+  if (best) return best;
+  throw new UsageError(`${run}: no EXPERT/best.safetensors; train an expert there first`);
+}
+
+async function dsmipModel(base: ModelBase, run: string): Promise<LinkingModel> {
+  const dsmip = (await loadDsmip(base, run))!;
+  const names = [...dsmip.experts.map(({ kind }) => kind), 'gate'];
+  return {
+    scorer: dsmip.scorer,
+    fingerprint: await fileFingerprint(base, run, names),
+    parameters: parameterCounts(dsmip.experts, dsmip),
+    release() {
+      for (const { trained } of dsmip.experts) for (const tensor of trained.values()) tensor.release();
+      for (const tensor of dsmip.gate.values()) tensor.release();
+    },
+  };
+}
+
+async function expertModel(base: ModelBase, run: string, kind: string): Promise<LinkingModel> {
+  const [expert] = await loadExperts(base, run, [kind]);
   return {
     scorer: expert!,
-    fingerprint: await fileFingerprint(session, folder, [best]),
+    fingerprint: await fileFingerprint(base, run, [kind]),
     parameters: parameterCounts([expert!], null),
+    release() {
+      for (const tensor of expert!.trained.values()) tensor.release();
+    },
+  };
+}
+
+async function baselineModel(base: ModelBase, run: string | null, name: string): Promise<LinkingModel> {
+  const { baseline, release } = await loadBaseline(base, run, name);
+  const { decayed, others } = baseline.groups;
+  const isTrained = baselines[name]!.recipe !== null;
+  return {
+    scorer: baseline,
+    fingerprint: isTrained
+      ? await fileFingerprint(base, run!, [name])
+      : hashOf([base.features.clipHash, name]),
+    parameters: isTrained ? { [name]: sizeOf(decayed) + sizeOf(others) } : {},
+    release,
   };
 }
 
 /** All entities of the data set, encoded or from the cache of features. */
 export async function encodedEntities(
   { corpus, features }: Session,
-  { scorer }: LinkingModel,
+  { scorer }: Pick<LinkingModel, 'scorer'>,
 ): Promise<EntitySource> {
   return preparedEntities(await prepareSamples([scorer], 'entity', corpus.entities, features));
 }

@@ -2,9 +2,6 @@
 // texts, the CLIP. Decoded images, features and compiled kernels stay with it, so that what comes next finds them.
 
 import { createHash } from 'node:crypto';
-import { createReadStream } from 'node:fs';
-import { readdir } from 'node:fs/promises';
-import { join } from 'node:path';
 import { type Dataset, readDataset } from '../data/dataset.ts';
 import { PixelSource } from '../data/images/pixel-source.ts';
 import { clipPreprocessing } from '../data/images/preprocess.ts';
@@ -14,6 +11,7 @@ import { type Corpus, prepareCorpus } from '../encoding/samples.ts';
 import { type Device, type DeviceOptions, openDevice } from '../engine/device.ts';
 import { WeightsError } from '../files/errors.ts';
 import { type LoadedClip, loadClip } from '../model/clip/load-clip.ts';
+import { hashFolder } from './model-base.ts';
 
 export interface Session {
   device: Device;
@@ -53,6 +51,11 @@ export async function openSession(options: SessionOptions): Promise<Session> {
     if (!options.device) device.destroy();
     throw error;
   }
+}
+
+/** What checkpoints of trainings on a session are made from, by name. */
+export function originOf({ inputs, features }: Session): { inputs: string; clip: string } {
+  return { inputs, clip: features.clipHash };
 }
 
 /** The same session on a CLIP of its own that is trained; what CLIP becomes then is no use to another run. */
@@ -105,17 +108,4 @@ function inputsHash(clipHash: string, { entities, mentions, gold }: Corpus): str
       .update(JSON.stringify(mentions[split].images));
   }
   return hash.digest('hex').slice(0, 16);
-}
-
-/** Hash of a model's weights and configuration. */
-async function hashFolder(folder: string): Promise<string> {
-  const hash = createHash('sha256');
-  const names = (await readdir(folder)).filter(
-    (name) => name === 'config.json' || name.endsWith('.safetensors'),
-  );
-  for (const name of names.sort()) {
-    hash.update(name);
-    for await (const bytes of createReadStream(join(folder, name))) hash.update(bytes as Uint8Array);
-  }
-  return hash.digest('hex');
 }

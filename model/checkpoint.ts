@@ -124,66 +124,14 @@ export async function loadParameters(path: string, parameters: ReadonlyMap<strin
   for (const [tensor, data] of values) tensor.device.write(tensor, data);
 }
 
-/** What a model's shape is read from, by the names that it has for these fields. */
-export type Settings = Readonly<Record<string, string | number | boolean>>;
-
 /** Where a file comes from and, of `saveParameters`, what it was told of the parameters. Throws WeightsError. */
 export async function readAbout(
   path: string,
-): Promise<Origin & { settings: Settings; about: Readonly<Record<string, unknown>> }> {
-  return withFile(path, async (file) => {
-    const origin = originOf(path, file);
-    return {
-      ...origin,
-      settings: settingsOf(origin),
-      about: jsonOf(path, file, 'about') as Record<string, unknown>,
-    };
-  });
-}
-
-/** The names under which models look for the fields of a configuration that shape them. */
-const settingNames: Readonly<Record<string, string>> = {
-  'expert.kind': 'expert',
-  'expert.hidden': 'hidden',
-  'expert.prompts.length': 'prompt-length',
-  'expert.prompts.depth': 'prompt-depth',
-  'expert.prompts.start': 'prompt-start',
-  'expert.finetuneEncoder': 'finetune-encoder',
-  'gate.experts': 'experts',
-  'gate.hidden': 'gate-hidden',
-  'gate.image': 'gate-image',
-  'gate.by': 'gate-by',
-  'gate.vgg': 'vgg',
-  'gate.calibrate': 'calibrate',
-  'gate.dropout': 'dropout',
-  'gate.temperature': 'tau',
-  'training.seed': 'seed',
-  'training.epochs': 'epochs',
-  'training.batchSize': 'batch',
-  'training.learningRate': 'lr',
-  'training.unitLearningRate': 'unit-lr',
-  'training.schedule': 'schedule',
-  'training.trainFraction': 'train-fraction',
-  'training.holdOut': 'hold-out',
-  'training.hardNegatives': 'hard-negatives',
-  'training.encodeChunk': 'encode-chunk',
-};
-
-function settingsOf({ config, madeFrom }: Origin): Settings {
-  const settings: Record<string, string | number | boolean> = { inputs: madeFrom['inputs'] ?? '' };
-  if (madeFrom['expertFiles'] !== undefined) settings['expert files'] = madeFrom['expertFiles'];
-  const take = (section: object, path: string) => {
-    for (const [name, value] of Object.entries(section) as [string, unknown][]) {
-      const own = path === '' ? name : `${path}.${name}`;
-      if (typeof value === 'object' && value !== null && !Array.isArray(value)) take(value, own);
-      else if (own === 'expert.prompts.use') settings['no-prompts'] = value === false;
-      else if (settingNames[own] !== undefined) {
-        settings[settingNames[own]] = Array.isArray(value) ? value.join(',') : (value as string | number);
-      }
-    }
-  };
-  take(config, '');
-  return settings;
+): Promise<Origin & { about: Readonly<Record<string, unknown>> }> {
+  return withFile(path, async (file) => ({
+    ...originOf(path, file),
+    about: jsonOf(path, file, 'about') as Record<string, unknown>,
+  }));
 }
 
 function originText({ config, madeFrom }: Origin): Record<string, string> {

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import type { Device } from '../../engine/device.ts';
 import { Random } from '../../engine/random.ts';
 import type { Tensor } from '../../engine/tensor.ts';
-import type { Session } from '../../link/session.ts';
+import { originOf, type Session } from '../../link/session.ts';
 import { expertsFingerprint } from '../../link/trained.ts';
 import { saveParameters } from '../../model/checkpoint.ts';
 import { Clip, type ClipConfig } from '../../model/clip/clip.ts';
@@ -54,7 +54,7 @@ export async function makeRandomRun(
   folder: string,
   kinds: readonly ExpertKind[],
 ): Promise<void> {
-  const { device, clip, inputs } = session;
+  const { device, clip } = session;
   const experts: Expert[] = [];
   for (const [i, kind] of kinds.entries()) {
     const expert = new Expert(device, kind, clip, { hidden: h, prompts }, new Random(10 + i));
@@ -64,13 +64,13 @@ export async function makeRandomRun(
     };
     await mkdir(join(folder, kind), { recursive: true });
     const file = join(folder, kind, 'best.safetensors');
-    await saveParameters(file, { config, madeFrom: { inputs }, parameters: expert.trained }, {});
+    await saveParameters(file, { config, madeFrom: originOf(session), parameters: expert.trained }, {});
     experts.push(expert);
   }
   const shape = {
-    'gate-hidden': gateWidth,
-    'gate-by': 'pair',
-    'gate-image': 'clip',
+    hidden: gateWidth,
+    by: 'pair',
+    image: 'clip',
     vgg: '',
     calibrate: true,
   } as const;
@@ -78,10 +78,10 @@ export async function makeRandomRun(
   const dsmip = new Dsmip(session, experts, shape, statistics, new Random(20));
   await shake(device, dsmip.gate, 1000);
   await mkdir(join(folder, 'gate'), { recursive: true });
-  const gate = { hidden: gateWidth, by: 'pair', image: 'clip', vgg: '', calibrate: true, experts: kinds };
+  const gate = { ...shape, experts: kinds };
   const parameters = new Map([...dsmip.units, ...dsmip.gate]);
   const file = join(folder, 'gate', 'best.safetensors');
-  const madeFrom = { inputs, expertFiles: await expertsFingerprint(folder, kinds) };
+  const madeFrom = { ...originOf(session), expertFiles: await expertsFingerprint(folder, kinds) };
   const constants = statisticsTensors(statistics);
   await saveParameters(file, { config: { gate }, madeFrom, parameters, constants }, {});
 }

@@ -4,7 +4,7 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { readText } from '../../files/read-text.ts';
-import { readAbout, type Settings } from '../../model/checkpoint.ts';
+import { readAbout } from '../../model/checkpoint.ts';
 import { expertKinds } from '../../model/dsmip/experts.ts';
 import { type Results, readResults } from '../results.ts';
 
@@ -14,8 +14,8 @@ export interface Course {
   name: string;
   steps: { step: number; loss: number }[];
   epochs: { epoch: number; step: number; hits1: number; mrr: number }[];
-  /** What it was started with; null where nothing was saved yet. */
-  settings: Settings | null;
+  /** The configuration that it was started with; null where nothing was saved yet. */
+  config: object | null;
 }
 
 /** One line of predictions.jsonl; scores and choices as eval/evaluate.ts writes them. */
@@ -42,8 +42,8 @@ export async function readRun(folder: string): Promise<RunFiles> {
   for (const name of [...expertKinds, 'gate']) {
     const [log, best] = [join(folder, name, 'metrics.jsonl'), join(folder, name, 'best.safetensors')];
     if (!existsSync(log)) continue;
-    const settings = existsSync(best) ? (await readAbout(best)).settings : null;
-    courses.push({ name, ...(await readCourse(log)), settings });
+    const config = existsSync(best) ? (await readAbout(best)).config : null;
+    courses.push({ name, ...(await readCourse(log)), config });
   }
   const [metrics, predictions] = [join(folder, 'metrics.json'), join(folder, 'predictions.jsonl')];
   const results = existsSync(metrics) ? await readResults(metrics) : null;

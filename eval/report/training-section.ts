@@ -15,7 +15,7 @@ MRR.</p>
 ${shown.map(courseRow)}`;
 }
 
-function courseRow({ name, steps, epochs, settings }: Course): Html {
+function courseRow({ name, steps, epochs, config }: Course): Html {
   const title =
     name === 'gate' ? 'Gate and scoring units' : `${name[0]!.toUpperCase()}${name.slice(1)} expert`;
   const [first, last] = [steps[0]!.loss, steps.at(-1)!.loss];
@@ -27,9 +27,9 @@ function courseRow({ name, steps, epochs, settings }: Course): Html {
 <figure>${lossChart(lossLabel, steps, colour)}</figure>
 ${epochs.length === 0 ? null : html`<figure>${validationChart(epochLabel, epochs, colour)}</figure>`}
 </section>
-<details><summary>${title}: epochs and settings in numbers</summary>
+<details><summary>${title}: epochs and configuration in numbers</summary>
 ${epochs.length === 0 ? null : epochTable(epochs)}
-${settings === null ? null : html`<p class="muted">${settingsText(settings)}</p>`}
+${config === null ? null : html`<p class="muted">${configText(config)}</p>`}
 </details>\n`;
 }
 
@@ -42,8 +42,13 @@ function epochTable(epochs: Course['epochs']): Html {
   })}</tbody></table></div>`;
 }
 
-function settingsText(settings: NonNullable<Course['settings']>): string {
-  return Object.entries(settings)
-    .map(([name, value]) => `${name} ${value}`)
-    .join(', ');
+/** 'training.epochs 3, training.batchSize 32' */
+function configText(config: object): string {
+  const fields = (section: object, before: string): string[] =>
+    Object.entries(section).flatMap(([name, value]) =>
+      typeof value === 'object' && value !== null && !Array.isArray(value)
+        ? fields(value, `${before}${name}.`)
+        : [`${before}${name} ${value}`],
+    );
+  return fields(config, '').join(', ');
 }

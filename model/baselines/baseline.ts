@@ -31,19 +31,22 @@ export interface ParameterGroups {
   others: ReadonlyMap<string, Tensor>;
 }
 
-/** How a baseline is trained unless told otherwise: AdamW, a constant rate, the best epoch by validation. */
+/** How a baseline is trained unless told otherwise, by AdamW; the best epoch by validation is kept. */
 export interface Recipe {
-  lr: number;
+  learningRate: number;
   weightDecay: number;
-  batch: number;
+  batchSize: number;
   epochs: number;
+  schedule: 'constant' | 'cosine' | 'linear';
+  /** Part of the steps in which the learning rate rises to its height. */
+  warmup: number;
+  /** Largest norm of all gradients together; 0: any. */
+  clipNorm: number;
 }
 
 export interface Baseline<Inputs, M, E> extends Scorer<Inputs, M, E> {
   /** What training changes; both empty for a system that is used as it comes. */
   readonly groups: ParameterGroups;
-  /** null for a system without training. */
-  readonly recipe: Recipe | null;
   /** Whether `prepare` holds all that sides are made of; else training makes them by `encodeMentions`, `encodeEntities`. */
   readonly isFrozen: boolean;
   encodeMentions(input: SideInput): M;

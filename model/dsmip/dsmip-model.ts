@@ -25,10 +25,13 @@ import {
   gateWidth,
 } from './gate-inputs.ts';
 
-/** What shapes a gate, by its flags' names. */
+/** What shapes a gate. */
 export interface DsmipShape extends GateImage {
-  'gate-hidden': number;
-  'gate-by': 'pair' | 'mention';
+  /** Width of its layers. */
+  hidden: number;
+  /** What it chooses an expert for. */
+  by: 'pair' | 'mention';
+  /** Whether each expert's scores have a scale and an offset of their own. */
   calibrate: boolean;
 }
 
@@ -68,14 +71,14 @@ export class Dsmip implements GateOfParts<GateInputs | null> {
     const B = experts.length;
     this.device = device;
     this.experts = experts;
-    this.by = shape['gate-by'];
+    this.by = shape.by;
     this.statistics = statistics;
     this.#clip = clip;
     this.#shape = shape;
     this.units = new Map(experts.flatMap(unitsOf));
-    const width = gateWidth(clip, shape['gate-image']);
+    const width = gateWidth(clip, shape.image);
     const { module, tensors } = initialise(device, random, (p) => ({
-      gate: new Gate(p, { hidden: shape['gate-hidden'], experts: B }, width),
+      gate: new Gate(p, { hidden: shape.hidden, experts: B }, width),
       calibration: shape.calibrate ? new Calibration(p, B) : null,
     }));
     this.#gate = module.gate;
@@ -141,7 +144,7 @@ export class Dsmip implements GateOfParts<GateInputs | null> {
 
   #features(side: Side, { inputs, ...batch }: Batch<GateInputs | null>): Tensor {
     if (side === 'entity' && !this.seesEntities) {
-      return this.device.zeros([1, gateWidth(this.#clip, this.#shape['gate-image'])]);
+      return this.device.zeros([1, gateWidth(this.#clip, this.#shape.image)]);
     }
     if (!inputs) throw new EngineError(`gate: the ${side} side was not prepared`);
     return gateRows(this.device, { ...batch, inputs }, this.statistics[side]);

@@ -30,7 +30,7 @@ export interface GateInputs {
 
 /** Whose feature of an image a gate sees: CLIP's mean token, or VGG16's fc7 by the weights in a file. */
 export interface GateImage {
-  'gate-image': 'clip' | 'vgg';
+  image: 'clip' | 'vgg';
   vgg: string;
 }
 
@@ -48,7 +48,7 @@ const chunk = 256;
 const means = new WeakMap<FeatureTable, Matrix>();
 
 /** Features a gate sees of a sample: d_t + d_i. */
-export function gateWidth({ config }: LoadedClip, kind: GateImage['gate-image']): number {
+export function gateWidth({ config }: LoadedClip, kind: GateImage['image']): number {
   return config.text.width + (kind === 'clip' ? config.vision.width : vgg16.hidden);
 }
 
@@ -63,7 +63,7 @@ export async function gateInputs(
 ): Promise<GateInputs> {
   const rowOf = new Map(images.map((image, row) => [image, row]));
   const table =
-    kind['gate-image'] === 'clip'
+    kind.image === 'clip'
       ? await clipTokens(device, clip, samples, images, features)
       : await vggTable(device, kind.vgg, images, features);
   const image = means.get(table) ?? { data: meanTokens(table), width: table.width };

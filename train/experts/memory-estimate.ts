@@ -8,6 +8,7 @@ import { dryRunOf } from '../../engine/device/dry-run.ts';
 import type { Device } from '../../engine/device.ts';
 import { Adam } from '../../engine/nn/adam.ts';
 import { Random } from '../../engine/random.ts';
+import { expertShape } from '../../link/trained-shapes.ts';
 import { Clip, type ClipConfig, type TextBatch } from '../../model/clip/clip.ts';
 import { Expert } from '../../model/dsmip/expert-model.ts';
 import { type ExpertConfig, type ExpertKind, usesOf } from '../../model/dsmip/experts.ts';
@@ -51,16 +52,6 @@ export interface Choice {
   memory: StepMemory;
 }
 
-/** Width and prompts of the expert that a configuration describes. */
-export function shapeOf({
-  hidden,
-  prompts,
-  finetuneEncoder,
-}: ExpertTraining['expert']): Omit<ExpertConfig, 'clip'> {
-  const hasPrompts = prompts.use && !finetuneEncoder;
-  return { hidden, prompts: { length: prompts.length, depth: hasPrompts ? prompts.depth : 0 } };
-}
-
 /** What is known of the steps' memory beforehand, for batches of so many mentions and hard negatives. */
 export function stepPlan(
   expert: ExpertTraining['expert'],
@@ -71,7 +62,7 @@ export function stepPlan(
 ): StepPlan {
   return {
     kind: expert.kind,
-    config: { ...shapeOf(expert), clip },
+    config: { ...expertShape(expert), clip },
     finetune: expert.finetuneEncoder,
     samples: { mention: mentions, entity: mentions * (1 + hardNegatives) },
     tokens,

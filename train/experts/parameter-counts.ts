@@ -2,12 +2,12 @@
 
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
+import { expertShape } from '../../link/trained-shapes.ts';
 import { Clip, type ClipConfig } from '../../model/clip/clip.ts';
 import { parseClipConfig, readClipConfig } from '../../model/clip/clip-config.ts';
 import { expertPrompts, ScoringUnits } from '../../model/dsmip/experts.ts';
 import { countParameters, declared } from '../../model/parameter-source.ts';
 import type { ExpertTraining } from '../config/schemas.ts';
-import { shapeOf } from './memory-estimate.ts';
 
 /**
  * The CLIP in a folder, from its config.json alone. Where `isPaper` says so and the folder has none yet it is ViT-B/32,
@@ -23,7 +23,7 @@ export async function clipConfigOf(folder: string, isPaper: boolean): Promise<Cl
 /** Lines with the trainable parameters of an expert, by what they belong to. */
 export function parameterLines(expert: ExpertTraining['expert'], clip: ClipConfig): string[] {
   const { kind, finetuneEncoder } = expert;
-  const config = { ...shapeOf(expert), clip };
+  const config = { ...expertShape(expert), clip };
   const parts: [string, number][] = [
     ['encoders', finetuneEncoder ? countParameters(declared((p) => new Clip(p, clip))) : 0],
     ['prompts and coupling', countParameters(declared((p) => expertPrompts(p, kind, config)))],

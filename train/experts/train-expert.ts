@@ -3,8 +3,9 @@
 import { join } from 'node:path';
 import { Adam } from '../../engine/nn/adam.ts';
 import { Random } from '../../engine/random.ts';
-import { type Session, withTrainableClip } from '../../link/session.ts';
+import { originOf, type Session, withTrainableClip } from '../../link/session.ts';
 import { rankSplit } from '../../link/split.ts';
+import { expertShape } from '../../link/trained-shapes.ts';
 import { Expert } from '../../model/dsmip/expert-model.ts';
 import { metricsOf } from '../../ranking/metrics.ts';
 import { batchesPerEpoch, epochBatches, fractionOf, holdOut } from '../batches.ts';
@@ -15,7 +16,7 @@ import type { TrainingHooks } from '../hooks.ts';
 import { RandomStream } from '../random-stream.ts';
 import { encodingSteps, frozenSteps, type LossStep, trainingTables } from './expert-batches.ts';
 import { hardCandidates } from './hard-negatives.ts';
-import { choiceOf, chooseChunk, shapeOf, stepPlan, usualMemory } from './memory-estimate.ts';
+import { choiceOf, chooseChunk, stepPlan, usualMemory } from './memory-estimate.ts';
 
 /**
  * Trains an expert on an open session and writes RUN/EXPERT/best.safetensors, last.safetensors and metrics.jsonl once it is
@@ -49,7 +50,7 @@ async function train(config: ExpertTraining, session: Session, hooks: TrainingHo
   const stepsPerEpoch = batchesPerEpoch(rows.length, batchSize);
   const random = new Random(training.seed);
   const { kind, prompts } = config.expert;
-  const expert = new Expert(device, kind, session.clip, shapeOf(config.expert), random, prompts.start);
+  const expert = new Expert(device, kind, session.clip, expertShape(config.expert), random, prompts.start);
   const chunk = await encodeChunkFor(config, expert, session, rows.length, hooks);
   const adam = new Adam([...expert.trained.values()], { lr: learningRate });
 
@@ -62,7 +63,7 @@ async function train(config: ExpertTraining, session: Session, hooks: TrainingHo
         schema: expertSchema,
         // What was chosen by memory belongs to the training: another chunk sums in another order.
         config: { ...config, training: { ...training, encodeChunk: chunk } },
-        madeFrom: { inputs: session.inputs },
+        madeFrom: originOf(session),
         epochs,
         stepsPerEpoch,
         schedule,

@@ -7,7 +7,7 @@ import { backward } from '../../engine/autograd.ts';
 import { Adam } from '../../engine/nn/adam.ts';
 import { gumbelNoise } from '../../engine/ops/gumbel.ts';
 import { Random } from '../../engine/random.ts';
-import type { Session } from '../../link/session.ts';
+import { originOf, type Session } from '../../link/session.ts';
 import { prepareSplit, rankPrepared } from '../../link/split.ts';
 import { expertsFingerprint, loadExperts } from '../../link/trained.ts';
 import { readAbout } from '../../model/checkpoint.ts';
@@ -47,15 +47,8 @@ export async function trainGate(
   const { epochs, batchSize, learningRate, unitLearningRate, schedule } = training;
   const random = new Random(training.seed);
   const experts = await loadExperts(session, run.folder, gate.experts);
-  const shape = {
-    'gate-hidden': gate.hidden,
-    'gate-by': gate.by,
-    'gate-image': gate.image,
-    vgg: gate.vgg,
-    calibrate: gate.calibrate,
-  };
-  const { inputs, statistics } = await gateTrainingInputs(session, shape);
-  const dsmip = new Dsmip(session, experts, shape, statistics, random);
+  const { inputs, statistics } = await gateTrainingInputs(session, gate);
+  const dsmip = new Dsmip(session, experts, gate, statistics, random);
   const fraction = fractionOf(
     corpus.gold.train.length,
     training.trainFraction,
@@ -115,7 +108,10 @@ export async function trainGate(
         folder: join(run.folder, 'gate'),
         schema: gateSchema,
         config: checked,
-        madeFrom: { inputs: session.inputs, expertFiles: await expertsFingerprint(run.folder, gate.experts) },
+        madeFrom: {
+          ...originOf(session),
+          expertFiles: await expertsFingerprint(run.folder, gate.experts),
+        },
         epochs,
         stepsPerEpoch,
         schedule,

@@ -38,11 +38,12 @@ export interface ClipSide {
   vector: Tensor;
 }
 
-const recipes: Readonly<Record<ClipTraining, Recipe | null>> = {
-  none: null,
-  head: { lr: 5e-4, weightDecay: 0, batch: 128, epochs: 20 },
+const shared = { batchSize: 128, epochs: 20, schedule: 'constant', warmup: 0, clipNorm: 1 } as const;
+
+export const clipRecipes: Readonly<Record<'head' | 'all', Recipe>> = {
+  head: { ...shared, learningRate: 5e-4, weightDecay: 0 },
   // MIMIC's published rate on this backbone (Luo et al. 2023).
-  all: { lr: 1e-5, weightDecay: 1e-4, batch: 128, epochs: 20 },
+  all: { ...shared, learningRate: 1e-5, weightDecay: 1e-4 },
 };
 
 /** Scores are at most so many times a cosine. */
@@ -52,7 +53,6 @@ export class ClipBaseline implements Baseline<EmbedTables, ClipSide, ClipSide> {
   readonly name: string;
   readonly device: Device;
   readonly groups: ParameterGroups;
-  readonly recipe: Recipe | null;
   readonly isFrozen: boolean;
   readonly layout: SideLayout;
   readonly retrievalPart = 'vector';
@@ -79,7 +79,6 @@ export class ClipBaseline implements Baseline<EmbedTables, ClipSide, ClipSide> {
     this.isFrozen = training !== 'all';
     if (!this.isFrozen) for (const tensor of clip.tensors.values()) tensor.requiresGrad = true;
     this.groups = parameterGroups(head?.tensors ?? (this.isFrozen ? new Map() : clip.tensors));
-    this.recipe = recipes[training];
     const columns = this.#fusion.width(projection);
     this.layout = { vector: { columns, rows: 'entity', precision: 'float16' } };
   }

@@ -123,7 +123,6 @@ const hits = (scores: Float32Array) =>
 for (const cross of [false, true]) {
   test(`zero-shot${cross ? ' with cross terms' : ''}: CLIP alone gives the scores of the formula`, async () => {
     const baseline = baselineOf('none', cross);
-    assert.is(baseline.recipe, null);
     assert.is(baseline.groups.decayed.size + baseline.groups.others.size, 0);
     const found = await scoresOf(baseline);
     const clip = initialise(device, new Random(4), (p) => new Clip(p, config)).module;

@@ -1,0 +1,86 @@
+// What a trained model is loaded onto: a device and a CLIP. A session has them, and a data set besides.
+
+import { createHash } from 'node:crypto';
+import { createReadStream } from 'node:fs';
+import { readdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { PixelSource } from '../data/images/pixel-source.ts';
+import { clipPreprocessing } from '../data/images/preprocess.ts';
+import type { FeatureOptions } from '../encoding/features.ts';
+import { type Device, type DeviceOptions, openDevice } from '../engine/device.ts';
+import { WeightsError } from '../files/errors.ts';
+import type { readAbout } from '../model/checkpoint.ts';
+import { type LoadedClip, loadClip } from '../model/clip/load-clip.ts';
+
+export interface ModelBase {
+  device: Device;
+  clip: LoadedClip;
+  features: Pick<FeatureOptions, 'clipHash'>;
+  /** Hash of CLIP and data set that checkpoints must be made from; null where there is no data set: then CLIP's alone counts. */
+  inputs: string | null;
+}
+
+/** A base that was opened by itself. */
+export interface OpenedBase extends ModelBase {
+  /** How images are seen; of images of its own it has none, and keeps no features. */
+  features: FeatureOptions;
+  /** Releases the CLIP and destroys the device, unless it was handed in. */
+  close(): void;
+}
+
+export interface BaseOptions {
+  /** Folder of the CLIP, in Hugging Face's layout. */
+  clip: string;
+  /** A device that is open already; it stays open. Default: one of its own. */
+  device?: Device;
+  /** How that one is opened. */
+  deviceOptions?: DeviceOptions;
+}
+
+/** Opens a CLIP on a device, without a data set. Throws one line for what is missing or damaged; nothing stays open then. */
+export async function openModelBase(options: BaseOptions): Promise<OpenedBase> {
+  const device = options.device ?? (await openDevice(options.deviceOptions));
+  try {
+    const clip = await loadClip(device, options.clip);
+    const source = new PixelSource([], clipPreprocessing(clip.config.vision.imageSize));
+    return {
+      device,
+      clip,
+      features: { source, files: [], cache: '', clipHash: await hashFolder(options.clip) },
+      inputs: null,
+      close() {
+        for (const tensor of clip.tensors.values()) tensor.release();
+        if (!options.device) device.destroy();
+      },
+    };
+  } catch (error) {
+    if (!options.device) device.destroy();
+    throw error;
+  }
+}
+
+/** Throws WeightsError for a checkpoint that was made from another CLIP or, where there is one, another data set. */
+export function checkInputs(
+  path: string,
+  { madeFrom }: Pick<Awaited<ReturnType<typeof readAbout>>, 'madeFrom'>,
+  { features, inputs }: Pick<ModelBase, 'features' | 'inputs'>,
+): void {
+  const isOther = inputs === null ? madeFrom['clip'] !== features.clipHash : madeFrom['inputs'] !== inputs;
+  if (isOther) {
+    const data = inputs === null ? '' : 'on another data set or ';
+    throw new WeightsError(`${path}: was trained ${data}with another CLIP`);
+  }
+}
+
+/** Hash of a model's weights and configuration. */
+export async function hashFolder(folder: string): Promise<string> {
+  const hash = createHash('sha256');
+  const names = (await readdir(folder)).filter(
+    (name) => name === 'config.json' || name.endsWith('.safetensors'),
+  );
+  for (const name of names.sort()) {
+    hash.update(name);
+    for await (const bytes of createReadStream(join(folder, name))) hash.update(bytes as Uint8Array);
+  }
+  return hash.digest('hex');
+}
