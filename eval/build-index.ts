@@ -2,7 +2,8 @@
 // encode the knowledge base again. A build that was interrupted goes on where it was.
 
 import { type KnowledgeBase, openKnowledgeBase } from '../data/knowledge-base.ts';
-import { buildEntityIndex, buildRunIndex, indexFolder } from '../link/entity-index.ts';
+import { buildEntityIndex, buildRunIndex } from '../link/entity-index.ts';
+import { indexFolder } from '../link/index-folder.ts';
 import { loadLinkingModel } from '../link/linking-model.ts';
 import type { Session } from '../link/session.ts';
 import type { IndexHead } from '../ranking/index/format.ts';
@@ -39,7 +40,7 @@ export async function buildIndex(
   };
   const folder = own ? out.folder : indexFolder(run.folder);
   const built = own
-    ? await buildEntityIndex(model, session, own, folder, options)
+    ? await buildEntityIndex({ model, run: run.folder, base: session }, own, folder, options)
     : await buildRunIndex(session, run.folder, model, options);
   for (const line of session.features.source.takeProblems(data.folder)) hooks.onWarning?.(line);
   return { folder, ...built };

@@ -23,8 +23,8 @@ import { loadBaseline } from './trained-baselines.ts';
 /** DSMIP with its experts, one expert, or a baseline. */
 export interface LinkingModel {
   scorer: AnyScorer;
-  /** Hash of all that decides what it makes of an entity: its checkpoints and CLIP. */
-  fingerprint: string;
+  /** Hash of all that decides what it makes of an entity: its checkpoints and CLIP; null where these are at an address. */
+  fingerprint: string | null;
   /** Trained numbers by what has them. */
   parameters: Readonly<Record<string, number>>;
   /** Releases its weights; CLIP's stay, unless it has its own. */
@@ -101,7 +101,9 @@ async function baselineModel(base: ModelBase, run: string | null, name: string):
     scorer: baseline,
     fingerprint: isTrained
       ? await fileFingerprint(base, run!, [name])
-      : hashOf([base.features.clipHash, name]),
+      : base.features.clipHash === ''
+        ? null
+        : hashOf([base.features.clipHash, name]),
     parameters: isTrained ? { [name]: sizeOf(decayed) + sizeOf(others) } : {},
     release,
   };
