@@ -110,7 +110,11 @@ async function buildRunIndex({ config, preset }: Parsed<typeof linkSchema, strin
   const { data, run, clip, cache } = config;
   const session = await openWork(config);
   const indexConfig = { ...workConfigOf(preset, 'index'), data, run, clip, cache };
-  const { folder, head } = await buildIndex(checkConfig(indexSchema, indexConfig), session, showWork('stderr'));
+  const { folder, head } = await buildIndex(
+    checkConfig(indexSchema, indexConfig),
+    session,
+    showWork('stderr'),
+  );
   await closeWork(session, false);
   console.error(`wrote ${folder}: the index of ${head.entities} entities, once`);
 }
