@@ -17,13 +17,17 @@ export interface ShownWork extends ShownHooks {
   named(name: string): ShownHooks;
 }
 
-/** Hooks that print. Ctrl-C once stops the work between two steps, twice at once. */
-export function showWork(): ShownWork {
+/**
+ * Hooks that print, to the standard output or, where that is for results alone, the standard error. Ctrl-C once stops the
+ * work between two steps, twice at once.
+ */
+export function showWork(output: 'stdout' | 'stderr' = 'stdout'): ShownWork {
   const stop = new AbortController();
   process.once('SIGINT', () => stop.abort(new StoppedError()));
   const { signal } = stop;
   const rows: ProgressRow[] = [];
-  const screen = new Screen(rows);
+  const screen = new Screen(rows, process[output]);
+  const printLine = output === 'stdout' ? console.log : console.error;
   const hooksOf = (name: string): ShownHooks => {
     const row = new ProgressRow(name);
     rows.push(row);
@@ -36,13 +40,13 @@ export function showWork(): ShownWork {
         if (event.type === 'trained') row.end();
         // What is on the device is that of all that goes on.
         if (event.type === 'memory' && name !== '') return;
-        screen.print(`${prefix}${eventLine(event)}`, console.log);
+        screen.print(`${prefix}${eventLine(event)}`, printLine);
       },
     };
   };
   return {
     ...hooksOf(''),
-    line: (text) => screen.print(text, console.log),
+    line: (text) => screen.print(text, printLine),
     named: hooksOf,
   };
 }
@@ -89,11 +93,14 @@ class ProgressRow {
 /** On a terminal one line for all that goes on, which redraws itself; elsewhere a line for each now and then. */
 class Screen {
   readonly #rows: readonly ProgressRow[];
-  readonly #isTerminal = process.stdout.isTTY === true;
+  readonly #output: NodeJS.WriteStream;
+  readonly #isTerminal: boolean;
   #isDrawn = false;
 
-  constructor(rows: readonly ProgressRow[]) {
+  constructor(rows: readonly ProgressRow[], output: NodeJS.WriteStream) {
     this.#rows = rows;
+    this.#output = output;
+    this.#isTerminal = output.isTTY === true;
   }
 
   progress(row: ProgressRow, progress: Progress): void {
@@ -103,22 +110,22 @@ class Screen {
     const pause = this.#isTerminal ? pauses.terminal : pauses.plain;
     if (!isLast && now - row.shownAt < pause) return;
     row.shownAt = now;
-    if (!this.#isTerminal || isLast) this.print(row.text(now)!, console.log);
+    if (!this.#isTerminal || isLast) this.print(row.text(now)!, (text) => this.#output.write(`${text}\n`));
     if (isLast) row.end();
     if (this.#isTerminal) this.#draw(now);
   }
 
   /** Prints a line that stays. */
   print(text: string, to: (text: string) => void): void {
-    if (this.#isDrawn) process.stdout.write('\r\x1b[K');
+    if (this.#isDrawn) this.#output.write('\r\x1b[K');
     this.#isDrawn = false;
     to(text);
   }
 
   #draw(now: number): void {
     const line = this.#rows.flatMap((row) => row.text(now) ?? []).join('  |  ');
-    const fitting = line.slice(0, Math.max(20, (process.stdout.columns ?? 80) - 1));
-    process.stdout.write(`\r\x1b[K${fitting}`);
+    const fitting = line.slice(0, Math.max(20, (this.#output.columns ?? 80) - 1));
+    this.#output.write(`\r\x1b[K${fitting}`);
     this.#isDrawn = line !== '';
   }
 }

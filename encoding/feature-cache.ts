@@ -23,18 +23,19 @@ const version = '1';
 const shared = new Map<string, WeakRef<FeatureTable>>();
 
 /**
- * The table that the cache in `folder` has under `key`, else what `make` gives, which is then kept there. A file that is
+ * The table that the cache in `folder` has under the key, else what `make` gives, which is then kept there. A file that is
  * damaged, cut off or of another version is made again, and so is one with rows that failed before and no longer do. A
  * table whose tokens take over `most` bytes is never in memory as a whole: they stay in the file. An empty `folder` keeps
- * no files; with a key of null nothing is kept or shared.
+ * no files; with a folder of null nothing is kept or shared, and the key, which reads all images, is not asked for.
  */
 export async function keptTable(
-  folder: string,
-  key: string | null,
+  folder: string | null,
+  keyOf: () => Promise<string> | string,
   make: TableToMake,
   most = mostInMemory,
 ): Promise<FeatureTable> {
-  if (key === null) return inMemory(make);
+  if (folder === null) return inMemory(make);
+  const key = await keyOf();
   const inUse = shared.get(key)?.deref();
   if (inUse) return inUse;
   const { table, failed } = folder === '' ? await made(make) : await fromFolder(folder, key, make, most);

@@ -13,8 +13,8 @@ export interface FeatureOptions {
   source: PixelSource;
   /** The images by number, null for none. */
   files: readonly ImageInput[];
-  /** Folder of the cache, '' for none. */
-  cache: string;
+  /** Folder of the cache; '' keeps tables in memory while they are in use, null nothing at all. */
+  cache: string | null;
   /** Hash of CLIP's files. */
   clipHash: string;
 }

@@ -3,8 +3,9 @@
 
 import { openKnowledgeBase } from '../data/knowledge-base.ts';
 import type { FeatureOptions } from '../encoding/features.ts';
-import { buildEntityIndex, buildRunIndex, indexFolder } from '../link/entity-index.ts';
-import { loadLinkingModel } from '../link/linking-model.ts';
+import { buildEntityIndex, buildRunIndex } from '../link/entity-index.ts';
+import { indexFolder } from '../link/index-folder.ts';
+import { loadLinkingModel, needsRun } from '../link/linking-model.ts';
 import type { ModelBase } from '../link/model-base.ts';
 import type { Session } from '../link/session.ts';
 import type { IndexHead } from '../ranking/index/format.ts';
@@ -63,9 +64,16 @@ export async function indexKnowledgeBase(
   if (source === '') throw fieldError('knowledgeBase.source', 'a file or a folder');
   if (out.folder === '') throw fieldError('out.folder', 'a folder for the index of knowledgeBase.source');
   const own = await openKnowledgeBase({ kb: source, ...(images === '' ? {} : { images }) });
-  const model = await loadLinkingModel(base, run.folder, index.system);
+  const { system = null } = index;
+  const folder = needsRun(system) ? run.folder : null;
+  const model = await loadLinkingModel(base, folder, system);
   try {
-    const built = await buildEntityIndex(model, base, own, out.folder, optionsOf(index, hooks));
+    const built = await buildEntityIndex(
+      { model, run: folder, base },
+      own,
+      out.folder,
+      optionsOf(index, hooks),
+    );
     return { folder: out.folder, ...built };
   } finally {
     model.release();

@@ -8,7 +8,7 @@ import { openUrl } from './http/http-source.ts';
 import { withRetries } from './http/retry.ts';
 
 /** Whether `where` is an address and no path. */
-function isUrl(where: string): boolean {
+export function isUrl(where: string): boolean {
   return /^https?:\/\//i.test(where);
 }
 

@@ -2,12 +2,13 @@
 // entity, so that linking needs neither the encoders of entities nor the knowledge base. A run's own index is RUN/index.
 
 import type { Entity } from '../data/dataset.ts';
-import { type EntityRecords, openEntityRecords, writeEntityRecords } from '../data/entity-records.ts';
+import { writeEntityRecords } from '../data/entity-records.ts';
 import { loadTokenizer } from '../data/text/tokenizer-files.ts';
 import { entitiesStamp, entitySamples } from '../encoding/entity-samples.ts';
 import type { FeatureOptions } from '../encoding/features.ts';
-import { WeightsError } from '../files/errors.ts';
+import { UsageError } from '../files/errors.ts';
 import { isThere, locate } from '../files/locate.ts';
+import { lastingPath } from '../files/package-path.ts';
 import { readText } from '../files/read-text.ts';
 import { type BuildOptions, buildIndex, entitiesFingerprint } from '../ranking/index/builder.ts';
 import {
@@ -18,13 +19,9 @@ import {
   parseHead,
 } from '../ranking/index/format.ts';
 import { type IndexSource, openIndex } from '../ranking/index/source.ts';
+import { indexFolder } from './index-folder.ts';
 import type { LinkingModel } from './linking-model.ts';
 import type { Session } from './session.ts';
-
-/** Folder of a run's index. */
-export function indexFolder(run: string): string {
-  return locate(run, 'index');
-}
 
 /** Where entities come from: a knowledge base (data/knowledge-base.ts), or the entities of a data set. */
 export interface EntitiesOf {
@@ -39,17 +36,24 @@ export interface EntityIndexOptions extends Pick<BuildOptions<Entity>, 'onProgre
   shard: number;
 }
 
+/** What an index is built with: `system` from `run`, on a CLIP; null for the run of a system that needs none. */
+export interface IndexMaker {
+  model: LinkingModel;
+  run: string | null;
+  base: { clip: Session['clip']; features: FeatureOptions };
+}
+
 /**
- * Builds an index in a folder; streams, and holds a shard at most. `features`: how the system's encoders see images, and the
- * hash of CLIP. Throws as `buildIndex` does.
+ * Builds an index in a folder; streams, and holds a shard at most. Throws as `buildIndex` does, and UsageError for a system
+ * from an address, which nothing is known by.
  */
 export async function buildEntityIndex(
-  { scorer, fingerprint }: LinkingModel,
-  { clip, features }: { clip: Session['clip']; features: FeatureOptions },
+  { model: { scorer, fingerprint }, run, base: { clip, features } }: IndexMaker,
   { entities, count }: EntitiesOf,
   folder: string,
   options: EntityIndexOptions,
 ): Promise<{ head: IndexHead; kept: number }> {
+  if (fingerprint === null) throw new UsageError('an index is built with a run and a CLIP in folders');
   const tokenizer = await loadTokenizer(clip.folder);
   try {
     const encoding = { tokenizer, maxLength: clip.config.text.maxLength, features };
@@ -63,6 +67,11 @@ export async function buildEntityIndex(
       writeRecords: (path) => writeEntityRecords(path, entities()),
       folder,
       fingerprints: { model: fingerprint },
+      origin: {
+        system: scorer.name,
+        clip: lastingPath(clip.folder),
+        ...(run === null ? {} : { run: lastingPath(run) }),
+      },
     });
   } finally {
     tokenizer.free();
@@ -78,7 +87,7 @@ export function buildRunIndex(
 ): Promise<{ head: IndexHead; kept: number }> {
   const { entities } = session.dataset;
   const source = { entities: () => entities, count: entities.length };
-  return buildEntityIndex(model, session, source, indexFolder(run), options);
+  return buildEntityIndex({ model, run, base: session }, source, indexFolder(run), options);
 }
 
 /**
@@ -95,13 +104,5 @@ export async function openRunIndex(
   // The chunks that an index's entities were stamped in depend on its shards' size.
   const shard = (await isThere(path)) ? parseHead(path, await readText(path)).shard : 1;
   const own = await entitiesFingerprint(dataset.entities, shard, entitiesStamp);
-  return openIndex(folder, scorer, { model: fingerprint, [entitiesName]: own });
-}
-
-/** Opens the records of an index's entities. Throws WeightsError for an index without, InputError for a damaged file. */
-export function openRecords(folder: string, { records }: IndexHead): Promise<EntityRecords> {
-  if (records === null) {
-    throw new WeightsError(`${locate(folder, headName)}: records: expected a file of the entities' records`);
-  }
-  return openEntityRecords(locate(folder, records));
+  return openIndex(folder, scorer, { ...(fingerprint && { model: fingerprint }), [entitiesName]: own });
 }

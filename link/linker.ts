@@ -1,106 +1,243 @@
-// Links mentions that are in no data set: a trained run, opened once, that gives the best entities for what it is asked.
+// Links mentions that are in no data set: an index of a knowledge base and the system that it was built for, opened once,
+// that give the best entities for what they are asked. Neither a data set nor the knowledge base itself is read.
 
-import { mentionText } from '../data/dataset.ts';
+import { mentionText } from '../data/entity-mention.ts';
+import type { EntityRecords } from '../data/entity-records.ts';
+import type { ImageInput } from '../data/images/image-input.ts';
 import { PixelSource } from '../data/images/pixel-source.ts';
 import type { Tokenizer } from '../data/text/tokenizer.ts';
 import { loadTokenizer } from '../data/text/tokenizer-files.ts';
-import type { FeatureOptions } from '../encoding/features.ts';
 import { type Samples, tokenizeTexts } from '../encoding/samples.ts';
 import type { Device } from '../engine/device.ts';
-import { hasIndex } from '../ranking/index/source.ts';
-import { Mixture } from '../ranking/mixture.ts';
-import type { AnyScorer } from '../ranking/scorer.ts';
+import { UsageError } from '../files/errors.ts';
+import { expertKinds } from '../model/dsmip/experts.ts';
+import { type IndexSource, openIndex } from '../ranking/index/source.ts';
+import { Mixture, retrievalScorer } from '../ranking/mixture.ts';
+import { retrieve } from '../ranking/retrieval.ts';
 import { rankMentions } from '../ranking/scoring-pass.ts';
-import {
-  type EntitySource,
-  type MentionSource,
-  preparedMentions,
-  prepareSamples,
-} from '../ranking/sources.ts';
-import { indexFolder, openRunIndex } from './entity-index.ts';
-import { encodedEntities, type LinkingModel, loadLinkingModel } from './linking-model.ts';
-import { openSession, type Session, type SessionOptions } from './session.ts';
+import { preparedMentions, prepareSamples } from '../ranking/sources.ts';
+import { findIndex, openRecords, placesOf } from './index-folder.ts';
+import { type CallOptions, LinkQueue } from './link-queue.ts';
+import { type LinkingModel, loadLinkingModel } from './linking-model.ts';
+import { type OpenedBase, openModelBase } from './model-base.ts';
 
-/** A mention as a caller has it; `image` is a file's path, or null for none. */
+/** A mention as a caller has it. `image`: path, bytes, Blob or URL; null or nothing for none. */
 export interface LinkMention {
   word: string;
   sentence: string;
-  image: string | null;
+  image?: ImageInput;
 }
 
-/** An entity for a mention, with the expert that scored it. */
+/** An entity for a mention. */
 export interface Linked {
+  /** What the knowledge base calls it: `id`, or Wikidata's number. */
   qid: string;
   name: string;
   /** What the knowledge base says of it: tells it from others of the name. */
   attributes: string;
+  /** The system's score; larger is better, comparable for one mention only. */
   score: number;
+  /** The expert that scored it; null for a system without experts. */
   expert: string | null;
 }
 
-export interface Linker {
-  /** The `top` best entities of each mention, best first. An image that cannot be read counts as none. */
-  link(mentions: readonly LinkMention[], top: number): Promise<Linked[][]>;
+export interface LinkOptions {
+  /** Entities to give of each mention, best first. 1 to 1000, default 5. */
+  top?: number;
+  /** Score only so many entities of each mention, the nearest by the system's vectors of texts. Default 0: score all. */
+  candidates?: number;
+  /** Ends the call: it rejects with the signal's reason. */
+  signal?: AbortSignal;
 }
+
+export interface LinkerOptions {
+  /** Folder or address of the index. Default: RUN/index. */
+  index?: string;
+  /** Folder or address of the run. Default: the one that the index was built with. */
+  run?: string;
+  /** What of a run, or instead of one, answers. Default: what the index was built for. */
+  system?: string;
+  /** Folder or address of the CLIP, in Hugging Face's layout. Default: the one that the index was built with. */
+  clip?: string;
+  /** A device that is open already; it stays open. Default: one of the linker's own. */
+  device?: Device;
+  /** Told of images that cannot be read, in a line each; their mentions are linked as if without an image. */
+  onWarning?(line: string): void;
+}
+
+export interface Linker {
+  /** Entities of the knowledge base. */
+  readonly entityCount: number;
+  /** The system that answers: 'dsmip', an expert's or a baseline's name. */
+  readonly system: string;
+  /**
+   * The best entities of each mention, best first. Calls that overlap are answered together. Throws UsageError for an option
+   * or a mention that is not as it should be.
+   */
+  link(mentions: readonly LinkMention[], options?: LinkOptions): Promise<Linked[][]>;
+  /** Answers what was asked, then closes the index and releases the weights, and the device where it is the linker's own. */
+  close(): Promise<void>;
+}
+
+const mostTop = 1000;
+const defaultTop = 5;
 
 /**
- * Opens a run for linking: DSMIP where there is a gate, else its best expert by kind (multimodal, text, visual). The
- * entities' scoring vectors come from RUN/index, else they are made of features in memory. Throws UsageError and WeightsError
- * for a run or an index that is missing a part, damaged or foreign.
+ * Opens a run or an index for linking: `openLinker('runs/default')`, `openLinker('my-kb')`, or with options. DSMIP answers
+ * where the run has a gate, else its best expert. Throws UsageError, InputError and WeightsError, one line each, for an index
+ * that was not built yet, for files that are missing, damaged, or do not belong together. At an address (http, https) only
+ * their form is checked: what a server gives together is taken to belong together.
  */
-export async function openLinker(
-  device: Device,
-  folder: string,
-  options: Omit<SessionOptions, 'device'>,
-): Promise<Linker> {
-  const session = await openSession({ ...options, device });
-  const model = await loadLinkingModel(session, folder);
-  const entities = (await hasIndex(indexFolder(folder)))
-    ? await openRunIndex(session, folder, model)
-    : await encodedEntities(session, model);
-  const tokenizer = await loadTokenizer(options.clip);
-  return {
-    link: (mentions, top) => link(session, model, entities, tokenizer, mentions, top),
-  };
+export async function openLinker(where: string | LinkerOptions): Promise<Linker> {
+  const options: LinkerOptions = typeof where === 'string' ? await placesOf(where) : where;
+  const { index, run, system, clip } = await findIndex(options);
+  const base = await openModelBase({ clip, ...(options.device ? { device: options.device } : {}) });
+  const opened: { close(): unknown }[] = [base];
+  try {
+    const tokenizer = await loadTokenizer(clip);
+    opened.push({ close: () => tokenizer.free() });
+    const model = await loadLinkingModel(base, run, system);
+    opened.push({ close: () => model.release() });
+    const { fingerprint } = model;
+    const entities = await openIndex(index, model.scorer, fingerprint === null ? {} : { model: fingerprint });
+    opened.push(entities);
+    const records = await openRecords(index, entities.head);
+    opened.push(records);
+    const parts = { base, tokenizer, model, entities, records, onWarning: options.onWarning ?? null };
+    return new OpenLinker(parts, opened);
+  } catch (error) {
+    await closeAll(opened);
+    throw error;
+  }
 }
 
-async function link(
-  session: Session,
-  { scorer }: LinkingModel,
-  entities: EntitySource,
-  tokenizer: Tokenizer,
-  mentions: readonly LinkMention[],
-  top: number,
-): Promise<Linked[][]> {
-  if (mentions.length === 0) return [];
-  const { systems } = await rankMentions({
-    systems: [scorer],
-    mentions: await mentionSource(session, scorer, tokenizer, mentions),
-    entities,
-    top,
-  });
-  const alone = scorer instanceof Mixture ? null : scorer.name;
-  return systems[scorer.name]!.top.map((found) =>
-    found.map(({ entity, score, part }) => {
-      const { qid, name, attributes } = session.dataset.entities[entity]!;
-      return { qid, name, attributes, score, expert: part ?? alone };
-    }),
-  );
+interface Parts {
+  base: OpenedBase;
+  tokenizer: Tokenizer;
+  model: LinkingModel;
+  entities: IndexSource;
+  records: EntityRecords;
+  onWarning: ((line: string) => void) | null;
 }
 
-/** Encodes mentions as a split's. */
-async function mentionSource(
-  session: Session,
-  scorer: AnyScorer,
-  tokenizer: Tokenizer,
-  mentions: readonly LinkMention[],
-): Promise<MentionSource> {
-  const files = [null, ...mentions.map(({ image }) => image)];
-  const samples: Samples = {
-    tokens: tokenizeTexts(tokenizer, mentions.map(mentionText), session.clip.config.text.maxLength),
-    images: mentions.map(({ image }, i) => (image === null ? [] : [i + 1])),
-  };
-  const source = new PixelSource(files, session.features.source.how);
-  const from: FeatureOptions = { ...session.features, source, files, cache: '' };
-  return preparedMentions(await prepareSamples([scorer], 'mention', samples, from));
+class OpenLinker implements Linker {
+  readonly entityCount: number;
+  readonly system: string;
+  readonly #parts: Parts;
+  readonly #opened: readonly { close(): unknown }[];
+  readonly #queue: LinkQueue<LinkMention, Linked[]>;
+  #closing: Promise<void> | null = null;
+
+  /** `opened`: what it closes, in the order in which it was opened. */
+  constructor(parts: Parts, opened: readonly { close(): unknown }[]) {
+    this.#parts = parts;
+    this.#opened = opened;
+    this.entityCount = parts.entities.count;
+    this.system = parts.model.scorer.name;
+    this.#queue = new LinkQueue((mentions, options) => this.#answer(mentions, options));
+  }
+
+  async link(
+    mentions: readonly LinkMention[],
+    { top = defaultTop, candidates = 0, signal }: LinkOptions = {},
+  ): Promise<Linked[][]> {
+    if (this.#closing) throw new UsageError('the linker is closed');
+    checkNumber('top', top, 1, mostTop);
+    checkNumber('candidates', candidates, 0, Number.MAX_SAFE_INTEGER);
+    if (candidates > 0 && !retrievalScorer([this.#parts.model.scorer])) {
+      throw new UsageError(`candidates: ${this.system} has no vectors of texts to find them by`);
+    }
+    for (const [i, mention] of mentions.entries()) checkMention(`mentions[${i}]`, mention);
+    return this.#queue.add(mentions, { top, candidates }, signal);
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#queue.idle().then(() => closeAll(this.#opened));
+    return this.#closing;
+  }
+
+  async #answer(mentions: readonly LinkMention[], { top, candidates }: CallOptions): Promise<Linked[][]> {
+    const { scorer } = this.#parts.model;
+    const { entities, records } = this.#parts;
+    const source = await this.#mentionSource(mentions);
+    const proposed =
+      candidates > 0 ? await retrieve(retrievalScorer([scorer])!, source, entities, candidates) : null;
+    const { systems } = await rankMentions({
+      systems: [scorer],
+      mentions: source,
+      entities,
+      top: Math.min(top, this.entityCount),
+      ...(proposed && { candidates: proposed }),
+    });
+    const alone = scorer instanceof Mixture || !isExpert(scorer.name) ? null : scorer.name;
+    return Promise.all(
+      systems[scorer.name]!.top.map((found) =>
+        Promise.all(
+          found.map(async ({ entity, score, part }) => {
+            const { qid, name, attributes } = await records.read(entity);
+            return { qid, name, attributes, score, expert: part ?? alone };
+          }),
+        ),
+      ),
+    );
+  }
+
+  /** Encodes mentions as a split's; tells of images that cannot be read. */
+  async #mentionSource(mentions: readonly LinkMention[]) {
+    const { base, tokenizer, model, onWarning } = this.#parts;
+    const images = mentions.map(({ image }) => image ?? null);
+    const samples: Samples = {
+      tokens: tokenizeTexts(tokenizer, mentions.map(mentionText), base.clip.config.text.maxLength),
+      images: images.map((image, i) => (image === null ? [] : [i + 1])),
+    };
+    const files = [null, ...images];
+    const source = new PixelSource(files, base.features.source.how);
+    const prepared = await prepareSamples([model.scorer], 'mention', samples, {
+      ...base.features,
+      source,
+      files,
+    });
+    for (const problem of source.takeFailures()) {
+      onWarning?.(`${problem}; its mention is linked as if without an image`);
+    }
+    return preparedMentions(prepared);
+  }
+}
+
+function isExpert(name: string): boolean {
+  return (expertKinds as readonly string[]).includes(name);
+}
+
+function checkNumber(name: string, value: number, least: number, most: number): void {
+  if (Number.isInteger(value) && value >= least && value <= most) return;
+  throw new UsageError(`${name}: expected a whole number from ${least} to ${most}, found ${value}`);
+}
+
+/** Throws UsageError for what types alone do not keep out. */
+function checkMention(at: string, mention: LinkMention): void {
+  const { word, sentence, image = null } = mention ?? {};
+  for (const [field, value] of Object.entries({ word, sentence })) {
+    if (typeof value === 'string' && value.trim() !== '') continue;
+    throw new UsageError(`${at}.${field}: expected a text that is not empty`);
+  }
+  const isImage =
+    image === null ||
+    (typeof image === 'string' && image !== '') ||
+    image instanceof Uint8Array ||
+    image instanceof Blob ||
+    image instanceof URL;
+  if (!isImage) throw new UsageError(`${at}.image: expected a path, a Uint8Array, a Blob, a URL or null`);
+}
+
+/** Closes all, the last opened first, and throws the first error. */
+async function closeAll(opened: readonly { close(): unknown }[]): Promise<void> {
+  const errors: unknown[] = [];
+  for (const each of opened.toReversed()) {
+    try {
+      await each.close();
+    } catch (error) {
+      errors.push(error);
+    }
+  }
+  if (errors.length > 0) throw errors[0];
 }

@@ -23,8 +23,8 @@ import { loadBaseline } from './trained-baselines.ts';
 /** DSMIP with its experts, one expert, or a baseline. */
 export interface LinkingModel {
   scorer: AnyScorer;
-  /** Hash of all that decides what it makes of an entity: its checkpoints and CLIP. */
-  fingerprint: string;
+  /** Hash of all that decides what it makes of an entity: its checkpoints and CLIP; null where these are at an address. */
+  fingerprint: string | null;
   /** Trained numbers by what has them. */
   parameters: Readonly<Record<string, number>>;
   /** Releases its weights; CLIP's stay, unless it has its own. */
@@ -33,6 +33,11 @@ export interface LinkingModel {
 
 /** The systems that can be asked for by name. */
 export const linkingSystems: readonly string[] = ['dsmip', ...expertKinds, ...Object.keys(baselines)];
+
+/** Whether a system, null for the usual one, is in a run; else it is used as it comes. */
+export function needsRun(system: string | null): boolean {
+  return system === null || findBaseline(system)?.recipe !== null;
+}
 
 /**
  * Loads the system of this name; for null DSMIP where the run has a gate, else its multimodal, text or visual expert, the
@@ -96,12 +101,14 @@ async function expertModel(base: ModelBase, run: string, kind: string): Promise<
 async function baselineModel(base: ModelBase, run: string | null, name: string): Promise<LinkingModel> {
   const { baseline, release } = await loadBaseline(base, run, name);
   const { decayed, others } = baseline.groups;
-  const isTrained = baselines[name]!.recipe !== null;
+  const isTrained = needsRun(name);
   return {
     scorer: baseline,
     fingerprint: isTrained
       ? await fileFingerprint(base, run!, [name])
-      : hashOf([base.features.clipHash, name]),
+      : base.features.clipHash === ''
+        ? null
+        : hashOf([base.features.clipHash, name]),
     parameters: isTrained ? { [name]: sizeOf(decayed) + sizeOf(others) } : {},
     release,
   };

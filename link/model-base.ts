@@ -5,6 +5,7 @@ import { clipPreprocessing } from '../data/images/preprocess.ts';
 import type { FeatureOptions } from '../encoding/features.ts';
 import { type Device, type DeviceOptions, openDevice } from '../engine/device.ts';
 import { WeightsError } from '../files/errors.ts';
+import { isUrl, locate } from '../files/locate.ts';
 import type { readAbout } from '../model/checkpoint.ts';
 import { type LoadedClip, loadClip } from '../model/clip/load-clip.ts';
 
@@ -25,7 +26,7 @@ export interface OpenedBase extends ModelBase {
 }
 
 export interface BaseOptions {
-  /** Folder of the CLIP, in Hugging Face's layout. */
+  /** Folder or address of the CLIP, in Hugging Face's layout. */
   clip: string;
   /** A device that is open already; it stays open. Default: one of its own. */
   device?: Device;
@@ -37,12 +38,14 @@ export interface BaseOptions {
 export async function openModelBase(options: BaseOptions): Promise<OpenedBase> {
   const device = options.device ?? (await openDevice(options.deviceOptions));
   try {
+    // What a server gives is not read a second time for its hash.
+    const clipHash = isUrl(options.clip) ? '' : await hashFolder(options.clip);
     const clip = await loadClip(device, options.clip);
     const source = new PixelSource([], clipPreprocessing(clip.config.vision.imageSize));
     return {
       device,
       clip,
-      features: { source, files: [], cache: '', clipHash: await hashFolder(options.clip) },
+      features: { source, files: [], cache: null, clipHash },
       inputs: null,
       close() {
         for (const tensor of clip.tensors.values()) tensor.release();
@@ -61,6 +64,8 @@ export function checkInputs(
   { madeFrom }: Pick<Awaited<ReturnType<typeof readAbout>>, 'madeFrom'>,
   { features, inputs }: Pick<ModelBase, 'features' | 'inputs'>,
 ): void {
+  // A CLIP from a server has no hash: what is served together is taken to belong together.
+  if (inputs === null && features.clipHash === '') return;
   const isOther = inputs === null ? madeFrom['clip'] !== features.clipHash : madeFrom['inputs'] !== inputs;
   if (isOther) {
     const data = inputs === null ? '' : 'on another data set or ';
@@ -79,7 +84,7 @@ export async function hashFolder(folder: string): Promise<string> {
   );
   for (const name of names.sort()) {
     hash.update(name);
-    for await (const bytes of createReadStream(`${folder}/${name}`)) hash.update(bytes as Uint8Array);
+    for await (const bytes of createReadStream(locate(folder, name))) hash.update(bytes as Uint8Array);
   }
   return hash.digest('hex');
 }

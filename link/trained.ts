@@ -6,7 +6,7 @@ import type { Tensor } from '../engine/tensor.ts';
 import { contentStamp } from '../files/content-stamp.ts';
 import { UsageError, WeightsError } from '../files/errors.ts';
 import { hashOf } from '../files/fingerprint.ts';
-import { isThere, locate } from '../files/locate.ts';
+import { isThere, isUrl, locate } from '../files/locate.ts';
 import { loadParameters, readAbout } from '../model/checkpoint.ts';
 import { loadClip } from '../model/clip/load-clip.ts';
 import { Dsmip } from '../model/dsmip/dsmip-model.ts';
@@ -76,7 +76,7 @@ export async function loadDsmip(base: ModelBase, folder: string): Promise<Dsmip 
   checkInputs(file, about, base);
   const { shape, experts: kinds } = trainedGateShape(file, about.config);
   const experts = await loadExperts(base, folder, kinds);
-  if (about.madeFrom['expertFiles'] !== (await expertsFingerprint(folder, kinds))) {
+  if (!isUrl(folder) && about.madeFrom['expertFiles'] !== (await expertsFingerprint(folder, kinds))) {
     throw new WeightsError(
       `${file}: was trained with other experts (${kinds.join(', ')}) than the run has now; train the gate again`,
     );
@@ -107,12 +107,13 @@ export function sizeOf(tensors: ReadonlyMap<string, Tensor>): number {
   return [...tensors.values()].reduce((sum, { size }) => sum + size, 0);
 }
 
-/** Hash of checkpoints, by the folders' names, and of CLIP. */
+/** Hash of checkpoints, by the folders' names, and of CLIP; null where one of them is at an address, and is not read twice. */
 export async function fileFingerprint(
   { features }: ModelBase,
   folder: string,
   names: readonly string[],
-): Promise<string> {
+): Promise<string | null> {
+  if (isUrl(folder) || features.clipHash === '') return null;
   const stamps = await Promise.all(names.map((name) => contentStamp(bestFile(folder, name))));
   return hashOf([features.clipHash, ...names, ...stamps]);
 }

@@ -1,18 +1,22 @@
 // dsmip link: links mentions to entities with a trained run, from the command line or from JSON lines, which are answered
 // as they come.
 
-import { readFile } from 'node:fs/promises';
-import { decodeImage } from '../../data/images/image.ts';
-import { openDevice } from '../../engine/device.ts';
+import { profileTable } from '../../engine/device/profiler.ts';
+import { type Device, openDevice } from '../../engine/device.ts';
+import { buildIndex } from '../../eval/build-index.ts';
 import { textTable } from '../../eval/text-table.ts';
 import { UsageError } from '../../files/errors.ts';
+import { indexFolder } from '../../link/index-folder.ts';
 import type { MentionToLink } from '../../link/link-input.ts';
-import { type Linked, openLinker } from '../../link/linker.ts';
+import { type Linked, type Linker, openLinker } from '../../link/linker.ts';
+import { hasIndex } from '../../ranking/index/source.ts';
+import { checkConfig } from '../../train/config/check.ts';
 import { workConfigOf } from '../../train/config/presets.ts';
-import { linkSchema } from '../../train/config/schemas.ts';
-import { type ConfigCommand, parseConfig } from '../config-flags.ts';
+import { indexSchema, linkSchema } from '../../train/config/schemas.ts';
+import { type ConfigCommand, type Parsed, parseConfig } from '../config-flags.ts';
 import { mentionLines } from '../mention-lines.ts';
-import { profileFlag } from '../open-work.ts';
+import { closeWork, openWork, profileFlag } from '../open-work.ts';
+import { showWork } from '../show-work.ts';
 
 /** Most mentions that are linked together; their results are printed before the next are read. */
 const batchSize = 128;
@@ -25,7 +29,7 @@ const linkCommand: ConfigCommand<
   'word' | 'sentence' | 'image' | 'input' | 'json' | 'profile'
 > = {
   name: 'link',
-  summary: 'Links mentions to the entities of a knowledge base with a trained run.',
+  summary: 'Links mentions to the entities of a knowledge base.',
   schema: linkSchema,
   base: (preset) => workConfigOf(preset, 'link'),
   plain: {
@@ -43,6 +47,7 @@ const linkCommand: ConfigCommand<
   examples: [
     'dsmip link --run runs/default --word mouse --sentence "a small rodent" --image mouse.jpg',
     'dsmip link --run runs/default --input mentions.jsonl --json',
+    'dsmip link --kb my-kb --word mouse --sentence "a small rodent"',
   ],
 };
 
@@ -50,30 +55,68 @@ export async function run(args: readonly string[]): Promise<void> {
   const parsed = await parseConfig(linkCommand, args);
   if (!parsed) return;
   const { config, plain } = parsed;
-  const { data, clip, cache } = config;
   const batches = mentionBatches(plain as Readonly<Record<'word' | 'sentence' | 'image' | 'input', string>>);
   // The first is read before anything is opened: wrong input shows at once.
   let next = await batches.next();
-  const device = await openDevice({ profile: plain.profile === true });
-  const folders = { data: data.folder, clip: clip.folder, cache: cache.folder };
-  const linker = await openLinker(device, config.run.folder, folders);
+  const profile = plain.profile === true;
+  if (config.link.knowledgeBase === '' && !(await hasIndex(indexFolder(config.run.folder)))) {
+    await buildRunIndex(parsed);
+  }
+  const device = await openDevice({ profile });
   let [unreadable, total] = [0, 0];
-  for (; !next.done; next = await batches.next()) {
-    const mentions = await Promise.all(next.value.map(withReadableImage));
-    total += mentions.length;
-    unreadable += mentions.filter(({ problem }) => problem !== null).length;
-    const found = await linker.link(mentions, config.link.top);
-    for (const [i, { problem }] of mentions.entries()) {
-      if (problem !== null) console.error(`warning: ${problem}; linked as if without an image`);
-      const { word, sentence, image } = next.value[i]!;
-      const entities = found[i]!;
-      console.log(
-        plain.json ? JSON.stringify({ word, sentence, image, entities }) : table(word, sentence, entities),
-      );
+  const linker = await open(parsed, device, (line) => {
+    unreadable++;
+    console.error(`warning: ${line}`);
+  });
+  const { top, candidates } = config.link;
+  try {
+    for (; !next.done; next = await batches.next()) {
+      total += next.value.length;
+      const found = await linker.link(next.value, { top, candidates });
+      for (const [i, { word, sentence, image }] of next.value.entries()) {
+        const entities = found[i]!;
+        console.log(
+          plain.json ? JSON.stringify({ word, sentence, image, entities }) : table(word, sentence, entities),
+        );
+      }
     }
+  } finally {
+    await linker.close();
   }
   if (unreadable > 0) console.error(`${unreadable} of ${total} mentions have an unreadable image`);
+  if (profile) console.error(profileTable(await device.profile()));
   device.destroy();
+}
+
+/** Opens the index of the knowledge base, or of the run. What is not named by a flag is what the index was built with. */
+function open(
+  { config: { run, clip, link }, given }: Parsed<typeof linkSchema, string>,
+  device: Device,
+  onWarning: (line: string) => void,
+): Promise<Linker> {
+  const isOwn = link.knowledgeBase !== '';
+  return openLinker({
+    ...(isOwn ? { index: link.knowledgeBase } : {}),
+    ...(!isOwn || given.has('run.folder') ? { run: run.folder } : {}),
+    ...(link.system === '' ? {} : { system: link.system }),
+    ...(given.has('clip.folder') ? { clip: clip.folder } : {}),
+    device,
+    onWarning,
+  });
+}
+
+/** Builds the index of the run's own data set; once, since it stays. */
+async function buildRunIndex({ config, preset }: Parsed<typeof linkSchema, string>): Promise<void> {
+  const { data, run, clip, cache } = config;
+  const session = await openWork(config);
+  const indexConfig = { ...workConfigOf(preset, 'index'), data, run, clip, cache };
+  const { folder, head } = await buildIndex(
+    checkConfig(indexSchema, indexConfig),
+    session,
+    showWork('stderr'),
+  );
+  await closeWork(session, false);
+  console.error(`wrote ${folder}: the index of ${head.entities} entities, once`);
 }
 
 /** The mentions that the flags name, some at a time. Throws UsageError. */
@@ -96,22 +139,6 @@ async function* mentionBatches({
     );
   }
   yield* mentionLines(input, batchSize);
-}
-
-/** The mention without its image where that cannot be read, and why. */
-async function withReadableImage(
-  mention: MentionToLink,
-): Promise<MentionToLink & { problem: string | null }> {
-  const { image } = mention;
-  if (image === null) return { ...mention, problem: null };
-  try {
-    await decodeImage(await readFile(image));
-    return { ...mention, problem: null };
-  } catch (error) {
-    const isMissing = (error as { code?: string }).code === 'ENOENT';
-    const reason = isMissing ? 'no such file' : (error as Error).message.split('\n')[0];
-    return { ...mention, image: null, problem: `${image}: ${reason}` };
-  }
 }
 
 /** The mention and below it its entities in columns: place, name, qid, score, expert, attributes. */

@@ -65,6 +65,13 @@ export class PixelSource {
     return new Set(this.#failed.keys());
   }
 
+  /** What was wrong with each image that failed since the last call, a line each. */
+  takeFailures(): string[] {
+    const lines = [...this.#failed.values()].map(({ problem }) => problem);
+    this.#failed.clear();
+    return lines;
+  }
+
   /** What was wrong with the images since the last call, a line a kind with the first one's name. */
   takeProblems(of: string): string[] {
     const failed = [...this.#failed.values()];

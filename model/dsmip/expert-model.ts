@@ -112,6 +112,8 @@ export class Expert implements Scorer<SideTables, MentionSide, EntitySide> {
     { source, files, cache, clipHash }: FeatureOptions,
   ): Promise<SideTables> {
     const { device } = this;
+    // Nobody knows a trained CLIP's weights by a hash any more.
+    const keptIn = this.isTrainedClip ? null : cache;
     const { clip } = this.config;
     const { projection } = clip;
     const encoders = this.clip.module;
@@ -122,7 +124,7 @@ export class Expert implements Scorer<SideTables, MentionSide, EntitySide> {
     const tables: SideTables = { imageRow: new Map(images.map((image, row) => [image, row])) };
     if (uses.text) {
       const { ids, mask } = samples.tokens;
-      const key = this.#key(['text', clipHash, ids, mask, ...(await promptValues(prompts.text))]);
+      const key = async () => hashOf(['text', clipHash, ids, mask, ...(await promptValues(prompts.text))]);
       const encoder = {
         device,
         width: clip.text.width,
@@ -130,12 +132,14 @@ export class Expert implements Scorer<SideTables, MentionSide, EntitySide> {
         prompts: prompts.text[0]?.shape[0] ?? 0,
         encode: (texts: TextBatch) => encoders.text.encode(texts, prompts.text),
       };
-      tables.text = await keptTable(cache, key, encodeTexts(encoder, samples.tokens));
+      tables.text = await keptTable(keptIn, key, encodeTexts(encoder, samples.tokens));
     }
     if (uses.image) {
-      const stamps = await imageStamps(images.map((image) => files[image]!));
-      const how = JSON.stringify(source.how);
-      const key = this.#key(['image', clipHash, how, ...stamps, ...(await promptValues(prompts.vision))]);
+      const key = async () => {
+        const stamps = await imageStamps(images.map((image) => files[image]!));
+        const how = JSON.stringify(source.how);
+        return hashOf(['image', clipHash, how, ...stamps, ...(await promptValues(prompts.vision))]);
+      };
       const encoder = {
         device,
         width: clip.vision.width,
@@ -143,7 +147,7 @@ export class Expert implements Scorer<SideTables, MentionSide, EntitySide> {
         tokens: (prompts.vision[0]?.shape[0] ?? 0) + 1 + this.#patches,
         encode: (pixels: Tensor) => encoders.vision.encode(pixels, prompts.vision),
       };
-      tables.image = await keptTable(cache, key, encodeImages(encoder, source, images));
+      tables.image = await keptTable(keptIn, key, encodeImages(encoder, source, images));
     }
     return tables;
   }
@@ -262,11 +266,6 @@ export class Expert implements Scorer<SideTables, MentionSide, EntitySide> {
   /** Encodes images alone, as `encode` does: pixels [B, 3, S, S] -> B images' features. */
   encodeImages(side: Side, pixels: Tensor): Features {
     return this.clip.module.vision.encode(pixels, this.encoders.prompts(side).vision);
-  }
-
-  /** What a table is kept under; null where none is kept, since nobody knows CLIP's weights by a hash any more. */
-  #key(parts: readonly (string | ArrayBufferView)[]): string | null {
-    return this.isTrainedClip ? null : hashOf(parts);
   }
 
   /** Whether gradients flow into what is made of features now. */

@@ -35,8 +35,10 @@ export async function vggTable(
       `VGG16's weights: ${file}: no such file; dsmip download vgg16 fetches it, CLIP's own image feature needs none`,
     );
   }
-  const stamps = await imageStamps(images.map((image) => files[image]!));
-  const key = hashOf(['vgg', JSON.stringify([vgg16, vggPreprocessing]), await fileStamp(file), ...stamps]);
+  const key = async () => {
+    const stamps = await imageStamps(images.map((image) => files[image]!));
+    return hashOf(['vgg', JSON.stringify([vgg16, vggPreprocessing]), await fileStamp(file), ...stamps]);
+  };
   const source = new PixelSource(files, vggPreprocessing);
   return keptTable(cache, key, tableOf(device, file, source, images));
 }

@@ -47,6 +47,8 @@ export interface BuildOptions<Entity> {
   shard: number;
   /** Hashes of what else the index is made from, the scorer's weights above all. */
   fingerprints: Fingerprints;
+  /** See `IndexHead`. Default: nothing. */
+  origin?: IndexHead['origin'];
   onProgress?: ((progress: { done: number; total: number | null }) => void) | undefined;
   /** Told what could not be read, once at the end, in lines. */
   onWarning?: ((line: string) => void) | undefined;
@@ -123,6 +125,7 @@ async function build<Entity>(options: BuildOptions<Entity>): Promise<{ head: Ind
     layout,
     dtype,
     fingerprints: { ...fingerprints, [entitiesName]: knowledgeBase },
+    origin: options.origin ?? {},
     entities: done,
     shard: size,
     bytes,

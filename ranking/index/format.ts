@@ -36,6 +36,8 @@ export interface IndexHead {
   layout: SideLayout;
   dtype: IndexDtype;
   fingerprints: Fingerprints;
+  /** Where what it was made by lies, by names of the maker's choice, for whoever opens it. */
+  origin: Readonly<Record<string, string>>;
   entities: number;
   /** Entities a shard; the last may have fewer. */
   shard: number;
@@ -112,6 +114,7 @@ export function parseHead(path: string, text: string): IndexHead {
     indexDtypes.join(', '),
   );
   expect(isRecordOf(head!.fingerprints, 'string'), 'fingerprints', 'hashes by name');
+  expect(isRecordOf(head!.origin, 'string'), 'origin', 'paths by name');
   expect(isCount(head!.entities), 'entities', 'a number from 1 on');
   expect(isCount(head!.shard), 'shard', 'a number from 1 on');
   expect(isCount(head!.bytesPerEntity), 'bytesPerEntity', 'a number from 1 on');

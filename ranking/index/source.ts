@@ -5,9 +5,8 @@ import type { Device } from '../../engine/device.ts';
 import { unpackHalves } from '../../engine/ops/storage/half.ts';
 import { unpackInt8Rows } from '../../engine/ops/storage/int8-rows.ts';
 import type { Tensor } from '../../engine/tensor.ts';
-import { WeightsError } from '../../files/errors.ts';
-import { isThere, locate } from '../../files/locate.ts';
-import { readText } from '../../files/read-text.ts';
+import { MissingFileError, WeightsError } from '../../files/errors.ts';
+import { isThere, locate, readSmallText } from '../../files/locate.ts';
 import { widenHalves } from '../../weights/half.ts';
 import type { StoredArray } from '../../weights/safetensors.ts';
 import { logitsPart, Mixture, partPrefix } from '../mixture.ts';
@@ -25,6 +24,9 @@ import {
 import { fromInt8Rows } from './int8-rows.ts';
 import { type Shard, ShardFiles } from './shard-files.ts';
 
+/** Bytes of the longest head: a million shards. */
+const mostHeadBytes = 2 ** 28;
+
 export interface IndexSource extends EntitySource {
   head: IndexHead;
   close(): Promise<void>;
@@ -34,8 +36,18 @@ export function hasIndex(folder: string): Promise<boolean> {
   return isThere(locate(folder, headName));
 }
 
+/** The head of the index in a folder or at an address. Throws WeightsError for one that is missing, damaged or of another version. */
+export async function readHead(folder: string): Promise<IndexHead> {
+  const path = locate(folder, headName);
+  const text = await readSmallText(path, mostHeadBytes).catch((error: unknown) => {
+    if (!(error instanceof MissingFileError)) throw error;
+    throw new WeightsError(`${path}: no such file; an index has to be built first`);
+  });
+  return parseHead(path, text);
+}
+
 /**
- * Opens the index in a folder for a scorer. `fingerprints`: hashes of all that the caller knows of what the index should
+ * Opens the index in a folder or at an address for a scorer. `fingerprints`: hashes of all that the caller knows of what the index should
  * have been made from. Throws WeightsError, one line that names the file, for an index that is missing, damaged, of another
  * version, or of something else.
  */
@@ -45,8 +57,7 @@ export async function openIndex(
   fingerprints: Fingerprints,
 ): Promise<IndexSource> {
   const path = locate(folder, headName);
-  if (!(await isThere(path))) throw new WeightsError(`${path}: no such file; an index has to be built first`);
-  const head = parseHead(path, await readText(path));
+  const head = await readHead(folder);
   if (head.scorer !== scorer.name) {
     throw new WeightsError({
       file: path,

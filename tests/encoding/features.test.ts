@@ -140,7 +140,7 @@ test('a table that stays in its file gives the same rows as one in memory', asyn
   for (const when of ['made', 'found', 'damaged']) {
     const file = join(folder, 'key.safetensors');
     if (when === 'damaged') writeFileSync(file, readFileSync(file).subarray(0, 3000));
-    const table = await keptTable(folder, 'key', make(), 100);
+    const table = await keptTable(folder, () => 'key', make(), 100);
     assert.not.instance(table.tokens, Float32Array);
     for (const pick of [textRows, raggedTextRows]) {
       const [a, b] = [pick(device, table, [68, 3, 0]), pick(device, memory, [68, 3, 0])];
@@ -153,13 +153,16 @@ test('a table that stays in its file gives the same rows as one in memory', asyn
   rmSync(folder, { recursive: true });
 });
 
-test('tables in use are shared, within a folder and without one; a key of null shares nothing', async () => {
+test('tables in use are shared, within a folder and without one, but where nothing is kept', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'dsmip-table-'));
+  const unasked = (): never => {
+    throw new Error('the key of what is not kept was asked for');
+  };
   for (const where of [folder, '']) {
     const make = () => encodeTexts(textEncoder(prompts(8)), tokens());
-    const table = await keptTable(where, `shared ${where === ''}`, make());
-    assert.is(await keptTable(where, `shared ${where === ''}`, make()), table);
-    assert.is.not(await keptTable(where, null, make()), table);
+    const table = await keptTable(where, () => `shared ${where === ''}`, make());
+    assert.is(await keptTable(where, () => `shared ${where === ''}`, make()), table);
+    assert.is.not(await keptTable(null, unasked, make()), table);
   }
   rmSync(folder, { recursive: true });
 });
@@ -177,7 +180,7 @@ test('an image that could not be read is tried again whenever its table is asked
   };
   const table = (key: string) => {
     const source = new PixelSource([null, file], how);
-    const kept = keptTable(join(folder, 'cache'), key, encodeImages(imageEncoder([]), source, [0, 1]));
+    const kept = keptTable(join(folder, 'cache'), () => key, encodeImages(imageEncoder([]), source, [0, 1]));
     return kept.then((found) => ({ found, problems: source.takeProblems('toy') }));
   };
   const zeros = await table('key');

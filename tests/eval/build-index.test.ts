@@ -102,7 +102,7 @@ for (const by of ['pair', 'mention'] as const) {
   });
 }
 
-test('linking the mentions of dev gives the answers of its evaluation, from the index and without it', async () => {
+test('linking the mentions of dev gives the answers of its evaluation', async () => {
   const dev = JSON.parse(readFileSync(join(toy.data, 'toy_dev.json'), 'utf8')) as Record<string, string>[];
   const mentions = dev.map(({ mentions, sentence, imgPath }) => ({
     word: mentions!,
@@ -110,26 +110,19 @@ test('linking the mentions of dev gives the answers of its evaluation, from the 
     image: imgPath === '' ? null : join(toy.data, 'mention_image', imgPath!),
   }));
   const { predictions } = await evaluate();
-  const link = async () => {
-    const folders = { data: toy.data, clip: toy.clip, cache: join(toy.folder, 'cache') };
-    return (await openLinker(device, run, folders)).link(mentions, 5);
-  };
-  assert.ok(existsSync(join(index, 'index.json')));
-  const indexed = await link();
-  rmSync(index, { recursive: true });
-  for (const found of [indexed, await link()]) {
-    for (const [i, { top }] of predictions.entries()) {
-      assert.equal(
-        found[i]!.map(({ qid, expert }) => [qid, expert]),
-        top.map(({ qid, expert }) => [qid, expert]),
-        `mention ${i}`,
-      );
-      for (const [j, { score }] of top.entries()) {
-        assert.ok(Math.abs(score - found[i]![j]!.score) <= 1e-4 * Math.abs(score), `${score}`);
-      }
+  const linker = await openLinker({ run, device });
+  const indexed = await linker.link(mentions, { top: 5 });
+  for (const [i, { top }] of predictions.entries()) {
+    assert.equal(
+      indexed[i]!.map(({ qid, expert }) => [qid, expert]),
+      top.map(({ qid, expert }) => [qid, expert]),
+      `mention ${i}`,
+    );
+    for (const [j, { score }] of top.entries()) {
+      assert.ok(Math.abs(score - indexed[i]![j]!.score) <= 1e-4 * Math.abs(score), `${score}`);
     }
   }
-  await build('float32');
+  await linker.close();
 });
 
 test('a knowledge base alone, as JSON lines, is indexed in a folder of its own', async () => {

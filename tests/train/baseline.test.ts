@@ -152,9 +152,10 @@ test('zero-shot CLIP indexes JSON lines without a run and a data set, and ranks 
   });
   const { head } = await indexKnowledgeBase(config, base);
   assert.equal([head.entities, head.scorer], [16, 'clip-zero-shot']);
+  assert.equal(Object.keys(head.origin), ['system', 'clip']);
   const { scorer, fingerprint } = await loadLinkingModel(base, null, 'clip-zero-shot');
   const split = await prepareSplit(session, [scorer], 'dev');
-  const entities = await openIndex(out, scorer, { model: fingerprint });
+  const entities = await openIndex(out, scorer, { model: fingerprint! });
   const pass = { systems: [scorer], mentions: preparedMentions(split.mentions), entities, gold: split.gold };
   const { systems } = await rankMentions(pass);
   assert.equal(systems['clip-zero-shot']!.ranks, (await rankPrepared(scorer, split)).ranks);

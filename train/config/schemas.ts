@@ -231,11 +231,21 @@ export const linkSchema = v.strictObject({
   ...common,
   link: v.optional(
     v.strictObject({
+      knowledgeBase: place("folder of a knowledge base's index; '': RUN/index, built where it is not there"),
+      system: place("which of the run's systems answers; '': what the index was built for"),
       top: v.optional(integer(1, { description: 'entities to give', unit: 'entities' }), 5),
+      candidates: v.optional(
+        integer(0, {
+          description: 'score so many entities a mention, proposed by dense retrieval; 0: all',
+          unit: 'entities',
+        }),
+        0,
+      ),
     }),
     {},
   ),
 });
+export type LinkConfig = v.InferOutput<typeof linkSchema>;
 
 export const reportSchema = v.strictObject({ data, run });
 export type ReportConfig = v.InferOutput<typeof reportSchema>;

@@ -33,8 +33,12 @@ export async function embedTables(
   { source, files, cache, clipHash }: FeatureOptions,
   isFrozen: boolean,
 ): Promise<EmbedTables> {
-  const key = (parts: Parameters<typeof hashOf>[0]) => (isFrozen ? hashOf(parts) : null);
-  const stamps = await imageStamps(images.map((image) => files[image]!));
+  const keptIn = isFrozen ? cache : null;
+  const textKey = () => hashOf(['text embeds', clipHash, tokens.ids, tokens.mask]);
+  const imageKey = async () => {
+    const stamps = await imageStamps(images.map((image) => files[image]!));
+    return hashOf(['image embeds', clipHash, JSON.stringify(source.how), ...stamps]);
+  };
   const texts = encodeTexts(
     {
       device,
@@ -57,12 +61,8 @@ export async function embedTables(
     images,
   );
   return {
-    text: await keptTable(cache, key(['text embeds', clipHash, tokens.ids, tokens.mask]), embedsOnly(texts)),
-    image: await keptTable(
-      cache,
-      key(['image embeds', clipHash, JSON.stringify(source.how), ...stamps]),
-      embedsOnly(pictures),
-    ),
+    text: await keptTable(keptIn, textKey, embedsOnly(texts)),
+    image: await keptTable(keptIn, imageKey, embedsOnly(pictures)),
     imageRow: new Map(images.map((image, row) => [image, row])),
   };
 }

@@ -1,0 +1,57 @@
+// Where an index is, and what it says of where it comes from: what opening it for linking begins with.
+
+import { type EntityRecords, openEntityRecords } from '../data/entity-records.ts';
+import { UsageError, WeightsError } from '../files/errors.ts';
+import { isUrl, locate } from '../files/locate.ts';
+import { resolvePath } from '../files/package-path.ts';
+import { headName, type IndexHead } from '../ranking/index/format.ts';
+import { hasIndex, readHead } from '../ranking/index/source.ts';
+
+/** Folder of a run's index. */
+export function indexFolder(run: string): string {
+  return locate(run, 'index');
+}
+
+/** Where the parts of a linker are. */
+export interface LinkerPlaces {
+  index: string;
+  /** Null for a system that needs no run. */
+  run: string | null;
+  /** Null: what the run has. */
+  system: string | null;
+  clip: string;
+}
+
+/** What `where` is: an index, else a run. */
+export async function placesOf(where: string): Promise<{ index: string } | { run: string }> {
+  return (await hasIndex(where)) ? { index: where } : { run: where };
+}
+
+/**
+ * The places of all parts: those that are named, and for the rest what the index says that it was built with. Throws
+ * UsageError where neither says it, WeightsError for an index that is missing, damaged or of another version.
+ */
+export async function findIndex(
+  given: Readonly<Partial<Record<'index' | 'run' | 'system' | 'clip', string>>>,
+): Promise<LinkerPlaces> {
+  const index = given.index ?? (given.run === undefined ? null : indexFolder(given.run));
+  if (index === null) throw new UsageError('a linker: expected a run or an index to open');
+  // A path that a server's index names is none of its readers'.
+  const origin = isUrl(index) ? {} : (await readHead(index)).origin;
+  const from = (name: string) => (origin[name] === undefined ? null : resolvePath(origin[name]));
+  const clip = given.clip ?? from('clip');
+  if (clip === null) {
+    throw new UsageError(
+      `${locate(index, headName)}: does not say which CLIP it was built with; name its folder`,
+    );
+  }
+  return { index, run: given.run ?? from('run'), system: given.system ?? origin['system'] ?? null, clip };
+}
+
+/** Opens the records of an index's entities. Throws WeightsError for an index without, InputError for a damaged file. */
+export function openRecords(folder: string, { records }: IndexHead): Promise<EntityRecords> {
+  if (records === null) {
+    throw new WeightsError(`${locate(folder, headName)}: records: expected a file of the entities' records`);
+  }
+  return openEntityRecords(locate(folder, records));
+}
