@@ -1,6 +1,7 @@
 // Ranks a split's mentions against the whole knowledge base, by each expert of a run alone, by DSMIP and by baselines, and writes
 // RUN/metrics.json and RUN/predictions.jsonl.
 
+import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { UsageError } from '../files/errors.ts';
 import { openRunIndex } from '../link/entity-index.ts';
@@ -70,6 +71,7 @@ async function evaluateTasks(
   }
   for (const line of session.features.source.takeProblems(data.folder)) hooks.onWarning?.(line);
 
+  await mkdir(run.folder, { recursive: true });
   const files = {
     metrics: join(run.folder, 'metrics.json'),
     predictions: join(run.folder, 'predictions.jsonl'),

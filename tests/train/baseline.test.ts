@@ -8,6 +8,8 @@ import * as assert from 'uvu/assert';
 import { indexKnowledgeBase } from '../../eval/build-index.ts';
 import { evaluate } from '../../eval/evaluate.ts';
 import { readResults, resultTable } from '../../eval/results.ts';
+import { writeReport } from '../../eval/write-report.ts';
+import { openLinker } from '../../link/linker.ts';
 import { loadLinkingModel } from '../../link/linking-model.ts';
 import { openModelBase } from '../../link/model-base.ts';
 import { prepareSplit, rankPrepared } from '../../link/split.ts';
@@ -135,6 +137,18 @@ test('evaluation ranks by the baselines of a run, and by the system that is name
   }
 });
 
+test('zero-shot CLIP is evaluated in a run that is not there yet; the report calls baselines by their titles', async () => {
+  const zeroShot = { 'evaluation.system': 'clip-zero-shot' };
+  const { metrics } = await evaluate(await toyEvaluation(toy, 'new', zeroShot), session);
+  assert.equal(Object.keys((await readResults(metrics)).systems), ['clip-zero-shot']);
+  const { data, run } = await toyEvaluation(toy, 'whole');
+  await writeReport({ data, run });
+  const page = readFileSync(join(runFolder(toy, 'whole'), 'report.html'), 'utf8');
+  for (const text of ['CLIP, fine-tuned', 'CLIP, trained head', 'Text expert', 'baseline.system clip-head']) {
+    assert.ok(page.includes(text), text);
+  }
+});
+
 test('zero-shot CLIP indexes JSON lines without a run and a data set, and ranks from there as it does directly', async () => {
   const [kb, out] = [join(toy.folder, 'kb.jsonl'), join(toy.folder, 'my-kb')];
   const lines = session.dataset.entities.map(({ qid, name, attributes, images }) =>
@@ -161,6 +175,16 @@ test('zero-shot CLIP indexes JSON lines without a run and a data set, and ranks 
   assert.equal(systems['clip-zero-shot']!.ranks, (await rankPrepared(scorer, split)).ranks);
   await entities.close();
   base.close();
+
+  const linker = await openLinker({ index: out, device });
+  const mentions = session.dataset.splits.dev;
+  const linked = await linker.link(mentions.map(({ word, sentence, image }) => ({ word, sentence, image })));
+  for (const [i, rank] of systems['clip-zero-shot']!.ranks.entries()) {
+    const { qid } = session.dataset.entities[mentions[i]!.entity]!;
+    if (rank === 1) assert.is(linked[i]![0]!.qid, qid);
+    else assert.is.not(linked[i]![0]!.qid, qid);
+  }
+  await linker.close();
 });
 
 test('a system is refused that there is not, that a run lacks or that is of another CLIP', async () => {
