@@ -4,7 +4,6 @@
 import { keptTable } from '../../encoding/feature-cache.ts';
 import {
   embedsOf,
-  encodeImages,
   encodeTexts,
   type FeatureOptions,
   type FeatureTable,
@@ -12,7 +11,7 @@ import {
   raggedTextRows,
   textRows,
 } from '../../encoding/features.ts';
-import { firstImages, imageStamps, type Samples } from '../../encoding/samples.ts';
+import { firstImages, type Samples } from '../../encoding/samples.ts';
 import { noGrad, willRecord } from '../../engine/autograd.ts';
 import type { Device } from '../../engine/device.ts';
 import { EngineError } from '../../engine/errors.ts';
@@ -23,6 +22,7 @@ import type { Tensor } from '../../engine/tensor.ts';
 import { hashOf } from '../../files/fingerprint.ts';
 import type { Batch, PackedSide, Scorer, Side, SideLayout } from '../../ranking/scorer.ts';
 import type { Features, TextBatch, TextFeatures } from '../clip/clip.ts';
+import { imageTable } from '../clip/image-table.ts';
 import type { LoadedClip } from '../clip/load-clip.ts';
 import { initialise } from '../initialise.ts';
 import {
@@ -44,7 +44,7 @@ import {
   ScoringUnits,
   usesOf,
 } from './experts.ts';
-import type { PromptStart } from './prompts.ts';
+import type { PromptStart, Prompts } from './prompts.ts';
 import { packOperands, sideLayout, unpackOperands } from './side-layout.ts';
 
 export type { Side } from '../../ranking/scorer.ts';
@@ -109,46 +109,49 @@ export class Expert implements Scorer<SideTables, MentionSide, EntitySide> {
     side: Side,
     samples: Samples,
     images: readonly number[],
-    { source, files, cache, clipHash }: FeatureOptions,
+    features: FeatureOptions,
   ): Promise<SideTables> {
-    const { device } = this;
-    // Nobody knows a trained CLIP's weights by a hash any more.
-    const keptIn = this.isTrainedClip ? null : cache;
-    const { clip } = this.config;
-    const { projection } = clip;
-    const encoders = this.clip.module;
+    const prompts = this.device.scope(() => noGrad(() => this.encoders.prompts(side)));
+    try {
+      // Nobody knows a trained CLIP's weights by a hash any more.
+      return await this.#tables(
+        prompts,
+        samples,
+        images,
+        this.isTrainedClip ? { ...features, cache: null } : features,
+      );
+    } finally {
+      // The texts' prompts are parameters, the images' are made of them.
+      for (const tensor of prompts.vision) tensor.release();
+    }
+  }
+
+  async #tables(
+    prompts: Prompts,
+    { tokens }: Samples,
+    images: readonly number[],
+    features: FeatureOptions,
+  ): Promise<SideTables> {
+    const { device, clip } = this;
+    const { text: encoder } = clip.module;
     const uses = usesOf(this.kind);
-    const prompts = noGrad(() => this.encoders.prompts(side));
-    const promptValues = (of: readonly Tensor[]) =>
-      Promise.all(of.map((tensor) => device.read<'f32'>(tensor)));
     const tables: SideTables = { imageRow: new Map(images.map((image, row) => [image, row])) };
     if (uses.text) {
-      const { ids, mask } = samples.tokens;
-      const key = async () => hashOf(['text', clipHash, ids, mask, ...(await promptValues(prompts.text))]);
-      const encoder = {
-        device,
-        width: clip.text.width,
-        projection,
-        prompts: prompts.text[0]?.shape[0] ?? 0,
-        encode: (texts: TextBatch) => encoders.text.encode(texts, prompts.text),
-      };
-      tables.text = await keptTable(keptIn, key, encodeTexts(encoder, samples.tokens));
-    }
-    if (uses.image) {
+      const { ids, mask } = tokens;
       const key = async () => {
-        const stamps = await imageStamps(images.map((image) => files[image]!));
-        const how = JSON.stringify(source.how);
-        return hashOf(['image', clipHash, how, ...stamps, ...(await promptValues(prompts.vision))]);
+        const values = await Promise.all(prompts.text.map((tensor) => device.read<'f32'>(tensor)));
+        return hashOf(['text', features.clipHash, ids, mask, ...values]);
       };
-      const encoder = {
+      const encoding = {
         device,
-        width: clip.vision.width,
-        projection,
-        tokens: (prompts.vision[0]?.shape[0] ?? 0) + 1 + this.#patches,
-        encode: (pixels: Tensor) => encoders.vision.encode(pixels, prompts.vision),
+        width: clip.config.text.width,
+        projection: clip.config.projection,
+        prompts: prompts.text[0]?.shape[0] ?? 0,
+        encode: (texts: TextBatch) => encoder.encode(texts, prompts.text),
       };
-      tables.image = await keptTable(keptIn, key, encodeImages(encoder, source, images));
+      tables.text = await keptTable(features.cache, key, encodeTexts(encoding, tokens));
     }
+    if (uses.image) tables.image = await imageTable(clip, prompts.vision, images, features);
     return tables;
   }
 

@@ -4,16 +4,15 @@
 import { type FeatureOptions, type FeatureTable, meanTokens } from '../../encoding/features.ts';
 import { firstImage, pickTexts, type Samples } from '../../encoding/samples.ts';
 import type { Device } from '../../engine/device.ts';
-import { Random } from '../../engine/random.ts';
 import type { Tensor } from '../../engine/tensor.ts';
 import { WeightsError } from '../../files/errors.ts';
 import type { Batch, Side } from '../../ranking/scorer.ts';
 import type { Safetensors } from '../../weights/safetensors.ts';
 import type { TensorToWrite } from '../../weights/write-safetensors.ts';
+import { imageTable } from '../clip/image-table.ts';
 import type { LoadedClip } from '../clip/load-clip.ts';
 import { vgg16 } from '../vgg/vgg.ts';
 import { vggTable } from '../vgg/vgg-table.ts';
-import { Expert } from './expert-model.ts';
 import { gateFeatures } from './gate.ts';
 
 /** A matrix on the host. */
@@ -64,7 +63,7 @@ export async function gateInputs(
   const rowOf = new Map(images.map((image, row) => [image, row]));
   const table =
     kind.image === 'clip'
-      ? await clipTokens(device, clip, samples, images, features)
+      ? await imageTable(clip, [], images, features)
       : await vggTable(device, kind.vgg, images, features);
   const image = means.get(table) ?? { data: meanTokens(table), width: table.width };
   means.set(table, image);
@@ -149,19 +148,6 @@ function joined(
     data.set(image.data.subarray(from, from + image.width), i * width + text.width);
   });
   return data;
-}
-
-/** CLIP's image tokens, without prompts. */
-async function clipTokens(
-  device: Device,
-  clip: LoadedClip,
-  samples: Samples,
-  images: readonly number[],
-  features: FeatureOptions,
-): Promise<FeatureTable> {
-  const shape = { hidden: 1, prompts: { length: 1, depth: 0 } };
-  const visual = new Expert(device, 'visual', clip, shape, new Random(0));
-  return (await visual.prepare('entity', samples, images, features)).image!;
 }
 
 /** The mean token embedding of every text. */

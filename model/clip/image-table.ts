@@ -1,0 +1,33 @@
+// The vision encoder's features of images, made once or found in the cache: what experts and, without prompts, the gate
+// take of them.
+
+import { keptTable } from '../../encoding/feature-cache.ts';
+import { encodeImages, type FeatureOptions, type FeatureTable } from '../../encoding/features.ts';
+import { imageStamps } from '../../encoding/samples.ts';
+import type { Tensor } from '../../engine/tensor.ts';
+import { hashOf } from '../../files/fingerprint.ts';
+import type { LoadedClip } from './load-clip.ts';
+
+/** The features of the images of these numbers by CLIP and the prompts of its layers, a row each; with a cache of null not kept. */
+export function imageTable(
+  { module, config, tensors }: LoadedClip,
+  prompts: readonly Tensor[],
+  images: readonly number[],
+  { source, files, cache, clipHash }: FeatureOptions,
+): Promise<FeatureTable> {
+  const { vision, projection } = config;
+  const { device } = [...tensors.values()][0]!;
+  const key = async () => {
+    const stamps = await imageStamps(images.map((image) => files[image]!));
+    const values = await Promise.all(prompts.map((tensor) => device.read<'f32'>(tensor)));
+    return hashOf(['image', clipHash, JSON.stringify(source.how), ...stamps, ...values]);
+  };
+  const encoder = {
+    device,
+    width: vision.width,
+    projection,
+    tokens: (prompts[0]?.shape[0] ?? 0) + module.vision.tokens,
+    encode: (pixels: Tensor) => module.vision.encode(pixels, prompts),
+  };
+  return keptTable(cache, key, encodeImages(encoder, source, images));
+}

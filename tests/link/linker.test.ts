@@ -1,0 +1,256 @@
+// Linking through an index alone, as a program does it: from a run, a knowledge base of one's own, an address.
+
+import { readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+import { openDevice } from '../../engine/device.ts';
+import { buildIndex } from '../../eval/build-index.ts';
+import { type Linked, type LinkMention, openLinker } from '../../link/linker.ts';
+import { checkConfig } from '../../train/config/check.ts';
+import { indexSchema } from '../../train/config/schemas.ts';
+import { trainExpert } from '../../train/experts/train-expert.ts';
+import { device } from '../support/device.ts';
+import { makeToy, openToy, refusal, removeToy, runFolder, toyExpert, trainToy } from '../support/toy-run.ts';
+
+const toy = await makeToy(device);
+const run = runFolder(toy, 'run');
+const ownIndex = join(toy.folder, 'my kb é');
+const places = { data: { folder: toy.data }, clip: { folder: toy.clip }, run: { folder: run } };
+const image = join(toy.folder, 'picture.jpg');
+
+const session = await openToy(toy, device);
+await trainToy(toy, session, 'run');
+await buildIndex(checkConfig(indexSchema, { ...places, index: { dtype: 'float32' } }), session);
+writeFileSync(image, readFileSync(join(toy.data, 'mention_image', 'train1.jpg')));
+writeFileSync(
+  join(toy.folder, 'kb.jsonl'),
+  ['a seal that swims', 'a seal of wax', 'a crane that lifts']
+    .map((description, i) => JSON.stringify({ id: `E${i}`, name: description.split(' ')[1], description }))
+    .join('\n'),
+);
+const own = { knowledgeBase: { source: join(toy.folder, 'kb.jsonl') }, out: { folder: ownIndex } };
+await buildIndex(checkConfig(indexSchema, { ...places, ...own }), session);
+session.close();
+// From here on there are no data set and no knowledge base.
+rmSync(toy.data, { recursive: true });
+rmSync(join(toy.folder, 'kb.jsonl'));
+
+const mentions: LinkMention[] = [
+  { word: 'mouse', sentence: 'the animal with fur ran away', image },
+  { word: 'bat', sentence: 'a machine made of steel' },
+  { word: 'seal', sentence: 'the animal swam', image: null },
+];
+const linker = await openLinker({ run, device });
+const qids = (found: Linked[][]) => found.map((entities) => entities.map(({ qid }) => qid));
+
+function assertSame(found: Linked[][], expected: Linked[][]): void {
+  assert.equal(qids(found), qids(expected));
+  for (const [i, entities] of found.entries()) {
+    for (const [j, { score }] of entities.entries()) {
+      const other = expected[i]![j]!.score;
+      assert.ok(Math.abs(score - other) <= 1e-4 * Math.max(1, Math.abs(other)), `${score} ${other}`);
+    }
+  }
+}
+
+test('a run answers with names and attributes, best first', async () => {
+  assert.is(linker.entityCount, 16);
+  assert.is(linker.system, 'dsmip');
+  const found = await linker.link(mentions, { top: 3 });
+  assert.equal(
+    found.map(({ length }) => length),
+    [3, 3, 3],
+  );
+  for (const entities of found) {
+    for (const { qid, name, attributes, score, expert } of entities) {
+      assert.match(qid, /^Q\d+$/);
+      assert.match(`${name}: ${attributes}`, /^[a-z]+: (animal fur|machine steel) number \d+$/);
+      assert.ok(Number.isFinite(score));
+      assert.ok(expert === 'text' || expert === 'multimodal', `${expert}`);
+    }
+    const scores = entities.map(({ score }) => score);
+    assert.equal(
+      scores,
+      scores.toSorted((a, b) => b - a),
+    );
+  }
+  assert.equal(await linker.link([]), []);
+  assert.is((await linker.link(mentions))[0]!.length, 5);
+  assert.is((await linker.link(mentions, { top: 1000 }))[0]!.length, 16);
+});
+
+test('an image is a path, bytes, a Blob or a URL, all the same', async () => {
+  const bytes = readFileSync(image);
+  const expected = await linker.link([mentions[0]!]);
+  const forms = [
+    new Uint8Array(bytes),
+    new Blob([new Uint8Array(bytes)]),
+    pathToFileURL(image),
+    new URL(`data:image/jpeg;base64,${bytes.toString('base64')}`),
+  ];
+  for (const form of forms) assertSame(await linker.link([{ ...mentions[0]!, image: form }]), expected);
+});
+
+test('an image that cannot be read is a warning, and as none', async () => {
+  const lines: string[] = [];
+  const other = await openLinker({ run, device, onWarning: (line) => lines.push(line) });
+  const without = await other.link([{ ...mentions[0]!, image: null }, mentions[1]!]);
+  const broken = await other.link([{ ...mentions[0]!, image: new Uint8Array(7) }, mentions[1]!]);
+  assertSame(broken, without);
+  assert.is(lines.length, 1);
+  assert.match(lines[0]!, /^image of 7 bytes: .*linked as if without an image$/);
+  await other.link([{ ...mentions[0]!, image: join(toy.folder, 'none.jpg') }]);
+  assert.match(lines[1]!, /none\.jpg: no such file/);
+  await other.close();
+});
+
+test('calls that overlap get the answers that each would get alone', async () => {
+  const alone: Linked[][] = [];
+  for (const mention of mentions) alone.push((await linker.link([mention]))[0]!);
+  const together = await Promise.all(mentions.map((mention) => linker.link([mention])));
+  assertSame(together.flat(), alone);
+  assertSame(await linker.link(mentions), alone);
+});
+
+test('as many candidates as entities answer like none; fewer are a part of the answers', async () => {
+  const all = await linker.link(mentions, { top: 16 });
+  assertSame(await linker.link(mentions, { top: 16, candidates: 16 }), all);
+  const few = await linker.link(mentions, { top: 16, candidates: 4 });
+  for (const [i, entities] of few.entries()) {
+    assert.is(entities.length, 4);
+    const order = qids(all)[i]!.filter((qid) => qids(few)[i]!.includes(qid));
+    assert.equal(qids(few)[i], order);
+  }
+});
+
+test('what is not as it should be is one line that names it', async () => {
+  for (const [work, message] of [
+    [() => linker.link(mentions, { top: 0 }), /^top: expected a whole number from 1 to 1000, found 0/],
+    [() => linker.link(mentions, { candidates: -1 }), /^candidates: expected a whole number from 0/],
+    [
+      () => linker.link([mentions[0]!, { word: ' ', sentence: 'x' }]),
+      /^mentions\[1\]\.word: expected a text/,
+    ],
+    [() => linker.link([{ word: 'x' } as LinkMention]), /^mentions\[0\]\.sentence: /],
+    [() => linker.link([{ ...mentions[1]!, image: 3 } as never]), /^mentions\[0\]\.image: expected a path/],
+    [() => openLinker({ device }), /expected a run or an index/],
+    [
+      () => openLinker({ run: join(toy.folder, 'nothing'), device }),
+      /nothing\/index\/index\.json: no such file/,
+    ],
+    [() => openLinker({ run, system: 'other', device }), /system other: expected one of dsmip, text/],
+    [() => openLinker({ run, system: 'text', device }), /scorer: expected text, found dsmip/],
+    [() => openLinker({ run, clip: toy.folder, device }), /config\.json: no such file/],
+  ] as const) {
+    const { message: line } = await refusal(work);
+    assert.match(line, message);
+    assert.not.match(line, /\n/);
+  }
+});
+
+test('an aborted call rejects with its reason', async () => {
+  const stop = new AbortController();
+  const call = linker.link(mentions, { signal: stop.signal });
+  const rest = linker.link(mentions);
+  stop.abort(new Error('no longer wanted'));
+  assert.is(await call.catch((error: Error) => error.message), 'no longer wanted');
+  assert.is((await rest).length, 3);
+});
+
+test('the index of a knowledge base knows its run and its CLIP', async () => {
+  const kb = await openLinker({ index: ownIndex, device });
+  assert.is(kb.entityCount, 3);
+  const [found] = await kb.link([mentions[2]!]);
+  assert.is(found!.length, 3);
+  assert.equal(found!.map(({ qid }) => qid).sort(), ['E0', 'E1', 'E2']);
+  assert.is(found!.find(({ qid }) => qid === 'E1')!.attributes, 'a seal of wax');
+  await kb.close();
+});
+
+test('a folder by its name alone is an index or a run, on a device of its own', async () => {
+  const expected = await linker.link(mentions);
+  const alone = await openLinker(run);
+  assertSame(await alone.link(mentions), expected);
+  await alone.close();
+  const kb = await openLinker(ownIndex);
+  assert.is(kb.entityCount, 3);
+  await kb.close();
+});
+
+test('closing answers what was asked, releases the weights, and ends the linker', async () => {
+  const bare = await openDevice();
+  const before = bare.counters.liveBytes;
+  const other = await openLinker({ run, device: bare });
+  const call = other.link(mentions);
+  const closed = other.close();
+  assert.is((await call).length, 3);
+  await closed;
+  await other.close();
+  assert.is((await refusal(() => other.link(mentions))).message, 'the linker is closed');
+  assert.is(bare.counters.liveBytes, before);
+  bare.destroy();
+});
+
+test('a run, an index and a CLIP are linked by from an address', async () => {
+  const server = createServer((request, response) => {
+    const path = join(toy.folder, decodeURIComponent(new URL(request.url!, 'http://x').pathname));
+    let bytes: Buffer;
+    try {
+      bytes = readFileSync(path);
+    } catch {
+      response.writeHead(404).end();
+      return;
+    }
+    const range = /^bytes=(\d+)-(\d+)$/.exec(request.headers.range ?? '');
+    if (!range) {
+      response.writeHead(200, { 'content-length': bytes.length, 'accept-ranges': 'bytes' }).end(bytes);
+      return;
+    }
+    const [first, last] = [Number(range[1]), Math.min(Number(range[2]), bytes.length - 1)];
+    const part = bytes.subarray(first, last + 1);
+    response
+      .writeHead(206, {
+        'content-length': part.length,
+        'content-range': `bytes ${first}-${last}/${bytes.length}`,
+      })
+      .end(part);
+  }).listen(0, '127.0.0.1');
+  await new Promise((resolve) => server.once('listening', resolve));
+  const address = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  try {
+    const remote = await openLinker({ run: `${address}/run`, clip: `${address}/clip`, device });
+    assertSame(await remote.link(mentions), await linker.link(mentions));
+    await remote.close();
+    const { message } = await refusal(() => openLinker({ run: `${address}/run`, device }));
+    assert.match(message, /index\.json: does not say which CLIP/);
+  } finally {
+    server.close();
+    server.closeAllConnections();
+  }
+});
+
+test('an index is refused once its run was trained again', async () => {
+  // Trainings need the data set again.
+  const other = await makeToy(device);
+  renameSync(other.data, toy.data);
+  const again = await openToy(toy, device);
+  await trainExpert(await toyExpert(toy, 'run', 'text', { 'training.seed': 2 }), again);
+  again.close();
+  removeToy(other);
+  assert.match(
+    (await refusal(() => openLinker({ run, device }))).message,
+    /was trained with other experts \(text, multimodal\) than the run has now/,
+  );
+});
+
+test.after(async () => {
+  await linker.close();
+  device.destroy();
+  removeToy(toy);
+});
+
+test.run();
