@@ -1,7 +1,7 @@
 // Entities of any source as samples: their texts as token ids, their images numbered among their own. Some at a time, so
 // that a knowledge base need not be held.
 
-import { type Entity, entityText } from '../data/dataset.ts';
+import { type Entity, entityText } from '../data/entity-mention.ts';
 import { PixelSource } from '../data/images/pixel-source.ts';
 import type { Tokenizer } from '../data/text/tokenizer.ts';
 import { hashOf } from '../files/fingerprint.ts';

@@ -1,7 +1,8 @@
 // Mentions and entities as training and evaluation use them: token ids and image numbers instead of texts and paths.
 // Knows nothing of devices.
 
-import { type Dataset, entityText, type Mention, mentionText, type Split } from '../data/dataset.ts';
+import type { Dataset } from '../data/dataset.ts';
+import { entityText, type Mention, mentionText, type Split } from '../data/entity-mention.ts';
 import type { ImageInput } from '../data/images/image-input.ts';
 import type { Tokenizer } from '../data/text/tokenizer.ts';
 import { contentStamp } from '../files/content-stamp.ts';

@@ -3,7 +3,6 @@
 
 import type { Entity } from '../data/dataset.ts';
 import { writeEntityRecords } from '../data/entity-records.ts';
-import { loadTokenizer } from '../data/text/tokenizer-files.ts';
 import { entitiesStamp, entitySamples } from '../encoding/entity-samples.ts';
 import type { FeatureOptions } from '../encoding/features.ts';
 import { UsageError } from '../files/errors.ts';
@@ -21,6 +20,7 @@ import {
 import { type IndexSource, openIndex } from '../ranking/index/source.ts';
 import { indexFolder } from './index-folder.ts';
 import type { LinkingModel } from './linking-model.ts';
+import { openTokenizer } from './model-base.ts';
 import type { Session } from './session.ts';
 
 /** Where entities come from: a knowledge base (data/knowledge-base.ts), or the entities of a data set. */
@@ -54,7 +54,7 @@ export async function buildEntityIndex(
   options: EntityIndexOptions,
 ): Promise<{ head: IndexHead; kept: number }> {
   if (fingerprint === null) throw new UsageError('an index is built with a run and a CLIP in folders');
-  const tokenizer = await loadTokenizer(clip.folder);
+  const tokenizer = await openTokenizer(clip);
   try {
     const encoding = { tokenizer, maxLength: clip.config.text.maxLength, features };
     return await buildIndex<Entity>({

@@ -2,6 +2,8 @@
 
 import { PixelSource } from '../data/images/pixel-source.ts';
 import { clipPreprocessing } from '../data/images/preprocess.ts';
+import type { Tokenizer } from '../data/text/tokenizer.ts';
+import { loadTokenizer } from '../data/text/tokenizer-files.ts';
 import type { FeatureOptions } from '../encoding/features.ts';
 import { type Device, type DeviceOptions, openDevice } from '../engine/device.ts';
 import { WeightsError } from '../files/errors.ts';
@@ -38,9 +40,9 @@ export interface BaseOptions {
 export async function openModelBase(options: BaseOptions): Promise<OpenedBase> {
   const device = options.device ?? (await openDevice(options.deviceOptions));
   try {
+    const clip = await loadClip(device, options.clip);
     // What a server gives is not read a second time for its hash.
     const clipHash = isUrl(options.clip) ? '' : await hashFolder(options.clip);
-    const clip = await loadClip(device, options.clip);
     const source = new PixelSource([], clipPreprocessing(clip.config.vision.imageSize));
     return {
       device,
@@ -56,6 +58,17 @@ export async function openModelBase(options: BaseOptions): Promise<OpenedBase> {
     if (!options.device) device.destroy();
     throw error;
   }
+}
+
+/** The tokenizer that lies beside a CLIP, to be freed. Throws WeightsError for one of another CLIP. */
+export async function openTokenizer({ folder, config }: LoadedClip): Promise<Tokenizer> {
+  const tokenizer = await loadTokenizer(folder);
+  const { vocabulary } = config.text;
+  if (tokenizer.vocabularySize === vocabulary) return tokenizer;
+  tokenizer.free();
+  throw new WeightsError(
+    `${folder}: vocab.json has ${tokenizer.vocabularySize} tokens, config.json ${vocabulary}`,
+  );
 }
 
 /** Throws WeightsError for a checkpoint that was made from another CLIP or, where there is one, another data set. */
@@ -74,7 +87,7 @@ export function checkInputs(
 }
 
 /** Hash of a model's weights and configuration. */
-export async function hashFolder(folder: string): Promise<string> {
+async function hashFolder(folder: string): Promise<string> {
   const { createHash } = await import('node:crypto');
   const { createReadStream } = await import('node:fs');
   const { readdir } = await import('node:fs/promises');

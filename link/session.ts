@@ -4,14 +4,11 @@
 import { createHash } from 'node:crypto';
 import { type Dataset, readDataset } from '../data/dataset.ts';
 import { PixelSource } from '../data/images/pixel-source.ts';
-import { clipPreprocessing } from '../data/images/preprocess.ts';
-import { loadTokenizer } from '../data/text/tokenizer-files.ts';
 import type { FeatureOptions } from '../encoding/features.ts';
 import { type Corpus, prepareCorpus } from '../encoding/samples.ts';
-import { type Device, type DeviceOptions, openDevice } from '../engine/device.ts';
-import { WeightsError } from '../files/errors.ts';
+import type { Device } from '../engine/device.ts';
 import { type LoadedClip, loadClip } from '../model/clip/load-clip.ts';
-import { hashFolder } from './model-base.ts';
+import { type BaseOptions, type OpenedBase, openModelBase, openTokenizer } from './model-base.ts';
 
 export interface Session {
   device: Device;
@@ -27,28 +24,22 @@ export interface Session {
   close(): void;
 }
 
-export interface SessionOptions {
+export interface SessionOptions extends BaseOptions {
   /** Folder of the data set. */
   data: string;
-  /** Folder of the CLIP, in Hugging Face's layout. */
-  clip: string;
   /** Folder of frozen encoders' features; '' keeps none. */
   cache: string;
-  /** A device that is open already; it stays open. Default: the session opens one of its own. */
-  device?: Device;
-  /** How that one is opened. */
-  deviceOptions?: DeviceOptions;
 }
 
 /** Opens a data set and a CLIP. Throws one line for what is missing or damaged; nothing stays open then. */
-export async function openSession(options: SessionOptions): Promise<Session> {
+export async function openSession({ data, cache, ...where }: SessionOptions): Promise<Session> {
   // Read before a device is opened: what is wrong shows at once.
-  const dataset = await readDataset(options.data);
-  const device = options.device ?? (await openDevice(options.deviceOptions));
+  const dataset = await readDataset(data);
+  const base = await openModelBase(where);
   try {
-    return await sessionOn(device, dataset, options);
+    return await sessionOn(base, dataset, cache);
   } catch (error) {
-    if (!options.device) device.destroy();
+    base.close();
     throw error;
   }
 }
@@ -67,34 +58,23 @@ export async function withTrainableClip(session: Session): Promise<Session> {
   return { ...session, clip, features: { ...session.features, cache: '' }, close };
 }
 
-async function sessionOn(device: Device, dataset: Dataset, options: SessionOptions): Promise<Session> {
-  const clip = await loadClip(device, options.clip);
-  const tokenizer = await loadTokenizer(options.clip);
-  if (tokenizer.vocabularySize !== clip.config.text.vocabulary) {
-    throw new WeightsError(
-      `${options.clip}: vocab.json has ${tokenizer.vocabularySize} tokens, config.json ${clip.config.text.vocabulary}`,
-    );
-  }
+async function sessionOn(base: OpenedBase, dataset: Dataset, cache: string): Promise<Session> {
+  const { clip, features } = base;
+  const tokenizer = await openTokenizer(clip);
   const corpus = prepareCorpus(dataset, tokenizer, clip.config.text.maxLength);
   tokenizer.free();
-  const clipHash = await hashFolder(options.clip);
-  const source = new PixelSource(corpus.files, clipPreprocessing(clip.config.vision.imageSize));
+  const source = new PixelSource(corpus.files, features.source.how);
   const { train, dev, test } = dataset.splits;
   const nil = dataset.skippedNil > 0 ? `, ${dataset.skippedNil} skipped for an answer "nil"` : '';
   return {
-    device,
-    clip,
+    ...base,
     dataset,
     corpus,
-    features: { source, files: corpus.files, cache: options.cache, clipHash },
+    features: { source, files: corpus.files, cache, clipHash: features.clipHash },
     description:
       `${dataset.name}: ${dataset.entities.length} entities, ` +
       `${train.length} / ${dev.length} / ${test.length} mentions to train, validate, test${nil}`,
-    inputs: inputsHash(clipHash, corpus),
-    close() {
-      for (const tensor of clip.tensors.values()) tensor.release();
-      if (!options.device) device.destroy();
-    },
+    inputs: inputsHash(features.clipHash, corpus),
   };
 }
 
