@@ -21,8 +21,8 @@ export interface BuiltIndex {
 }
 
 /**
- * Builds the index of a system and the session's own knowledge base, in RUN/index. Throws ConfigError, UsageError and
- * WeightsError.
+ * Builds the index of a system and the session's own knowledge base, in RUN/index; where another is named, that one's. Throws
+ * ConfigError, UsageError and WeightsError.
  */
 export async function buildIndex(
   config: IndexConfig,
@@ -30,15 +30,12 @@ export async function buildIndex(
   hooks: Hooks = {},
 ): Promise<BuiltIndex> {
   const { run, data, index, knowledgeBase, out } = checkConfig(indexSchema, config);
+  if (knowledgeBase.source !== '') return indexKnowledgeBase(config, session, hooks);
   for (const [field, value] of [
-    ['knowledgeBase.source', knowledgeBase.source],
     ['knowledgeBase.images', knowledgeBase.images],
     ['out.folder', out.folder],
   ] as const) {
-    if (value === '') continue;
-    const without =
-      field === 'knowledgeBase.source' ? "for the session's data set" : 'without knowledgeBase.source';
-    throw fieldError(field, `none ${without}`, value);
+    if (value !== '') throw fieldError(field, 'none without knowledgeBase.source', value);
   }
   const model = await loadLinkingModel(session, run.folder, index.system);
   try {

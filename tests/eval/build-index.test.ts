@@ -152,7 +152,6 @@ test('a knowledge base alone, as JSON lines, is indexed in a folder of its own',
       { out: { folder: out } },
       /^out\.folder: expected none without knowledgeBase\.source, found/,
     ],
-    [buildIndex, own, /^knowledgeBase\.source: expected none for the session's data set, found/],
   ] as const) {
     assert.match((await refusal(() => work(configOf(more), { ...base, ...session }))).message, message);
   }
