@@ -183,15 +183,20 @@ test('a folder by its name alone is an index or a run, on a device of its own', 
 
 test('closing answers what was asked, releases the weights, and ends the linker', async () => {
   const bare = await openDevice();
-  const before = bare.counters.liveBytes;
-  const other = await openLinker({ run, device: bare });
-  const call = other.link(mentions);
-  const closed = other.close();
-  assert.is((await call).length, 3);
-  await closed;
-  await other.close();
-  assert.is((await refusal(() => other.link(mentions))).message, 'the linker is closed');
-  assert.is(bare.counters.liveBytes, before);
+  const live: number[] = [];
+  // What the device keeps for itself is there after the first time.
+  for (let time = 0; time < 2; time++) {
+    const other = await openLinker({ run, device: bare });
+    const call = other.link(mentions);
+    const closed = other.close();
+    assert.is((await call).length, 3);
+    await closed;
+    await other.close();
+    assert.is((await refusal(() => other.link(mentions))).message, 'the linker is closed');
+    live.push(bare.counters.liveBytes);
+  }
+  assert.is(live[1], live[0]);
+  assert.ok(live[0]! < 1024, `${live[0]} bytes`);
   bare.destroy();
 });
 
