@@ -7,12 +7,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
+import { baselineCommand } from '../../cli/commands/train/baseline.ts';
 import { expertCommand } from '../../cli/commands/train/expert.ts';
 import { gateCommand } from '../../cli/commands/train/gate.ts';
 import { argumentsFor, parseConfig } from '../../cli/config-flags.ts';
 import { fieldsOf } from '../../train/config/check.ts';
-import { expertConfigOf, presetNames, readPreset } from '../../train/config/presets.ts';
-import { expertSchema } from '../../train/config/schemas.ts';
+import { baselineConfigOf, expertConfigOf, presetNames, readPreset } from '../../train/config/presets.ts';
+import { baselineSchema, expertSchema } from '../../train/config/schemas.ts';
 import { commandOf, complaint, dsmip, refusal } from '../support/toy-run.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'dsmip-flags-'));
@@ -32,6 +33,35 @@ test('flags set fields, the preset the others', async () => {
   assert.equal([paper!.config.gate.image, paper!.config.training.epochs], ['vgg', 20]);
   const given = argumentsFor(expertSchema, expertConfigOf(parsed!.preset, 'text'), config);
   assert.equal(given, ['--run', 'x', '--no-prompts', '--lr', '0.001', '--encode-chunk', '7']);
+});
+
+test('a baseline is trained by its recipe but for what preset and flags say; its own fields are JSON', async () => {
+  const paper = await parseConfig(baselineCommand, ['--system', 'clip', '--preset', 'wikimel']);
+  const { learningRate, batchSize, epochs, schedule, weightDecay, clipNorm } = paper!.config.training;
+  assert.equal([learningRate, batchSize, epochs, schedule], [1e-5, 128, 20, 'constant']);
+  assert.equal([weightDecay, clipNorm], [1e-4, 1]);
+  const flags = [
+    '--system',
+    'clip',
+    '--options',
+    '{"cross": true}',
+    '--schedule',
+    'linear',
+    '--warmup',
+    '0.1',
+  ];
+  const small = await parseConfig(baselineCommand, flags);
+  assert.equal(small!.config.baseline, { system: 'clip', options: { cross: true } });
+  assert.equal([small!.config.training.learningRate, small!.config.training.batchSize], [1e-4, 32]);
+  assert.equal([small!.config.training.schedule, small!.config.training.warmup], ['linear', 0.1]);
+  const given = argumentsFor(baselineSchema, baselineConfigOf(small!.preset, 'clip'), small!.config);
+  assert.equal(given, ['--options', '{"cross":true}', '--schedule', 'linear', '--warmup', '0.1']);
+  for (const [wrong, message] of [
+    [['--system', 'blip'], /^baseline\.system: expected one of clip-head, clip, found blip$/],
+    [['--options', 'cross'], /^baseline\.options: expected an object of fields, found cross$/],
+  ] as const) {
+    assert.match((await refusal(() => parseConfig(baselineCommand, wrong))).message, message);
+  }
 });
 
 test('what is wrong with a flag is one line with the field', async () => {

@@ -38,7 +38,7 @@ const presetSchema = v.strictObject({
     }),
   }),
   gate: v.strictObject({ ...gateSchema.entries.gate.entries, training: gateSchema.entries.training }),
-  /** What of a baseline's training is not as its recipe says. */
+  /** What of a baseline's training is not as its recipe says, which suits the paper's data sets. */
   baselines: v.optional(
     v.strictObject(
       Object.fromEntries(

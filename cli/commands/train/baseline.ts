@@ -8,7 +8,7 @@ import { type ConfigCommand, parseConfig } from '../../config-flags.ts';
 import { closeWork, describeSession, openWork, profileFlag } from '../../open-work.ts';
 import { showWork } from '../../show-work.ts';
 
-const baselineCommand: ConfigCommand<typeof baselineSchema, 'resume' | 'profile'> = {
+export const baselineCommand: ConfigCommand<typeof baselineSchema, 'resume' | 'profile'> = {
   name: 'train baseline',
   summary: 'Trains a system to compare with and keeps its best epoch by validation MRR, in RUN/SYSTEM.',
   schema: baselineSchema,
