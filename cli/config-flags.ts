@@ -143,9 +143,14 @@ function commandOf(
   if (fields.length > 0) {
     const choices = presetNames.join(' | ');
     command.addOption(
-      new Option('--preset <name>', `${choices}: what fields are without flags (openconcepts)`),
+      new Option('--preset <name>', `${choices}: the settings that flags change (openconcepts)`),
     );
-    command.addOption(new Option('--config <file>', 'a preset of your own: a copy of one, changed'));
+    command.addOption(
+      new Option(
+        '--config <file>',
+        'a preset of your own, as JSON; what it leaves out is as in the one that it names (openconcepts)',
+      ),
+    );
   }
   const none: Given = new Map();
   for (const field of fields) addField(command, field, defaultOf(field.path, none) ?? field.default);
@@ -165,7 +170,7 @@ function addField(command: Command, field: Field, usual: unknown): void {
     const [on, off] = [new Option(`--${name}`), new Option(`--no-${name}`)];
     const isOn = usual === true;
     // Shown is the one that changes something.
-    (isOn ? off : on).description = isOn ? `not: ${description}` : description;
+    (isOn ? off : on).description = isOn ? `turns off: ${description}` : description;
     command.addOption(on.hideHelp(isOn).helpGroup(group)).addOption(off.hideHelp(!isOn).helpGroup(group));
     return;
   }

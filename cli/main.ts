@@ -24,7 +24,7 @@ const commands: Readonly<Record<string, { summary: string; load: () => Promise<C
     load: () => import('./commands/train/gate.ts'),
   },
   'train baseline': {
-    summary: 'a system to compare with',
+    summary: 'a baseline to compare with',
     load: () => import('./commands/train/baseline.ts'),
   },
   'train clip': {
@@ -36,7 +36,7 @@ const commands: Readonly<Record<string, { summary: string; load: () => Promise<C
     load: () => import('./commands/evaluate.ts'),
   },
   index: {
-    summary: 'make the entity index of a run',
+    summary: 'make the entity index of a run or of your own knowledge base',
     load: () => import('./commands/index.ts'),
   },
   link: {
@@ -44,7 +44,7 @@ const commands: Readonly<Record<string, { summary: string; load: () => Promise<C
     load: () => import('./commands/link.ts'),
   },
   report: {
-    summary: 'make a page of a run',
+    summary: 'write the page about a run',
     load: () => import('./commands/report.ts'),
   },
   ablate: {
@@ -100,19 +100,29 @@ function commandIn(args: readonly string[]) {
     const words = name.split(' ');
     if (words.every((word, i) => args[i] === word)) return { load, rest: args.slice(words.length) };
   }
-  const [first] = args;
+  const [first, second] = args;
   if (first === undefined || first === '--help' || first === '-h' || first === 'help') {
-    console.log(helpText());
+    console.log(helpText(Object.keys(commands)));
     return null;
   }
-  const names = Object.keys(commands).join(', ');
+  if (second === '--help' && commandsOf(first).length > 0) {
+    console.log(helpText(commandsOf(first)));
+    return null;
+  }
+  const some = commandsOf(first);
+  const names = (some.length > 0 ? some : Object.keys(commands)).join(', ');
   throw new UsageError(`'${args.slice(0, 2).join(' ')}': expected one of ${names} (dsmip --help)`);
 }
 
-function helpText(): string {
-  const lines = Object.entries(commands).map(([name, { summary }]) => `  ${name.padEnd(16)} ${summary}`);
+/** The commands of two words that begin with this one. */
+function commandsOf(first: string): string[] {
+  return Object.keys(commands).filter((name) => name.startsWith(`${first} `));
+}
+
+function helpText(names: readonly string[]): string {
+  const lines = names.map((name) => `  ${name.padEnd(16)} ${commands[name]!.summary}`);
   return (
-    'usage: dsmip COMMAND [flags]\n\nMultimodal entity linking on WebGPU.\n\nCommands:\n' +
+    'Usage: dsmip COMMAND [flags]\n\nMultimodal entity linking on WebGPU.\n\nCommands:\n' +
     `${lines.join('\n')}\n\n  dsmip COMMAND --help lists the flags of a command.\n\n` +
     'Example:\n  dsmip start --epochs 1 --train-fraction 0.1 --run runs/small'
   );

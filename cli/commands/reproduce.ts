@@ -44,7 +44,7 @@ export async function run(args: readonly string[]): Promise<void> {
           value: '',
         },
         run: { flags: '--run <folder>', help: 'results; runs/NAME by itself', value: '' },
-        seeds: { flags: '--seeds <list>', help: 'of everything random, separated by commas', value: '1' },
+        seeds: { flags: '--seeds <list>', help: 'seeds, separated by commas; a run each', value: '1' },
         only: {
           flags: '--only <list>',
           help: 'rows to fill, separated by commas; full is DSMIP itself',

@@ -2,6 +2,20 @@
 
 import { runScript } from '../run-script.ts';
 
-export function run(args: readonly string[]): Promise<void> {
+const help = `Usage: dsmip setup [flags]
+
+Makes the machine ready, and changes nothing where nothing is missing: a WebGPU adapter, and a Node that runs
+TypeScript. On Linux it installs what is missing.
+
+Options:
+  --swiftshader  also install SwiftShader, though another adapter works
+  --chromium     also install Chromium, for the tests of the package
+  --help         this text`;
+
+export async function run(args: readonly string[]): Promise<void> {
+  if (args.includes('--help')) {
+    console.log(help);
+    return;
+  }
   return runScript('setup.mjs', args);
 }

@@ -13,21 +13,27 @@ import { ExitError } from '../errors.ts';
 
 export async function run(args: readonly string[]): Promise<void> {
   if (args.includes('--help')) {
-    console.log('usage: dsmip verify [DIR...]\n\nHolds the engine against the reference cases in each DIR.');
+    console.log(
+      'Usage: dsmip verify [DIR...]\n\nHolds the engine and the models against the reference cases in each DIR; without DIR against those of the ' +
+        'repository.\n\nExample:\n  dsmip verify tests/cases',
+    );
     return;
   }
   const flag = args.find((word) => word.startsWith('-'));
-  if (flag !== undefined) throw new UsageError(`${flag}: unknown option; usage: npm run verify [-- DIR...]`);
+  if (flag !== undefined) throw new UsageError(`${flag}: unknown option; usage: dsmip verify [DIR...]`);
+  const folders = args.length > 0 ? args : usualFolders();
   const device = await openDevice();
   console.log(device.description);
-  const folders = args.length > 0 ? args : usualFolders();
   const { passed, failed } = await verifyFolders(device, kinds, folders, console.log);
   console.log(`${passed} passed, ${failed} failed`);
   if (failed > 0 || passed === 0) throw new ExitError(1);
 }
 
+/** Throws UsageError where the package has no cases of its own. */
 function usualFolders(): string[] {
   const own = join(packageRoot(), 'tests/cases');
+  if (!existsSync(own))
+    throw new UsageError('expected folders of reference cases: only the repository has its own');
   const shared = join(packageRoot(), '../shared/reference/cases');
   return existsSync(shared) ? [shared, own] : [own];
 }

@@ -3,6 +3,7 @@
 
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
+import { InputError } from '../../files/errors.ts';
 import { readText } from '../../files/read-text.ts';
 import { trainedBaselines } from '../../model/baselines/registry.ts';
 import { readAbout } from '../../model/checkpoint.ts';
@@ -49,7 +50,9 @@ export async function readRun(folder: string): Promise<RunFiles> {
   const [metrics, predictions] = [join(folder, 'metrics.json'), join(folder, 'predictions.jsonl')];
   const results = existsSync(metrics) ? await readResults(metrics) : null;
   if (courses.length === 0 && !results) {
-    throw new Error(`${folder}: expected EXPERT/metrics.jsonl or metrics.json, found neither; is it a run?`);
+    throw new InputError(
+      `${folder}: expected SYSTEM/metrics.jsonl or metrics.json, found neither; is it a run?`,
+    );
   }
   return { courses, results, predictions: existsSync(predictions) ? await readPredictions(predictions) : [] };
 }

@@ -148,8 +148,13 @@ test('the command: a user reads flags, not fields; --help says types, units, def
   for (const words of [['nothing'], ['train'], ['train', 'nothing']]) {
     const { status, stderr } = dsmip(...words);
     assert.is(status, 1);
-    assert.match(complaint(stderr), /^'[^\n]*': expected one of start, train expert, [^\n]*$/);
+    const first = words[0] === 'train' ? 'train expert, train gate' : 'start, train expert';
+    assert.match(complaint(stderr), new RegExp(`^'[^\\n]*': expected one of ${first}, [^\\n]*$`));
   }
+  const { status, stdout } = dsmip('train', '--help');
+  assert.is(status, 0);
+  assert.match(stdout, /^ {2}train gate +stage 2/m);
+  assert.not.match(stdout, /^ {2}evaluate /m);
 });
 
 test('--print-parameters counts the paper-size experts from the modules', () => {

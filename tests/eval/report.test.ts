@@ -151,7 +151,7 @@ test('a run with less gives a shorter report', async () => {
 
 test('what is damaged, of another data set or not a run is one line, and leaves no report', async () => {
   const bad: [string, () => void, RegExp][] = [
-    ['no run', () => write([]), /run: expected EXPERT.metrics\.jsonl or metrics\.json/],
+    ['no run', () => write([]), /run: expected SYSTEM.metrics\.jsonl or metrics\.json/],
     [
       'cut off',
       () => writeFileSync(join(run, 'metrics.json'), '{"split": "tr'),

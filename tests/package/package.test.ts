@@ -154,7 +154,7 @@ function compile(name: string, text: string): void {
 }
 
 test('npx dsmip says what it can do, and looks at the data set that is shipped', () => {
-  assert.match(project.dsmipCommand(['--help']), /usage: dsmip COMMAND/);
+  assert.match(project.dsmipCommand(['--help']), /Usage: dsmip COMMAND/);
   const counts = project.dsmipCommand(['inspect', 'node_modules/dsmip/data/openconcepts']);
   assert.match(counts, /Entities +2,569/);
 });

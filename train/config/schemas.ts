@@ -55,7 +55,7 @@ export const expertSchema = v.strictObject({
     kind: v.optional(choice(expertKinds, { description: 'which expert to train' }), 'multimodal'),
     hidden: integer(1, { description: 'width of the scoring units' }),
     prompts: v.strictObject({
-      use: v.optional(onOff({ description: 'whether the multimodal expert has prompts' }), true),
+      use: v.optional(onOff({ description: 'prompts of the multimodal expert' }), true),
       length: integer(1, { description: 'prompts a layer', unit: 'prompts' }),
       depth: integer(0, { description: 'layers with prompts of their own', unit: 'layers' }),
       start: choice(promptStarts, {
@@ -65,11 +65,11 @@ export const expertSchema = v.strictObject({
     finetuneEncoder: v.optional(onOff({ description: 'train all of CLIP as well, without prompts' }), false),
   }),
   training: v.strictObject({
-    seed: seed('of weights and batches'),
+    seed: seed('seed of weights and batches'),
     epochs: integer(1, { description: 'times through the training mentions', unit: 'epochs' }),
     batchSize,
     learningRate: real({ least: 0 }, { description: "Adam's learning rate" }),
-    schedule: choice(['constant', 'cosine'], { description: 'of the learning rate' }),
+    schedule: choice(['constant', 'cosine'], { description: 'how the learning rate changes' }),
     trainFraction,
     holdOut: v.optional(real({ least: 0, below: 1 }, { description: 'part of them to leave to stage 2' }), 0),
     hardNegatives: integer(0, {
@@ -88,7 +88,7 @@ export const expertSchema = v.strictObject({
       real(
         { least: 0 },
         {
-          description: 'device memory to get by with; 0: 3/4 of the memory on a CPU adapter, 8 on a GPU',
+          description: 'device memory to stay within; 0: 3/4 of the memory on a CPU adapter, 8 on a GPU',
           unit: 'GB',
           decides: false,
         },
@@ -105,7 +105,7 @@ export const gateSchema = v.strictObject({
   gate: v.strictObject({
     experts: some(expertKinds, { description: 'experts to choose among, separated by commas' }),
     hidden: integer(1, { description: "width of the gate's layers" }),
-    dropout: real({ least: 0, below: 1 }, { description: 'in the gate' }),
+    dropout: real({ least: 0, below: 1 }, { description: "part of the gate's numbers to drop in training" }),
     temperature: real({ above: 0 }, { description: "temperature of the choice's gradient" }),
     image: choice(['clip', 'vgg'], {
       description: "the gate's image feature: CLIP's mean token or VGG16's fc7",
@@ -116,16 +116,17 @@ export const gateSchema = v.strictObject({
     ),
     by: v.optional(choice(['pair', 'mention'], { description: 'what an expert is chosen for' }), 'pair'),
     calibrate: onOff({
-      description: "train a scale and an offset of each expert's scores, from equal means and deviations on",
+      description:
+        "a trained scale and offset of each expert's scores, which begins at equal means and deviations",
     }),
   }),
   training: v.strictObject({
-    seed: seed('of weights, batches, dropout and noise'),
+    seed: seed('seed of weights, batches, dropout and noise'),
     epochs: integer(1, { description: 'times through the training mentions', unit: 'epochs' }),
     batchSize,
-    learningRate: real({ least: 0 }, { description: "of the gate: Adam's learning rate" }),
-    unitLearningRate: real({ least: 0 }, { description: 'of the scoring units' }),
-    schedule: choice(['constant', 'cosine'], { description: 'of the learning rates' }),
+    learningRate: real({ least: 0 }, { description: "Adam's learning rate of the gate" }),
+    unitLearningRate: real({ least: 0 }, { description: 'the same of the scoring units' }),
+    schedule: choice(['constant', 'cosine'], { description: 'how the learning rates change' }),
     trainFraction,
     holdOut: v.optional(
       real(
@@ -147,14 +148,14 @@ export const baselineSchema = v.strictObject({
   ...common,
   baseline: v.strictObject({
     system: choice(trainedBaselines, { description: 'which baseline to train' }),
-    options: v.optional(object({ description: 'what shapes this baseline alone' }), {}),
+    options: v.optional(object({ description: 'settings of this baseline alone' }), {}),
   }),
   training: v.strictObject({
-    seed: seed('of weights and batches'),
+    seed: seed('seed of weights and batches'),
     epochs: integer(1, { description: 'times through the training mentions', unit: 'epochs' }),
     batchSize,
     learningRate: real({ least: 0 }, { description: "Adam's learning rate" }),
-    schedule: choice(schedules, { description: 'of the learning rate' }),
+    schedule: choice(schedules, { description: 'how the learning rate changes' }),
     warmup: real(
       { least: 0, below: 1 },
       { description: 'part of the steps in which the learning rate rises to its height' },
@@ -171,7 +172,10 @@ export const evaluationSchema = v.strictObject({
   ...common,
   evaluation: v.optional(
     v.strictObject({
-      split: v.optional(choice(['train', 'dev', 'test'], { description: 'whose mentions' }), 'test'),
+      split: v.optional(
+        choice(['train', 'dev', 'test'], { description: 'the split whose mentions are ranked' }),
+        'test',
+      ),
       system,
       mean: v.optional(onOff({ description: "also the plain mean of the experts' scores" }), false),
       index: v.optional(
@@ -201,14 +205,14 @@ export const indexSchema = v.strictObject({
   knowledgeBase: v.optional(
     v.strictObject({
       source: place(
-        "JSON lines (id, name, aliases, description, images) or a data set's folder; '': the data set",
+        "JSON lines (id, name, aliases, description, attributes, images) or a data set's folder; '': the data set",
       ),
-      images: place("folder of the knowledge base's images"),
+      images: place("folder that the image paths of JSON lines begin at; '': that of the file"),
     }),
     {},
   ),
   out: v.optional(
-    v.strictObject({ folder: place("folder of a knowledge base's index; '': RUN/index, of the data set") }),
+    v.strictObject({ folder: place("folder to write the index into; '': RUN/index, for the data set only") }),
     {},
   ),
   index: v.optional(
@@ -253,7 +257,7 @@ export type ReportConfig = v.InferOutput<typeof reportSchema>;
 export const startSchema = v.strictObject({
   ...common,
   training: v.strictObject({
-    seed: seed('of everything random'),
+    seed: seed('seed of all that is random'),
     epochs: v.optional(integer(0, { description: "of each stage; 0: the preset's", unit: 'epochs' }), 0),
     batchSize,
     trainFraction,
