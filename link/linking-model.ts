@@ -1,4 +1,4 @@
-// What answers when one answer is wanted: DSMIP or an expert of a run, or a baseline; and its entities.
+// What answers when one answer is wanted: DSMIP or an expert of a run, or a baseline.
 
 import { UsageError } from '../files/errors.ts';
 import { hashOf } from '../files/fingerprint.ts';
@@ -6,9 +6,7 @@ import { isThere } from '../files/locate.ts';
 import { baselines, findBaseline } from '../model/baselines/registry.ts';
 import { expertKinds } from '../model/dsmip/experts.ts';
 import type { AnyScorer } from '../ranking/scorer.ts';
-import { type EntitySource, preparedEntities, prepareSamples } from '../ranking/sources.ts';
 import type { ModelBase } from './model-base.ts';
-import type { Session } from './session.ts';
 import {
   bestFile,
   fileFingerprint,
@@ -112,12 +110,4 @@ async function baselineModel(base: ModelBase, run: string | null, name: string):
     parameters: isTrained ? { [name]: sizeOf(decayed) + sizeOf(others) } : {},
     release,
   };
-}
-
-/** All entities of the data set, encoded or from the cache of features. */
-export async function encodedEntities(
-  { corpus, features }: Session,
-  { scorer }: Pick<LinkingModel, 'scorer'>,
-): Promise<EntitySource> {
-  return preparedEntities(await prepareSamples([scorer], 'entity', corpus.entities, features));
 }

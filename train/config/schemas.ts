@@ -254,7 +254,6 @@ export const linkSchema = v.strictObject({
     {},
   ),
 });
-export type LinkConfig = v.InferOutput<typeof linkSchema>;
 
 export const reportSchema = v.strictObject({ data, run });
 export type ReportConfig = v.InferOutput<typeof reportSchema>;
