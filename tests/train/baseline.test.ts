@@ -236,7 +236,7 @@ test('a system is refused that there is not, that a run lacks or that is of anot
   const other = { ...session, inputs: null, features: { ...session.features, clipHash: 'another' } };
   for (const system of ['clip', 'clip-head', 'text']) {
     const { message } = await refusal(() => loadLinkingModel(other, run, system));
-    assert.match(message, /best\.safetensors: was trained with another CLIP$/);
+    assert.match(message, /best\.safetensors: was trained on another CLIP$/);
   }
   const { release } = await loadLinkingModel({ ...session, inputs: null }, run, 'clip');
   release();
