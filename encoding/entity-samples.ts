@@ -6,7 +6,7 @@ import { PixelSource } from '../data/images/pixel-source.ts';
 import type { Tokenizer } from '../data/text/tokenizer.ts';
 import { hashOf } from '../files/fingerprint.ts';
 import type { FeatureOptions } from './features.ts';
-import { imageStamps, type Samples, tokenizeTexts } from './samples.ts';
+import { imageStamps, numberedFiles, type Samples, tokenizeTexts } from './samples.ts';
 
 /** What entities are encoded with. */
 export interface EntityEncoding {
@@ -22,13 +22,7 @@ export function entitySamples(
   entities: readonly Entity[],
   { tokenizer, maxLength, features }: EntityEncoding,
 ): { samples: Samples; features: FeatureOptions; takeProblems: () => string[] } {
-  const files: (string | null)[] = [null];
-  const numbers = new Map<string, number>();
-  const numberOf = (file: string) => {
-    const known = numbers.get(file) ?? files.push(file) - 1;
-    numbers.set(file, known);
-    return known;
-  };
+  const { files, numberOf } = numberedFiles();
   const texts = entities.map(entityText);
   const source = new PixelSource(files, features.source.how);
   return {

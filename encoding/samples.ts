@@ -47,13 +47,7 @@ const lengthStep = 4;
 
 /** Tokenizes a data set's texts, each cut to `maxLength` tokens, and numbers its images. */
 export function prepareCorpus(dataset: Dataset, tokenizer: Tokenizer, maxLength: number): Corpus {
-  const files: (string | null)[] = [null];
-  const numbers = new Map<string, number>();
-  const numberOf = (file: string) => {
-    const known = numbers.get(file) ?? files.push(file) - 1;
-    numbers.set(file, known);
-    return known;
-  };
+  const { files, numberOf } = numberedFiles();
   const tokenize = (texts: string[]) => tokenizeTexts(tokenizer, texts, maxLength);
   const { splits } = dataset;
   const samples = (split: Split): Samples => ({
@@ -70,6 +64,18 @@ export function prepareCorpus(dataset: Dataset, tokenizer: Tokenizer, maxLength:
     gold: { train: gold(splits.train), dev: gold(splits.dev), test: gold(splits.test) },
     files,
   };
+}
+
+/** Files by numbers, in the order in which they are first asked for; number 0 is no file. */
+export function numberedFiles(): { files: (string | null)[]; numberOf: (file: string) => number } {
+  const files: (string | null)[] = [null];
+  const numbers = new Map<string, number>();
+  const numberOf = (file: string) => {
+    const known = numbers.get(file) ?? files.push(file) - 1;
+    numbers.set(file, known);
+    return known;
+  };
+  return { files, numberOf };
 }
 
 /** Texts as tokens, each cut to `maxLength`. */

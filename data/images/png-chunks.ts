@@ -4,6 +4,7 @@
 
 import { Unzlib, zlibSync } from 'fflate';
 import { crc32 } from '../../files/crc32.ts';
+import { joinedBytes } from '../../files/joined-bytes.ts';
 import { checkPixels } from './image-size.ts';
 
 const signatureBytes = 8;
@@ -29,7 +30,7 @@ export function boundedPng(bytes: Uint8Array): Uint8Array {
   const pixels = unpack(data, rawBytes(header!));
   // Stored, not compressed: the decoder copies it.
   const image = chunk('IDAT', zlibSync(pixels, { level: 0 }));
-  return joined([bytes.subarray(0, signatureBytes), ...before, image, chunk('IEND', new Uint8Array(0))]);
+  return joinedBytes([bytes.subarray(0, signatureBytes), ...before, image, chunk('IEND', new Uint8Array(0))]);
 }
 
 /** The chunks that are kept, up to the last one. */
@@ -111,14 +112,4 @@ function chunk(type: string, body: Uint8Array): Uint8Array {
   bytes.set(body, 8);
   view.setUint32(8 + body.length, crc32(bytes.subarray(4, 8 + body.length)));
   return bytes;
-}
-
-function joined(parts: readonly Uint8Array[]): Uint8Array {
-  const all = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
-  let at = 0;
-  for (const part of parts) {
-    all.set(part, at);
-    at += part.length;
-  }
-  return all;
 }

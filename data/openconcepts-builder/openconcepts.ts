@@ -12,7 +12,7 @@ import { emojiNames, findIcon, readIconSet, renderJpeg, slug } from './icons.ts'
 import type { Place } from './places.ts';
 import { findCountries, findStates } from './places.ts';
 import type { Synset, WordNet } from './wordnet.ts';
-import { kindsOf, readWordNet, related } from './wordnet.ts';
+import { kindsOf, readWordNet, relatedWords } from './wordnet.ts';
 
 const HOMONYMS_A_WORD = 4;
 const IMAGELESS_MENTIONS = 700;
@@ -314,19 +314,12 @@ async function writeMentions(
  */
 function attributesOf(wordNet: WordNet, concept: Concept): string {
   const { synset } = concept;
-  const firstWords = (symbol: string, limit: number): string[] =>
-    related(wordNet, synset, symbol)
-      .slice(0, limit)
-      .map((other) => other.words[0]!);
   const fields = [
     synset.type,
     ...kindsOf(wordNet, synset, 3),
     ...aliasesOf(concept),
     ...concept.facts,
-    ...firstWords('~', 1),
-    ...firstWords('%p', 2),
-    ...firstWords('#p', 1),
-    ...firstWords(';c', 1),
+    ...relatedWords(wordNet, synset),
   ];
   return distinct(fields, concept.name).join(' ');
 }

@@ -55,6 +55,15 @@ export function kindsOf(wordNet: WordNet, synset: Synset, depth: number): string
   return kinds;
 }
 
+/** A name each of one kind, two parts, one whole and the topic of a synset, as far as WordNet has them. */
+export function relatedWords(wordNet: WordNet, synset: Synset): string[] {
+  const words = (symbol: string, limit: number) =>
+    related(wordNet, synset, symbol)
+      .slice(0, limit)
+      .map((other) => other.words[0]!);
+  return [...words('~', 1), ...words('%p', 2), ...words('#p', 1), ...words(';c', 1)];
+}
+
 /** The synsets that `synset` points to by `symbol`. */
 export function related(wordNet: WordNet, synset: Synset, symbol: string): Synset[] {
   return (synset.relations.get(symbol) ?? []).flatMap((offset) => wordNet.synsets.get(offset) ?? []);

@@ -3,6 +3,7 @@
 
 import { openFile } from '../byte-source.ts';
 import { InputError } from '../errors.ts';
+import { joinedBytes } from '../joined-bytes.ts';
 import { parseJson } from './json-fields.ts';
 
 /** A line that is not empty, counted from 1, and its value. */
@@ -59,7 +60,7 @@ async function* linesOf(name: string, chunks: AsyncIterable<Uint8Array>): AsyncG
     for (let end = chunk.indexOf(newline); end >= 0; end = chunk.indexOf(newline, start)) {
       check(pendingBytes + end - start);
       const part = chunk.subarray(start, end);
-      yield pending.length === 0 ? part : joined([...pending, part]);
+      yield pending.length === 0 ? part : joinedBytes([...pending, part]);
       pending = [];
       pendingBytes = 0;
       start = end + 1;
@@ -71,17 +72,7 @@ async function* linesOf(name: string, chunks: AsyncIterable<Uint8Array>): AsyncG
     pending.push(chunk.slice(start));
     pendingBytes += chunk.length - start;
   }
-  if (pendingBytes > 0) yield joined(pending);
-}
-
-function joined(parts: readonly Uint8Array[]): Uint8Array {
-  const all = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
-  let at = 0;
-  for (const part of parts) {
-    all.set(part, at);
-    at += part.length;
-  }
-  return all;
+  if (pendingBytes > 0) yield joinedBytes(pending);
 }
 
 /** A file's bytes, a piece at a time. */

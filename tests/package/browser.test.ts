@@ -1,11 +1,18 @@
 // The packed archive in a real browser: what a bundler makes of it runs, and learns what it learns in Node.
 
+import * as fs from 'node:fs';
 import * as path from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { bundle, runInBrowser } from './browser.ts';
+import { openDevice } from '../../engine/device.ts';
+import { buildIndex } from '../../eval/build-index.ts';
+import { checkConfig } from '../../train/config/check.ts';
+import { indexSchema } from '../../train/config/schemas.ts';
+import { makeToy, openToy, removeToy, runFolder, type Toy, trainToy } from '../support/toy-run.ts';
+import { bundle, runInBrowser, serve } from './browser.ts';
 import { run as encodeText } from './encode-text.ts';
 import { installedProject, type Project, repository } from './installed.ts';
+import { run as linkMention } from './link-mention.ts';
 import { run as trainBlock } from './train-block.ts';
 
 let project: Project;
@@ -29,6 +36,54 @@ test('a bundle of the models encodes texts in Chromium as the sources do in Node
   const inBrowser = await runInBrowser(project, './encode-text.ts', `/node_modules/dsmip/${clip}`);
   assertClose(inBrowser as number[], await encodeText(path.join(repository, clip)), 'embeds');
 });
+
+test('a bundle of the linker links mentions in Chromium as the sources do in Node', async () => {
+  const toy = await indexedToy();
+  fs.cpSync(toy.folder, path.join(project.folder, 'toy'), { recursive: true });
+  removeToy(toy);
+  await bundle(project, './link-mention.ts');
+  const server = await serve(project.folder);
+  try {
+    const inNode = await linkMention(`${server.address}/toy`);
+    const inBrowser = (await runInBrowser(project, './link-mention.ts', '/toy')) as typeof inNode;
+    const named = (found: typeof inNode) =>
+      found.map((entities) => entities.map(({ qid, name }) => [qid, name]));
+    assert.equal(
+      inNode.map(({ length }) => length),
+      [16, 16],
+    );
+    assert.equal(named(inBrowser).map(sorted), named(inNode).map(sorted));
+    for (const [i, entities] of inNode.entries()) {
+      const scores = new Map(inBrowser[i]!.map(({ qid, score }) => [qid, score]));
+      assertClose(
+        entities.map(({ qid }) => scores.get(qid)!),
+        entities.map(({ score }) => score),
+        'score',
+      );
+    }
+  } finally {
+    await server.close();
+  }
+});
+
+/** A toy's run with its index, and a picture. */
+async function indexedToy(): Promise<Toy> {
+  const device = await openDevice();
+  const toy = await makeToy(device);
+  const session = await openToy(toy, device);
+  await trainToy(toy, session, 'run');
+  const folders = { data: { folder: toy.data }, clip: { folder: toy.clip } };
+  await buildIndex(checkConfig(indexSchema, { ...folders, run: { folder: runFolder(toy, 'run') } }), session);
+  session.close();
+  device.destroy();
+  fs.cpSync(path.join(toy.data, 'mention_image', 'train1.jpg'), path.join(toy.folder, 'picture.jpg'));
+  return toy;
+}
+
+/** Scores that are all but the same may stand in another order. */
+function sorted(found: string[][]): string[] {
+  return found.map((entity) => entity.join(' ')).sort();
+}
 
 /** Two adapters: the sums of their kernels have other orders. */
 function assertClose(found: readonly number[], expected: readonly number[], what: string): void {

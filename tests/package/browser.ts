@@ -94,7 +94,7 @@ const mediaTypes: Readonly<Record<string, string>> = {
 };
 
 /** Serves a folder on this machine only: an empty page at `/`, files whole or in ranges. */
-async function serve(folder: string): Promise<{ address: string; close(): Promise<void> }> {
+export async function serve(folder: string): Promise<{ address: string; close(): Promise<void> }> {
   const server = http.createServer((request, response) => {
     const name = decodeURIComponent(new URL(request.url ?? '/', 'http://localhost').pathname);
     if (name === '/') {

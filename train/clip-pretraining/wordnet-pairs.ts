@@ -2,7 +2,7 @@
 // word with the sense's gloss, as a mention would have it. Only senses outside the knowledge base, and none
 // that shares a sentence with one inside: mentions of any split are made of those.
 
-import { kindsOf, related, type Synset, type WordNet } from '../../data/openconcepts-builder/wordnet.ts';
+import { kindsOf, relatedWords, type Synset, type WordNet } from '../../data/openconcepts-builder/wordnet.ts';
 import type { RandomStream } from '../random-stream.ts';
 
 /** The senses of one word: together in a batch, they are each other's hard negatives. */
@@ -48,18 +48,11 @@ export function textPairs(wordNet: WordNet, { word, senses }: Homonyms, draws: R
 
 /** `type kinds aliases example parts whole topic`, in the manner of the knowledge base's own attributes. */
 function attributesOf(wordNet: WordNet, synset: Synset, name: string): string {
-  const first = (symbol: string, limit: number) =>
-    related(wordNet, synset, symbol)
-      .slice(0, limit)
-      .map((other) => other.words[0]!);
   const fields = [
     synset.type,
     ...kindsOf(wordNet, synset, 3),
     ...synset.words.slice(0, mostAliases + 1),
-    ...first('~', 1),
-    ...first('%p', 2),
-    ...first('#p', 1),
-    ...first(';c', 1),
+    ...relatedWords(wordNet, synset),
   ];
   const own = name.toLowerCase();
   return [...new Set(fields)].filter((field) => field.toLowerCase() !== own).join(' ');
