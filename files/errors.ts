@@ -52,6 +52,8 @@ export function fileError(path: string, error: unknown, verb: 'read' | 'written'
   const { code, message } = error as { code?: string; message: string };
   if (code === 'ENOENT' && verb === 'read') return new MissingFileError(`${path}: no such file`);
   const reason = code === undefined ? undefined : systemReasons[code];
+  // There is no such file either.
+  if (code === 'ENOTDIR' && verb === 'read') return new MissingFileError(`${path}: ${reason}`);
   return new WeightsError(`${path}: ${reason ?? `cannot be ${verb}: ${oneLine(message)}`}`);
 }
 

@@ -80,10 +80,8 @@ export function checkInputs(
   // A CLIP from a server has no hash: what is served together is taken to belong together.
   if (inputs === null && features.clipHash === '') return;
   const isOther = inputs === null ? madeFrom['clip'] !== features.clipHash : madeFrom['inputs'] !== inputs;
-  if (isOther) {
-    const data = inputs === null ? '' : 'on another data set or ';
-    throw new WeightsError(`${path}: was trained ${data}with another CLIP`);
-  }
+  if (!isOther) return;
+  throw new WeightsError(`${path}: was trained on another ${inputs === null ? 'CLIP' : 'data set or CLIP'}`);
 }
 
 /** Hash of a model's weights and configuration. */

@@ -132,11 +132,30 @@ export class Safetensors {
    * WeightsError where they are not what their checksums say.
    */
   async read(name: string, first = 0, count = this.#elements(name) - first): Promise<StoredArray> {
+    return this.#read(name, first, count, null);
+  }
+
+  /** The same in memory of the caller's where that is enough: `neededBytes` of it. The result is a view of it then. */
+  readInto(
+    name: string,
+    first: number,
+    count: number,
+    memory: Uint8Array<ArrayBuffer>,
+  ): Promise<StoredArray> {
+    return this.#read(name, first, count, memory);
+  }
+
+  /** Bytes of memory that `readInto` can do with for `count` elements: what is checked with them as well. */
+  neededBytes(name: string, count: number): number {
+    return count * bytesOf[this.info(name).dtype] + 2 * blockBytes;
+  }
+
+  async #read(name: string, first: number, count: number, memory: Uint8Array<ArrayBuffer> | null) {
     const { dtype } = this.info(name);
     const elementBytes = bytesOf[dtype];
-    const data = await this.#bytes(name, first * elementBytes, count * elementBytes);
-    // The buffer is the tensor's own, so this is a view and no copy. Every platform of WebGPU is little-endian.
-    return new storedAs[dtype](data.buffer);
+    const data = await this.#bytes(name, first * elementBytes, count * elementBytes, memory);
+    // A view and no copy. Every platform of WebGPU is little-endian.
+    return new storedAs[dtype](data.buffer, data.byteOffset, count);
   }
 
   /** The elements of an F32, F16 or BF16 tensor, or a part, as float32. Throws WeightsError for other dtypes. */
@@ -183,8 +202,16 @@ export class Safetensors {
     return this.#source.close();
   }
 
-  /** `length` bytes of a tensor from byte `first` of it on, in a buffer of their own, checked where there are checksums. */
-  async #bytes(name: string, first: number, length: number): Promise<Uint8Array<ArrayBuffer>> {
+  /**
+   * `length` bytes of a tensor from byte `first` of it on, in `memory` if that is large enough, else in a buffer of their own;
+   * checked where there are checksums.
+   */
+  async #bytes(
+    name: string,
+    first: number,
+    length: number,
+    memory: Uint8Array<ArrayBuffer> | null = null,
+  ): Promise<Uint8Array<ArrayBuffer>> {
     const { offset, bytes } = this.info(name);
     const start = this.#start + offset;
     const sums = this.#sums.get(name);
@@ -192,10 +219,17 @@ export class Safetensors {
     const block = Math.floor(first / blockBytes);
     const end = Math.ceil((first + length) / blockBytes);
     if (sums === undefined || checked.subarray(block, end).every((each) => each === 1)) {
-      return this.#source.read(start + first, length);
+      if (memory === null || memory.length < length || !this.#source.readInto) {
+        return this.#source.read(start + first, length);
+      }
+      const part = memory.subarray(0, length);
+      await this.#source.readInto(start + first, part);
+      return part;
     }
     const from = block * blockBytes;
-    const whole = allocate(this.#source.name, Math.min(bytes, end * blockBytes) - from);
+    const wholeBytes = Math.min(bytes, end * blockBytes) - from;
+    const isOwn = memory === null || memory.length < wholeBytes;
+    const whole = isOwn ? allocate(this.#source.name, wholeBytes) : memory.subarray(0, wholeBytes);
     // The next piece is read while one is checked: on two cores the checking costs next to nothing.
     const { readInto } = this.#source;
     const piece = readInto === undefined ? whole.length : pieceBytes;
@@ -218,7 +252,8 @@ export class Safetensors {
     }
     checked.fill(1, block, end);
     this.#checked.set(name, checked);
-    return whole.length === length ? whole : whole.slice(first - from, first - from + length);
+    const asked = whole.subarray(first - from, first - from + length);
+    return isOwn && whole.length !== length ? asked.slice() : asked;
   }
 
   #elements(name: string): number {

@@ -1,11 +1,13 @@
 // dsmip link: links mentions to entities with a trained run, from the command line or from JSON lines, which are answered
 // as they come.
 
+import { dirname, resolve } from 'node:path';
 import { profileTable } from '../../engine/device/profiler.ts';
 import { type Device, openDevice } from '../../engine/device.ts';
 import { buildIndex } from '../../eval/build-index.ts';
 import { textTable } from '../../eval/text-table.ts';
 import { UsageError } from '../../files/errors.ts';
+import { isUrl } from '../../files/locate.ts';
 import { indexFolder } from '../../link/index-folder.ts';
 import type { MentionToLink } from '../../link/link-input.ts';
 import { type Linked, type Linker, openLinker } from '../../link/linker.ts';
@@ -38,7 +40,9 @@ const linkCommand: ConfigCommand<
     image: { flags: '--image <file>', help: 'its image: JPEG, PNG or WebP', value: '' },
     input: {
       flags: '--input <file>',
-      help: "an object of word, sentence and image (or none) a line; '-' for standard input",
+      help:
+        'JSON lines of word, sentence and image (or none), a path that begins in the folder of this file, or an ' +
+        "address; '-' for standard input",
       value: '',
     },
     json: { flags: '--json', help: 'one JSON object a line instead of tables' },
@@ -59,9 +63,13 @@ export async function run(args: readonly string[]): Promise<void> {
   // The first is read before anything is opened: wrong input shows at once.
   let next = await batches.next();
   const profile = plain.profile === true;
-  if (config.link.knowledgeBase === '' && !(await hasIndex(indexFolder(config.run.folder)))) {
-    await buildRunIndex(parsed);
+  const { knowledgeBase } = config.link;
+  if (knowledgeBase !== '' && !(await hasIndex(knowledgeBase))) {
+    throw new UsageError(
+      `--kb ${knowledgeBase}: expected the folder of an index; dsmip index --kb FILE --out FOLDER makes one`,
+    );
   }
+  if (knowledgeBase === '' && !(await hasIndex(indexFolder(config.run.folder)))) await buildRunIndex(parsed);
   const device = await openDevice({ profile });
   let [unreadable, total] = [0, 0];
   const linker = await open(parsed, device, (line) => {
@@ -72,7 +80,11 @@ export async function run(args: readonly string[]): Promise<void> {
   try {
     for (; !next.done; next = await batches.next()) {
       total += next.value.length;
-      const found = await linker.link(next.value, { top, candidates });
+      const mentions = next.value.map((mention) => ({
+        ...mention,
+        image: imageOf(mention, `${plain.input}`),
+      }));
+      const found = await linker.link(mentions, { top, candidates });
       for (const [i, { word, sentence, image }] of next.value.entries()) {
         const entities = found[i]!;
         console.log(
@@ -86,6 +98,13 @@ export async function run(args: readonly string[]): Promise<void> {
   if (unreadable > 0) console.error(`${unreadable} of ${total} mentions have an unreadable image`);
   if (profile) console.error(profileTable(await device.profile()));
   device.destroy();
+}
+
+/** Where a mention's image is: an address, or a path that begins in the folder of the file that names it. */
+function imageOf({ image }: MentionToLink, input: string): string | URL | null {
+  if (image === null) return null;
+  if (isUrl(image)) return new URL(image);
+  return input === '' || input === '-' ? image : resolve(dirname(input), image);
 }
 
 /** Opens the index of the knowledge base, or of the run. What is not named by a flag is what the index was built with. */

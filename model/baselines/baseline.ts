@@ -49,6 +49,7 @@ export interface Baseline<Inputs, M, E> extends Scorer<Inputs, M, E> {
   readonly groups: ParameterGroups;
   /** Whether `prepare` holds all that sides are made of; else training makes them by `encodeMentions`, `encodeEntities`. */
   readonly isFrozen: boolean;
+  /** Sides that gradients flow into are records of tensors with a row a sample, so that a batch can be encoded in parts. */
   encodeMentions(input: SideInput): M;
   encodeEntities(input: SideInput): E;
   /** The loss of a batch, []: column i is row i's own entity; entities [E]: which entity each column is, by any number. */

@@ -22,7 +22,11 @@ import {
   storedAs,
 } from './format.ts';
 import { fromInt8Rows } from './int8-rows.ts';
+import { Scratch } from './scratch.ts';
 import { type Shard, ShardFiles } from './shard-files.ts';
+
+/** Numbers of a part from which on it is read into memory that is used again. */
+const leastShared = 2 ** 17;
 
 /** Bytes of the longest head: a million shards. */
 const mostHeadBytes = 2 ** 28;
@@ -86,8 +90,9 @@ function sorted(layout: IndexHead['layout']) {
 
 function sourceOf(head: IndexHead, files: ShardFiles, scorer: AnyScorer): IndexSource {
   const { device } = scorer;
+  const scratch = new Scratch();
   const prefixOf = (part: AnyScorer) => (scorer instanceof Mixture ? partPrefix(part) : '');
-  const reader = { device, head, files };
+  const reader = { device, head, files, scratch };
   return {
     head,
     count: head.entities,
@@ -121,6 +126,7 @@ interface Reader {
   device: Device;
   head: IndexHead;
   files: ShardFiles;
+  scratch: Scratch;
 }
 
 /** Consecutive rows of a shard, counted in it. */
@@ -222,12 +228,17 @@ async function readRows(
     const words = new Uint32Array(halves.buffer);
     return () => unpackHalves(device.tensor([words.length], words, { name }), [n, width]);
   }
-  const data = new Float32Array(n * width);
+  const memory = reader.scratch.take(4 * n * width);
+  const data = new Float32Array(memory.buffer, 0, n * width);
   await readParts(reader, name, width, spans, (part, at) => {
     if (isHalf) widenHalves(part as Uint16Array, data.subarray(at));
     else data.set(part as Float32Array, at);
   });
-  return () => device.tensor([n, width], data, { name });
+  return () => {
+    const tensor = device.tensor([n, width], data, { name });
+    reader.scratch.give(memory);
+    return tensor;
+  };
 }
 
 /** The same of rows in int8. */
@@ -244,13 +255,18 @@ async function readInt8Rows(
     widenHalves(part as Uint16Array, scales.subarray(at)),
   );
   if (device.isCpu) {
-    const data = new Float32Array(n * width);
+    const memory = reader.scratch.take(4 * n * width);
+    const data = new Float32Array(memory.buffer, 0, n * width);
     await readParts(reader, name, width, spans, (part, at) => {
       const row = at / width;
       const own = scales.subarray(row, row + part.length / width);
       fromInt8Rows(part as Int8Array, own, width, data.subarray(at));
     });
-    return () => device.tensor([n, width], data, { name });
+    return () => {
+      const tensor = device.tensor([n, width], data, { name });
+      reader.scratch.give(memory);
+      return tensor;
+    };
   }
   const values = new Int8Array(4 * Math.ceil((n * width) / 4));
   await readParts(reader, name, width, spans, (part, at) => values.set(part as Int8Array, at));
@@ -261,7 +277,7 @@ async function readInt8Rows(
 
 /** Reads the rows of each span; `take` is given its elements and the place of the first among those of all spans. */
 async function readParts(
-  { files }: Reader,
+  { files, scratch }: Reader,
   name: string,
   width: number,
   spans: readonly Span[],
@@ -272,9 +288,13 @@ async function readParts(
     spans.map(({ shard, first, count }) => {
       const to = at;
       at += count * width;
-      return files.use(shard, async ({ file }: Shard) =>
-        take(await file.read(name, first * width, count * width), to),
-      );
+      return files.use(shard, async ({ file }: Shard) => {
+        // Candidates are read in a thousand small pieces, all at once.
+        if (count * width < leastShared) return take(await file.read(name, first * width, count * width), to);
+        const memory = scratch.take(file.neededBytes(name, count * width));
+        take(await file.readInto(name, first * width, count * width, memory), to);
+        scratch.give(memory);
+      });
     }),
   );
 }

@@ -71,7 +71,8 @@ test('one mention gives its best entities in columns, by falling score', () => {
 test('a file and standard input give the same, one JSON object a mention; an unreadable image is a warning', () => {
   const file = join(toy.folder, 'mentions.jsonl');
   const text = mentions.map((mention) => `${JSON.stringify(mention)}\n`).join('\n');
-  writeFileSync(file, text);
+  // A file's paths begin in its folder.
+  writeFileSync(file, text.replaceAll(JSON.stringify(toy.folder).slice(1, -1), '.'));
   const { status, stdout, stderr } = link('--input', file, '--json', '--top', '4');
   assert.is(status, 0, stderr);
   const lines = parsed(stdout);
@@ -95,7 +96,8 @@ test('a file and standard input give the same, one JSON object a mention; an unr
   const command = commandOf(['link', ...common, '--input', '-', '--json', '--top', '4']);
   const piped = spawnSync(process.execPath, command, { encoding: 'utf8', input: text });
   assert.is(piped.status, 0, piped.stderr);
-  assert.equal(parsed(piped.stdout), lines);
+  const entitiesOf = (each: Line[]) => each.map(({ entities }) => entities);
+  assert.equal(entitiesOf(parsed(piped.stdout)), entitiesOf(lines));
 });
 
 test('wrong input is one line and links nothing', () => {
@@ -109,6 +111,11 @@ test('wrong input is one line and links nothing', () => {
     [['--input', join(toy.folder, 'nothing.jsonl')], /nothing\.jsonl: no such file/],
     [['--word', 'bat', '--sentence', 'x', '--top', '0'], /--top: expected an integer of at least 1, found 0/],
     [['--word', 'bat', '--sentence', 'x', '--run', toy.folder], /train an expert/],
+    [
+      ['--word', 'bat', '--sentence', 'x', '--kb', file],
+      /--kb .*bad\.jsonl: expected the folder of an index; dsmip/,
+    ],
+    [['--word', 'bat', '--sentence', 'x', '--kb', toy.folder], /expected the folder of an index/],
   ] as const) {
     const { status, stdout, stderr } = link(...flags);
     assert.is(status, 1, `${flags}`);

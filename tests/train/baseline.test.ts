@@ -5,6 +5,7 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
+import { Random } from '../../engine/random.ts';
 import { indexKnowledgeBase } from '../../eval/build-index.ts';
 import { evaluate } from '../../eval/evaluate.ts';
 import { readResults, resultTable } from '../../eval/results.ts';
@@ -12,17 +13,22 @@ import { writeReport } from '../../eval/write-report.ts';
 import { openLinker } from '../../link/linker.ts';
 import { loadLinkingModel } from '../../link/linking-model.ts';
 import { openModelBase } from '../../link/model-base.ts';
+import { withTrainableClip } from '../../link/session.ts';
 import { prepareSplit, rankPrepared } from '../../link/split.ts';
+import { buildBaseline } from '../../model/baselines/registry.ts';
 import { openIndex } from '../../ranking/index/source.ts';
 import { rankMentions } from '../../ranking/scoring-pass.ts';
 import { preparedMentions } from '../../ranking/sources.ts';
+import { baselineGradients } from '../../train/baselines/baseline-step.ts';
 import { trainBaseline } from '../../train/baselines/train-baseline.ts';
+import { batchInputs, type StepBatch } from '../../train/batch-inputs.ts';
 import { checkConfig } from '../../train/config/check.ts';
 import { indexSchema } from '../../train/config/schemas.ts';
 import { trainExpert } from '../../train/experts/train-expert.ts';
 import type { Progress, WorkEvent } from '../../train/hooks.ts';
 import { scheduleFactor } from '../../train/schedule.ts';
 import { device } from '../support/device.ts';
+import { assertClose } from '../support/gradient.ts';
 import {
   bytesOf,
   losses,
@@ -87,6 +93,36 @@ for (const system of ['clip-head', 'clip']) {
     assert.not.ok(tower.requiresGrad);
   });
 }
+
+test('a batch in chunks, of samples that share images, has the gradients of the whole', async () => {
+  const own = await withTrainableClip(session);
+  const baseline = buildBaseline('clip', { device, clip: own.clip, random: new Random(1) });
+  const batch = {
+    mentions: [0, 1, 2, 3, 4],
+    mentionImages: [0, 3, 3, 5, 3],
+    entities: [1, 2, 3, 4, 5],
+    entityImages: [6, 7, 7, 0, 6],
+  };
+  const { value } = await batchInputs(own, [batch], true).next();
+  const { input } = value as { input: StepBatch };
+  const parameters = [...own.clip.tensors.values()];
+  const names = ['loss', ...own.clip.tensors.keys()];
+  const gradientsOf = async (chunk: number) => {
+    const reads = device.scope(() => {
+      const { loss, gradients } = baselineGradients(baseline, input, chunk);
+      return [loss, ...parameters.map((tensor) => gradients.get(tensor)!)].map((x) => device.read<'f32'>(x));
+    });
+    return Promise.all(reads);
+  };
+  const whole = await gradientsOf(0);
+  for (const chunk of [1, 2, 5]) {
+    for (const [i, gradient] of (await gradientsOf(chunk)).entries()) {
+      // Gradients of key biases are rounding alone.
+      assertClose(gradient, whole[i]!, 1e-4, `chunk ${chunk}, ${names[i]}`, 1e-2);
+    }
+  }
+  own.close();
+});
 
 test('what is loaded again ranks as its best epoch did', async () => {
   for (const system of ['clip-head', 'clip']) {
@@ -200,7 +236,7 @@ test('a system is refused that there is not, that a run lacks or that is of anot
   const other = { ...session, inputs: null, features: { ...session.features, clipHash: 'another' } };
   for (const system of ['clip', 'clip-head', 'text']) {
     const { message } = await refusal(() => loadLinkingModel(other, run, system));
-    assert.match(message, /best\.safetensors: was trained with another CLIP$/);
+    assert.match(message, /best\.safetensors: was trained on another CLIP$/);
   }
   const { release } = await loadLinkingModel({ ...session, inputs: null }, run, 'clip');
   release();

@@ -95,7 +95,7 @@ test('what does not go together is one line', async () => {
     [gate({ 'gate.experts': ['audio'] }), /gate\.experts\S*: expected some of text, visual, multimodal/],
     [
       async () => evaluate(await toyEvaluation(toy, 'empty'), session),
-      /empty: no EXPERT.best\.safetensors; train an expert there first/,
+      /empty: no SYSTEM.best\.safetensors; train an expert or a baseline there first/,
     ],
   ] as const) {
     assert.match((await refusal(work)).message, message);

@@ -9,7 +9,7 @@ import * as assert from 'uvu/assert';
 import { bytesInMemory } from '../../files/byte-source.ts';
 import { crc32, crc32ByTables } from '../../files/crc32.ts';
 import { WeightsError } from '../../files/errors.ts';
-import { readSafetensors } from '../../weights/safetensors.ts';
+import { openSafetensors, readSafetensors } from '../../weights/safetensors.ts';
 import { writeSafetensors } from '../../weights/write-safetensors.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'dsmip-sums-'));
@@ -129,6 +129,29 @@ test('the CRC-32 by tables is the system’s', () => {
     assert.is(crc32ByTables(part), crc32(part));
     assert.is(crc32ByTables(bytes, crc32ByTables(part)), crc32(bytes, crc32(part)));
   }
+});
+
+test("parts are read into a caller's memory, checked or not, and into their own where it is too small", async () => {
+  const data = Float32Array.from({ length: 100_000 }, (_, i) => i);
+  await written({ large: { dtype: 'F32', shape: [data.length], data } });
+  const file = await openSafetensors(path);
+  const memory = new Uint8Array(file.neededBytes('large', 20_000));
+  for (const [first, count, given] of [
+    [15_000, 20_000, memory],
+    [15_000, 20_000, memory],
+    [99_999, 1, memory],
+    [40_000, 60_000, memory],
+  ] as const) {
+    const part = await file.readInto('large', first, count, given);
+    assert.equal([...(part as Float32Array)], [...data.subarray(first, first + count)]);
+    assert.is(part.buffer === memory.buffer, count <= 20_000);
+  }
+  await file.close();
+  const bytes = new Uint8Array(readFileSync(path));
+  bytes[bytes.length - 1]! ^= 1;
+  const damaged = await readSafetensors(bytesInMemory('f', bytes));
+  const failure = await damaged.readInto('large', 99_000, 1000, memory).catch((error: Error) => error);
+  assert.match(String(failure), /f: tensor 'large': damaged/);
 });
 
 test.run();

@@ -7,17 +7,19 @@ import { Random } from '../../engine/random.ts';
 import type { Tensor } from '../../engine/tensor.ts';
 import { originOf, type Session, withTrainableClip } from '../../link/session.ts';
 import { prepareSplit, rankPrepared, rankSplit } from '../../link/split.ts';
-import type { AnyBaseline, SideInput } from '../../model/baselines/baseline.ts';
+import type { AnyBaseline } from '../../model/baselines/baseline.ts';
 import { buildBaseline, findBaseline } from '../../model/baselines/registry.ts';
 import { type Metrics, metricsOf } from '../../ranking/metrics.ts';
-import { batchInputs, type SideBatch, trainingTables } from '../batch-inputs.ts';
+import { batchInputs, trainingTables } from '../batch-inputs.ts';
 import { type Batch, batchesPerEpoch, epochBatches, fractionOf } from '../batches.ts';
 import { checkConfig } from '../config/check.ts';
 import { type BaselineTraining, baselineSchema } from '../config/schemas.ts';
+import type { LossGradients } from '../experts/encode-in-chunks.ts';
 import { type FitResult, fit } from '../fit.ts';
 import type { TrainingHooks } from '../hooks.ts';
 import { RandomStream } from '../random-stream.ts';
 import { decay } from '../weight-decay.ts';
+import { baselineGradients } from './baseline-step.ts';
 
 /**
  * Trains a baseline on an open session and writes RUN/SYSTEM/best.safetensors, last.safetensors and metrics.jsonl once it is
@@ -54,9 +56,7 @@ async function train(config: BaselineTraining, session: Session, hooks: Training
   const adam = new Adam([...parameters.values()], { lr: learningRate });
   let work: TrainingWork;
 
-  function takeStep(factor: number, lossOf: () => Tensor): Tensor {
-    const loss = lossOf();
-    const gradients = backward(loss);
+  function takeStep(factor: number, { loss, gradients }: LossGradients): Tensor {
     const lr = factor * learningRate;
     decay(decayed.values(), 1 - lr * training.weightDecay);
     adam.step(gradients, { lr, ...(training.clipNorm > 0 ? { clipNorm: training.clipNorm } : {}) });
@@ -81,14 +81,16 @@ async function train(config: BaselineTraining, session: Session, hooks: Training
         adams: { adam },
         random,
         async begin() {
-          work = baseline.isFrozen ? await frozenWork(session, baseline) : encodingWork(session, baseline);
+          work = baseline.isFrozen
+            ? await frozenWork(session, baseline)
+            : encodingWork(session, baseline, training.encodeChunk);
         },
         async *steps(draws) {
           const { mentions, gold, entities } = corpus;
           const options = { size: batchSize };
           const batches = epochBatches(rows, mentions.train, gold.train, entities, options, draws);
-          for await (const { examples, loss } of work.losses(batches)) {
-            yield { examples, take: (factor) => takeStep(factor, loss) };
+          for await (const { examples, make } of work.steps(batches)) {
+            yield { examples, take: (factor) => takeStep(factor, make()) };
           }
         },
         async validate() {
@@ -105,15 +107,15 @@ async function train(config: BaselineTraining, session: Session, hooks: Training
   }
 }
 
-/** A batch's loss; call it in a scope. */
-interface BatchLoss {
+/** A batch, and what makes its loss and gradients; call it in a scope. */
+interface WorkStep {
   examples: number;
-  loss: () => Tensor;
+  make: () => LossGradients;
 }
 
 /** How the parts of an epoch are done. */
 interface TrainingWork {
-  losses(batches: readonly Batch[]): Iterable<BatchLoss> | AsyncIterable<BatchLoss>;
+  steps(batches: readonly Batch[]): Iterable<WorkStep> | AsyncIterable<WorkStep>;
   validate(): Promise<Metrics>;
 }
 
@@ -122,17 +124,15 @@ async function frozenWork(session: Session, baseline: AnyBaseline): Promise<Trai
   const tables = await trainingTables<unknown>(session, baseline);
   const dev = await prepareSplit(session, [baseline], 'dev');
   return {
-    *losses(batches) {
+    *steps(batches) {
       for (const { mentions, mentionImages, entities, entityImages } of batches) {
-        const mention = { inputs: tables.mention, rows: mentions, images: mentionImages };
-        const entity = { inputs: tables.entity, rows: entities, images: entityImages };
-        const loss = () =>
-          baseline.loss(
-            baseline.mentionSide(mention),
-            baseline.entitySide(entity),
-            Int32Array.from(entities),
-          );
-        yield { examples: mentions.length, loss };
+        const make = () => {
+          const m = baseline.mentionSide({ inputs: tables.mention, rows: mentions, images: mentionImages });
+          const e = baseline.entitySide({ inputs: tables.entity, rows: entities, images: entityImages });
+          const loss = baseline.loss(m, e, Int32Array.from(entities));
+          return { loss, gradients: backward(loss) };
+        };
+        yield { examples: mentions.length, make };
       }
     },
     async validate() {
@@ -141,24 +141,13 @@ async function frozenWork(session: Session, baseline: AnyBaseline): Promise<Trai
   };
 }
 
-/** Through encoders that are trained. */
-function encodingWork(session: Session, baseline: AnyBaseline): TrainingWork {
-  const { device, features } = session;
-  const { size } = features.source;
-  const inputOf = ({ texts, pixels, places }: SideBatch): SideInput => {
-    const shape = [pixels!.length / (3 * size * size), 3, size, size];
-    return { texts, pixels: device.tensor(shape, pixels!, { name: 'pixels' }), places };
-  };
+/** Through encoders that are trained, `chunk` samples of a side at a time; 0: all at once. */
+function encodingWork(session: Session, baseline: AnyBaseline, chunk: number): TrainingWork {
+  const { features } = session;
   return {
-    async *losses(batches) {
+    async *steps(batches) {
       for await (const { batch, input } of batchInputs(session, batches, true)) {
-        const loss = () =>
-          baseline.loss(
-            baseline.encodeMentions(inputOf(input.mention)),
-            baseline.encodeEntities(inputOf(input.entity)),
-            input.entities,
-          );
-        yield { examples: batch.mentions.length, loss };
+        yield { examples: batch.mentions.length, make: () => baselineGradients(baseline, input, chunk) };
       }
     },
     // Encoders that are still being trained give other features every epoch: nothing to keep.

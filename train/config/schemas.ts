@@ -163,6 +163,15 @@ export const baselineSchema = v.strictObject({
     weightDecay: real({ least: 0 }, { description: 'decoupled, not on norms, biases and scales' }),
     clipNorm: real({ least: 0 }, { description: 'largest norm of all gradients; 0: any' }),
     trainFraction,
+    encodeChunk: v.optional(
+      integer(0, {
+        description:
+          'samples of a side that trained encoders take at a time, twice each, so that a large batch fits into ' +
+          'memory; 0: the whole batch at once',
+        unit: 'samples',
+      }),
+      0,
+    ),
   }),
 });
 export type BaselineTraining = v.InferOutput<typeof baselineSchema>;

@@ -8,12 +8,12 @@ import type { Device } from '../../engine/device.ts';
 import type { Tensor } from '../../engine/tensor.ts';
 import type { Features } from '../../model/clip/clip.ts';
 
-/** A batch's texts or images before encoding. */
-export interface Encoding {
+/** A batch's texts or images before encoding, or whole samples of a side; features are a record of tensors. */
+export interface Encoding<F extends object = Features> {
   /** Rows of the batch. */
   count: number;
   /** Features of the rows first .. first + count - 1, each tensor [count, ...]; the same whenever it is asked. */
-  encode(first: number, count: number): Features;
+  encode(first: number, count: number): F;
 }
 
 export interface LossGradients {
@@ -26,11 +26,11 @@ export interface LossGradients {
  * The loss of a batch and its gradients. `chunk`: rows that an encoder takes at a time. `lossOf` gets the features of
  * each encoding, all rows, and gives a scalar. Call it in a scope, to which loss and gradients belong.
  */
-export function encodeInChunks(
+export function encodeInChunks<F extends object>(
   device: Device,
-  encodings: readonly Encoding[],
+  encodings: readonly Encoding<F>[],
   chunk: number,
-  lossOf: (features: readonly Features[]) => Tensor,
+  lossOf: (features: readonly F[]) => Tensor,
 ): LossGradients {
   const { loss, gradients, ofFeatures } = lossOfFeatures(device, encodings, chunk, lossOf);
   let total = gradients;
@@ -51,11 +51,11 @@ export function encodeInChunks(
 }
 
 /** The loss, its gradients by parameter, and those of each encoding's features by name. */
-function lossOfFeatures(
+function lossOfFeatures<F extends object>(
   device: Device,
-  encodings: readonly Encoding[],
+  encodings: readonly Encoding<F>[],
   chunk: number,
-  lossOf: (features: readonly Features[]) => Tensor,
+  lossOf: (features: readonly F[]) => Tensor,
 ) {
   return device.scope(() => {
     const all = encodings.map((encoding) => encodeApart(device, encoding, chunk));
@@ -76,7 +76,11 @@ function lossOfFeatures(
 }
 
 /** The features of all rows as leaves that gradients are computed for, in the current scope. */
-export function encodeApart(device: Device, { count: rows, encode }: Encoding, chunk: number): Features {
+export function encodeApart<F extends object>(
+  device: Device,
+  { count: rows, encode }: Encoding<F>,
+  chunk: number,
+): F {
   const whole = new Map<string, Tensor>();
   for (const { first, count } of chunksOf(rows, chunk)) {
     const part = device.scope(() => noGrad(() => encode(first, count)));
@@ -89,7 +93,7 @@ export function encodeApart(device: Device, { count: rows, encode }: Encoding, c
       tensor.release();
     }
   }
-  return Object.fromEntries(whole) as unknown as Features;
+  return Object.fromEntries(whole) as F;
 }
 
 /** Some rows of a tensor as one of their own. */
@@ -100,7 +104,7 @@ function rowsOf(x: Tensor, first: number, count: number): Tensor {
   return part;
 }
 
-function tensorsOf(features: Features): [string, Tensor][] {
+function tensorsOf(features: object): [string, Tensor][] {
   return Object.entries(features);
 }
 
