@@ -25,12 +25,7 @@ export function reportError(error: unknown): number {
 function isInputError(error: Error): boolean {
   const kinds = [InputError, NoAdapterError, OutOfMemoryError, LimitError, DeviceLostError];
   // The system's errors have a code.
-  return kinds.some((kind) => error instanceof kind) || 'code' in error || isReadersError(error);
-}
-
-/** Readers of data sets and tokenizers throw plain errors that begin with a path. */
-function isReadersError(error: Error): boolean {
-  return error.constructor === Error && /^[^:\n]*[/\\.][^:\n]*: /.test(error.message);
+  return kinds.some((kind) => error instanceof kind) || 'code' in error;
 }
 
 /** The message with flags in place of the configuration's fields, as a user of commands knows them. */

@@ -29,14 +29,8 @@ export async function buildIndex(
   session: Session,
   hooks: Hooks = {},
 ): Promise<BuiltIndex> {
-  const { run, data, index, knowledgeBase, out } = checkConfig(indexSchema, config);
+  const { run, data, index, knowledgeBase } = checkIndexConfig(config);
   if (knowledgeBase.source !== '') return indexKnowledgeBase(config, session, hooks);
-  for (const [field, value] of [
-    ['knowledgeBase.images', knowledgeBase.images],
-    ['out.folder', out.folder],
-  ] as const) {
-    if (value !== '') throw fieldError(field, 'none without knowledgeBase.source', value);
-  }
   const model = await loadLinkingModel(session, run.folder, index.system);
   try {
     const built = await buildRunIndex(session, run.folder, model, optionsOf(index, hooks));
@@ -56,10 +50,9 @@ export async function indexKnowledgeBase(
   base: ModelBase & { features: FeatureOptions },
   hooks: Hooks = {},
 ): Promise<BuiltIndex> {
-  const { run, index, knowledgeBase, out } = checkConfig(indexSchema, config);
+  const { run, index, knowledgeBase, out } = checkIndexConfig(config);
   const { source, images } = knowledgeBase;
   if (source === '') throw fieldError('knowledgeBase.source', 'a file or a folder');
-  if (out.folder === '') throw fieldError('out.folder', 'a folder for the index of knowledgeBase.source');
   const own = await openKnowledgeBase({ kb: source, ...(images === '' ? {} : { images }) });
   const { system = null } = index;
   const folder = needsRun(system) ? run.folder : null;
@@ -75,6 +68,23 @@ export async function indexKnowledgeBase(
   } finally {
     model.release();
   }
+}
+
+/** The configuration, checked, before anything is opened for it. Throws ConfigError. */
+export function checkIndexConfig(config: IndexConfig): IndexConfig {
+  const checked = checkConfig(indexSchema, config);
+  const { knowledgeBase, out } = checked;
+  if (knowledgeBase.source !== '') {
+    if (out.folder !== '') return checked;
+    throw fieldError('out.folder', 'a folder for the index of knowledgeBase.source');
+  }
+  for (const [field, value] of [
+    ['knowledgeBase.images', knowledgeBase.images],
+    ['out.folder', out.folder],
+  ] as const) {
+    if (value !== '') throw fieldError(field, 'none without knowledgeBase.source', value);
+  }
+  return checked;
 }
 
 function optionsOf({ dtype, shard }: IndexConfig['index'], { signal, onProgress, onWarning }: Hooks) {

@@ -1,6 +1,7 @@
 // RUN/metrics.json, which eval/evaluate.ts writes: its form, a reader that checks it, and the table made of
 // it.
 
+import { InputError } from '../files/errors.ts';
 import { parseJson } from '../files/json/json-fields.ts';
 import { readText } from '../files/read-text.ts';
 import type { PickedBy } from '../link/gate-choices.ts';
@@ -62,11 +63,11 @@ export function systemsOf({ systems }: Pick<Results, 'systems'>): string[] {
   return [...known, ...Object.keys(systems).filter((name) => systemTitles[name] === undefined)];
 }
 
-/** Reads metrics.json. Throws one line, `FILE: field: what was expected`. */
+/** Reads metrics.json. Throws InputError. */
 export async function readResults(path: string): Promise<Results> {
   const found = parseJson(path, await readText(path)) as Results;
   const expect = (holds: boolean, field: string, what: string) => {
-    if (!holds) throw new Error(`${path}: ${field}: expected ${what}`);
+    if (!holds) throw new InputError({ file: path, field, expected: what });
   };
   expect(isRecord(found), 'content', 'an object');
   const { version = 1 } = found as { version?: number };

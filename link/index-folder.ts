@@ -36,9 +36,10 @@ export async function findIndex(
 ): Promise<LinkerPlaces> {
   const index = given.index ?? (given.run === undefined ? null : indexFolder(given.run));
   if (index === null) throw new UsageError('a linker: expected a run or an index to open');
+  const { origin } = await readHead(index);
   // A path that a server's index names is none of its readers'.
-  const origin = isUrl(index) ? {} : (await readHead(index)).origin;
-  const from = (name: string) => (origin[name] === undefined ? null : resolvePath(origin[name]));
+  const from = (name: string) =>
+    origin[name] === undefined || isUrl(index) ? null : resolvePath(origin[name]);
   const clip = given.clip ?? from('clip');
   if (clip === null) {
     throw new UsageError(

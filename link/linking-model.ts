@@ -67,7 +67,10 @@ async function usualSystem(run: string): Promise<string> {
   const kinds = await trainedKinds(run);
   const best = (['multimodal', 'text', 'visual'] as const).find((kind) => kinds.includes(kind));
   if (best) return best;
-  throw new UsageError(`${run}: no EXPERT/best.safetensors; train an expert there first`);
+  const untrained = Object.keys(baselines).filter((name) => baselines[name]!.recipe === null);
+  throw new UsageError(
+    `${run}: no EXPERT/best.safetensors; train an expert there first, or name a system that is not trained (${untrained})`,
+  );
 }
 
 async function dsmipModel(base: ModelBase, run: string): Promise<LinkingModel> {

@@ -1,6 +1,6 @@
 // dsmip index: what scoring needs of each entity, made once.
 
-import { type BuiltIndex, buildIndex, indexKnowledgeBase } from '../../eval/build-index.ts';
+import { type BuiltIndex, buildIndex, checkIndexConfig, indexKnowledgeBase } from '../../eval/build-index.ts';
 import { openModelBase } from '../../link/model-base.ts';
 import { workConfigOf } from '../../train/config/presets.ts';
 import { type IndexConfig, indexSchema } from '../../train/config/schemas.ts';
@@ -28,6 +28,7 @@ export async function run(args: readonly string[]): Promise<void> {
   if (!parsed) return;
   const profile = parsed.plain.profile === true;
   const { config } = parsed;
+  checkIndexConfig(config);
   const start = performance.now();
   const { folder, head, kept } =
     config.knowledgeBase.source === '' ? await ofDataSet(config, profile) : await ofOwn(config, profile);

@@ -122,7 +122,7 @@ async function readLines(path: string) {
   return lines.flatMap((line, i) => {
     if (line === '') return [];
     const fail = (field: string, what: string): never => {
-      throw new Error(`${path}: line ${i + 1}: ${field}: expected ${what}`);
+      throw new InputError(`${path}: line ${i + 1}: ${field}: expected ${what}`);
     };
     return [{ fields: parsed(line) ?? fail('content', 'a JSON object'), fail }];
   });

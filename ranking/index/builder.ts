@@ -67,11 +67,21 @@ const filesName = 'index.files.json';
 export async function buildIndex<Entity>(
   options: BuildOptions<Entity>,
 ): Promise<{ head: IndexHead; kept: number }> {
+  const { access, rmdir } = await import('node:fs/promises');
+  const isNew = await access(options.folder).then(
+    () => false,
+    () => true,
+  );
   const lock = await lockFolder(options.folder);
+  let isBuilt = false;
   try {
-    return await build(options);
+    const built = await build(options);
+    isBuilt = true;
+    return built;
   } finally {
     await lock.release();
+    // A folder that nothing was written to goes again.
+    if (isNew && !isBuilt) await rmdir(options.folder).catch(() => {});
   }
 }
 

@@ -45,7 +45,7 @@ export async function readHead(folder: string): Promise<IndexHead> {
   const path = locate(folder, headName);
   const text = await readSmallText(path, mostHeadBytes).catch((error: unknown) => {
     if (!(error instanceof MissingFileError)) throw error;
-    throw new WeightsError(`${path}: no such file; an index has to be built first`);
+    throw new WeightsError(`${path}: no such file; dsmip index builds it`);
   });
   return parseHead(path, text);
 }

