@@ -13,7 +13,7 @@ const mostTurns = 10;
 
 /** Calls `body`, in Node on Linux without what Dawn prints about limits. `body` must do its printing synchronously. */
 export async function withoutLimitWarnings<T>(body: () => T): Promise<Awaited<T>> {
-  if (process.platform !== 'linux') return await body();
+  if (process.platform !== 'linux' || 'Deno' in globalThis) return await body();
   const fs = await import('node:fs');
   const { tmpdir } = await import('node:os');
   await quiet();

@@ -4,6 +4,7 @@ import { spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
+import { withoutLimitWarnings } from '../../../engine/device/limit-warnings.ts';
 
 const program = `
 import { writeSync } from 'node:fs';
@@ -36,6 +37,15 @@ function stderrOf(redirection: string): string[] {
     .split('\n')
     .filter((line) => line !== '' && !/Experimental|node --trace/.test(line));
 }
+
+test('what is called gives what it gives, and its errors', async () => {
+  assert.is(await withoutLimitWarnings(() => 7), 7);
+  assert.is(await withoutLimitWarnings(async () => 8), 8);
+  const failure = await withoutLimitWarnings(() => {
+    throw new Error('no adapter');
+  }).catch((error: Error) => error.message);
+  assert.is(failure, 'no adapter');
+});
 
 if (process.platform === 'linux' && !('Deno' in globalThis)) {
   const other = /^Warning: (another|maxDynamicOther)/;
