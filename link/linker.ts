@@ -8,7 +8,8 @@ import { PixelSource } from '../data/images/pixel-source.ts';
 import type { Tokenizer } from '../data/text/tokenizer.ts';
 import { loadTokenizer } from '../data/text/tokenizer-files.ts';
 import { type Samples, tokenizeTexts } from '../encoding/samples.ts';
-import type { Device } from '../engine/device.ts';
+import { WarmStart } from '../engine/device/warm-start.ts';
+import { type Device, openDevice } from '../engine/device.ts';
 import { UsageError } from '../files/errors.ts';
 import { expertKinds } from '../model/dsmip/experts.ts';
 import { type IndexSource, openIndex } from '../ranking/index/source.ts';
@@ -91,9 +92,13 @@ const defaultTop = 5;
 export async function openLinker(where: string | LinkerOptions): Promise<Linker> {
   const options: LinkerOptions = typeof where === 'string' ? await placesOf(where) : where;
   const { index, run, system, clip } = await findIndex(options);
-  const base = await openModelBase({ clip, ...(options.device ? { device: options.device } : {}) });
-  const opened: { close(): unknown }[] = [base];
+  const device = options.device ?? (await openDevice());
+  const opened: { close(): unknown }[] = options.device ? [] : [{ close: () => device.destroy() }];
   try {
+    const kernels = new WarmStart(device, `link ${system ?? ''}`);
+    opened.push(kernels);
+    const base = await openModelBase({ clip, device });
+    opened.push(base);
     const tokenizer = await loadTokenizer(clip);
     opened.push({ close: () => tokenizer.free() });
     const model = await loadLinkingModel(base, run, system);
@@ -103,7 +108,15 @@ export async function openLinker(where: string | LinkerOptions): Promise<Linker>
     opened.push(entities);
     const records = await openRecords(index, entities.head);
     opened.push(records);
-    const parts = { base, tokenizer, model, entities, records, onWarning: options.onWarning ?? null };
+    const parts = {
+      kernels,
+      base,
+      tokenizer,
+      model,
+      entities,
+      records,
+      onWarning: options.onWarning ?? null,
+    };
     return new OpenLinker(parts, opened);
   } catch (error) {
     await closeAll(opened);
@@ -112,6 +125,7 @@ export async function openLinker(where: string | LinkerOptions): Promise<Linker>
 }
 
 interface Parts {
+  kernels: WarmStart;
   base: OpenedBase;
   tokenizer: Tokenizer;
   model: LinkingModel;
@@ -134,7 +148,9 @@ class OpenLinker implements Linker {
     this.#opened = opened;
     this.entityCount = parts.entities.count;
     this.system = parts.model.scorer.name;
-    this.#queue = new LinkQueue((mentions, options) => this.#answer(mentions, options));
+    this.#queue = new LinkQueue((mentions, options) =>
+      parts.kernels.run(() => this.#answer(mentions, options)),
+    );
   }
 
   async link(
