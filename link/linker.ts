@@ -87,7 +87,9 @@ const defaultTop = 5;
  * Opens a run or an index for linking: `openLinker('runs/default')`, `openLinker('my-kb')`, or with options. DSMIP answers
  * where the run has a gate, else its best expert. Throws UsageError, InputError and WeightsError, one line each, for an index
  * that was not built yet, for files that are missing, damaged, or do not belong together. At an address (http, https) only
- * their form is checked: what a server gives together is taken to belong together.
+ * their form is checked: what a server gives together is taken to belong together. In Node and Deno the kernels that a first
+ * answer needed are remembered in the user's cache folder, by adapter and system, and are compiled while the next linker
+ * opens; DSMIP_CACHE names another folder, and empty none.
  */
 export async function openLinker(where: string | LinkerOptions): Promise<Linker> {
   const options: LinkerOptions = typeof where === 'string' ? await placesOf(where) : where;
