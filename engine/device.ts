@@ -5,7 +5,7 @@ import type { BufferOf, ConstantsOf, EntryOf, KernelName, ParamsOf } from '../sh
 import { describeAdapter, isCpuAdapter, openAdapter, subgroupSize } from './device/adapter.ts';
 import { type Counters, newCounters } from './device/counters.ts';
 import { dtypeOf, hostArray, viewAs, wholeWords, wordBytes } from './device/host-data.ts';
-import { type BufferRange, Kernels, packParams } from './device/pipelines.ts';
+import { type BufferRange, Kernels, type KernelVariant, packParams } from './device/pipelines.ts';
 import { BufferPool, type Storage } from './device/pool.ts';
 import { type ProfileRow, Profiler } from './device/profiler.ts';
 import { Recorder } from './device/recorder.ts';
@@ -219,12 +219,12 @@ export class Device {
     this.#check();
     const buffers: Readonly<Record<string, Tensor | BufferRange>> = dispatch.buffers;
     const variables = Object.keys(buffers);
-    const kernel = this.#kernels.compile(
-      dispatch.kernel,
-      dispatch.entry,
-      (dispatch.constants ?? {}) as Specialisation,
+    const kernel = this.#kernels.compile({
+      kernel: dispatch.kernel,
+      entry: dispatch.entry,
+      constants: (dispatch.constants ?? {}) as Specialisation,
       variables,
-    );
+    });
     const ranges = variables.map((variable) => this.#range(kernel.label, variable, buffers[variable]!));
     const most = this.gpu.limits.maxComputeWorkgroupsPerDimension;
     if (dispatch.grid.some((n) => n > most)) {
@@ -241,6 +241,20 @@ export class Device {
       flops: dispatch.flops ?? 0,
       bytes: dispatch.bytes ?? 0,
     });
+  }
+
+  /**
+   * Compiles kernels beside everything else, so that a dispatch finds them ready; resolves when all are. A dispatch that
+   * comes before that compiles its kernel itself. The list may be stale: what cannot be compiled is left out, without an
+   * error. Results do not depend on it.
+   */
+  compileAhead(variants: readonly KernelVariant[]): Promise<void> {
+    return this.#kernels.compileAhead(variants);
+  }
+
+  /** Records the kernels that are dispatched from now on, until what is returned is called: it gives them, each once. */
+  recordKernels(): () => KernelVariant[] {
+    return this.#kernels.record();
   }
 
   /**

@@ -8,7 +8,8 @@ import { PixelSource } from '../data/images/pixel-source.ts';
 import type { Tokenizer } from '../data/text/tokenizer.ts';
 import { loadTokenizer } from '../data/text/tokenizer-files.ts';
 import { type Samples, tokenizeTexts } from '../encoding/samples.ts';
-import type { Device } from '../engine/device.ts';
+import { WarmStart } from '../engine/device/warm-start.ts';
+import { type Device, openDevice } from '../engine/device.ts';
 import { UsageError } from '../files/errors.ts';
 import { expertKinds } from '../model/dsmip/experts.ts';
 import { type IndexSource, openIndex } from '../ranking/index/source.ts';
@@ -86,14 +87,20 @@ const defaultTop = 5;
  * Opens a run or an index for linking: `openLinker('runs/default')`, `openLinker('my-kb')`, or with options. DSMIP answers
  * where the run has a gate, else its best expert. Throws UsageError, InputError and WeightsError, one line each, for an index
  * that was not built yet, for files that are missing, damaged, or do not belong together. At an address (http, https) only
- * their form is checked: what a server gives together is taken to belong together.
+ * their form is checked: what a server gives together is taken to belong together. In Node and Deno the kernels that a first
+ * answer needed are remembered in the user's cache folder, by adapter and system, and are compiled while the next linker
+ * opens; DSMIP_CACHE names another folder, and empty none.
  */
 export async function openLinker(where: string | LinkerOptions): Promise<Linker> {
   const options: LinkerOptions = typeof where === 'string' ? await placesOf(where) : where;
   const { index, run, system, clip } = await findIndex(options);
-  const base = await openModelBase({ clip, ...(options.device ? { device: options.device } : {}) });
-  const opened: { close(): unknown }[] = [base];
+  const device = options.device ?? (await openDevice());
+  const opened: { close(): unknown }[] = options.device ? [] : [{ close: () => device.destroy() }];
   try {
+    const kernels = new WarmStart(device, `link ${system ?? ''}`);
+    opened.push(kernels);
+    const base = await openModelBase({ clip, device });
+    opened.push(base);
     const tokenizer = await loadTokenizer(clip);
     opened.push({ close: () => tokenizer.free() });
     const model = await loadLinkingModel(base, run, system);
@@ -103,7 +110,15 @@ export async function openLinker(where: string | LinkerOptions): Promise<Linker>
     opened.push(entities);
     const records = await openRecords(index, entities.head);
     opened.push(records);
-    const parts = { base, tokenizer, model, entities, records, onWarning: options.onWarning ?? null };
+    const parts = {
+      kernels,
+      base,
+      tokenizer,
+      model,
+      entities,
+      records,
+      onWarning: options.onWarning ?? null,
+    };
     return new OpenLinker(parts, opened);
   } catch (error) {
     await closeAll(opened);
@@ -112,6 +127,7 @@ export async function openLinker(where: string | LinkerOptions): Promise<Linker>
 }
 
 interface Parts {
+  kernels: WarmStart;
   base: OpenedBase;
   tokenizer: Tokenizer;
   model: LinkingModel;
@@ -134,7 +150,9 @@ class OpenLinker implements Linker {
     this.#opened = opened;
     this.entityCount = parts.entities.count;
     this.system = parts.model.scorer.name;
-    this.#queue = new LinkQueue((mentions, options) => this.#answer(mentions, options));
+    this.#queue = new LinkQueue((mentions, options) =>
+      parts.kernels.run(() => this.#answer(mentions, options)),
+    );
   }
 
   async link(

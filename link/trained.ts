@@ -1,7 +1,6 @@
 // What training left in a run's folder, loaded: the experts as stage 1 made them, and DSMIP with the scoring units of
 // stage 2 where there is a gate.
 
-import { Random } from '../engine/random.ts';
 import type { Tensor } from '../engine/tensor.ts';
 import { contentStamp } from '../files/content-stamp.ts';
 import { UsageError, WeightsError } from '../files/errors.ts';
@@ -60,7 +59,7 @@ async function loadExpert(base: ModelBase, path: string, kind: ExpertKind): Prom
   checkInputs(path, about, base);
   const { shape, hasOwnClip } = trainedExpertShape(path, about.config);
   const clip = hasOwnClip ? await loadClip(base.device, base.clip.folder, { trainable: true }) : base.clip;
-  const expert = new Expert(base.device, kind, clip, shape, new Random(0));
+  const expert = new Expert(base.device, kind, clip, shape, null);
   await loadParameters(path, expert.trained);
   return expert;
 }
@@ -84,7 +83,7 @@ export async function loadDsmip(base: ModelBase, folder: string): Promise<Dsmip 
   const width = gateWidth(base.clip, shape.image);
   const weights = await openSafetensors(file);
   const statistics = await readStatistics(weights, width).finally(() => weights.close());
-  const dsmip = new Dsmip(base, experts, shape, statistics, new Random(0));
+  const dsmip = new Dsmip(base, experts, shape, statistics, null);
   await loadParameters(file, new Map([...dsmip.units, ...dsmip.gate]));
   return dsmip;
 }

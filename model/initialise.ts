@@ -7,14 +7,19 @@ import type { Random } from '../engine/random.ts';
 import type { Tensor } from '../engine/tensor.ts';
 import { type Built, build, type ParameterSource, type ParameterSpec } from './parameter-source.ts';
 
-/** Builds a module on the device, all of it trainable; the same generator state gives the same numbers. */
+/**
+ * Builds a module on the device, all of it trainable; the same generator state gives the same numbers. `random` is null for
+ * parameters that are about to be loaded: nothing is drawn then, and what they hold until then is undefined.
+ */
 export function initialise<Module>(
   device: Device,
-  random: Random,
+  random: Random | null,
   construct: (p: ParameterSource) => Module,
 ): Built<Module> {
   return build((name, spec) => {
-    const tensor = device.scope(() => begin(device, spec, random));
+    const tensor = random
+      ? device.scope(() => begin(device, spec, random))
+      : device.empty(spec.shape, 'f32', name);
     tensor.name = name;
     tensor.requiresGrad = true;
     return tensor;

@@ -102,7 +102,8 @@ async function runFile(file: string, limit: number, env: NodeJS.ProcessEnv): Pro
     const ended = await runChild(
       [path.join(HERE, 'child.ts'), path.resolve(file), reportFile],
       limit,
-      env,
+      // What is remembered from one device to the next is not the user's, and not the last file's.
+      { ...env, DSMIP_CACHE: path.join(folder, 'cache') },
       () => Boolean(readReport(reportFile)?.finished),
     );
     return judge(readReport(reportFile), ended, limit);

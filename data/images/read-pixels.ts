@@ -1,7 +1,6 @@
 // Images -> a network's input, or zeros and the reason. What image-loader.ts, its workers and the linker run.
 
 import { InputError, MissingFileError, oneLine } from '../../files/errors.ts';
-import { decodeImage } from './image.ts';
 import { type ImageInput, imageName, readImage } from './image-input.ts';
 import type { Preprocessing } from './preprocess.ts';
 import { preprocess } from './preprocess.ts';
@@ -68,6 +67,8 @@ async function decodeInto(
   out: Float32Array,
 ): Promise<Omit<FailedImage, 'index'> | null> {
   try {
+    // Not at the top: the decoders take 15 ms to load, which those who have no image need not wait for.
+    const { decodeImage } = await import('./image.ts');
     preprocess(await decodeImage(await readImage(image)), how, out);
     return null;
   } catch (error) {

@@ -15,9 +15,18 @@ export interface BufferRange {
   size: number;
 }
 
+/** What a pipeline is compiled of: an entry point of a kernel, specialised, for binding the variables named. Plain JSON. */
+export interface KernelVariant {
+  kernel: KernelName;
+  entry: string;
+  constants: Specialisation;
+  variables: readonly string[];
+}
+
 /** A pipeline with what is needed to bind buffers to it. */
 interface CompiledKernel {
   pipeline: GPUComputePipeline;
+  variant: KernelVariant;
   layout: GPUBindGroupLayout;
   kernel: Kernel;
   /** Fields of `Params`, in order. */
@@ -39,6 +48,7 @@ export class Kernels {
   #recorder: Recorder;
   #maxBindingBytes: number;
   #compiled = new Map<string, CompiledKernel>();
+  #recordings = new Set<Set<KernelVariant>>();
   #bindGroups = new Map<string, GPUBindGroup>();
 
   constructor(gpu: GPUDevice, counters: Counters, recorder: Recorder, maxBindingBytes: number) {
@@ -48,19 +58,27 @@ export class Kernels {
     this.#maxBindingBytes = maxBindingBytes;
   }
 
-  /**
-   * The pipeline of a kernel's entry point, specialised, for binding the variables named.
-   * Throws KernelError when the file lacks one of them.
-   */
-  compile(name: KernelName, entry: string, constants: Specialisation, variables: string[]): CompiledKernel {
-    let key = `${name}/${entry}`;
-    for (const constant in constants) key += ` ${constant}=${constants[constant]}`;
-    key += `(${variables})`;
-    const known = this.#compiled.get(key);
-    if (known) return known;
-    const compiled = this.#compile(name, entry, constants, variables, key);
-    this.#compiled.set(key, compiled);
+  /** The pipeline of a variant. Throws KernelError when the kernel's file lacks a variable or a constant. */
+  compile(variant: KernelVariant): CompiledKernel {
+    const key = keyOf(variant);
+    const compiled = this.#compiled.get(key) ?? this.#compileNow(variant, key);
+    for (const recording of this.#recordings) recording.add(compiled.variant);
     return compiled;
+  }
+
+  /** Compiles variants beside everything else; see `Device.compileAhead`. */
+  async compileAhead(variants: readonly KernelVariant[]): Promise<void> {
+    await Promise.all(variants.map((variant) => this.#compileInBackground(variant)));
+  }
+
+  /** Records the variants asked for from now on, until what is returned is called: it gives them, each once. */
+  record(): () => KernelVariant[] {
+    const recording = new Set<KernelVariant>();
+    this.#recordings.add(recording);
+    return () => {
+      this.#recordings.delete(recording);
+      return [...recording];
+    };
   }
 
   /** The bind group of buffer ranges, in the order of the variables that the kernel was compiled for. */
@@ -98,40 +116,55 @@ export class Kernels {
     return this.#gpu.createBindGroup({ label: kernel.label, layout: kernel.layout, entries });
   }
 
-  #compile(
-    name: KernelName,
-    entry: string,
-    constants: Specialisation,
-    variables: string[],
-    key: string,
-  ): CompiledKernel {
+  #compileNow(variant: KernelVariant, key: string): CompiledKernel {
+    const compiled = this.#recorder.guard('validation', key, () => {
+      const { descriptor, ...rest } = this.#describe(variant, key);
+      return { ...rest, pipeline: this.#gpu.createComputePipeline(descriptor) };
+    });
+    return this.#keep(key, compiled);
+  }
+
+  async #compileInBackground(variant: KernelVariant): Promise<void> {
+    try {
+      const key = keyOf(variant);
+      if (this.#compiled.has(key)) return;
+      const { descriptor, ...rest } = this.#recorder.unreported('validation', () =>
+        this.#describe(variant, key),
+      );
+      const pipeline = await this.#gpu.createComputePipelineAsync(descriptor);
+      // Where somebody could not wait, theirs stays: its bind groups are known by its number.
+      if (!this.#compiled.has(key)) this.#keep(key, { ...rest, pipeline });
+    } catch {
+      // There is no such variant, or the device is lost: whoever asks for it is told.
+    }
+  }
+
+  #keep(key: string, compiled: Omit<CompiledKernel, 'id'>): CompiledKernel {
+    const kept = { ...compiled, id: this.#compiled.size };
+    this.#counters.pipelines++;
+    this.#compiled.set(key, kept);
+    return kept;
+  }
+
+  /** All of a compiled kernel but its pipeline, and what that is created of. */
+  #describe(variant: KernelVariant, key: string) {
+    const { kernel: name, entry, constants, variables } = variant;
     const kernel: Kernel = kernels[name];
     const params = Object.entries(kernel.params);
     const paramBytes = Math.ceil((4 * params.length) / 16) * 16;
     const layout = this.#layout(name, kernel, variables, paramBytes);
-    const pipeline = this.#recorder.guard('validation', key, () =>
-      this.#gpu.createComputePipeline({
-        label: key,
-        layout: this.#gpu.createPipelineLayout({ bindGroupLayouts: [layout] }),
-        compute: {
-          module: this.#gpu.createShaderModule({
-            label: key,
-            code: specialise(name, kernel.code, constants),
-          }),
-          entryPoint: entry,
-        },
-      }),
-    );
-    this.#counters.pipelines++;
-    return {
-      pipeline,
-      layout,
-      kernel,
-      params,
-      label: `${name}/${entry}`,
-      id: this.#compiled.size,
-      paramBytes,
+    const descriptor: GPUComputePipelineDescriptor = {
+      label: key,
+      layout: this.#gpu.createPipelineLayout({ bindGroupLayouts: [layout] }),
+      compute: {
+        module: this.#gpu.createShaderModule({
+          label: key,
+          code: specialise(name, kernel.code, constants),
+        }),
+        entryPoint: entry,
+      },
     };
+    return { variant, layout, kernel, params, label: `${name}/${entry}`, paramBytes, descriptor };
   }
 
   #layout(
@@ -156,6 +189,12 @@ export class Kernels {
     }
     return this.#gpu.createBindGroupLayout({ label: name, entries });
   }
+}
+
+function keyOf({ kernel, entry, constants, variables }: KernelVariant): string {
+  let key = `${kernel}/${entry}`;
+  for (const constant in constants) key += ` ${constant}=${constants[constant]}`;
+  return `${key}(${variables})`;
 }
 
 /** Packs parameters as the kernel's `Params` struct; every field must be given and nothing else. */

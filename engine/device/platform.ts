@@ -103,7 +103,7 @@ export async function recall(key: string): Promise<unknown> {
   }
 }
 
-/** Remembers a JSON value on this machine. Failing to is not an error: the value is only measured again. */
+/** Remembers a JSON value on this machine. Failing to is not an error: the value is only made again. */
 export async function remember(key: string, value: unknown): Promise<void> {
   try {
     const text = JSON.stringify(value);
@@ -119,10 +119,16 @@ export async function remember(key: string, value: unknown): Promise<void> {
   }
 }
 
+/** The file of a key in DSMIP_CACHE, else in the user's folder for caches. */
 async function cacheFile(key: string): Promise<string> {
   const { homedir } = await import('node:os');
   const { join } = await import('node:path');
-  const root =
-    setting('DSMIP_CACHE') ?? join(setting('XDG_CACHE_HOME') ?? join(homedir(), '.cache'), 'dsmip');
-  return join(root, `${key.replace(/[^\w.-]+/g, '_')}.json`);
+  const folder = setting('DSMIP_CACHE');
+  if (folder === '') throw new Error('nothing is to be remembered');
+  const usual = () => {
+    if (process.platform === 'win32' && setting('LOCALAPPDATA')) return setting('LOCALAPPDATA')!;
+    if (process.platform === 'darwin') return join(homedir(), 'Library', 'Caches');
+    return setting('XDG_CACHE_HOME') || join(homedir(), '.cache');
+  };
+  return join(folder ?? join(usual(), 'dsmip'), `${key.replace(/[^\w.-]+/g, '_')}.json`);
 }

@@ -111,14 +111,26 @@ export class Recorder {
   /** Runs `body`; what WebGPU has against it is reported under `name`, for drivers that leave labels out. */
   guard<T>(filter: GPUErrorFilter, name: string, body: () => T): T {
     this.#gpu.pushErrorScope(filter);
-    const result = body();
-    this.#reports.push(
-      this.#gpu.popErrorScope().then(
-        (error) => typedError(error, `${name}: `),
-        () => null,
-      ),
-    );
-    return result;
+    try {
+      return body();
+    } finally {
+      this.#reports.push(
+        this.#gpu.popErrorScope().then(
+          (error) => typedError(error, `${name}: `),
+          () => null,
+        ),
+      );
+    }
+  }
+
+  /** Runs `body`; what WebGPU has against it is reported to nobody. */
+  unreported<T>(filter: GPUErrorFilter, body: () => T): T {
+    this.#gpu.pushErrorScope(filter);
+    try {
+      return body();
+    } finally {
+      this.#gpu.popErrorScope().catch(() => null);
+    }
   }
 
   /** Submits, waits for WebGPU's verdict on everything so far and throws the first error. */

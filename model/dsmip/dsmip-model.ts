@@ -60,13 +60,13 @@ export class Dsmip implements GateOfParts<GateInputs | null> {
   readonly #gate: Gate;
   readonly #calibration: Calibration | null;
 
-  /** A fresh gate over experts, whose encoders and prompts it freezes. */
+  /** A fresh gate over experts, whose encoders and prompts it freezes. `random`: null when it is about to be loaded. */
   constructor(
     { device, clip }: { device: Device; clip: LoadedClip },
     experts: readonly Expert[],
     shape: DsmipShape,
     statistics: GateStatistics,
-    random: Random,
+    random: Random | null,
   ) {
     const B = experts.length;
     this.device = device;

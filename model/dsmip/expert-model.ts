@@ -76,13 +76,13 @@ export class Expert implements Scorer<SideTables, MentionSide, EntitySide> {
   /** Whether stage 1 trains CLIP as well. */
   readonly isTrainedClip: boolean;
 
-  /** A fresh expert on CLIP's weights, which are trained as well if they want gradients. */
+  /** A fresh expert on CLIP's weights, which are trained as well if they want gradients. `random`: null when it is about to be loaded. */
   constructor(
     device: Device,
     kind: ExpertKind,
     clip: LoadedClip,
     shape: Omit<ExpertConfig, 'clip'>,
-    random: Random,
+    random: Random | null,
     promptStart: PromptStart = 'random',
   ) {
     this.device = device;

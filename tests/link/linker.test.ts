@@ -1,6 +1,6 @@
 // Linking through an index alone, as a program does it: from a run, a knowledge base of one's own, an address.
 
-import { readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
@@ -198,6 +198,42 @@ test('closing answers what was asked, releases the weights, and ends the linker'
   assert.is(live[1], live[0]);
   assert.ok(live[0]! < 1024, `${live[0]} bytes`);
   bare.destroy();
+});
+
+test('the kernels of a first answer are compiled before the next, unless nothing may be remembered', async () => {
+  const cache = process.env['DSMIP_CACHE'];
+  const folder = join(toy.folder, 'kept between');
+  /** The answers of a linker on a device of its own, and how many kernels they waited for. */
+  const first = async () => {
+    const bare = await openDevice();
+    const other = await openLinker({ run, device: bare });
+    const { gpu } = bare;
+    const compile = gpu.createComputePipeline;
+    let waits = 0;
+    gpu.createComputePipeline = (descriptor) => {
+      waits++;
+      return compile.call(gpu, descriptor);
+    };
+    const found = await other.link(mentions);
+    await other.close();
+    bare.destroy();
+    return { found, waits };
+  };
+  process.env['DSMIP_CACHE'] = '';
+  const cold = await first();
+  assert.ok(cold.waits > 10, `${cold.waits} kernels`);
+  process.env['DSMIP_CACHE'] = folder;
+  assert.equal(await first(), cold);
+  assert.equal(await first(), { ...cold, waits: 0 });
+  const [file, ...others] = readdirSync(folder);
+  assert.equal(others, []);
+  writeFileSync(join(folder, file!), '{"version":1,"kernels":[{"kern');
+  assert.equal(await first(), cold);
+  assert.equal(await first(), { ...cold, waits: 0 });
+  process.env['DSMIP_CACHE'] = '';
+  assert.equal(await first(), cold);
+  if (cache === undefined) delete process.env['DSMIP_CACHE'];
+  else process.env['DSMIP_CACHE'] = cache;
 });
 
 test('a run, an index and a CLIP are linked by from an address', async () => {
