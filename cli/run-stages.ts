@@ -3,13 +3,16 @@
 import { join } from 'node:path';
 import { readDataset } from '../data/dataset.ts';
 import { doWork, type WorkStage } from '../eval/pipeline.ts';
-import { duration, runStages, type StageOptions } from '../eval/stages.ts';
-import type { Session } from '../link/session.ts';
+import { duration, runStages } from '../eval/stages.ts';
+import { besideSession, type Session } from '../link/session.ts';
 import { readClipConfig } from '../model/clip/clip-config.ts';
 import { ExitError, reportError } from './errors.ts';
 import { describeSession, openWork, type SessionConfig } from './open-work.ts';
 import { showWork } from './show-work.ts';
 import { commandLine, type PresetSource, runIsolated } from './stage-commands.ts';
+
+/** Trainings at once on a CPU: a device waits for each of its kernels, and leaves a core idle now and then. */
+const placesOfCpu = 2;
 
 /** Does stages; those of several runs may share one session. */
 export class StageRunner {
@@ -17,6 +20,9 @@ export class StageRunner {
   readonly #source: PresetSource;
   readonly #isIsolated: boolean;
   #session: Promise<Session> | null = null;
+  #beside: Promise<Session> | null = null;
+  /** All is done on one device then. */
+  #isProfiled = false;
 
   constructor(config: SessionConfig, source: PresetSource, isIsolated: boolean) {
     this.#config = config;
@@ -32,33 +38,36 @@ export class StageRunner {
       await readClipConfig(join(this.#config.clip.folder, 'config.json'));
       return;
     }
+    this.#isProfiled = profile;
     this.#session = openWork(this.#config, { profile });
     describeSession(await this.#session);
   }
 
   /**
-   * Does the stages of the run in `folder`, on one session `together` where that is asked for. Prints each as the command that
+   * Does the stages of the run in `folder`, several at once where `together` says so. Prints each as the command that
    * would do it alone. Throws ExitError for a stage that fails, having said why.
    */
   async run(
     folder: string,
     stages: readonly WorkStage[],
-    options: StageOptions,
+    options: { resume: boolean; together: boolean },
   ): Promise<{ [name: string]: number }> {
     const shown = showWork();
     const together = options.together && !this.#isIsolated;
+    const isCpu = together && (await this.#sessionAt(0)).device.isCpu;
     return runStages(
       folder,
       stages,
-      { ...options, together },
+      { resume: options.resume, atOnce: together ? (isCpu ? placesOfCpu : stages.length) : 1 },
       {
-        run: async (stage, resume, signal) => {
+        run: async (stage, { resume, signal, place }) => {
           shown.line(`\n$ ${commandLine(stage.work, this.#source)}${resume ? ' --resume' : ''}`);
           const hooks = together ? shown.named(stage.name) : shown;
           const signals = AbortSignal.any([shown.signal, signal]);
           try {
             if (this.#isIsolated) await runIsolated(stage, this.#source, resume);
-            else await doWork(stage.work, () => this.#opened(), { ...hooks, signal: signals, resume });
+            else
+              await doWork(stage.work, () => this.#sessionAt(place), { ...hooks, signal: signals, resume });
           } catch (error) {
             // Another stage has failed, and said so; or the user has stopped all.
             if (signals.aborted) throw error;
@@ -78,13 +87,17 @@ export class StageRunner {
   }
 
   async close(): Promise<void> {
-    const opened = await this.#session;
-    opened?.close();
+    for (const opened of [await this.#beside, await this.#session]) opened?.close();
     this.#session = null;
+    this.#beside = null;
   }
 
-  async #opened(): Promise<Session> {
+  /** The session of a place: on a CPU the second has a device of its own, a GPU is filled by one and takes all. */
+  async #sessionAt(place: number): Promise<Session> {
     await this.open();
-    return this.#session!;
+    const session = await this.#session!;
+    if (place === 0 || this.#isProfiled || !session.device.isCpu) return session;
+    this.#beside ??= besideSession(session);
+    return this.#beside;
   }
 }

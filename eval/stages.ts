@@ -19,11 +19,18 @@ export interface Stage {
   needs: readonly string[];
 }
 
+/** How a stage is done. */
+interface StageRun {
+  /** From where it was interrupted, if it was. */
+  resume: boolean;
+  /** Aborted when another stage has failed. */
+  signal: AbortSignal;
+  /** Which of those that are done at once it is, from 0 on. */
+  place: number;
+}
+
 export interface StageHooks<S extends Stage> {
-  /**
-   * Does a stage; `resume`: from where it was interrupted, if it was. The signal is aborted when another stage has failed.
-   */
-  run(stage: S, resume: boolean, signal: AbortSignal): Promise<void>;
+  run(stage: S, how: StageRun): Promise<void>;
   /** Told of a stage that was finished before. */
   onFinished?: (stage: S, seconds: number) => void;
 }
@@ -31,8 +38,8 @@ export interface StageHooks<S extends Stage> {
 export interface StageOptions {
   /** Pass over what is finished already, with the same settings, and go on with what was interrupted. */
   resume: boolean;
-  /** Start every stage as soon as those that it needs are finished, instead of one after another. */
-  together: boolean;
+  /** Stages that are done at once, at most: each as soon as those that it needs are finished and there is room, in order. */
+  atOnce: number;
 }
 
 /** The record of a run's stages: stages.json. */
@@ -55,7 +62,7 @@ export const stagesFile = 'stages.json';
 export async function runStages<S extends Stage>(
   folder: string,
   stages: readonly S[],
-  { resume, together }: StageOptions,
+  { resume, atOnce }: StageOptions,
   { run, onFinished }: StageHooks<S>,
 ): Promise<{ [name: string]: number }> {
   await mkdir(folder, { recursive: true });
@@ -64,6 +71,7 @@ export async function runStages<S extends Stage>(
   const save = inTurn(() => writeRecord(path, record));
   const seconds: { [name: string]: number } = {};
   const stop = new AbortController();
+  const places = new Places(atOnce);
 
   /** Returns whether it was done now, and not before. */
   async function finish(stage: S, isBuiltAnew: boolean): Promise<boolean> {
@@ -74,18 +82,26 @@ export async function runStages<S extends Stage>(
       onFinished?.(stage, before.seconds);
       return false;
     }
+    const place = await places.take();
+    try {
+      await doStage(stage, place, isBuiltAnew && before !== undefined);
+    } finally {
+      places.give(place);
+    }
+    return true;
+  }
+
+  async function doStage(stage: S, place: number, isStale: boolean): Promise<void> {
     stop.signal.throwIfAborted();
     delete record.finished[stage.name];
     await save();
     const start = performance.now();
     // What was made from an earlier stage's old files is not to be gone on with.
-    const isStale = isBuiltAnew && before !== undefined;
-    await run(stage, resume && stage.resumes && !isStale, stop.signal);
+    await run(stage, { resume: resume && stage.resumes && !isStale, signal: stop.signal, place });
     const taken = (performance.now() - start) / 1000;
     seconds[stage.name] = taken;
     record.finished[stage.name] = { settings: stage.settings, seconds: taken };
     await save();
-    return true;
   }
 
   const started = new Map<string, Promise<boolean>>();
@@ -94,7 +110,7 @@ export async function runStages<S extends Stage>(
     const work = Promise.all(needed).then((anew) => finish(stage, anew.some(Boolean)));
     work.catch((error) => stop.abort(error));
     started.set(stage.name, work);
-    if (!together) await work;
+    if (atOnce === 1) await work;
   }
   await Promise.allSettled(started.values());
   stop.signal.throwIfAborted();
@@ -121,6 +137,26 @@ function inTurn(body: () => Promise<void>): () => Promise<void> {
     before = before.then(body);
     return before;
   };
+}
+
+/** Numbered places: taken by who comes first, and waited for where there is none. */
+class Places {
+  #free: number[];
+  #waiting: ((place: number) => void)[] = [];
+
+  constructor(count: number) {
+    this.#free = Array.from({ length: count }, (_, place) => place);
+  }
+
+  async take(): Promise<number> {
+    return this.#free.shift() ?? new Promise((resolve) => this.#waiting.push(resolve));
+  }
+
+  give(place: number): void {
+    const next = this.#waiting.shift();
+    if (next) next(place);
+    else this.#free.push(place);
+  }
 }
 
 async function writeRecord(path: string, record: StageRecord): Promise<void> {

@@ -49,6 +49,16 @@ export function originOf({ inputs, features }: Session): { inputs: string; clip:
   return { inputs, clip: features.clipHash };
 }
 
+/**
+ * The same session on a device of its own, for work beside it: on a CPU the work of one device waits for each of its kernels,
+ * and leaves a core idle now and then.
+ */
+export async function besideSession(session: Session): Promise<Session> {
+  const base = await openModelBase({ clip: session.clip.folder });
+  const { device, clip, close } = base;
+  return { ...session, device, clip, close };
+}
+
 /** The same session on a CLIP of its own that is trained; what CLIP becomes then is no use to another run. */
 export async function withTrainableClip(session: Session): Promise<Session> {
   const clip = await loadClip(session.device, session.clip.folder, { trainable: true });

@@ -6,7 +6,7 @@ import { profileTable } from '../../engine/device/profiler.ts';
 import { reportStage, trainingStages } from '../../eval/pipeline.ts';
 import { readResults, resultTable } from '../../eval/results.ts';
 import { durationLines } from '../../eval/stages.ts';
-import { expertKinds } from '../../model/dsmip/experts.ts';
+import { type ExpertKind, expertKinds } from '../../model/dsmip/experts.ts';
 import { startSchema } from '../../train/config/schemas.ts';
 import { type ConfigCommand, parseConfig } from '../config-flags.ts';
 import { ExitError } from '../errors.ts';
@@ -47,7 +47,13 @@ export async function run(args: readonly string[]): Promise<void> {
     ),
   );
   const stagesIn = (run: string) => {
-    const pipeline = { preset, run, experts: expertKinds, hasGate: true, split: evaluation.split };
+    const pipeline = {
+      preset,
+      run,
+      experts: inOrder(preset.gate.experts),
+      hasGate: true,
+      split: evaluation.split,
+    };
     return [...trainingStages({ ...pipeline, training, expert: {}, gate: {} }), reportStage(pipeline)];
   };
   const begun = performance.now();
@@ -69,6 +75,12 @@ export async function run(args: readonly string[]): Promise<void> {
   } finally {
     await runner.close();
   }
+}
+
+/** Those that the gate waits for first, the costliest of them before the others. */
+function inOrder(chosen: readonly ExpertKind[]): ExpertKind[] {
+  const waitedFor = (kind: ExpertKind) => Number(chosen.includes(kind));
+  return expertKinds.toReversed().sort((a, b) => waitedFor(b) - waitedFor(a));
 }
 
 async function showResults(

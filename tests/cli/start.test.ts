@@ -49,9 +49,9 @@ test('all stages are done in their order, to a table and a report; a failure lat
   assert.equal(
     commands.map(([, words, expert]) => `${words}${expert ? ` ${expert}` : ''}`),
     [
+      'train expert multimodal',
       'train expert text',
       'train expert visual',
-      'train expert multimodal',
       'train gate',
       'evaluate',
       'report',

@@ -31,9 +31,9 @@ function run(resume: boolean, fails = '', settings?: string) {
   return runStages(
     folder,
     stages(settings),
-    { resume, together: false },
+    { resume, atOnce: 1 },
     {
-      async run({ name }, resume) {
+      async run({ name }, { resume }) {
         noted.push(`${name}${resume ? ' resumed' : ''}`);
         if (name === fails) throw new Error(`${name} failed`);
         writeFileSync(join(folder, name), 'done');
@@ -81,9 +81,9 @@ test('together, each begins when what it needs is finished; one that fails stops
     runStages(
       folder,
       both,
-      { resume: true, together: true },
+      { resume: true, atOnce: 3 },
       {
-        async run({ name }, _resume, signal) {
+        async run({ name }, { signal }) {
           order.push(name);
           await new Promise((resolve) => setTimeout(resolve, name === 'a' ? 20 : 5));
           if (name === fails) throw new Error(`${name} failed`);
@@ -102,6 +102,29 @@ test('together, each begins when what it needs is finished; one that fails stops
   rmSync(join(folder, 'b'));
   await run('');
   assert.equal(order, ['b', 'b done', 'c', 'c done'], 'a does not need b');
+});
+
+test('no more are done at once than there is room for, each in a place of its own', async () => {
+  const [a, b, c] = stages() as [Stage, Stage, Stage];
+  const free = [a, { ...b, needs: [] }, { ...c, needs: [] }];
+  const order: string[] = [];
+  const busy = new Set<number>();
+  await runStages(
+    folder,
+    free,
+    { resume: false, atOnce: 2 },
+    {
+      async run({ name }, { place }) {
+        assert.not.ok(busy.has(place), `place ${place} is taken`);
+        busy.add(place);
+        order.push(`${name} ${place}`);
+        await new Promise((resolve) => setTimeout(resolve, name === 'a' ? 30 : 5));
+        busy.delete(place);
+        writeFileSync(join(folder, name), 'done');
+      },
+    },
+  );
+  assert.equal(order, ['a 0', 'b 1', 'c 1']);
 });
 
 test('with other settings nothing counts as finished', async () => {
