@@ -6,7 +6,6 @@ import type { EntityRecords } from '../data/entity-records.ts';
 import type { ImageInput } from '../data/images/image-input.ts';
 import { PixelSource } from '../data/images/pixel-source.ts';
 import type { Tokenizer } from '../data/text/tokenizer.ts';
-import { loadTokenizer } from '../data/text/tokenizer-files.ts';
 import { type Samples, tokenizeTexts } from '../encoding/samples.ts';
 import { WarmStart } from '../engine/device/warm-start.ts';
 import { type Device, openDevice } from '../engine/device.ts';
@@ -20,7 +19,7 @@ import { preparedMentions, prepareSamples } from '../ranking/sources.ts';
 import { findIndex, openRecords, placesOf } from './index-folder.ts';
 import { type CallOptions, LinkQueue } from './link-queue.ts';
 import { type LinkingModel, loadLinkingModel } from './linking-model.ts';
-import { type OpenedBase, openModelBase } from './model-base.ts';
+import { type OpenedBase, openModelBase, openTokenizer } from './model-base.ts';
 
 /** A mention as a caller has it. `image`: path, bytes, Blob or URL; null or nothing for none. */
 export interface LinkMention {
@@ -101,7 +100,7 @@ export async function openLinker(where: string | LinkerOptions): Promise<Linker>
     opened.push(kernels);
     const base = await openModelBase({ clip, device });
     opened.push(base);
-    const tokenizer = await loadTokenizer(clip);
+    const tokenizer = await openTokenizer(base.clip);
     opened.push({ close: () => tokenizer.free() });
     const model = await loadLinkingModel(base, run, system);
     opened.push({ close: () => model.release() });
