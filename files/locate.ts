@@ -3,7 +3,7 @@
 
 import { type ByteSource, openFile } from './byte-source.ts';
 import { MissingFileError, oneLine, WeightsError } from './errors.ts';
-import { chunksOf, request } from './http/http.ts';
+import { request, wholeBody } from './http/http.ts';
 import { openUrl } from './http/http-source.ts';
 import { withRetries } from './http/retry.ts';
 
@@ -73,15 +73,9 @@ async function readWhole(path: string, mostBytes: number): Promise<Uint8Array<Ar
 }
 
 async function fetchWhole(url: string, mostBytes: number): Promise<Uint8Array<ArrayBuffer>> {
-  const response = await request(url, {});
-  const chunks: Uint8Array<ArrayBuffer>[] = [];
-  let size = 0;
-  for await (const chunk of chunksOf(url, response.body)) {
-    size += chunk.length;
-    if (size > mostBytes) throw tooLong(url, mostBytes);
-    chunks.push(chunk);
-  }
-  return new Uint8Array(await new Blob(chunks).arrayBuffer());
+  return wholeBody(url, await request(url, {}), (bytes) => {
+    if (bytes > mostBytes) throw tooLong(url, mostBytes);
+  });
 }
 
 function tooLong(where: string, mostBytes: number): WeightsError {

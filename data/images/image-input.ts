@@ -3,7 +3,7 @@
 
 import { openFile } from '../../files/byte-source.ts';
 import { InputError, oneLine } from '../../files/errors.ts';
-import { chunksOf, reasonOf, request } from '../../files/http/http.ts';
+import { reasonOf, request, wholeBody } from '../../files/http/http.ts';
 
 /** The path of a file, the bytes of one, a Blob, a URL (http, https, file, data, blob), or null for no image. */
 export type ImageInput = string | Uint8Array | Blob | URL | null;
@@ -67,15 +67,8 @@ async function readUrl(name: string, url: URL): Promise<Uint8Array> {
   }
 }
 
-async function readAnswer(name: string, response: Response): Promise<Uint8Array> {
-  const chunks: Uint8Array<ArrayBuffer>[] = [];
-  let length = 0;
-  for await (const chunk of chunksOf(name, response.body)) {
-    length += chunk.length;
-    checkLength(name, length);
-    chunks.push(chunk);
-  }
-  return new Uint8Array(await new Blob(chunks).arrayBuffer());
+function readAnswer(name: string, response: Response): Promise<Uint8Array> {
+  return wholeBody(name, response, (bytes) => checkLength(name, bytes));
 }
 
 function checkLength(name: string, bytes: number): void {

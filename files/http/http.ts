@@ -2,6 +2,7 @@
 // failure is a WeightsError; those that trying again may mend are InterruptedErrors. Runs in browsers too.
 
 import { InterruptedError, MissingFileError, oneLine, WeightsError } from '../errors.ts';
+import { joinedBytes } from '../joined-bytes.ts';
 
 export interface HttpOptions {
   fetch?: typeof fetch;
@@ -62,6 +63,22 @@ export async function rangeOf(url: string, response: Response): Promise<RangeAns
   const [first, last, total] = (match ?? []).slice(1).map(Number) as [number, number, number];
   if (!match || first > last || last >= total) return refuse(`bad Content-Range '${oneLine(said)}'`);
   return { first, end: last + 1, total, etag: response.headers.get('etag') };
+}
+
+/** The whole body. `check` is given the bytes that came so far, and throws for too many. Throws as `chunksOf` does. */
+export async function wholeBody(
+  url: string,
+  { body }: Response,
+  check: (bytes: number) => void,
+): Promise<Uint8Array<ArrayBuffer>> {
+  const chunks: Uint8Array<ArrayBuffer>[] = [];
+  let size = 0;
+  for await (const chunk of chunksOf(url, body)) {
+    size += chunk.length;
+    check(size);
+    chunks.push(chunk);
+  }
+  return joinedBytes(chunks);
 }
 
 /** The body's bytes as they come. Throws InterruptedError when they stop coming; stopping early drops the connection. */
