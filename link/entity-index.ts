@@ -6,18 +6,10 @@ import { writeEntityRecords } from '../data/entity-records.ts';
 import { entitiesStamp, entitySamples } from '../encoding/entity-samples.ts';
 import type { FeatureOptions } from '../encoding/features.ts';
 import { UsageError } from '../files/errors.ts';
-import { isThere, locate } from '../files/locate.ts';
 import { lastingPath } from '../files/package-path.ts';
-import { readText } from '../files/read-text.ts';
 import { type BuildOptions, buildIndex, entitiesFingerprint } from '../ranking/index/builder.ts';
-import {
-  entitiesName,
-  headName,
-  type IndexDtype,
-  type IndexHead,
-  parseHead,
-} from '../ranking/index/format.ts';
-import { type IndexSource, openIndex } from '../ranking/index/source.ts';
+import { entitiesName, type IndexDtype, type IndexHead } from '../ranking/index/format.ts';
+import { type IndexSource, openIndex, readHead } from '../ranking/index/source.ts';
 import { indexFolder } from './index-folder.ts';
 import type { LinkingModel } from './linking-model.ts';
 import { openTokenizer } from './model-base.ts';
@@ -100,9 +92,8 @@ export async function openRunIndex(
   { scorer, fingerprint }: LinkingModel,
 ): Promise<IndexSource> {
   const folder = indexFolder(run);
-  const path = locate(folder, headName);
+  const head = await readHead(folder);
   // The chunks that an index's entities were stamped in depend on its shards' size.
-  const shard = (await isThere(path)) ? parseHead(path, await readText(path)).shard : 1;
-  const own = await entitiesFingerprint(dataset.entities, shard, entitiesStamp);
-  return openIndex(folder, scorer, { ...(fingerprint && { model: fingerprint }), [entitiesName]: own });
+  const own = await entitiesFingerprint(dataset.entities, head.shard, entitiesStamp);
+  return openIndex(folder, scorer, { ...(fingerprint && { model: fingerprint }), [entitiesName]: own }, head);
 }

@@ -20,6 +20,8 @@ export interface LinkerPlaces {
   /** Null: what the run has. */
   system: string | null;
   clip: string;
+  /** What the index says of itself. */
+  head: IndexHead;
 }
 
 /** What `where` is: an index, else a run. */
@@ -36,7 +38,8 @@ export async function findIndex(
 ): Promise<LinkerPlaces> {
   const index = given.index ?? (given.run === undefined ? null : indexFolder(given.run));
   if (index === null) throw new UsageError('a linker: expected a run or an index to open');
-  const { origin } = await readHead(index);
+  const head = await readHead(index);
+  const { origin } = head;
   // A path that a server's index names is none of its readers'.
   const from = (name: string) =>
     origin[name] === undefined || isUrl(index) ? null : resolvePath(origin[name]);
@@ -46,7 +49,8 @@ export async function findIndex(
       `${locate(index, headName)}: does not say which CLIP it was built with; name its folder`,
     );
   }
-  return { index, run: given.run ?? from('run'), system: given.system ?? origin['system'] ?? null, clip };
+  const run = given.run ?? from('run');
+  return { index, run, system: given.system ?? origin['system'] ?? null, clip, head };
 }
 
 /** Opens the records of an index's entities. Throws WeightsError for an index without, InputError for a damaged file. */

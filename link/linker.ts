@@ -92,7 +92,7 @@ const defaultTop = 5;
  */
 export async function openLinker(where: string | LinkerOptions): Promise<Linker> {
   const options: LinkerOptions = typeof where === 'string' ? await placesOf(where) : where;
-  const { index, run, system, clip } = await findIndex(options);
+  const { index, run, system, clip, head } = await findIndex(options);
   const device = options.device ?? (await openDevice());
   const opened: { close(): unknown }[] = options.device ? [] : [{ close: () => device.destroy() }];
   try {
@@ -104,8 +104,8 @@ export async function openLinker(where: string | LinkerOptions): Promise<Linker>
     opened.push({ close: () => tokenizer.free() });
     const model = await loadLinkingModel(base, run, system);
     opened.push({ close: () => model.release() });
-    const { fingerprint } = model;
-    const entities = await openIndex(index, model.scorer, fingerprint === null ? {} : { model: fingerprint });
+    const fingerprints = model.fingerprint === null ? {} : { model: model.fingerprint };
+    const entities = await openIndex(index, model.scorer, fingerprints, head);
     opened.push(entities);
     const records = await openRecords(index, entities.head);
     opened.push(records);

@@ -51,17 +51,18 @@ export async function readHead(folder: string): Promise<IndexHead> {
 }
 
 /**
- * Opens the index in a folder or at an address for a scorer. `fingerprints`: hashes of all that the caller knows of what the index should
- * have been made from. Throws WeightsError, one line that names the file, for an index that is missing, damaged, of another
- * version, or of something else.
+ * Opens the index in a folder or at an address for a scorer. `fingerprints`: hashes of all that the caller knows of what the
+ * index should have been made from; `knownHead`: its head, where that was read already. Throws WeightsError, one line that
+ * names the file, for an index that is missing, damaged, of another version, or of something else.
  */
 export async function openIndex(
   folder: string,
   scorer: AnyScorer,
   fingerprints: Fingerprints,
+  knownHead?: IndexHead,
 ): Promise<IndexSource> {
   const path = locate(folder, headName);
-  const head = await readHead(folder);
+  const head = knownHead ?? (await readHead(folder));
   if (head.scorer !== scorer.name) {
     throw new WeightsError({
       file: path,
