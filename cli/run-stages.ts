@@ -87,7 +87,9 @@ export class StageRunner {
   }
 
   async close(): Promise<void> {
-    for (const opened of [await this.#beside, await this.#session]) opened?.close();
+    // One that could not be opened was said by the stage that asked for it.
+    (await this.#beside?.catch(() => null))?.close();
+    (await this.#session)?.close();
     this.#session = null;
     this.#beside = null;
   }
