@@ -22,7 +22,8 @@ export {
   type TransformerConfig,
 } from './clip/clip.ts';
 export type { ClipDescription } from './clip/clip-config.ts';
-export { type LoadedClip, type LoadOptions, loadClip } from './clip/load-clip.ts';
+export { type LoadedClip, loadClip } from './clip/load-clip.ts';
+export type { LoadOptions } from './load-pretrained.ts';
 export { contrastiveLoss } from './loss.ts';
 export { ParameterError, ParameterStore } from './parameter-store.ts';
 export { loadVgg } from './vgg/load-vgg.ts';
