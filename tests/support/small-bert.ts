@@ -18,7 +18,7 @@ export const smallBert: BertConfig = {
   eps: 1e-12,
 };
 
-const words = 'the a bat cat flew out of cave ball game bird at night small ##s ##ing'.split(' ');
+const words = 'the bat cat flew out of cave ball game bird at night small ##s ##ing'.split(' ');
 /** Tokens by id. */
 export const smallVocabulary = [
   ...['[PAD]', '[unused0]', '[unused1]', '[unused2]', '[UNK]', '[CLS]', '[SEP]', '[MASK]', '.', ':'],
