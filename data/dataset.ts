@@ -10,7 +10,7 @@ import { type Fields, fieldsOf, kindOf, readArray, readObject } from '../files/j
 import { type Entity, type Mention, type MentionKind, mentionKinds, type Split } from './entity-mention.ts';
 
 export { entityText, mentionText } from './entity-mention.ts';
-export type { Entity, Mention, MentionKind, Split };
+export type { Entity, Mention, Split };
 
 /**
  * A whole data set; one that is a knowledge base alone has no mentions. `unlinkable` are further mentions whose `entity`
