@@ -46,7 +46,7 @@ import {
   usesOf,
   usualStarts,
 } from './experts.ts';
-import type { Prompts } from './prompts.ts';
+import { noPrompts, type Prompts } from './prompts.ts';
 import { packOperands, sideLayout, unpackOperands } from './side-layout.ts';
 
 export type { Side } from '../../ranking/scorer.ts';
@@ -126,6 +126,16 @@ export class Expert implements Scorer<SideTables, MentionSide, EntitySide> {
       // The texts' prompts are parameters, the images' are made of them.
       for (const tensor of prompts.vision) tensor.release();
     }
+  }
+
+  /** The same with CLIP's encoders alone, as if the expert had no prompts. */
+  prepareUnprompted(
+    _side: Side,
+    samples: Samples,
+    images: readonly number[],
+    features: FeatureOptions,
+  ): Promise<SideTables> {
+    return this.#tables(noPrompts, samples, images, features);
   }
 
   async #tables(

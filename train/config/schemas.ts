@@ -88,6 +88,22 @@ export const expertSchema = v.strictObject({
     batchSize,
     learningRate: real({ least: 0 }, { description: "Adam's learning rate" }),
     schedule: choice(['constant', 'cosine'], { description: 'how the learning rate changes' }),
+    mentionsPerEpoch: v.optional(
+      integer(0, {
+        description: 'training mentions an epoch, drawn anew for each; 0: all',
+        unit: 'mentions',
+      }),
+      0,
+    ),
+    unitEpochs: v.optional(
+      integer(0, {
+        description:
+          'epochs before the first of an expert with prompts, or one that trains CLIP, in which its scoring units alone ' +
+          'are trained, on features without prompts',
+        unit: 'epochs',
+      }),
+      0,
+    ),
     trainFraction,
     holdOut: v.optional(real({ least: 0, below: 1 }, { description: 'part of them to leave to stage 2' }), 0),
     hardNegatives: integer(0, {
@@ -148,6 +164,13 @@ export const gateSchema = v.strictObject({
     learningRate: real({ least: 0 }, { description: "Adam's learning rate of the gate" }),
     unitLearningRate: real({ least: 0 }, { description: 'the same of the scoring units' }),
     schedule: choice(['constant', 'cosine'], { description: 'how the learning rates change' }),
+    mentions: v.optional(
+      integer(0, {
+        description: 'train on so many of the training mentions, drawn once; 0: all',
+        unit: 'mentions',
+      }),
+      0,
+    ),
     trainFraction,
     holdOut: v.optional(
       real(

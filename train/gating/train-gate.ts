@@ -3,6 +3,8 @@
 
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
+import { spreadRows } from '../../encoding/features.ts';
+import { pickSamples } from '../../encoding/samples.ts';
 import { backward } from '../../engine/autograd.ts';
 import { Adam } from '../../engine/nn/adam.ts';
 import { gumbelNoise } from '../../engine/ops/gumbel.ts';
@@ -13,12 +15,12 @@ import { expertsFingerprint, loadExperts } from '../../link/trained.ts';
 import { readAbout } from '../../model/checkpoint.ts';
 import { drawExperts, selectedScores } from '../../model/dsmip/dsmip.ts';
 import { Dsmip, gateTrainingInputs } from '../../model/dsmip/dsmip-model.ts';
-import type { SideTables } from '../../model/dsmip/expert-model.ts';
+import type { Expert, SideTables } from '../../model/dsmip/expert-model.ts';
 import { statisticsTensors } from '../../model/dsmip/gate-inputs.ts';
 import { contrastiveLoss } from '../../model/loss.ts';
 import type { Side } from '../../ranking/scorer.ts';
 import { trainingTables } from '../batch-inputs.ts';
-import { batchesPerEpoch, epochBatches, fractionOf, holdOut } from '../batches.ts';
+import { batchesPerEpoch, epochBatches, fractionOf, holdOut, someOf } from '../batches.ts';
 import { ConfigError, checkConfig, valueAt } from '../config/check.ts';
 import { type GateTraining, gateSchema } from '../config/schemas.ts';
 import { deceptiveCandidates } from '../experts/hard-negatives.ts';
@@ -55,7 +57,8 @@ export async function trainGate(
     training.trainFraction,
     new RandomStream(training.seed),
   );
-  const rows = training.holdOut > 0 ? holdOut(fraction, training.holdOut).held : fraction;
+  const own = training.holdOut > 0 ? holdOut(fraction, training.holdOut).held : fraction;
+  const rows = someOf(own, training.mentions, new RandomStream(training.seed));
   const stepsPerEpoch = batchesPerEpoch(rows.length, batchSize);
 
   const adams = {
@@ -63,7 +66,9 @@ export async function trainGate(
     gate: new Adam([...dsmip.gate.values()], { lr: learningRate }),
   };
   const tables: Record<Side, SideTables>[] = [];
-  for (const expert of dsmip.experts) tables.push(await trainingTables(session, expert));
+  for (const expert of dsmip.experts) {
+    tables.push(await (rows === own ? trainingTables(session, expert) : someTables(session, expert, rows)));
+  }
   const dev = await prepareSplit(session, [dsmip.scorer], 'dev');
   // Before a checkpoint is restored: what deceives the experts as stage 1 left them, resumed or not.
   const hard = await deceptiveCandidates(session, dsmip.experts, tables, rows, training, hooks.onProgress);
@@ -153,4 +158,21 @@ async function checkRows({ gate, training, run }: GateTraining): Promise<void> {
       throw new ConfigError([field], `${field} ${own}: ${path} was trained with ${field} ${theirs}`);
     }
   }
+}
+
+/** `trainingTables` of which the mentions' has only these rows, in ascending order. */
+async function someTables(
+  session: Session,
+  expert: Expert,
+  rows: readonly number[],
+): Promise<Record<Side, SideTables>> {
+  const { mentions, ...corpus } = session.corpus;
+  const train = pickSamples(mentions.train, rows);
+  const tables = await trainingTables(
+    { ...session, corpus: { ...corpus, mentions: { ...mentions, train } } },
+    expert,
+  );
+  const { text } = tables.mention;
+  if (text) tables.mention.text = spreadRows(text, rows, mentions.train.images.length);
+  return tables;
 }
