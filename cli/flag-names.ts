@@ -47,6 +47,7 @@ export const flagNames: Readonly<Record<string, string>> = {
   'training.mentionImageDropout': 'mention-image-dropout',
   'training.entityImageDropout': 'entity-image-dropout',
   'training.balance': 'balance',
+  'training.textGroups': 'text-groups',
   'training.encodeChunk': 'encode-chunk',
   'training.memoryGB': 'memory',
   'evaluation.split': 'split',

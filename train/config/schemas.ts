@@ -113,6 +113,15 @@ export const expertSchema = v.strictObject({
     hardNegativesBy,
     mentionImageDropout: imageDropout("of a mention's picture being left out of a step"),
     entityImageDropout: imageDropout("of an entity's picture being left out of a step"),
+    textGroups: v.optional(
+      integer(1, {
+        description:
+          'groups of like length that a trained encoder takes the texts of a batch in, each text once: less padding; 1: ' +
+          'all in one, as they are',
+        unit: 'groups',
+      }),
+      1,
+    ),
     encodeChunk: v.optional(
       integerOrAuto(0, {
         description:

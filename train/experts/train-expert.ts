@@ -103,7 +103,7 @@ async function train(config: ExpertTraining, session: Session, hooks: TrainingHo
             const drawn = batches(draws, mentionsPerEpoch);
             const made = frozen
               ? frozenSteps(expert, frozen, drawn)
-              : encodingSteps(session, expert, drawn, chunk);
+              : encodingSteps(session, expert, drawn, { chunk, groups: training.textGroups });
             yield* adamSteps(made, adams, learningRate);
           };
         },
@@ -169,7 +169,7 @@ async function encodeChunkFor(
 ): Promise<number> {
   const { device, config } = expert;
   if (expert.isFrozen) return 0;
-  const plan = stepPlan(about, config.clip, Math.min(rows, training.batchSize), training.hardNegatives, {
+  const plan = stepPlan(about, config.clip, Math.min(rows, training.batchSize), training, {
     mention: corpus.mentions.train.tokens.length,
     entity: corpus.entities.tokens.length,
   });
