@@ -55,7 +55,7 @@ async function train(config: ExpertTraining, session: Session, hooks: TrainingHo
   const expert = new Expert(device, kind, session.clip, expertShape(config.expert), random, starts);
   const chunk = await encodeChunkFor(config, expert, session, rows.length, hooks);
   const unitEpochs = expert.isFrozen ? 0 : training.unitEpochs;
-  const stepsBefore = unitEpochs * batchesPerEpoch(rows.length, batchSize);
+  const stepsBefore = unitEpochs * stepsPerEpoch;
   const adams = adamsOf(expert, unitEpochs > 0, learningRate);
 
   let steps: Fit['steps'];
@@ -82,25 +82,24 @@ async function train(config: ExpertTraining, session: Session, hooks: TrainingHo
             mention: training.mentionImageDropout,
             entity: training.entityImageDropout,
           };
-          const options = { size: batchSize, imageDropout, ...(hard ? { hard } : {}) };
-          const batches = (draws: RandomStream, mentions: number) =>
-            epochBatches(
-              rows,
-              corpus.mentions.train,
-              corpus.gold.train,
-              corpus.entities,
-              { ...options, mentions },
-              draws,
-            );
+          const options = {
+            size: batchSize,
+            mentions: mentionsPerEpoch,
+            imageDropout,
+            ...(hard ? { hard } : {}),
+          };
+          const { mentions, gold, entities } = corpus;
+          const batches = (draws: RandomStream) =>
+            epochBatches(rows, mentions.train, gold.train, entities, options, draws);
           const frozen = expert.isFrozen ? await trainingTables(session, expert) : null;
           const before =
             unitEpochs > 0 && !isResumed ? await trainingTables(session, unprompted(expert)) : null;
           steps = async function* (draws, epoch) {
             for (let i = 0; before && epoch === 1 && i < unitEpochs; i++) {
-              const made = frozenSteps(expert, before, batches(draws, 0));
+              const made = frozenSteps(expert, before, batches(draws));
               yield* adamSteps(made, { units: adams['units']! }, learningRate);
             }
-            const drawn = batches(draws, mentionsPerEpoch);
+            const drawn = batches(draws);
             const made = frozen
               ? frozenSteps(expert, frozen, drawn)
               : encodingSteps(session, expert, drawn, { chunk, groups: training.textGroups });
