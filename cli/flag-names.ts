@@ -41,6 +41,7 @@ export const flagNames: Readonly<Record<string, string>> = {
   'training.mentionsPerEpoch': 'mentions-per-epoch',
   'training.unitEpochs': 'unit-epochs',
   'training.mentions': 'mentions',
+  'training.kinds': 'kinds',
   'training.holdOut': 'hold-out',
   'training.hardNegatives': 'hard-negatives',
   'training.hardNegativesBy': 'hard-negatives-by',

@@ -4,7 +4,7 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { spreadRows } from '../../encoding/features.ts';
-import { pickSamples } from '../../encoding/samples.ts';
+import { cutSamples } from '../../encoding/samples.ts';
 import { backward } from '../../engine/autograd.ts';
 import { Adam } from '../../engine/nn/adam.ts';
 import { gumbelNoise } from '../../engine/ops/gumbel.ts';
@@ -21,11 +21,12 @@ import { contrastiveLoss } from '../../model/loss.ts';
 import type { Side } from '../../ranking/scorer.ts';
 import { trainingTables } from '../batch-inputs.ts';
 import { batchesPerEpoch, epochBatches, fractionOf, holdOut, someOf } from '../batches.ts';
-import { ConfigError, checkConfig, valueAt } from '../config/check.ts';
-import { type GateTraining, gateSchema } from '../config/schemas.ts';
+import { ConfigError, checkConfig, decidingValues, valueAt } from '../config/check.ts';
+import { expertSchema, type GateTraining, gateSchema } from '../config/schemas.ts';
 import { deceptiveCandidates } from '../experts/hard-negatives.ts';
 import { type FitResult, fit, type Step } from '../fit.ts';
 import type { TrainingHooks } from '../hooks.ts';
+import { sessionOfKinds } from '../mentions-of-kinds.ts';
 import { RandomStream } from '../random-stream.ts';
 import { balanced } from './balance.ts';
 import { standardise } from './calibration.ts';
@@ -40,12 +41,13 @@ const eps = 1e-6;
  */
 export async function trainGate(
   config: GateTraining,
-  session: Session,
+  whole: Session,
   hooks: TrainingHooks = {},
 ): Promise<FitResult> {
   const checked = checkConfig(gateSchema, config);
   const { gate, training, run, data } = checked;
   await checkRows(checked);
+  const session = sessionOfKinds(whole, training.kinds);
   const { device, corpus, features } = session;
   const { epochs, batchSize, learningRate, unitLearningRate, schedule } = training;
   const random = new Random(training.seed);
@@ -145,7 +147,13 @@ export async function trainGate(
  * heart. Throws ConfigError, WeightsError.
  */
 async function checkRows({ gate, training, run }: GateTraining): Promise<void> {
-  const deciding = ['holdOut', 'trainFraction', ...(training.trainFraction < 1 ? ['seed'] : [])];
+  const takesPart = training.holdOut > 0 || training.trainFraction < 1;
+  const deciding = [
+    'holdOut',
+    'trainFraction',
+    ...(training.trainFraction < 1 ? ['seed'] : []),
+    ...(takesPart ? ['kinds'] : []),
+  ];
   for (const kind of gate.experts) {
     const path = join(run.folder, kind, 'best.safetensors');
     if (!existsSync(path)) continue; // said where the experts are loaded
@@ -153,8 +161,8 @@ async function checkRows({ gate, training, run }: GateTraining): Promise<void> {
     for (const name of deciding) {
       const field = `training.${name}`;
       const own = valueAt({ training }, field);
-      const theirs = valueAt(config, field);
-      if (theirs === own) continue;
+      const theirs = decidingValues(expertSchema, config).get(field);
+      if (String(theirs) === String(own)) continue;
       throw new ConfigError([field], `${field} ${own}: ${path} was trained with ${field} ${theirs}`);
     }
   }
@@ -167,7 +175,7 @@ async function someTables(
   rows: readonly number[],
 ): Promise<Record<Side, SideTables>> {
   const { mentions, ...corpus } = session.corpus;
-  const train = pickSamples(mentions.train, rows);
+  const train = cutSamples(mentions.train, rows);
   const tables = await trainingTables(
     { ...session, corpus: { ...corpus, mentions: { ...mentions, train } } },
     expert,
