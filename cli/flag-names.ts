@@ -48,6 +48,7 @@ export const flagNames: Readonly<Record<string, string>> = {
   'training.mentionImageDropout': 'mention-image-dropout',
   'training.entityImageDropout': 'entity-image-dropout',
   'training.balance': 'balance',
+  'training.balanceOf': 'balance-of',
   'training.textGroups': 'text-groups',
   'training.encodeChunk': 'encode-chunk',
   'training.memoryGB': 'memory',

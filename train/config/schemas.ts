@@ -9,6 +9,7 @@ import { expertKinds } from '../../model/dsmip/experts.ts';
 import { promptStarts } from '../../model/dsmip/prompts.ts';
 import { localStarts } from '../../model/dsmip/text-unit.ts';
 import { hardNegativeOrders } from '../batches.ts';
+import { balanceMeasures } from '../gating/balance.ts';
 import { schedules } from '../schedule.ts';
 import { choice, integer, integerOrAuto, object, onOff, path, real, some, text } from './fields.ts';
 
@@ -209,6 +210,13 @@ export const gateSchema = v.strictObject({
         { description: 'weight of a term that keeps each expert chosen as often as the others; 0: none' },
       ),
       0,
+    ),
+    balanceOf: v.optional(
+      choice(balanceMeasures, {
+        description:
+          'what that term evens out: probabilities of the draws in training, or the choices of ranking',
+      }),
+      'probabilities',
     ),
   }),
 });

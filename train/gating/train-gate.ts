@@ -92,7 +92,7 @@ export async function trainGate(
         const noise = gumbelNoise(device, dsmip.by === 'pair' ? [M, E, B] : [M, 1, B], random);
         const z = dsmip.spread(drawExperts(pi, noise, { tau: gate.temperature, eps }), E);
         const choice = contrastiveLoss(selectedScores(z, scores), Int32Array.from(batch.entities));
-        const loss = balanced(choice, pi, training.balance, eps);
+        const loss = balanced(choice, pi, training.balance, eps, training.balanceOf);
         const gradients = backward(loss);
         adams.units.step(gradients, { lr: factor * unitLearningRate });
         adams.gate.step(gradients, { lr: factor * learningRate });
