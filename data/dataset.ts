@@ -118,7 +118,7 @@ async function readEntities(folder: string, remarks: Remarks): Promise<Entity[]>
       id: fields.integer('id'),
       qid: fields.filled('qid'),
       name: decodeName(fields.text('entity_name')),
-      aliases: [],
+      aliases: fields.names('aliases').map(decodeName),
       attributes: fields.textOr('attr', ''),
       images: fields.names('image_list').map((name) => join(folder, 'kb_image', basename(name))),
     };

@@ -272,6 +272,8 @@ async function writeKnowledgeBase(
     qid: qidOf(concept),
     entity_name: concept.name,
     attr: attributesOf(wordNet, concept),
+    // The attributes have them too, but do not say which words they are.
+    aliases: aliasesOf(concept),
     type: concept.synset.type,
     image_list: pictures.get(concept)!.map(({ file }) => file),
   }));
