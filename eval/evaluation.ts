@@ -19,6 +19,8 @@ export interface Evaluation {
 /** Candidates by the last task's systems, and how good they are. */
 export interface Retrieval {
   candidates: Candidates;
+  /** How many were asked for by vectors. */
+  count: number;
   /** Whose vectors were compared. */
   by: string;
   /** Percent of mentions whose gold entity was proposed. */
@@ -37,7 +39,7 @@ export async function proposeCandidates({ pass }: RankingTask, count: number): P
   const start = performance.now();
   const candidates = await retrieve(scorer, mentions, entities, count);
   const seconds = (performance.now() - start) / 1000;
-  return { candidates, by: scorer.name, recall: recall(candidates, gold), seconds };
+  return { candidates, count, by: scorer.name, recall: recall(candidates, gold), seconds };
 }
 
 export interface EvaluateOptions {

@@ -30,7 +30,7 @@ export async function writeMetrics(
     systems: Object.assign({}, ...evaluations.map(({ metrics }) => metrics)) as Record<string, Metrics>,
     gate: gateResults(evaluations),
     ...(retrieval
-      ? { candidates: { count: retrieval.candidates.count, recall: retrieval.recall, by: retrieval.by } }
+      ? { candidates: { count: retrieval.count, recall: retrieval.recall, by: retrieval.by } }
       : {}),
     parameters,
     seconds: Object.fromEntries(evaluations.map(({ task, seconds }) => [task.name, seconds])),
