@@ -10,7 +10,8 @@ import type { Evaluation, Retrieval } from './evaluation.ts';
 import { metricsVersion } from './results.ts';
 
 /**
- * Writes {version, split, mentions, entities, systems: {SYSTEM: metrics}, gate: {by, experts, picked} or null, candidates if
+ * Writes {version, split, mentions, entities, systems: {SYSTEM: metrics}, gate: {by, experts, picked} or null, confidence by calibrated
+ * system, candidates if
  * there were some, parameters, seconds, pairs, device}; percentages from 0 to 100. `parameters`: trained numbers by what has
  * them. Throws WeightsError when it cannot.
  */
@@ -29,6 +30,7 @@ export async function writeMetrics(
     entities: corpus.entities.tokens.count,
     systems: Object.assign({}, ...evaluations.map(({ metrics }) => metrics)) as Record<string, Metrics>,
     gate: gateResults(evaluations),
+    confidence: Object.assign({}, ...evaluations.map(({ confidence }) => confidence)) as object,
     ...(retrieval
       ? { candidates: { count: retrieval.count, recall: retrieval.recall, by: retrieval.by } }
       : {}),

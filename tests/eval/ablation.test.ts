@@ -46,6 +46,7 @@ function results(hits: number): Results {
     entities: 16,
     systems,
     gate: null,
+    confidence: {},
     parameters,
     seconds: {},
     device: '',
