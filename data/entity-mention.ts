@@ -1,16 +1,16 @@
 // What a data set is made of, and the texts by which encoders know it. Reads nothing, so that a browser may load it.
 
-import { plainName } from './names/name-form.ts';
-
 /** An entity of a knowledge base. */
 export interface Entity {
   /** The layout's number of it; of a JSON-lines file its row. */
   id: number;
   qid: string;
   name: string;
-  /** Other names, kept apart for finding candidates by name. In the layout of MIMIC a field of our own, which may be missing. */
+  /** Other names, kept apart for finding candidates by name. */
   aliases: string[];
   attributes: string;
+  /** Set where the attributes name the aliases already, as they do in the layout of MIMIC's users. */
+  hasAliasesInAttributes?: boolean;
   /** Paths of files, which may be missing. */
   images: string[];
 }
@@ -22,23 +22,28 @@ export interface Mention {
   sentence: string;
   entity: number;
   image: string | null;
+  /** What the sentence is, in data sets that have several kinds. */
+  kind?: MentionKind;
 }
+
+/** A definition or an example of a dictionary, or a sentence as people write it. */
+export const mentionKinds = ['gloss', 'sentence'] as const;
+export type MentionKind = (typeof mentionKinds)[number];
 
 export type Split = 'train' | 'dev' | 'test';
 
 /**
- * The text by which an entity is known to the encoder: `name : attributes`, and after the attributes the aliases that they
- * do not name themselves, so that a text that is cut loses them first. Knowledge bases of MIMIC's layout write aliases
- * into the attributes.
+ * The text by which an entity is known to the encoder: `name : attributes`, and the aliases after the attributes, so that
+ * a text that is cut loses them first; but for aliases that the attributes name already.
  */
 export function entityText({
   name,
   attributes,
   aliases,
-}: Pick<Entity, 'name' | 'attributes' | 'aliases'>): string {
-  const known = ` ${plainName(attributes)} `;
-  const others = aliases.filter((alias) => !known.includes(` ${plainName(alias)} `));
-  return `${name} : ${others.length === 0 ? attributes : [attributes, ...others].join(' ').trimStart()}`;
+  hasAliasesInAttributes = false,
+}: Pick<Entity, 'name' | 'attributes' | 'aliases' | 'hasAliasesInAttributes'>): string {
+  const further = hasAliasesInAttributes ? [] : aliases;
+  return `${name} : ${further.length === 0 ? attributes : [attributes, ...further].join(' ').trimStart()}`;
 }
 
 /** The text by which a mention is known to the encoder. */
