@@ -4,10 +4,16 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Split } from '../data/dataset.ts';
+import { takenOutRows } from '../data/taken-out.ts';
 import { UsageError } from '../files/errors.ts';
 import { type Calibration, readCalibration } from '../link/calibration.ts';
 import { openRunIndex } from '../link/entity-index.ts';
-import { dsmipFingerprint, type LinkingModel, loadLinkingModel } from '../link/linking-model.ts';
+import {
+  calibrationFolder,
+  dsmipFingerprint,
+  type LinkingModel,
+  loadLinkingModel,
+} from '../link/linking-model.ts';
 import type { Session } from '../link/session.ts';
 import { prepareSplit } from '../link/split.ts';
 import { fileFingerprint, loadTrained, parameterCounts } from '../link/trained.ts';
@@ -171,11 +177,17 @@ async function addNames(
     for (const system of task.pass.systems) {
       const fingerprint = fingerprints.get(system);
       if (fingerprint === undefined) continue;
-      const calibration = await readCalibration(run, system.name, fingerprint);
+      const folder = calibrationFolder(system.name, run, session.clip.folder);
+      const calibration = await readCalibration(folder, system.name, fingerprint);
       if (calibration) calibrations.push({ system, calibration });
     }
     if (calibrations.length === 0) continue;
-    task.names = { matches: await matchesOf(session, session.dataset.splits[split]), calibrations };
+    const { dataset } = session;
+    task.names = {
+      matches: await matchesOf(session, dataset.splits[split]),
+      takenOut: takenOutRows(dataset, split),
+      calibrations,
+    };
   }
 }
 

@@ -91,8 +91,9 @@ export async function evaluateTask(
   for (const { system, calibration } of names?.calibrations ?? []) {
     const name = calibration.names ? withNames(system.name) : system.name;
     const found = result.systems[name]!.top;
-    const matches = calibration.names ? names!.matches : names!.matches.map(() => []);
-    confidence[name] = confidenceReport(found, pass.gold, matches, calibration);
+    const { matches, takenOut } = names!;
+    const counted = calibration.names ? matches : matches.map(() => []);
+    confidence[name] = confidenceReport(found, pass.gold, { matches: counted, takenOut }, calibration);
   }
   for (const system of Object.values(result.systems)) system.top = system.top.map((own) => own.slice(0, top));
   return { task, result, metrics, confidence, seconds };

@@ -19,6 +19,8 @@ import { withNames } from './results.ts';
 export interface TaskNames {
   /** By mention the entities that its word may name. */
   matches: readonly (readonly NameMatch[])[];
+  /** The rows of mentions that are judged without their entity as well. */
+  takenOut: readonly number[];
   calibrations: readonly { system: AnyScorer; calibration: Calibration }[];
 }
 
@@ -59,13 +61,13 @@ export function namedLists({ matches }: TaskNames): PairLists {
 export const entitiesToJudge = probableEntities + 1;
 
 /**
- * Judges a calibrated system by the best entities of mentions whose gold entity is known, and by the same mentions as they
- * are without it: the entities that are left then, and their names.
+ * Judges a calibrated system by the best entities of mentions whose gold entity is known, and by some of them as they are
+ * without it: the entities that are left then, and their names.
  */
 export function confidenceReport(
   top: readonly (readonly Found[])[],
   gold: ArrayLike<number>,
-  matches: readonly (readonly NameMatch[])[],
+  { matches, takenOut }: Pick<TaskNames, 'matches' | 'takenOut'>,
   calibration: Calibration,
 ): ConfidenceReport {
   const judged = top.map((found, i) => {
@@ -73,8 +75,8 @@ export function confidenceReport(
     const { probabilities, inKnowledgeBase } = confidenceOf(first, matches[i]!, calibration);
     return { probability: probabilities[0] ?? 0, inKnowledgeBase, isRight: first[0]?.entity === gold[i] };
   });
-  const without = top.map((found, i) => {
-    const left = found.filter(({ entity }) => entity !== gold[i]).slice(0, probableEntities);
+  const without = takenOut.map((i) => {
+    const left = top[i]!.filter(({ entity }) => entity !== gold[i]).slice(0, probableEntities);
     const names = matches[i]!.filter(({ row }) => row !== gold[i]);
     return confidenceOf(left, names, calibration).inKnowledgeBase;
   });

@@ -20,15 +20,7 @@ const mostBytes = 2 ** 20;
 export const probableEntities = 64;
 
 /** What the probability of being in the knowledge base is made of, in this order. */
-export const confidenceFeatures = [
-  'constant',
-  'margin',
-  'logOdds',
-  'entropy',
-  'exactTop',
-  'fuzzyTop',
-  'exactMatches',
-] as const;
+export const confidenceFeatures = ['constant', 'score', 'gap', 'exact', 'fuzzy'] as const;
 
 const number = v.pipe(v.number('a number'), v.finite('a number'));
 const systemSchema = v.strictObject({
@@ -102,18 +94,24 @@ async function readAll(folder: string): Promise<Record<string, Calibration>> {
   return parseBySchema(path, fileSchema, parseJson(path, text)).systems;
 }
 
+/** What a name adds to the score of its entity; nothing for an entity without. */
+export function nameAddition(match: NameMatch | undefined, names: Calibration['names']): number {
+  if (!match || !names) return 0;
+  return match.kind === 'exact' ? names.exact : names.fuzzy * match.similarity;
+}
+
 /** What names add to the scores of the mentions' named entities. */
 export function nameAdditions(
   matches: readonly (readonly NameMatch[])[],
-  { exact, fuzzy }: NonNullable<Calibration['names']>,
+  names: Calibration['names'],
 ): PairAdditions {
-  const lists = pairLists(matches.map((own) => own.map(({ row }) => row)));
   const values = matches.flatMap((own) =>
-    own
-      .toSorted((a, b) => a.row - b.row)
-      .map(({ kind, similarity }) => (kind === 'exact' ? exact : fuzzy * similarity)),
+    own.toSorted((a, b) => a.row - b.row).map((match) => nameAddition(match, names)),
   );
-  return { ...lists, values: Float32Array.from(values) };
+  return {
+    ...pairLists(matches.map((own) => own.map(({ row }) => row))),
+    values: Float32Array.from(values),
+  };
 }
 
 /** How sure an answer is. */
@@ -124,45 +122,51 @@ export interface Confidence {
   inKnowledgeBase: number;
 }
 
+/** An entity and its score, names counted in. */
+interface ScoredEntity {
+  entity: number;
+  score: number;
+}
+
 /** How sure a mention's best entities are, best first; `matches`: the entities that its word may name. */
 export function confidenceOf(
-  top: readonly { entity: number; score: number }[],
+  top: readonly ScoredEntity[],
   matches: readonly NameMatch[],
-  { temperature, inKnowledgeBase }: Pick<Calibration, 'temperature' | 'inKnowledgeBase'>,
+  calibration: Pick<Calibration, 'temperature' | 'names' | 'inKnowledgeBase'>,
 ): Confidence {
-  const features = confidenceFeaturesOf(top, matches, temperature);
+  const { temperature, inKnowledgeBase } = calibration;
+  const features = confidenceFeaturesOf(top, matches, calibration);
   const logit = confidenceFeatures.reduce((sum, name, i) => sum + inKnowledgeBase[name] * features[i]!, 0);
   return { probabilities: softmax(top, temperature), inKnowledgeBase: 1 / (1 + Math.exp(-logit)) };
 }
 
 /**
- * The features of `confidenceFeatures`: the margin of the first over the second in units of the temperature, the log-odds of
- * the first's probability, the entropy in nats, whether the first has the mention's name exactly, or how nearly, and the
- * logarithm of 1 + how many entities have it exactly.
+ * The features of `confidenceFeatures`, of the first entity: its score without its name, and how much that is above the
+ * best other one, both in units of the temperature; whether its name is the mention's word, or how nearly. What has only a
+ * name for it is far below another.
  */
 export function confidenceFeaturesOf(
-  top: readonly { entity: number; score: number }[],
+  top: readonly ScoredEntity[],
   matches: readonly NameMatch[],
-  temperature: number,
+  { temperature, names }: Pick<Calibration, 'temperature' | 'names'>,
 ): number[] {
-  const probabilities = softmax(top, temperature);
-  const [first, second] = top;
-  const named = matches.find(({ row }) => row === first?.entity);
-  const others = probabilities.slice(1).reduce((sum, p) => sum + p, 0);
-  const margin = first && second ? Math.min(most, (first.score - second.score) / temperature) : most;
+  const matchOf = (entity: number) => matches.find(({ row }) => row === entity);
+  const [first, ...others] = top.map(
+    ({ entity, score }) => (score - nameAddition(matchOf(entity), names)) / temperature,
+  );
+  const named = matchOf(top[0]?.entity ?? -1);
+  const gap = others.length === 0 ? mostGap : first! - Math.max(...others);
   return [
     1,
-    margin,
-    Math.min(most, Math.log(probabilities[0] ?? 1) - Math.log(Math.max(others, 1e-12))),
-    -probabilities.reduce((sum, p) => sum + (p > 0 ? p * Math.log(p) : 0), 0),
+    first ?? 0,
+    Math.max(-mostGap, Math.min(mostGap, gap)),
     named?.kind === 'exact' ? 1 : 0,
     named?.kind === 'fuzzy' ? named.similarity : 0,
-    Math.log(1 + matches.filter(({ kind }) => kind === 'exact').length),
   ];
 }
 
-/** Larger margins tell nothing more. */
-const most = 10;
+/** Larger differences tell nothing more. */
+const mostGap = 10;
 
 function softmax(top: readonly { score: number }[], temperature: number): number[] {
   const parts = top.map(({ score }) => Math.exp((score - top[0]!.score) / temperature));

@@ -38,6 +38,11 @@ export function needsRun(system: string | null): boolean {
   return system === null || findBaseline(system)?.recipe !== null;
 }
 
+/** The folder that a system's calibration is in: its run's, or the CLIP's of a system that is used as it comes. */
+export function calibrationFolder(system: string, run: string | null, clip: string): string {
+  return run === null || !needsRun(system) ? clip : run;
+}
+
 /**
  * Loads the system of this name; for null DSMIP where the run has a gate, else its multimodal, text or visual expert, the
  * first that there is. `run` may be null for a baseline that needs no training. Loads nothing that does not answer. Throws

@@ -56,7 +56,7 @@ export async function matchName(word: string, source: NameSource): Promise<NameM
     else if (forms.some((other) => keyOf(other) === key)) inflected.push(row);
   }
   const exact = same.length > 0 ? same : inflected.slice(0, mostMatches);
-  if (exact.length === 0) return mistyped(key, source);
+  if (exact.length === 0) return mistyped([...new Set([key, form])], source);
   const found = exact.map((row): NameMatch => ({ row, kind: 'exact', similarity: 1 }));
   if (exact === same) {
     for (const row of inflected.slice(0, mostMatches - same.length)) {
@@ -66,16 +66,18 @@ export async function matchName(word: string, source: NameSource): Promise<NameM
   return found.sort((a, b) => a.row - b.row);
 }
 
-async function mistyped(key: string, source: NameSource): Promise<NameMatch[]> {
+/** `forms`: of the word, which as it stands may be a mistyped singular that looks like a plural. */
+async function mistyped(forms: readonly string[], source: NameSource): Promise<NameMatch[]> {
   const rows = new Set<number>();
-  for (const form of nearForms(key)) {
+  for (const form of new Set(forms.flatMap(nearForms))) {
     for (const row of await source.rowsOf('near', textHash(form))) {
       if (rows.size < mostLookedAt) rows.add(row);
     }
   }
   const found: NameMatch[] = [];
   for (const row of rows) {
-    const alike = (await source.namesOf(row)).map((name) => similarity(key, nameKey(name)));
+    const keys = (await source.namesOf(row)).map(nameKey);
+    const alike = forms.flatMap((form) => keys.map((key) => similarity(form, key)));
     const best = Math.max(...alike);
     if (best > 0) found.push({ row, kind: 'fuzzy', similarity: best });
   }

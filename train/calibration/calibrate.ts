@@ -4,6 +4,7 @@
 
 import { type Mention, mentionText } from '../../data/entity-mention.ts';
 import { aliasTable, type NameMatch } from '../../data/names/name-matches.ts';
+import { takenOutRows } from '../../data/taken-out.ts';
 import { type Samples, tokenizeTexts } from '../../encoding/samples.ts';
 import { UsageError } from '../../files/errors.ts';
 import {
@@ -11,10 +12,12 @@ import {
   calibrationFile,
   confidenceFeatures,
   confidenceFeaturesOf,
+  confidenceOf,
+  nameAddition,
   probableEntities,
   writeCalibration,
 } from '../../link/calibration.ts';
-import { loadLinkingModel } from '../../link/linking-model.ts';
+import { calibrationFolder, loadLinkingModel } from '../../link/linking-model.ts';
 import { openTokenizer } from '../../link/model-base.ts';
 import type { Session } from '../../link/session.ts';
 import { areaUnderRoc } from '../../ranking/confidence.ts';
@@ -36,6 +39,9 @@ import { mistyped } from './mistyped.ts';
 const nameRidge = [1e-6, 1, 1];
 const confidenceRidge = 1;
 
+/** Of so many mentions one is taken mistyped as well. */
+const changedEvery = 4;
+
 /** A mention as it is calibrated on. */
 interface Example {
   gold: number;
@@ -47,7 +53,8 @@ interface Example {
 }
 
 /**
- * Calibrates a run's linking system on an open session and writes RUN/calibration.json. Throws ConfigError for a field that
+ * Calibrates a run's linking system on an open session and writes RUN/calibration.json, or that of the CLIP's folder for a
+ * system that is used as it comes. Throws ConfigError for a field that
  * is not valid, UsageError for a data set without dev mentions, and what `loadLinkingModel` throws.
  */
 export async function calibrate(
@@ -65,8 +72,9 @@ export async function calibrate(
     const fitted = fit(examples, names.use);
     const system = model.scorer.name;
     const calibration = { fingerprint: model.fingerprint!, ...fitted };
-    await writeCalibration(run.folder, system, calibration);
-    return { file: calibrationFile(run.folder), system, calibration };
+    const folder = calibrationFolder(system, run.folder, session.clip.folder);
+    await writeCalibration(folder, system, calibration);
+    return { file: calibrationFile(folder), system, calibration };
   } finally {
     model.release();
   }
@@ -83,9 +91,8 @@ async function examplesOf(
   const { dev } = dataset.splits;
   const draws = new RandomStream(1);
   const numbered = dev.map((mention, row) => ({ ...mention, row }));
-  // Every other mention; the others are there as they are.
   const changed = usesNames
-    ? numbered.filter((_, i) => i % 2 === 0).flatMap((mention) => mistyped(mention, draws) ?? [])
+    ? numbered.filter((_, i) => i % changedEvery === 0).flatMap((mention) => mistyped(mention, draws) ?? [])
     : [];
   const mentions = [...numbered, ...changed];
   const table = aliasTable(dataset.entities);
@@ -119,7 +126,7 @@ async function examplesOf(
     const candidates = [...own].map(([entity, score]) => ({ entity, score }));
     return { gold, isTakenOut: false, matches: matches[i]!, candidates };
   });
-  return [...all, ...all.slice(0, dev.length).map(takenOut)];
+  return [...all, ...takenOutRows(dataset, 'dev').map((row) => takenOut(all[row]!))];
 }
 
 /** The same mention with its gold entity out of the knowledge base. */
@@ -160,8 +167,8 @@ function fit(examples: readonly Example[], usesNames: boolean): Omit<Calibration
       usesNames,
     );
     for (const example of examples.filter(({ gold }) => gold % 2 === half)) {
-      const probability = inKnowledgeBase(example, own);
-      sure[example.isTakenOut ? 'takenOut' : 'linkable'].push(probability);
+      const { inKnowledgeBase } = confidenceOf(bestOf(example, own), example.matches, own);
+      sure[example.isTakenOut ? 'takenOut' : 'linkable'].push(inKnowledgeBase);
       if (example.isTakenOut) continue;
       const { temperature, names } = own;
       const logits = [1, names?.exact ?? 0, names?.fuzzy ?? 0].map((weight) => weight / temperature);
@@ -235,23 +242,13 @@ function bestOf(
 ): { entity: number; score: number }[] {
   return candidates
     .map(({ entity, score }) => {
-      const match = names && matches.find(({ row }) => row === entity);
-      const plus = match ? (match.kind === 'exact' ? names.exact : names.fuzzy * match.similarity) : 0;
-      return { entity, score: score + plus };
+      const match = matches.find(({ row }) => row === entity);
+      return { entity, score: score + nameAddition(match, names) };
     })
     .sort((a, b) => b.score - a.score || a.entity - b.entity)
     .slice(0, probableEntities);
 }
 
 function featuresOf(example: Example, scored: Pick<Calibration, 'names' | 'temperature'>): number[] {
-  return confidenceFeaturesOf(bestOf(example, scored), example.matches, scored.temperature);
-}
-
-function inKnowledgeBase(example: Example, fitted: Fitted): number {
-  const features = featuresOf(example, fitted);
-  const logit = confidenceFeatures.reduce(
-    (sum, name, i) => sum + fitted.inKnowledgeBase[name] * features[i]!,
-    0,
-  );
-  return 1 / (1 + Math.exp(-logit));
+  return confidenceFeaturesOf(bestOf(example, scored), example.matches, scored);
 }
