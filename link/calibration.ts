@@ -4,7 +4,7 @@
 
 import * as v from 'valibot';
 import type { NameMatch } from '../data/names/name-matches.ts';
-import { MissingFileError, WeightsError } from '../files/errors.ts';
+import { InputError, MissingFileError, WeightsError } from '../files/errors.ts';
 import { parseJson } from '../files/json/json-fields.ts';
 import { parseBySchema } from '../files/json/schema.ts';
 import { locate, readSmallText } from '../files/locate.ts';
@@ -68,7 +68,7 @@ export async function readCalibration(
   );
 }
 
-/** Writes the calibration of a system beside those of others. Throws InputError for a damaged file, WeightsError where it cannot. */
+/** Writes the calibration of a system beside those of others; a damaged or older file is replaced. Throws WeightsError where it cannot. */
 export async function writeCalibration(
   folder: string,
   system: string,
@@ -76,7 +76,11 @@ export async function writeCalibration(
 ): Promise<void> {
   const { mkdir } = await import('node:fs/promises');
   const { writeFileAtomically } = await import('../files/atomic-file.ts');
-  const systems = { ...(await readAll(folder)), [system]: calibration };
+  const before = await readAll(folder).catch((error: unknown) => {
+    if (error instanceof InputError) return {};
+    throw error;
+  });
+  const systems = { ...before, [system]: calibration };
   const text = `${JSON.stringify({ version: calibrationVersion, systems }, null, 2)}\n`;
   await mkdir(folder, { recursive: true });
   await writeFileAtomically(calibrationFile(folder), (append) => append(new TextEncoder().encode(text)));

@@ -20,15 +20,7 @@ import { refusal } from '../support/toy-run.ts';
 const folder = mkdtempSync(join(tmpdir(), 'dsmip-calibration-'));
 test.after(() => rmSync(folder, { recursive: true }));
 
-const weights = {
-  constant: 0.5,
-  margin: 1,
-  logOdds: 0,
-  entropy: -1,
-  exactTop: 2,
-  fuzzyTop: 1,
-  exactMatches: 0,
-};
+const weights = { constant: 0.5, score: 1, gap: -1, exact: 2, fuzzy: 1 };
 const calibration: Calibration = {
   fingerprint: 'abc',
   temperature: 2,
@@ -66,6 +58,8 @@ test('damaged files are one line that names the field', async () => {
     writeFileSync(path, whole.replace(from, to));
     assert.match((await refusal(() => readCalibration(folder, 'dsmip', 'abc'))).message, message);
   }
+  await writeCalibration(folder, 'dsmip', calibration);
+  assert.equal(await readCalibration(folder, 'dsmip', 'abc'), calibration, 'written anew');
 });
 
 const matches: NameMatch[] = [
