@@ -1,6 +1,8 @@
 // Reads a data set in the layout of MIMIC's users (WikiMEL, RichpediaMEL, WikiDiverse and OpenConcepts-MEL) and checks
 // it: kb_entity.json, qid2id.json, {name}_train.json, {name}_dev.json, {name}_test.json, kb_image/ and
-// mention_image(s)/; beside them {name}_dev_unlinkable.json and {name}_test_unlinkable.json. It reads as MIMIC's codes/utils/dataset.py does; what it has to be lenient with it remarks on.
+// mention_image(s)/; beside them {name}_dev_unlinkable.json and {name}_test_unlinkable.json. Beyond MIMIC's fields an entity
+// may have `aliases`, which its attributes name as well, and a mention a `kind`. It reads as MIMIC's
+// codes/utils/dataset.py does; what it has to be lenient with it remarks on.
 // Images are named here, not opened. Knows nothing of tokens or models.
 
 import { readdir } from 'node:fs/promises';
@@ -10,7 +12,7 @@ import { type Fields, fieldsOf, kindOf, readArray, readObject } from '../files/j
 import { type Entity, type Mention, type MentionKind, mentionKinds, type Split } from './entity-mention.ts';
 
 export { entityText, mentionText } from './entity-mention.ts';
-export type { Entity, Mention, MentionKind, Split };
+export type { Entity, Mention, Split };
 
 /**
  * A whole data set; one that is a knowledge base alone has no mentions. `unlinkable` are further mentions whose `entity`

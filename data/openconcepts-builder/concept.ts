@@ -5,7 +5,7 @@ import type { Split } from '../entity-mention.ts';
 import type { Synset } from './wordnet.ts';
 
 /** Parts of each kind of entities that go to the splits. */
-export const shares: Readonly<Record<Split, number>> = { train: 0.7, dev: 0.1, test: 0.2 };
+const shares: Readonly<Record<Split, number>> = { train: 0.7, dev: 0.1, test: 0.2 };
 
 export interface Picture {
   file: string;

@@ -1,6 +1,7 @@
 // What the embedded data set promises: sizes, no leak between splits, nothing that tells an imaged entity from another, licences,
 // and that the builder makes it again.
 
+import { Buffer } from 'node:buffer';
 import { createHash } from 'node:crypto';
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
