@@ -51,6 +51,7 @@ const presetSchema = v.strictObject({
     ),
     {},
   ),
+  names: evaluationSchema.entries.names,
   evaluation: evaluationSchema.entries.evaluation,
   index: indexSchema.entries.index,
   link: linkSchema.entries.link,
@@ -115,8 +116,13 @@ export function baselineConfigOf({ data, clip, run, cache, baselines }: Preset, 
 
 /** What a piece of work on a trained run is told. */
 export function workConfigOf<const S extends 'evaluation' | 'index' | 'link'>(preset: Preset, section: S) {
-  const { data, clip, run, cache } = preset;
-  return { data, clip, run, cache, [section]: preset[section] };
+  const { data, clip, run, cache, names } = preset;
+  return { data, clip, run, cache, ...(section === 'index' ? {} : { names }), [section]: preset[section] };
+}
+
+/** What the calibration of a run is told. */
+export function calibrationConfigOf({ data, clip, run, cache, names }: Preset) {
+  return { data, clip, run, cache, names };
 }
 
 async function shipped(name: PresetName): Promise<[file: string, content: Record<string, unknown>]> {

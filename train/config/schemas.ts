@@ -256,9 +256,31 @@ export const baselineSchema = v.strictObject({
 });
 export type BaselineTraining = v.InferOutput<typeof baselineSchema>;
 
+const names = v.optional(
+  v.strictObject({
+    use: v.optional(
+      onOff({
+        description:
+          "count an entity's names and aliases in its score where they are the mention's word, by the run's calibration",
+      }),
+      false,
+    ),
+  }),
+  {},
+);
+
+/** What makes probabilities of a system's scores, and how much names count in them; fitted on dev. */
+export const calibrationSchema = v.strictObject({
+  ...common,
+  names,
+  calibration: v.optional(v.strictObject({ system }), {}),
+});
+export type CalibrationConfig = v.InferOutput<typeof calibrationSchema>;
+
 /** How well a run does on a split. */
 export const evaluationSchema = v.strictObject({
   ...common,
+  names,
   evaluation: v.optional(
     v.strictObject({
       split: v.optional(
@@ -276,7 +298,8 @@ export const evaluationSchema = v.strictObject({
       ),
       candidates: v.optional(
         integer(0, {
-          description: 'score so many entities a mention, proposed by dense retrieval; 0: all',
+          description:
+            'score so many entities a mention, proposed by dense retrieval, and those that its word may name; 0: all',
           unit: 'entities',
         }),
         0,
@@ -322,6 +345,7 @@ export type IndexConfig = v.InferOutput<typeof indexSchema>;
 
 export const linkSchema = v.strictObject({
   ...common,
+  names,
   link: v.optional(
     v.strictObject({
       knowledgeBase: place("folder of a knowledge base's index; '': RUN/index, built where it is not there"),
@@ -329,9 +353,20 @@ export const linkSchema = v.strictObject({
       top: v.optional(integer(1, { description: 'entities to give', unit: 'entities' }), 5),
       candidates: v.optional(
         integer(0, {
-          description: 'score so many entities a mention, proposed by dense retrieval; 0: all',
+          description:
+            'score so many entities a mention, proposed by dense retrieval, and those that its word may name; 0: all',
           unit: 'entities',
         }),
+        0,
+      ),
+      threshold: v.optional(
+        real(
+          { least: 0, most: 1 },
+          {
+            description:
+              'none of them where the probability that the right entity is in the knowledge base is less',
+          },
+        ),
         0,
       ),
     }),
