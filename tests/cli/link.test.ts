@@ -85,7 +85,8 @@ test('a file and standard input give the same, one JSON object a mention; an unr
     ],
   );
   for (const { entities } of lines) {
-    assert.equal(Object.keys(entities[0]!), ['qid', 'name', 'attributes', 'score', 'expert']);
+    const fields = ['qid', 'name', 'attributes', 'score', 'expert', 'probability', 'inKnowledgeBase'];
+    assert.equal(Object.keys(entities[0]!), fields);
     assert.ok(entities.every(({ score }, i) => i === 0 || score <= entities[i - 1]!.score));
   }
   const warnings = complaint(stderr).split('\n');
@@ -161,6 +162,24 @@ test('standard input is answered as it comes, line by line, and a reader that le
   child.stdin.write(`${JSON.stringify({ word: 'seal', sentence: 'x' })}\n`);
   child.stdin.end();
   assert.is(await closed, 0);
+});
+
+test('a threshold needs a calibration, and answers none of them where it is too high', () => {
+  const asked = ['--word', 'mouse', '--sentence', 'a small animal', '--top', '2'];
+  const refused = link(...asked, '--threshold', '0.5');
+  assert.is(refused.status, 1);
+  assert.match(complaint(refused.stderr), /^--threshold: dsmip is not calibrated/);
+  const made = dsmip('calibrate', ...common);
+  assert.is(made.status, 0, made.stderr);
+  assert.match(made.stdout, /^dsmip: temperature \d+\.\d{3}; a name adds /m);
+  const { stdout } = link(...asked, '--threshold', '1');
+  assert.match(stdout, /^mouse: a small animal \(in the knowledge base: \d+\.\d %\)\n +none of them\n/);
+  const [line] = parsed(link(...asked, '--threshold', '1', '--json').stdout) as [
+    Line & { inKnowledgeBase: number },
+  ];
+  assert.equal(line.entities, []);
+  assert.ok(line.inKnowledgeBase > 0 && line.inKnowledgeBase < 1);
+  assert.match(link(...asked).stdout, /^ +1 {2}mouse +Q\d+ +\d+\.\d % +-?\d+\.\d{3} {2}/m);
 });
 
 test('columns stand under each other, also for wide letters', () => {
