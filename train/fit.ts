@@ -45,6 +45,8 @@ export interface Fit extends Origin {
   schema: ConfigSchema;
   epochs: number;
   stepsPerEpoch: number;
+  /** Steps of all epochs, where the last has fewer. Default epochs x stepsPerEpoch. */
+  totalSteps?: number;
   schedule: Schedule;
   /** Steps in which the learning rate rises to its height. Default 0. */
   warmupSteps?: number;
@@ -58,12 +60,14 @@ export interface Fit extends Origin {
   random: Random;
   /** What is done before the first step, told whether the training was resumed. */
   begin(isResumed: boolean): Promise<void>;
-  /** The steps of an epoch, with all that they draw on the host. */
-  steps(draws: RandomStream): Iterable<Step> | AsyncIterable<Step>;
+  /** The steps of an epoch, from 1 on, with all that they draw on the host. */
+  steps(draws: RandomStream, epoch: number): Iterable<Step> | AsyncIterable<Step>;
   validate(): Promise<Validation>;
+  /** Which epoch the result is: the best by validation MRR, or the last however it does. Default 'best'. */
+  keep?: 'best' | 'last';
 }
 
-/** The best epoch of a finished training. */
+/** The epoch of a finished training that was kept. */
 export interface FitResult {
   epoch: number;
   /** Validation MRR, in percent. */
@@ -112,7 +116,7 @@ async function train(plan: Fit, staging: Staging, hooks: TrainingHooks): Promise
     if (position.epoch >= epochs) return position;
   }
   await plan.begin(staging.resumeFrom !== null);
-  const total = epochs * stepsPerEpoch;
+  const total = plan.totalSteps ?? epochs * stepsPerEpoch;
   const begun = position.step;
   const metrics = new MetricsLog(staging.log, begun);
   const losses = new LossLog(metrics, ({ step, examples, loss }) =>
@@ -123,7 +127,7 @@ async function train(plan: Fit, staging: Staging, hooks: TrainingHooks): Promise
   device.resetPeak();
   for (let epoch = firstEpoch; epoch <= epochs; epoch++) {
     let { step } = position;
-    for await (const { examples, take } of plan.steps(new RandomStream(random.words(1)[0]!))) {
+    for await (const { examples, take } of plan.steps(new RandomStream(random.words(1)[0]!), epoch)) {
       hooks.signal?.throwIfAborted();
       const factor = scheduleFactor(plan.schedule, step, total, plan.warmupSteps);
       const loss = device.scope(() => take(factor, random).item());
@@ -134,7 +138,7 @@ async function train(plan: Fit, staging: Staging, hooks: TrainingHooks): Promise
     const { dev, line, choices } = await plan.validate();
     metrics.add({ step, epoch, dev, ...line });
     position = { ...position, epoch, step };
-    if (dev.mrr > position.bestMrr) {
+    if (plan.keep === 'last' || dev.mrr > position.bestMrr) {
       position = { ...position, bestEpoch: epoch, bestMrr: dev.mrr };
       await saveParameters(staging.best, training, { epoch, dev });
     }
