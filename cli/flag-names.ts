@@ -140,6 +140,7 @@ export const flagNames: Readonly<Record<string, string>> = {
   'vision.learningRate': 'vision-lr',
   'vision.weightDecay': 'vision-weight-decay',
   'vision.clipNorm': 'vision-clip-norm',
+  'vision.beginAsPixels': 'begin-as-pixels',
   'vision.images': 'vision-images',
   'vision.textDistance': 'text-distance',
   'vision.textContrast': 'text-contrast',

@@ -2,7 +2,8 @@
 
 import * as v from 'valibot';
 import { fieldError } from '../config/check.ts';
-import { integer, path, real } from '../config/fields.ts';
+import { integer, onOff, path, real } from '../config/fields.ts';
+import { patchSquares } from './image/begin-as-pixels.ts';
 
 const counted = (usual: number, description: string, unit: string, least = 0) =>
   v.optional(integer(least, { description, unit }), usual);
@@ -120,7 +121,7 @@ export const clipSchema = v.strictObject({
   ),
   text: v.optional(
     v.strictObject({
-      vocabulary: counted(32_000, 'tokens to train', 'tokens', 514),
+      vocabulary: counted(24_000, 'tokens to train', 'tokens', 514),
       width: counted(128, 'width of the text encoder', 'numbers', 1),
       heads: counted(4, 'attention heads of the text encoder', 'heads', 1),
       layers: counted(3, 'layers of the text encoder', 'layers', 1),
@@ -190,16 +191,20 @@ export const clipSchema = v.strictObject({
   ),
   vision: v.optional(
     v.strictObject({
-      width: counted(96, 'width of the vision encoder', 'numbers', 1),
-      heads: counted(3, 'attention heads of the vision encoder', 'heads', 1),
+      width: counted(128, 'width of the vision encoder', 'numbers', 1),
+      heads: counted(4, 'attention heads of the vision encoder', 'heads', 1),
       layers: counted(3, 'layers of the vision encoder', 'layers', 1),
       imageSize: counted(64, 'side of an image', 'pixels', 1),
-      patchSize: counted(16, 'side of a patch', 'pixels', 1),
-      ...optimiser('the vision encoder', { steps: 400, warmup: 40, rate: 1e-3, decay: 0.1, clip: 1 }),
+      patchSize: counted(32, 'side of a patch', 'pixels', 1),
+      beginAsPixels: v.optional(
+        onOff({ description: 'a vision encoder that begins as the pixels of its patches, a head for each' }),
+        true,
+      ),
+      ...optimiser('the vision encoder', { steps: 240, warmup: 40, rate: 1e-3, decay: 0.1, clip: 1 }),
       images: counted(64, 'images with two views a step', 'images', 2),
-      textDistance: part(4, "weight of the distance to the entity's text"),
-      textContrast: part(0.5, 'weight of telling entities apart by their texts'),
-      viewContrast: part(0.5, 'weight of telling images apart by another view'),
+      textDistance: part(0, "weight of the distance to the entity's text"),
+      textContrast: part(1, 'weight of telling entities apart by their texts'),
+      viewContrast: part(1, 'weight of telling images apart by another view'),
       pixelDistance: part(4, "weight of the distance to the image's pixels"),
       pixelSide: counted(16, 'side of the pixels that it also learns from', 'pixels', 1),
       pixelAxes: counted(64, 'principal axes of those pixels', 'axes', 1),
@@ -208,10 +213,10 @@ export const clipSchema = v.strictObject({
   ),
   views: v.optional(
     v.strictObject({
-      zoom: part(0.25, 'how much larger or smaller an image view may be'),
-      shift: part(0.12, 'how far an image view may be off, in parts of its side'),
-      rotation: part(20, 'how far an image view may be turned', 'degrees'),
-      colour: part(0.4, 'how much brightness, contrast and colours of an image view may change'),
+      zoom: part(0.07, 'how much larger or smaller an image view may be'),
+      shift: part(0.05, 'how far an image view may be off, in parts of its side'),
+      rotation: part(5, 'how far an image view may be turned', 'degrees'),
+      colour: part(0.1, 'how much brightness, contrast and colours of an image view may change'),
     }),
     {},
   ),
@@ -240,6 +245,20 @@ export function checkClipFields({ text, vision }: ClipPretraining): void {
     if (width % heads === 0) continue;
     throw fieldError(`${side}.heads`, `a divisor of the width ${width}`, heads);
   }
-  if (vision.patchSize <= vision.imageSize) return;
-  throw fieldError('vision.patchSize', `at most the image's side ${vision.imageSize}`, vision.patchSize);
+  const { imageSize, patchSize, heads, width } = vision;
+  if (patchSize > imageSize) {
+    throw fieldError('vision.patchSize', `at most the image's side ${imageSize}`, patchSize);
+  }
+  if (!vision.beginAsPixels) return;
+  const patches = Math.floor(imageSize / patchSize) ** 2;
+  if (heads !== patches) {
+    throw fieldError('vision.heads', `${patches}, one for each patch, to begin as the pixels`, heads);
+  }
+  // Each patch has its axes in a token, and each position a mark.
+  if (width / heads + patches + 1 > width) {
+    throw fieldError('vision.width', `more, for marks of ${patches + 1} positions`, width);
+  }
+  if (patchSize % patchSquares !== 0) {
+    throw fieldError('vision.patchSize', `a multiple of ${patchSquares} to begin as the pixels`, patchSize);
+  }
 }

@@ -126,7 +126,7 @@ test('a checkpoint of other fields is refused, by the phase that they decide alo
   });
   assert.match(
     message,
-    /vision.last\.safetensors: belongs to a run with vision\.textDistance 4, this one has 3$/,
+    /vision.last\.safetensors: belongs to a run with vision\.textDistance 0, this one has 3$/,
   );
 });
 
@@ -137,6 +137,8 @@ test('bad input is one line, and nothing is written', async () => {
     [{ map: { learningRate: -1 } }, /^map\.learningRate: expected a number of at least 0, found -1$/],
     [{ text: { ...small.text, heads: 3 } }, /^text\.heads: expected a divisor of the width 16, found 3$/],
     [{ vision: { ...small.vision, patchSize: 17 } }, /^vision\.patchSize: expected at most/],
+    [{ vision: { ...small.vision, heads: 2 } }, /^vision\.heads: expected 4, one for each patch/],
+    [{ vision: { ...small.vision, width: 4 } }, /^vision\.width: expected more, for marks of 5 positions/],
     [{ data: { folder: join(folder, 'nowhere') } }, /nowhere: no such folder/],
     [{ wordnet: { folder: join(folder, 'nowhere') } }, /data\.noun: no such file/],
     [{ bag: { ...small.bag, learningRate: 1e308 } }, /^the loss of step \d is \S+; try a lower/],

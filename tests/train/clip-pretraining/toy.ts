@@ -130,7 +130,7 @@ export const small = {
   homonyms: { steps: 2, warmupSteps: 1, spokenPairs: 3, contexts: 2 },
   vision: {
     width: 16,
-    heads: 2,
+    heads: 4,
     layers: 1,
     imageSize: 16,
     patchSize: 8,

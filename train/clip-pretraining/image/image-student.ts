@@ -19,6 +19,7 @@ import { pickRows, type Rows } from '../principal-axes.ts';
 import { contrast, distance } from '../text/text-loss.ts';
 import type { Weights } from '../text/text-student.ts';
 import { randomView } from './augment.ts';
+import { pixelStart, writePixelStart } from './begin-as-pixels.ts';
 import { type Picture, pixelFeatures } from './pictures.ts';
 
 class ImageStudent {
@@ -54,8 +55,10 @@ export async function trainVision(
     device,
     new Random(place.seed),
     (p) => new ImageStudent(p, shape, vision.pixelAxes, Math.log(loss.logitScale)),
+    vision.beginAsPixels ? pixelStart : undefined,
   );
   try {
+    if (vision.beginAsPixels) await writePixelStart(device, module.encoder, tensors, pictures, place.seed);
     await trainPhase(place, {
       name: 'vision',
       settings: vision,

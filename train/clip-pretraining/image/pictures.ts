@@ -94,17 +94,23 @@ async function embedsOf(
   const values = new Float32Array(pictures.length * encoder.embedWidth);
   for (let first = 0; first < pictures.length; first += chunkPictures) {
     const chunk = pictures.slice(first, first + chunkPictures);
-    const pixels = new Float32Array(chunk.length * 3 * imageSize * imageSize);
-    chunk.forEach((picture, i) => {
-      pixels.set(picture.pixels, i * 3 * imageSize * imageSize);
-    });
     const read = device.scope(() => {
-      const input = device.tensor([chunk.length, 3, imageSize, imageSize], pixels);
+      const input = device.tensor([chunk.length, 3, imageSize, imageSize], pixelsOf(chunk));
       return device.read<'f32'>(noGrad(() => encoder.encode(input).embeds));
     });
     values.set(await read, first * encoder.embedWidth);
   }
   return values;
+}
+
+/** The pixels of pictures of one size, one after the other: [pictures, 3, size, size]. */
+export function pixelsOf(pictures: readonly Picture[]): Float32Array<ArrayBuffer> {
+  const each = pictures[0]?.pixels.length ?? 0;
+  const all = new Float32Array(pictures.length * each);
+  pictures.forEach(({ pixels }, i) => {
+    all.set(pixels, i * each);
+  });
+  return all;
 }
 
 /**
@@ -129,7 +135,7 @@ export async function pixelFeatures(
 }
 
 /** [3, size, size] as [3, side, side], each number the mean of those of its square; sides need not divide. */
-function shrunk(pixels: Float32Array, size: number, side: number): Float32Array {
+export function shrunk(pixels: Float32Array, size: number, side: number): Float32Array {
   const small = new Float32Array(3 * side * side);
   const edge = (k: number) => Math.floor((k * size) / side);
   for (let c = 0; c < 3; c++) {

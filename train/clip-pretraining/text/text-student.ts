@@ -13,6 +13,7 @@ import { initialise } from '../../../model/initialise.ts';
 import type { Built, ParameterSource, ParameterSpec, Start } from '../../../model/parameter-source.ts';
 import { RandomStream } from '../../random-stream.ts';
 import { type ClipPretraining, phaseSchemas, type StudentSettings } from '../clip-schema.ts';
+import { normalNumbers } from '../normal-numbers.ts';
 import { type Phase, type PhaseStep, trainPhase, type Workplace } from '../phase.ts';
 import { centred, meanOf, pickRows, principalAxes, projected, type Rows, ridge } from '../principal-axes.ts';
 import type { Corpus } from './corpus.ts';
@@ -60,7 +61,7 @@ export async function trainBag(
     (p) => new TextBag(p, vocabulary, text.width, projection.width, Math.log(loss.logitScale)),
   );
   try {
-    device.write(bag.tokenTable, await tokenTable(device, data, config, new RandomStream(place.seed)));
+    device.write(bag.tokenTable, await tokenTable(device, data, config, new Random(place.seed)));
     device.write(tensors.get('text_projection.weight')!, await fitProjection(bag, data, config));
     const encode = (batch: TextBatch) => bag.encode(batch);
     await trainPhase(place, {
@@ -214,17 +215,13 @@ async function tokenTable(
   device: Device,
   { words, bosId, eosId }: TextData,
   { text }: ClipPretraining,
-  draws: RandomStream,
+  random: Random,
 ): Promise<Float32Array<ArrayBuffer>> {
   const rows = centred(words, meanOf(words));
   const { axes } = await principalAxes(device, rows, text.width);
   const table = await projected(device, rows, { values: axes, width: words.width });
   for (const id of [bosId, eosId]) {
-    // A sum of uniform numbers is near enough to a normal one.
-    for (let j = 0; j < text.width; j++) {
-      const sum = Array.from({ length: 12 }, () => draws.uniform()).reduce((a, b) => a + b, -6);
-      table.values[id * text.width + j] = sum;
-    }
+    table.values.set(normalNumbers(random, text.width, 1), id * text.width);
   }
   return scaledRows(table.values, text.width, text.tokenDeviation);
 }
