@@ -169,7 +169,7 @@ export const clipSchema = v.strictObject({
   homonyms: v.optional(
     v.strictObject({
       ...optimiser('the end on ordinary sentences', {
-        steps: 60,
+        steps: 0,
         warmup: 10,
         rate: 3e-4,
         decay: 0.1,

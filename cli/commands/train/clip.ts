@@ -43,7 +43,11 @@ export async function run(args: readonly string[]): Promise<void> {
   console.log(
     `wrote ${folder}: ${texts} texts, ${images} images, ${tokens} tokens, ${parameters} parameters; untrained on dev:`,
   );
-  for (const [kind, metrics] of Object.entries(text)) console.log(metricsLine(`text, ${kind}`, metrics));
+  const { senses, ...byKind } = text;
+  for (const [kind, metrics] of Object.entries(byKind)) console.log(metricsLine(`text, ${kind}`, metrics));
+  for (const [kind, right] of Object.entries(senses)) {
+    if (right !== null) console.log(`  right sense of several, ${kind}: ${right.toFixed(1)}`);
+  }
   if (image) console.log(metricsLine('image', image));
   device.destroy();
 }

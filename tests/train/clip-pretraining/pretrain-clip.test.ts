@@ -63,6 +63,7 @@ test('all phases: every step in its log, a folder that loads, other weights from
   assert.is(made.tokens, 540);
   assert.is(made.images, 3);
   assert.ok(made.text.all.mrr > 0 && made.text.gloss && made.text.sentence);
+  assert.ok(made.text.senses.sentence !== null && made.text.senses.gloss === null);
   assert.is(made.image, null);
 
   const { config, module: clip, eosId, tensors } = await loadClip(device, join(folder, 'a'));
