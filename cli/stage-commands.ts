@@ -5,7 +5,13 @@ import { constants } from 'node:os';
 import { relative } from 'node:path';
 import type { Work, WorkStage } from '../eval/pipeline.ts';
 import { expertConfigOf, gateConfigOf, type Preset, workConfigOf } from '../train/config/presets.ts';
-import { evaluationSchema, expertSchema, gateSchema, reportSchema } from '../train/config/schemas.ts';
+import {
+  evaluationSchema,
+  expertSchema,
+  gateSchema,
+  indexSchema,
+  reportSchema,
+} from '../train/config/schemas.ts';
 import { argumentsFor } from './config-flags.ts';
 import { ExitError } from './errors.ts';
 
@@ -39,6 +45,10 @@ function commandOf(work: Work, { preset, presetFlags }: PresetSource): string[] 
     case 'report': {
       const { data, run } = preset;
       return ['report', ...presetFlags, ...argumentsFor(reportSchema, { data, run }, work.config)];
+    }
+    case 'index': {
+      const flags = argumentsFor(indexSchema, workConfigOf(preset, 'index'), work.config);
+      return ['index', ...presetFlags, ...flags];
     }
     default:
       return work satisfies never;
