@@ -1,22 +1,23 @@
 // RUN/metrics.json: how an evaluation came out. results.ts reads it.
 
-import type { Split } from '../data/dataset.ts';
+import { type Mention, mentionKinds, type Split } from '../data/entity-mention.ts';
 import { writeFileAtomically } from '../files/atomic-file.ts';
-import { pickedBy, pickedForGold } from '../link/gate-choices.ts';
+import { choicesFor, pickedBy, pickedForGold } from '../link/gate-choices.ts';
 import type { Session } from '../link/session.ts';
-import type { Metrics } from '../ranking/metrics.ts';
+import { type Metrics, metricsOf } from '../ranking/metrics.ts';
 import { gateOf } from '../ranking/mixture.ts';
 import type { Evaluation, Retrieval } from './evaluation.ts';
-import { metricsVersion } from './results.ts';
+import { type KindResults, metricsVersion } from './results.ts';
 
 /**
- * Writes {version, split, mentions, entities, systems: {SYSTEM: metrics}, gate: {by, experts, picked} or null, candidates if
+ * Writes {version, split, mentions, entities, systems: {SYSTEM: metrics}, kinds: {KIND: {mentions, systems, picked}},
+ * gate: {by, experts, picked} or null, candidates if
  * there were some, parameters, seconds, pairs, device}; percentages from 0 to 100. `parameters`: trained numbers by what has
  * them. Throws WeightsError when it cannot.
  */
 export async function writeMetrics(
   path: string,
-  { corpus, device }: Session,
+  { corpus, dataset, device }: Session,
   parameters: Readonly<Record<string, number>>,
   split: Split,
   evaluations: readonly Evaluation[],
@@ -28,6 +29,7 @@ export async function writeMetrics(
     mentions: corpus.gold[split].length,
     entities: corpus.entities.tokens.count,
     systems: Object.assign({}, ...evaluations.map(({ metrics }) => metrics)) as Record<string, Metrics>,
+    kinds: kindResults(dataset.splits[split], evaluations),
     gate: gateResults(evaluations),
     ...(retrieval
       ? { candidates: { count: retrieval.candidates.count, recall: retrieval.recall, by: retrieval.by } }
@@ -40,6 +42,37 @@ export async function writeMetrics(
   };
   const text = `${JSON.stringify(results, null, 2)}\n`;
   await writeFileAtomically(path, (append) => append(new TextEncoder().encode(text)));
+}
+
+/** The metrics and the gate's choices by kind of mentions, for the kinds that there are. */
+function kindResults(
+  mentions: readonly Mention[],
+  evaluations: readonly Evaluation[],
+): Partial<Record<string, KindResults>> {
+  const gated = evaluations.find(({ result }) => result.choices !== null);
+  return Object.fromEntries(
+    mentionKinds.flatMap((kind) => {
+      const own = mentions.flatMap((mention, i) => (mention.kind === kind ? [i] : []));
+      if (own.length === 0) return [];
+      const systems = evaluations.flatMap(({ result }) =>
+        Object.entries(result.systems).map(
+          ([name, { ranks }]) => [name, metricsOf(own.map((i) => ranks[i]!))] as const,
+        ),
+      );
+      const picked =
+        gated &&
+        pickedBy(
+          choicesFor(gated.result.choices!, own),
+          Uint8Array.from(own, (i) => gated.task.hasNoImage[i]!),
+        );
+      const found: KindResults = {
+        mentions: own.length,
+        systems: Object.fromEntries(systems),
+        picked: picked ?? null,
+      };
+      return [[kind, found]];
+    }),
+  );
 }
 
 /** What the gate picked, in percent: of all pairs, without images, of mentions with their gold entities. */
