@@ -1,17 +1,9 @@
 // How well a linker does on sentences with a marked word: whether it finds the right entity, whether it tells the senses of
 // a name apart, and whether it knows what it does not know.
 
-import type { Linker } from '../../link/linker.ts';
+import type { Linked, Linker } from '../../link/linker.ts';
 import { areaUnderRoc, calibrationError } from '../../ranking/confidence.ts';
 import type { Sentence } from './sentences.ts';
-
-/** Of the linker's answers all that is looked at. `probability`: that it is right, from linkers that say it. */
-export interface Answer {
-  qid: string;
-  name: string;
-  score: number;
-  probability?: number;
-}
 
 /** Shares in percent; null for what there is none of. */
 export interface Quality {
@@ -32,9 +24,9 @@ export interface Quality {
     /** The same, of missing ones whose word is some entity's name all the same. */
     aurocOfNames: number | null;
   };
-  /** What `auroc` compares. */
-  confidence: 'probability' | 'score';
-  /** Of the first answer's probability that it is right, from 0 to 1; null where the linker says none. */
+  /** What `auroc` compares: the probability of being in the knowledge base, from a calibrated linker, else the score. */
+  confidence: 'inKnowledgeBase' | 'score';
+  /** Of the first answer's probability where the entity is not missing, from 0 to 1; null without probabilities. */
   calibrationError: number | null;
 }
 
@@ -52,7 +44,7 @@ export async function linkSentences(
 }
 
 /** The figures of answers, each sentence's best first. */
-function qualityOf(sentences: readonly Sentence[], answers: readonly (readonly Answer[])[]): Quality {
+function qualityOf(sentences: readonly Sentence[], answers: readonly (readonly Linked[])[]): Quality {
   const all = sentences.map(({ word, entity, type }, i) => {
     const found = answers[i]!;
     const named = found.filter(({ name }) => hasName(name, word));
@@ -69,8 +61,8 @@ function qualityOf(sentences: readonly Sentence[], answers: readonly (readonly A
   const of = (type: Sentence['type']) => all.filter((each) => each.type === type);
   const [homonyms, unambiguous, missing] = [of('homonym'), of('unambiguous'), of('missing')];
   const linkable = [...homonyms, ...unambiguous];
-  const hasProbability = all.every(({ first }) => first.probability !== undefined);
-  const confidences = (those: typeof all) => those.map(({ first }) => first.probability ?? first.score);
+  const isCalibrated = all.every(({ first }) => first.inKnowledgeBase !== null);
+  const confidences = (those: typeof all) => those.map(({ first }) => first.inKnowledgeBase ?? first.score);
   const auroc = (those: typeof all) =>
     linkable.length > 0 && those.length > 0 ? areaUnderRoc(confidences(linkable), confidences(those)) : null;
   return {
@@ -89,11 +81,11 @@ function qualityOf(sentences: readonly Sentence[], answers: readonly (readonly A
       auroc: auroc(missing),
       aurocOfNames: auroc(missing.filter(({ isName }) => isName)),
     },
-    confidence: hasProbability ? 'probability' : 'score',
-    calibrationError: hasProbability
+    confidence: isCalibrated ? 'inKnowledgeBase' : 'score',
+    calibrationError: isCalibrated
       ? calibrationError(
-          confidences(all),
-          all.map(({ isRight }) => isRight),
+          linkable.map(({ first }) => first.probability!),
+          linkable.map(({ isRight }) => isRight),
         )
       : null,
   };

@@ -1,5 +1,5 @@
-// dsmip start, `npm start`: trains the three experts and the gate, ranks a split's mentions against the whole knowledge base,
-// writes a report, builds the index that linking needs and prints the results beside the paper's.
+// dsmip start, `npm start`: trains the three experts and the gate, calibrates their scores, ranks a split's mentions against
+// the whole knowledge base, writes a report, builds the index that linking needs and prints the results beside the paper's.
 
 import { join } from 'node:path';
 import { profileTable } from '../../engine/device/profiler.ts';
@@ -58,6 +58,7 @@ export async function run(args: readonly string[]): Promise<void> {
       run,
       experts: inOrder(preset.gate.experts),
       hasGate: true,
+      calibrates: true,
       split: evaluation.split,
     };
     return [...trainingStages({ ...pipeline, training, expert: {}, gate: {} }), reportStage(pipeline)];

@@ -66,6 +66,7 @@ function cellOf(options: AblationOptions, row: AblationRow, seed: number, full: 
     run: join(options.run, name),
     experts: row === 'no-prompts' ? own : trained[row],
     hasGate: row !== 'finetune',
+    calibrates: false,
     split,
     training: {
       ...training,

@@ -3,6 +3,8 @@
 
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
+import { spreadRows } from '../../encoding/features.ts';
+import { cutSamples } from '../../encoding/samples.ts';
 import { backward } from '../../engine/autograd.ts';
 import { Adam } from '../../engine/nn/adam.ts';
 import { gumbelNoise } from '../../engine/ops/gumbel.ts';
@@ -13,12 +15,12 @@ import { expertsFingerprint, loadExperts } from '../../link/trained.ts';
 import { readAbout } from '../../model/checkpoint.ts';
 import { drawExperts, selectedScores } from '../../model/dsmip/dsmip.ts';
 import { Dsmip, gateTrainingInputs } from '../../model/dsmip/dsmip-model.ts';
-import type { SideTables } from '../../model/dsmip/expert-model.ts';
+import type { Expert, SideTables } from '../../model/dsmip/expert-model.ts';
 import { statisticsTensors } from '../../model/dsmip/gate-inputs.ts';
 import { contrastiveLoss } from '../../model/loss.ts';
 import type { Side } from '../../ranking/scorer.ts';
 import { trainingTables } from '../batch-inputs.ts';
-import { batchesPerEpoch, epochBatches, fractionOf, holdOut } from '../batches.ts';
+import { batchesPerEpoch, epochBatches, fractionOf, holdOut, someOf } from '../batches.ts';
 import { ConfigError, checkConfig, decidingValues, valueAt } from '../config/check.ts';
 import { expertSchema, type GateTraining, gateSchema } from '../config/schemas.ts';
 import { deceptiveCandidates } from '../experts/hard-negatives.ts';
@@ -26,6 +28,7 @@ import { type FitResult, fit, type Step } from '../fit.ts';
 import type { TrainingHooks } from '../hooks.ts';
 import { sessionOfKinds } from '../mentions-of-kinds.ts';
 import { RandomStream } from '../random-stream.ts';
+import { balanced } from './balance.ts';
 import { standardise } from './calibration.ts';
 
 /** Added to pi before its logarithm. */
@@ -56,7 +59,8 @@ export async function trainGate(
     training.trainFraction,
     new RandomStream(training.seed),
   );
-  const rows = training.holdOut > 0 ? holdOut(fraction, training.holdOut).held : fraction;
+  const own = training.holdOut > 0 ? holdOut(fraction, training.holdOut).held : fraction;
+  const rows = someOf(own, training.mentions, new RandomStream(training.seed));
   const stepsPerEpoch = batchesPerEpoch(rows.length, batchSize);
 
   const adams = {
@@ -64,17 +68,12 @@ export async function trainGate(
     gate: new Adam([...dsmip.gate.values()], { lr: learningRate }),
   };
   const tables: Record<Side, SideTables>[] = [];
-  for (const expert of dsmip.experts) tables.push(await trainingTables(session, expert));
+  for (const expert of dsmip.experts) {
+    tables.push(await (rows === own ? trainingTables(session, expert) : someTables(session, expert, rows)));
+  }
   const dev = await prepareSplit(session, [dsmip.scorer], 'dev');
   // Before a checkpoint is restored: what deceives the experts as stage 1 left them, resumed or not.
-  const hard = await deceptiveCandidates(
-    session,
-    dsmip.experts,
-    tables,
-    rows,
-    training.hardNegatives,
-    hooks.onProgress,
-  );
+  const hard = await deceptiveCandidates(session, dsmip.experts, tables, rows, training, hooks.onProgress);
   const options = { size: batchSize, ...(hard ? { hard } : {}) };
   const batchesOf = (draws: RandomStream) =>
     epochBatches(rows, corpus.mentions.train, corpus.gold.train, corpus.entities, options, draws);
@@ -92,7 +91,8 @@ export async function trainGate(
         const [M, E, B] = [batch.mentions.length, batch.entities.length, dsmip.experts.length];
         const noise = gumbelNoise(device, dsmip.by === 'pair' ? [M, E, B] : [M, 1, B], random);
         const z = dsmip.spread(drawExperts(pi, noise, { tau: gate.temperature, eps }), E);
-        const loss = contrastiveLoss(selectedScores(z, scores), Int32Array.from(batch.entities));
+        const choice = contrastiveLoss(selectedScores(z, scores), Int32Array.from(batch.entities));
+        const loss = balanced(choice, pi, training.balance, eps, training.balanceOf);
         const gradients = backward(loss);
         adams.units.step(gradients, { lr: factor * unitLearningRate });
         adams.gate.step(gradients, { lr: factor * learningRate });
@@ -166,4 +166,21 @@ async function checkRows({ gate, training, run }: GateTraining): Promise<void> {
       throw new ConfigError([field], `${field} ${own}: ${path} was trained with ${field} ${theirs}`);
     }
   }
+}
+
+/** `trainingTables` of which the mentions' has only these rows, in ascending order. */
+async function someTables(
+  session: Session,
+  expert: Expert,
+  rows: readonly number[],
+): Promise<Record<Side, SideTables>> {
+  const { mentions, ...corpus } = session.corpus;
+  const train = cutSamples(mentions.train, rows);
+  const tables = await trainingTables(
+    { ...session, corpus: { ...corpus, mentions: { ...mentions, train } } },
+    expert,
+  );
+  const { text } = tables.mention;
+  if (text) tables.mention.text = spreadRows(text, rows, mentions.train.images.length);
+  return tables;
 }

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { type Answer, linkSentences } from '../../../bench/quality/link-sentences.ts';
+import { linkSentences } from '../../../bench/quality/link-sentences.ts';
 import { readSentences, type Sentence } from '../../../bench/quality/sentences.ts';
 import { readDataset } from '../../../data/dataset.ts';
 import { InputError } from '../../../files/errors.ts';
@@ -17,20 +17,22 @@ const pathOf = (path: string) => fileURLToPath(new URL(`../../../${path}`, impor
 const folder = mkdtempSync(join(tmpdir(), 'dsmip-sentences-'));
 test.after(() => rmSync(folder, { recursive: true }));
 
-/** A linker of given answers by sentence: names and ids, best first, and the first's score or probability. */
+/** A linker of given answers by sentence: names and ids, best first, and how sure it is of the first. */
 function linkerOf(
   answers: Readonly<Record<string, readonly [names: string, confidence: number]>>,
-  hasProbability: boolean,
+  isCalibrated: boolean,
 ) {
   return {
     async link(mentions: readonly LinkMention[]): Promise<Linked[][]> {
       return mentions.map(({ sentence }) => {
         const [names, confidence] = answers[sentence]!;
-        return names.split(' ').map((each, i): Linked & Answer => {
+        return names.split(' ').map((each, i): Linked => {
           const [name, sense] = each.split('/') as [string, string];
-          const score = confidence - i;
-          const probability = hasProbability ? { probability: i === 0 ? confidence : 0 } : {};
-          return { qid: `${name}/${sense}`, name, attributes: '', score, expert: null, ...probability };
+          const [inKnowledgeBase, probability] = isCalibrated
+            ? [confidence, i === 0 ? 0.9 : 0.05]
+            : [null, null];
+          const answer = { qid: `${name}/${sense}`, name, attributes: '', expert: null };
+          return { ...answer, score: confidence - i, probability, inKnowledgeBase };
         });
       });
     },
@@ -62,10 +64,10 @@ test('hits, senses, names and confidence are counted', async () => {
     firstHasName: 75,
     // Of the eight pairs all but those of 0.3 and 0.7 with 0.75 are in order; of the four with a name two.
     missing: { sentences: 2, auroc: 6 / 8, aurocOfNames: 2 / 4 },
-    confidence: 'probability',
+    confidence: 'inKnowledgeBase',
   });
-  // In bins of a fifteenth: 0.9 right; 0.8 wrong; 0.3 wrong; 0.7 right; 0.1 wrong; 0.75 wrong.
-  const expected = (0.1 + 0.8 + 0.3 + 0.3 + 0.1 + 0.75) / 6;
+  // Two of the four that are not missing are right; all were said to be so with 0.9.
+  const expected = 0.9 - 2 / 4;
   assert.ok(Math.abs(calibrationError! - expected) < 1e-12, `${calibrationError}`);
 });
 
