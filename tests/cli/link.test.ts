@@ -8,7 +8,6 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { openDevice } from '../../engine/device.ts';
 import { textTable } from '../../eval/text-table.ts';
-import { parseMention } from '../../link/link-input.ts';
 import {
   commandOf,
   complaint,
@@ -108,7 +107,7 @@ test('wrong input is one line and links nothing', () => {
     [[], /expected --word and --sentence, or --input/],
     [['--word', 'bat'], /expected --word and --sentence/],
     [['--input', file, '--word', 'bat'], /--input: /],
-    [['--input', file], /bad\.jsonl: line 2: sentence: expected a non-empty string/],
+    [['--input', file], /bad\.jsonl: line 2: sentence: expected a string, found nothing/],
     [['--input', join(toy.folder, 'nothing.jsonl')], /nothing\.jsonl: no such file/],
     [['--word', 'bat', '--sentence', 'x', '--top', '0'], /--top: expected an integer of at least 1, found 0/],
     [['--word', 'bat', '--sentence', 'x', '--run', toy.folder], /train an expert/],
@@ -123,27 +122,6 @@ test('wrong input is one line and links nothing', () => {
     assert.is(stdout, '');
     assert.match(complaint(stderr), message);
     assert.is(complaint(stderr).split('\n').length, 1, stderr);
-  }
-});
-
-test('every wrong line is named by file, line and field', () => {
-  assert.equal(parseMention('f', 2, '{"word":"a","sentence":"b","id":3}\r'), {
-    word: 'a',
-    sentence: 'b',
-    image: null,
-  });
-  assert.is(parseMention('f', 1, ' '), null);
-  for (const [line, message] of [
-    ['{"word": "a"', 'f: line 2: expected a JSON object'],
-    ['null', 'f: line 2: expected a JSON object'],
-    ['["a"]', 'f: line 2: expected a JSON object'],
-    ['{"word": 3, "sentence": "b"}', 'f: line 2: word: expected a non-empty string'],
-    ['{"word": "a", "sentence": "b", "image": 1}', 'f: line 2: image: expected the path of a file'],
-  ] as const) {
-    assert.throws(
-      () => parseMention('f', 2, line),
-      (error: Error) => error.message === message,
-    );
   }
 });
 
