@@ -77,6 +77,11 @@ export class RankState {
     if (this.#k > 0) this.#merge(scores, numbers);
   }
 
+  /** The best scores so far, largest first; lower than any score where there are no more: [mentions, k]. */
+  get bestValues(): Tensor {
+    return this.#best[0];
+  }
+
   /** Reads what has been found. */
   async read(): Promise<Ranking> {
     const [state, values, numbers] = await Promise.all([

@@ -1,17 +1,19 @@
 // Ranks many mentions against all entities, or each against candidates of its own, by several systems at once: one stream
 // through the entities, and of each mention only what rank-state.ts keeps. No array of mentions x entities is made
 // anywhere. Parts that systems share are computed once; parts that a gate picks for no pair of a tile and a block are not.
+// Where a system mixes probabilities, the entities are gone through twice: see mixed-probabilities.ts.
 
 import { noGrad } from '../engine/autograd.ts';
 import type { Device } from '../engine/device.ts';
 import { EngineError } from '../engine/errors.ts';
 import type { Tensor } from '../engine/tensor.ts';
 import { logitsOf, pickedParts, pickLogits } from './gate-logits.ts';
-import { distinctParts, gateOf, partsOf } from './mixture.ts';
+import { distinctParts, gateOf, partsOf, sharesOf } from './mixture.ts';
 import type { AnyScorer } from './scorer.ts';
 import { type EntitySource, type MentionSource, range } from './sources.ts';
 import {
   addScores,
+  addToMixtures,
   type Block,
   type Choice,
   closeTile,
@@ -44,11 +46,18 @@ export interface ScoringPass {
 
 export interface PassResult {
   /** By system: the rank of each mention's gold entity among what was scored (empty where unknown) and its best entities. */
-  systems: Record<string, { ranks: number[]; top: Found[][] }>;
+  systems: Record<string, SystemResult>;
   /** What the gate picked; null without one. */
   choices: Choices | null;
   /** Pairs that were ranked, and by part those for which it was computed. */
   pairs: { ranked: number; computed: Record<string, number> };
+}
+
+export interface SystemResult {
+  ranks: number[];
+  top: Found[][];
+  /** Of a system that mixes probabilities: by mention the share of each part, [parts]; null for others. */
+  shares: { parts: string[]; values: number[][] } | null;
 }
 
 export interface Choices {
@@ -84,7 +93,7 @@ export async function rankMentions(pass: ScoringPass): Promise<PassResult> {
     const { systems, parts, choice } = scoring;
     const counts = choice?.isCounted ? new Float64Array(pass.mentions.count * 2 * choice.parts.length) : null;
     const result: PassResult = {
-      systems: Object.fromEntries(systems.map(({ name }) => [name, { ranks: [], top: [] }])),
+      systems: Object.fromEntries(systems.map((system) => [system.name, emptyResult(system)])),
       choices: choice && {
         parts: choice.parts.map((part) => parts[part]!.name),
         counts,
@@ -108,6 +117,11 @@ export async function rankMentions(pass: ScoringPass): Promise<PassResult> {
   } finally {
     scoring.choice?.calibration.release();
   }
+}
+
+function emptyResult(system: AnyScorer): SystemResult {
+  const parts = partsOf(system).map(({ name }) => name);
+  return { ranks: [], top: [], shares: sharesOf(system) ? { parts, values: [] } : null };
 }
 
 type Candidates = ScoringPass['candidates'];
@@ -215,16 +229,15 @@ async function rankGroups(
   result: PassResult,
   onProgress: (part: number) => void,
 ): Promise<void> {
-  const { choice, gold } = scoring;
+  const { choice } = scoring;
   const tiles: Tile[] = [];
   try {
     for (const { mentions, picked } of groups) {
       const tile = openTile(scoring, mentions, picked, choice && pickLogits(choice.u, mentions));
       tiles.push(tile);
       if (candidates) await scoreCandidates(scoring, tile, candidates, result);
-      else if (gold) await scoreGold(scoring, tile, gold);
     }
-    if (!candidates) await scoreAll(scoring, tiles, result, onProgress);
+    if (!candidates) await scoreEntities(scoring, tiles, result, onProgress);
     for (const tile of tiles) await collect(scoring, tile, result);
   } finally {
     for (const tile of tiles) closeTile(tile);
@@ -236,11 +249,54 @@ function ranked<T>(device: Device, body: () => T): T {
   return device.scope(() => noGrad(body));
 }
 
-/** All entities, block by block; the next block is read while the device works on one. */
-async function scoreAll(
+/** All entities: what mixtures must know of them first, then the gold ones, then all scores. */
+async function scoreEntities(
   scoring: Scoring,
   tiles: readonly Tile[],
   result: PassResult,
+  onProgress: (part: number) => void,
+): Promise<void> {
+  const mixing = onlyMixtures(scoring);
+  const begun = mixing ? 0.5 : 0;
+  if (mixing) {
+    await eachBlock(
+      mixing,
+      tiles,
+      (tile, block, needs) => {
+        addToMixtures(scoring, tile, block);
+        countComputed(scoring, result, tile, block, needs);
+      },
+      (part) => onProgress(begun * part),
+    );
+    closeMixtures(tiles);
+  }
+  for (const tile of tiles) if (scoring.gold) await scoreGold(scoring, tile, scoring.gold);
+  await eachBlock(
+    scoring,
+    tiles,
+    (tile, block, needs) => {
+      addScores(scoring, tile, block, tileScores(scoring, tile, block, needs));
+      count(scoring, result, tile, block, needs);
+    },
+    (part) => onProgress(begun + (1 - begun) * part),
+  );
+}
+
+/** The same scoring for the systems that mix probabilities alone; null where there are none. */
+function onlyMixtures(scoring: Scoring): Scoring | null {
+  const systems = scoring.systems.filter((system) => sharesOf(system) !== null);
+  return systems.length > 0 ? { ...scoring, systems, choice: null } : null;
+}
+
+function closeMixtures(tiles: readonly Tile[]): void {
+  for (const { mixtures } of tiles) for (const mixture of mixtures) mixture?.close();
+}
+
+/** All entities, block by block; the next block is read while the device works on one. */
+async function eachBlock(
+  scoring: Scoring,
+  tiles: readonly Tile[],
+  visit: (tile: Tile, block: Block, needs: readonly boolean[]) => void,
   onProgress: (part: number) => void,
 ): Promise<void> {
   const { device, entities } = scoring;
@@ -254,12 +310,7 @@ async function scoreAll(
     const { needs, make } = await next;
     ranked(device, () => {
       const block = make();
-      for (const [t, tile] of tiles.entries()) {
-        device.scope(() => {
-          addScores(scoring, tile, block, tileScores(scoring, tile, block, needs[t]!));
-        });
-        count(scoring, result, tile, block, needs[t]!);
-      }
+      for (const [t, tile] of tiles.entries()) device.scope(() => visit(tile, block, needs[t]!));
     });
     const done = device.finish();
     next = read(first + size);
@@ -290,6 +341,15 @@ async function scoreCandidates(
   const [mention] = tile.mentions as [number];
   const rows = [...all.subarray(mention * n, (mention + 1) * n)];
   const { needs, make } = await readBlock(scoring, [tile], rows);
+  const mixing = onlyMixtures(scoring);
+  if (mixing) {
+    ranked(scoring.device, () => {
+      const block = make();
+      addToMixtures(scoring, tile, block);
+      countComputed(scoring, result, tile, block, neededParts(mixing, tile.picked));
+    });
+    closeMixtures([tile]);
+  }
   ranked(scoring.device, () => {
     const block = make();
     const scores = tileScores(scoring, tile, block, needs[0]!);
@@ -332,9 +392,12 @@ async function collect(scoring: Scoring, tile: Tile, { systems, choices }: PassR
   for (const [i, system] of scoring.systems.entries()) {
     const { ranks, top } = findings(scoring, system, tile, await tile.states[i]!.read());
     const into = systems[system.name]!;
+    const shares = await tile.mixtures[i]?.readLogShares();
+    const B = partsOf(system).length;
     tile.mentions.forEach((mention, j) => {
       if (scoring.gold) into.ranks[mention] = ranks[j]!;
       into.top[mention] = top[j]!;
+      if (shares) into.shares!.values[mention] = [...shares.subarray(j * B, (j + 1) * B)].map(Math.exp);
     });
   }
   if (!tile.counts) return;
@@ -350,6 +413,17 @@ function readCounts(counts: Tensor): Promise<Uint32Array> {
 }
 
 function count(
+  scoring: Scoring,
+  result: PassResult,
+  tile: Tile,
+  block: Block,
+  needs: readonly boolean[],
+): void {
+  result.pairs.ranked += tile.mentions.length * block.rows.length;
+  countComputed(scoring, result, tile, block, needs);
+}
+
+function countComputed(
   { parts }: Scoring,
   { pairs }: PassResult,
   tile: Tile,
@@ -357,7 +431,6 @@ function count(
   needs: readonly boolean[],
 ): void {
   const n = tile.mentions.length * block.rows.length;
-  pairs.ranked += n;
   needs.forEach((need, i) => {
     if (need) pairs.computed[parts[i]!.name]! += n;
   });

@@ -6,7 +6,8 @@ import type { Device } from '../engine/device.ts';
 import { EngineError } from '../engine/errors.ts';
 import type { Tensor } from '../engine/tensor.ts';
 import { choiceOf, type GateLogits, logitsOf } from './gate-logits.ts';
-import { type AnyGate, combinationOf, combine, partsOf } from './mixture.ts';
+import { MixtureState } from './mixed-probabilities.ts';
+import { type AnyGate, combinationOf, combine, partsOf, sharesOf } from './mixture.ts';
 import { type Ranking, RankState, rankAt } from './rank-state.ts';
 import type { AnyScorer } from './scorer.ts';
 import type { EntitySource, MentionSource } from './sources.ts';
@@ -56,6 +57,8 @@ export interface Tile {
   u: Tensor | null;
   /** By system. */
   states: readonly RankState[];
+  /** By system: what those that mix probabilities know of these mentions; null for others. */
+  mixtures: readonly (MixtureState | null)[];
   /** How often the gate picked each part, u32 [mentions, 2, parts]; null where nobody counts. */
   counts: Tensor | null;
 }
@@ -102,13 +105,24 @@ export function openTile(
       const own = Int32Array.from(mentions, (mention) => gold?.[mention] ?? -1);
       return new RankState(device, own, top);
     }),
+    mixtures: systems.map((system) => {
+      const shares = sharesOf(system);
+      const { hasNoImage } = scoring.mentions;
+      return (
+        shares &&
+        new MixtureState(
+          shares,
+          Float32Array.from(mentions, (mention) => 1 - hasNoImage[mention]!),
+        )
+      );
+    }),
     counts: logits && choice?.isCounted ? device.zeros([count, 2, logits.parts], 'u32') : null,
   };
 }
 
-export function closeTile({ sides, u, states, counts }: Tile): void {
+export function closeTile({ sides, u, states, mixtures, counts }: Tile): void {
   for (const tensor of tensorsIn([sides, u, counts])) tensor.release();
-  for (const state of states) state.release();
+  for (const state of [...states, ...mixtures]) state?.release();
 }
 
 /** By part, whether any system needs its scores of pairs for which the gate picks some of `picked`. */
@@ -117,7 +131,8 @@ export function neededParts({ parts, systems }: Scoring, picked: readonly boolea
   for (const system of systems) {
     const combination = combinationOf(system);
     partsOf(system).forEach((part, i) => {
-      const need = 'weights' in combination ? combination.weights[i] !== 0 : picked[i]!;
+      const need =
+        'shares' in combination || ('weights' in combination ? combination.weights[i] !== 0 : picked[i]!);
       if (need) needs[parts.indexOf(part)] = true;
     });
   }
@@ -143,14 +158,32 @@ export function tileScores(
       isMasked && part.usesPairMask ? pairMask(logits, block.rows.length, choice!.parts.indexOf(i)) : null;
     return part.scores(tile.sides[i], block.sides[i], mask);
   });
-  return systems.map((system) =>
+  return systems.map((system, i) =>
     combine(
       combinationOf(system),
       partsOf(system).map((part) => scores[parts.indexOf(part)]!),
       logits,
       choice?.calibration ?? null,
+      tile.mixtures[i]!,
     ),
   );
+}
+
+/** Lets the systems that mix probabilities see a block's scores, before `tileScores` is called. Call it in a scope. */
+export function addToMixtures({ systems, parts }: Scoring, tile: Tile, block: Block): void {
+  const scores = new Map<AnyScorer, Tensor>();
+  for (const [i, system] of systems.entries()) {
+    const mixture = tile.mixtures[i];
+    if (!mixture) continue;
+    for (const part of partsOf(system)) {
+      const at = parts.indexOf(part);
+      if (!scores.has(part)) scores.set(part, part.scores(tile.sides[at], block.sides[at]));
+    }
+    mixture.add(
+      partsOf(system).map((part) => scores.get(part)!),
+      block.numbers,
+    );
+  }
 }
 
 /** Takes a block's scores by each system into account. Call it in a scope. */
