@@ -1,6 +1,7 @@
 // One epoch's batches: the mentions in a random order, each with its entity, and of each entity one of its images.
 
 import type { Samples } from '../encoding/samples.ts';
+import type { Side } from '../ranking/scorer.ts';
 import { ConfigError } from './config/check.ts';
 import { RandomStream } from './random-stream.ts';
 
@@ -12,11 +13,23 @@ export interface Batch {
   entityImages: number[];
 }
 
+/** Which of the hard negatives are taken first: any, or those that have the mention's name. */
+export const hardNegativeOrders = ['similarity', 'name'] as const;
+
+/** For each row of the mentions entities that are easily taken for its answer, and how many of them to add. */
+export interface HardNegatives {
+  candidates: readonly (readonly number[])[];
+  /** Entities of the mention's name, taken before the others. */
+  namesakes?: readonly (readonly number[])[];
+  count: number;
+}
+
 export interface BatchOptions {
   /** Mentions a batch. */
   size: number;
-  /** For each row of the mentions entities that are easily taken for its answer, and how many of them to add. */
-  hard?: { candidates: readonly (readonly number[])[]; count: number };
+  hard?: HardNegatives;
+  /** Probability of a sample being taken as one without an image. */
+  imageDropout?: Readonly<Record<Side, number>>;
 }
 
 /** The batches of an epoch; a last one of a single mention, which has nothing to be told from, is left out. */
@@ -25,7 +38,7 @@ export function epochBatches(
   mentions: Samples,
   answers: Int32Array,
   entities: Samples,
-  { size, hard }: BatchOptions,
+  { size, hard, imageDropout }: BatchOptions,
   draws: RandomStream,
 ): Batch[] {
   const order = draws.shuffled(rows);
@@ -34,15 +47,13 @@ export function epochBatches(
     const part = order.slice(i, i + size);
     if (part.length < 2) continue;
     const gold = part.map((row) => answers[row]!);
-    const harder = hard
-      ? part.flatMap((row) => draws.shuffled(hard.candidates[row]!).slice(0, hard.count))
-      : [];
+    const harder = hard ? part.flatMap((row) => drawNegatives(hard, row, draws)) : [];
     const columns = [...gold, ...harder];
     batches.push({
       mentions: part,
-      mentionImages: part.map((row) => drawImage(mentions, row, draws)),
+      mentionImages: part.map((row) => drawImage(mentions, row, draws, imageDropout?.mention)),
       entities: columns,
-      entityImages: columns.map((row) => drawImage(entities, row, draws)),
+      entityImages: columns.map((row) => drawImage(entities, row, draws, imageDropout?.entity)),
     });
   }
   return batches;
@@ -77,8 +88,19 @@ export function fractionOf(n: number, fraction: number, draws: RandomStream): nu
     .sort((a, b) => a - b);
 }
 
-function drawImage({ images }: Samples, row: number, draws: RandomStream): number {
+function drawNegatives(
+  { candidates, namesakes, count }: HardNegatives,
+  row: number,
+  draws: RandomStream,
+): number[] {
+  const first = draws.shuffled(namesakes?.[row] ?? []);
+  const others = draws.shuffled(candidates[row]!).filter((entity) => !first.includes(entity));
+  return [...first, ...others].slice(0, count);
+}
+
+/** One of the row's images; number 0, which stands in for a missing one, where it has none or it is dropped. */
+function drawImage({ images }: Samples, row: number, draws: RandomStream, dropout = 0): number {
   const own = images[row]!;
-  if (own.length < 2) return own[0] ?? 0;
-  return draws.pick(own);
+  if (own.length === 0 || (dropout > 0 && draws.uniform() < dropout)) return 0;
+  return own.length === 1 ? own[0]! : draws.pick(own);
 }

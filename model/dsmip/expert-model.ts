@@ -40,11 +40,13 @@ import {
   ExpertEncoders,
   type ExpertFeatures,
   type ExpertKind,
+  type ExpertStarts,
   expertPrompts,
   ScoringUnits,
   usesOf,
+  usualStarts,
 } from './experts.ts';
-import type { PromptStart, Prompts } from './prompts.ts';
+import type { Prompts } from './prompts.ts';
 import { packOperands, sideLayout, unpackOperands } from './side-layout.ts';
 
 export type { Side } from '../../ranking/scorer.ts';
@@ -83,14 +85,14 @@ export class Expert implements Scorer<SideTables, MentionSide, EntitySide> {
     clip: LoadedClip,
     shape: Omit<ExpertConfig, 'clip'>,
     random: Random | null,
-    promptStart: PromptStart = 'random',
+    starts: ExpertStarts = usualStarts,
   ) {
     this.device = device;
     this.kind = kind;
     this.config = { ...shape, clip: clip.config };
     this.clip = clip;
-    const units = initialise(device, random, (p) => new ScoringUnits(p, kind, this.config));
-    const prompts = initialise(device, random, (p) => expertPrompts(p, kind, this.config, promptStart));
+    const units = initialise(device, random, (p) => new ScoringUnits(p, kind, this.config, starts.local));
+    const prompts = initialise(device, random, (p) => expertPrompts(p, kind, this.config, starts.prompts));
     const encoders = new Map([...clip.tensors].filter(([, tensor]) => tensor.requiresGrad));
     this.units = units.module;
     this.encoders = new ExpertEncoders(kind, clip.module, prompts.module);

@@ -22,7 +22,7 @@ import {
   type Prompts,
 } from './prompts.ts';
 import { ImageProjections, TextNorms } from './scoring-features.ts';
-import { TextUnit } from './text-unit.ts';
+import { type LocalStart, TextUnit } from './text-unit.ts';
 import { VisionUnit } from './vision-unit.ts';
 
 /** What an expert looks at. */
@@ -55,6 +55,15 @@ export interface ExpertConfig {
   /** h, the width of the scoring units. */
   hidden: number;
 }
+
+/** How what is fresh of an expert starts, where that is open. */
+export interface ExpertStarts {
+  prompts: PromptStart;
+  /** The text unit's local term. */
+  local: LocalStart;
+}
+
+export const usualStarts: ExpertStarts = { prompts: 'random', local: 'random' };
 
 /** Mentions or entities before encoding. An expert looks at what it needs and at nothing else. */
 export interface ExpertInput {
@@ -135,12 +144,17 @@ export class ScoringUnits {
   readonly vision: VisionUnit | null;
   readonly crossModal: CrossModalUnit | null;
 
-  constructor(p: ParameterSource, kind: ExpertKind, { clip, hidden: h }: Omit<ExpertConfig, 'prompts'>) {
+  constructor(
+    p: ParameterSource,
+    kind: ExpertKind,
+    { clip, hidden: h }: Omit<ExpertConfig, 'prompts'>,
+    localStart = usualStarts.local,
+  ) {
     const { text, image } = usesOf(kind);
     this.kind = kind;
     this.textNorms = text ? new TextNorms(p, clip) : null;
     this.imageProjections = image ? new ImageProjections(p, clip, h) : null;
-    this.text = text ? new TextUnit(p, clip, h) : null;
+    this.text = text ? new TextUnit(p, clip, h, localStart) : null;
     this.vision = image ? new VisionUnit(p, h) : null;
     this.crossModal = text && image ? new CrossModalUnit(p, clip, h) : null;
   }

@@ -11,6 +11,13 @@ import type { Linear, Norm } from '../layers.ts';
 import type { ParameterSource } from '../parameter-source.ts';
 import type { ScoredText } from './scoring-features.ts';
 
+/**
+ * How the local term starts: as PyTorch starts linear layers, or at 0, so that an expert begins as what CLIP's text
+ * embeddings alone say. An addition of ours.
+ */
+export const localStarts = ['random', 'zero'] as const;
+export type LocalStart = (typeof localStarts)[number];
+
 export class TextUnit {
   readonly query: Linear;
   readonly key: Linear;
@@ -20,12 +27,17 @@ export class TextUnit {
   readonly contextNorm: Norm;
 
   /** h: width of the scoring units. */
-  constructor(source: ParameterSource, { projection, text }: ClipConfig, h: number) {
+  constructor(
+    source: ParameterSource,
+    { projection, text }: ClipConfig,
+    h: number,
+    localStart: LocalStart = 'random',
+  ) {
     const p = source.under('text_unit');
     this.query = p.linear('query', text.width, h);
     this.key = p.linear('key', text.width, h);
     this.value = p.linear('value', text.width, h);
-    this.embeds = p.linear('cls', projection, h);
+    this.embeds = p.linear('cls', projection, h, localStart === 'zero' ? atZero : {});
     this.contextNorm = p.norm('context_norm', h);
   }
 
@@ -44,3 +56,5 @@ export class TextUnit {
     return scale(add(local, global), 1 / 2);
   }
 }
+
+const atZero = { weight: { value: 0 }, bias: { value: 0 } };

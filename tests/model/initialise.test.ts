@@ -3,7 +3,9 @@
 import { fileURLToPath } from 'node:url';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
+import { backward } from '../../engine/autograd.ts';
 import { Random } from '../../engine/random.ts';
+import type { Tensor } from '../../engine/tensor.ts';
 import { readCase } from '../../eval/verify/case.ts';
 import { expertConfig } from '../../eval/verify/expert.ts';
 import { Clip, type ClipConfig } from '../../model/clip/clip.ts';
@@ -16,8 +18,10 @@ import {
 } from '../../model/dsmip/experts.ts';
 import { Gate } from '../../model/dsmip/gate.ts';
 import { initialise } from '../../model/initialise.ts';
+import { contrastiveLoss } from '../../model/loss.ts';
 import { countParameters, declared, type ParameterSource } from '../../model/parameter-source.ts';
 import { device } from '../support/device.ts';
+import { normal } from '../support/random.ts';
 
 /** CLIP ViT-B/32. */
 const clip: ClipConfig = {
@@ -102,6 +106,44 @@ test('linear layers start uniform within 1 / sqrt(inputs), norms at 1 and 0, the
   assert.ok((await read('text_cls_norm.weight')).every((v) => v === 1));
   assert.ok((await read('text_cls_norm.bias')).every((v) => v === 0));
   assert.equal(await read('gate.out.bias'), [1, 1, 1]);
+});
+
+test('a local term that starts at zero leaves the dot product of the embeds alone, and learns from the first step on', async () => {
+  const small = { ...paper, clip: { ...clip, text: { ...clip.text, width: 8 }, projection: 6 }, hidden: 4 };
+  const { module, tensors } = initialise(
+    device,
+    new Random(2),
+    (p) => new ScoringUnits(p, 'text', small, 'zero'),
+  );
+  const text = (n: number, seed: number) => ({
+    tokens: device.tensor([n, 3, 8], normal(n * 3 * 8, seed)),
+    embeds: device.tensor([n, 6], normal(n * 6, seed + 1)),
+    mask: device.tensor([n, 3], new Int32Array(3 * n).fill(1)),
+  });
+  const [mention, entity] = [text(4, 1), text(5, 3)];
+  const scores = module.scores({ text: mention }, { text: entity });
+  const norm = (x: Float32Array) => {
+    const mean = x.reduce((a, b) => a + b) / x.length;
+    const variance = x.reduce((sum, v) => sum + (v - mean) ** 2, 0) / x.length;
+    return x.map((v) => (v - mean) / Math.sqrt(variance + 1e-5));
+  };
+  const rows = async (x: Tensor) =>
+    x
+      .read()
+      .then((data) =>
+        Array.from({ length: x.shape[0]! }, (_, i) => norm(Float32Array.from(data.slice(6 * i, 6 * i + 6)))),
+      );
+  const [m, e] = [await rows(mention.embeds), await rows(entity.embeds)];
+  const found = await scores.read();
+  m.forEach((a, i) => {
+    e.forEach((b, j) => {
+      const expected = a.reduce((sum, v, k) => sum + v * b[k]!, 0) / 2;
+      assert.ok(Math.abs(found[5 * i + j]! - expected) < 1e-5, `${found[5 * i + j]} ${expected}`);
+    });
+  });
+  const gradients = backward(contrastiveLoss(scores, Int32Array.from([0, 1, 2, 3, 4])));
+  const gradient = await gradients.get(tensors.get('text_unit.cls.weight')!)!.read();
+  assert.ok(gradient.some((v) => Math.abs(v) > 1e-3));
 });
 
 test.run();

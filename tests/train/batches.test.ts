@@ -68,6 +68,62 @@ test("hard negatives follow the batch's own entities", () => {
   }
 });
 
+test("entities of the mention's name come before other hard negatives, none twice", () => {
+  const hard = {
+    candidates: rows.map(() => [1, 2, 3, 4]),
+    namesakes: rows.map((row) => [[], [4], [5, 6, 7, 8]][row % 3]!),
+    count: 3,
+  };
+  const seen = new Set<number>();
+  const many = samples(Array.from({ length: 9 }, () => []));
+  for (let epoch = 0; epoch < 8; epoch++) {
+    const batches = epochBatches(rows, mentions, answers, many, { size: 4, hard }, new RandomStream(epoch));
+    for (const { mentions, entities } of batches) {
+      const M = mentions.length;
+      assert.is(entities.length, 4 * M);
+      mentions.forEach((row, i) => {
+        const own = entities.slice(M + 3 * i, M + 3 * i + 3);
+        assert.is(new Set(own).size, 3);
+        if (row % 3 === 0) assert.ok(own.every((entity) => entity <= 4));
+        if (row % 3 === 1) assert.is(own[0], 4);
+        if (row % 3 === 2) assert.ok(own.every((entity) => entity >= 5));
+        for (const entity of own) seen.add(entity);
+      });
+    }
+  }
+  assert.equal([...seen].sort(), [1, 2, 3, 4, 5, 6, 7, 8]);
+});
+
+test('dropped images are number 0, as often as the side is told, and the rest of an epoch is as for a seed', () => {
+  const pictured = samples(rows.map((row) => [100 + row]));
+  const all = samples([[5, 6, 7], [4], [8]]);
+  const dropped = { mention: 0, entity: 0, all: 0 };
+  const options = { size: 4, imageDropout: { mention: 0.4, entity: 0.15 } };
+  for (let seed = 0; seed < 40; seed++) {
+    const batches = epochBatches(rows, pictured, answers, all, options, new RandomStream(seed));
+    assert.equal(batches, epochBatches(rows, pictured, answers, all, options, new RandomStream(seed)));
+    for (const { mentions, mentionImages, entities, entityImages } of batches) {
+      mentionImages.forEach((image, i) => {
+        assert.ok(image === 0 || image === 100 + mentions[i]!);
+        if (image === 0) dropped.mention++;
+      });
+      entityImages.forEach((image, i) => {
+        assert.ok(image === 0 || all.images[entities[i]!]!.includes(image));
+        if (image === 0) dropped.entity++;
+      });
+      dropped.all += mentions.length;
+    }
+  }
+  // 640 draws a side: three standard deviations are 0.058 and 0.042.
+  assert.ok(Math.abs(dropped.mention / dropped.all - 0.4) < 0.058, `${dropped.mention / dropped.all}`);
+  assert.ok(Math.abs(dropped.entity / dropped.all - 0.15) < 0.042, `${dropped.entity / dropped.all}`);
+  const none = { size: 4, imageDropout: { mention: 0, entity: 0 } };
+  assert.equal(
+    epochBatches(rows, pictured, answers, all, none, new RandomStream(1)),
+    epochBatches(rows, pictured, answers, all, { size: 4 }, new RandomStream(1)),
+  );
+});
+
 test('a fraction of the mentions: sorted, distinct, at least one, all for 1', () => {
   const tenth = fractionOf(100, 0.1, new RandomStream(3));
   assert.is(new Set(tenth).size, 10);

@@ -101,6 +101,31 @@ test('two trainings in one folder: one is refused in one line, and the other end
   assert.is(bytesOf(runFolder(toy, 'plain'), 'text', 'best.safetensors'), before);
 });
 
+test('with a zero start, namesakes and dropped images, it goes on from a stop to the same bits, and not as without', async () => {
+  const ours = {
+    'training.epochs': 2,
+    'expert.localStart': 'zero',
+    'training.hardNegatives': 2,
+    'training.hardNegativesBy': 'name',
+  };
+  const dropout = { 'training.mentionImageDropout': 0.4, 'training.entityImageDropout': 0.15 };
+  const train = async (run: string, overrides: object, stopAt = Infinity) => {
+    const config = await toyExpert(toy, run, 'multimodal', { ...ours, ...overrides });
+    const stop = new AbortController();
+    const onProgress = ({ task, done }: { task: string; done: number }) => {
+      if (task === 'training' && done === stopAt) stop.abort();
+    };
+    await trainExpert(config, session, { signal: stop.signal, onProgress, resume: true }).catch(() => {});
+    return join(runFolder(toy, run), 'multimodal');
+  };
+  const whole = await train('ours', dropout);
+  assert.not.ok(existsSync(await train('ours stopped', dropout, 7)));
+  const stopped = await train('ours stopped', dropout);
+  assert.ok(bytesOf(stopped, 'last.safetensors') === bytesOf(whole, 'last.safetensors'));
+  assert.equal(losses(stopped), losses(whole));
+  assert.not.equal(losses(await train('undropped', {})), losses(whole));
+});
+
 test('stopped between two steps, it goes on from the last finished epoch to the same bits', async () => {
   const epochs = { 'training.epochs': 3 };
   const whole = join(runFolder(toy, 'whole'), 'multimodal');

@@ -81,6 +81,22 @@ test('a choice per mention, with a trained scale and offset, evaluates as it was
   assert.equal(systems.dsmip, dev);
 });
 
+test('a heavy balance term keeps both experts chosen where the gate alone takes to one', async () => {
+  const share = async (balance: number) => {
+    const fields = {
+      'training.epochs': 8,
+      'training.balance': balance,
+      'training.hardNegativesBy': 'name',
+      'training.learningRate': 0.02,
+    };
+    await trainGate(await toyGate(toy, 'run', fields), session);
+    const { picked } = losses(folder).at(-1) as { picked: { overall: Record<string, number> } };
+    return Math.min(...Object.values(picked.overall));
+  };
+  const [free, kept] = [await share(0), await share(5)];
+  assert.ok(kept > free && kept > 5, `${free}, ${kept}`);
+});
+
 test('what does not go together is one line', async () => {
   const gate = (overrides: Record<string, unknown>) => async () =>
     trainGate(await toyGate(toy, 'run', overrides), session);

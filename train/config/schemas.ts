@@ -6,6 +6,8 @@ import { linkingSystems } from '../../link/linking-model.ts';
 import { trainedBaselines } from '../../model/baselines/registry.ts';
 import { expertKinds } from '../../model/dsmip/experts.ts';
 import { promptStarts } from '../../model/dsmip/prompts.ts';
+import { localStarts } from '../../model/dsmip/text-unit.ts';
+import { hardNegativeOrders } from '../batches.ts';
 import { schedules } from '../schedule.ts';
 import { choice, integer, integerOrAuto, object, onOff, path, real, some, text } from './fields.ts';
 
@@ -48,6 +50,15 @@ const trainFraction = v.optional(
   1,
 );
 
+const hardNegativesBy = v.optional(
+  choice(hardNegativeOrders, {
+    description: "which come first: all such entities alike, or those that have the mention's name",
+  }),
+  'similarity',
+);
+const imageDropout = (description: string) =>
+  v.optional(real({ least: 0, below: 1 }, { description: `probability ${description}` }), 0);
+
 /** Stage 1: one expert. */
 export const expertSchema = v.strictObject({
   ...common,
@@ -62,6 +73,13 @@ export const expertSchema = v.strictObject({
         description: 'small random prompts, or none to speak of, which begin without a direction',
       }),
     }),
+    localStart: v.optional(
+      choice(localStarts, {
+        description:
+          "the text unit's local term at first: as random as PyTorch's layers, or zero, so that the text counts as CLIP has it",
+      }),
+      'random',
+    ),
     finetuneEncoder: v.optional(onOff({ description: 'train all of CLIP as well, without prompts' }), false),
   }),
   training: v.strictObject({
@@ -76,6 +94,9 @@ export const expertSchema = v.strictObject({
       description: "entities like each mention's own, by CLIP, joined to its batch",
       unit: 'entities',
     }),
+    hardNegativesBy,
+    mentionImageDropout: imageDropout("of a mention's picture being left out of a step"),
+    entityImageDropout: imageDropout("of an entity's picture being left out of a step"),
     encodeChunk: v.optional(
       integerOrAuto(0, {
         description:
@@ -139,6 +160,14 @@ export const gateSchema = v.strictObject({
       description: 'entities that an expert ranks high for each mention, joined to its batch',
       unit: 'entities',
     }),
+    hardNegativesBy,
+    balance: v.optional(
+      real(
+        { least: 0 },
+        { description: 'weight of a term that keeps each expert chosen as often as the others; 0: none' },
+      ),
+      0,
+    ),
   }),
 });
 export type GateTraining = v.InferOutput<typeof gateSchema>;

@@ -2,6 +2,8 @@
 // stage 2 those that one of the experts ranks high. An addition of ours, off in the paper's presets: in-batch negatives
 // are too easy, and homonyms almost never meet in a batch.
 
+import type { Dataset } from '../../data/dataset.ts';
+import { foldName } from '../../data/text/fold-name.ts';
 import { embedsOf } from '../../encoding/features.ts';
 import { firstImages } from '../../encoding/samples.ts';
 import { noGrad } from '../../engine/autograd.ts';
@@ -12,8 +14,14 @@ import type { Session } from '../../link/session.ts';
 import { Expert, type Side, type SideTables } from '../../model/dsmip/expert-model.ts';
 import { rankMentions } from '../../ranking/scoring-pass.ts';
 import { type Prepared, preparedEntities, preparedMentions, someMentions } from '../../ranking/sources.ts';
-import type { BatchOptions } from '../batches.ts';
+import type { HardNegatives, hardNegativeOrders } from '../batches.ts';
 import type { Hooks } from '../hooks.ts';
+
+/** What a training is told of them. */
+export interface HardChoice {
+  hardNegatives: number;
+  hardNegativesBy: (typeof hardNegativeOrders)[number];
+}
 
 /** Entities to draw from for each mention. */
 const mostCandidates = 16;
@@ -23,8 +31,8 @@ const chunk = 256;
 export async function hardCandidates(
   session: Session,
   rows: readonly number[],
-  count: number,
-): Promise<BatchOptions['hard'] | null> {
+  { hardNegatives: count, hardNegativesBy: by }: HardChoice,
+): Promise<HardNegatives | null> {
   if (count === 0) return null;
   const { device, corpus } = session;
   const text = new Expert(
@@ -56,7 +64,7 @@ export async function hardCandidates(
     });
   }
   table.release();
-  return { candidates, count };
+  return { candidates, count, ...(by === 'name' ? { namesakes: namesakes(session.dataset) } : {}) };
 }
 
 /**
@@ -68,9 +76,9 @@ export async function deceptiveCandidates(
   experts: readonly Expert[],
   tables: readonly Record<Side, SideTables>[],
   mentionRows: readonly number[],
-  count: number,
+  { hardNegatives: count, hardNegativesBy: by }: HardChoice,
   onProgress?: Hooks['onProgress'],
-): Promise<BatchOptions['hard'] | null> {
+): Promise<HardNegatives | null> {
   if (count === 0) return null;
   const { corpus } = session;
   const samples = { mention: corpus.mentions.train, entity: corpus.entities };
@@ -92,5 +100,17 @@ export async function deceptiveCandidates(
     const found = experts.flatMap(({ name }) => systems[name]!.top[i]!.map(({ entity }) => entity));
     candidates[row] = [...new Set(found)].filter((entity) => entity !== corpus.gold.train[row]);
   });
-  return { candidates, count };
+  return { candidates, count, ...(by === 'name' ? { namesakes: namesakes(session.dataset) } : {}) };
+}
+
+/** Of each training mention the entities that have its name, but for its own. */
+function namesakes({ entities, splits }: Dataset): number[][] {
+  const named = new Map<string, number[]>();
+  entities.forEach(({ name }, row) => {
+    const folded = foldName(name);
+    named.set(folded, [...(named.get(folded) ?? []), row]);
+  });
+  return splits.train.map(({ word, entity }) =>
+    (named.get(foldName(word)) ?? []).filter((row) => row !== entity),
+  );
 }

@@ -41,7 +41,7 @@ export async function trainExpert(
 async function train(config: ExpertTraining, session: Session, hooks: TrainingHooks): Promise<FitResult> {
   const { device, corpus, features } = session;
   const { training } = config;
-  const { epochs, batchSize, learningRate, hardNegatives, schedule } = training;
+  const { epochs, batchSize, learningRate, schedule } = training;
   const fraction = fractionOf(
     corpus.gold.train.length,
     training.trainFraction,
@@ -50,8 +50,9 @@ async function train(config: ExpertTraining, session: Session, hooks: TrainingHo
   const { kept: rows } = holdOut(fraction, training.holdOut);
   const stepsPerEpoch = batchesPerEpoch(rows.length, batchSize);
   const random = new Random(training.seed);
-  const { kind, prompts } = config.expert;
-  const expert = new Expert(device, kind, session.clip, expertShape(config.expert), random, prompts.start);
+  const { kind, prompts, localStart } = config.expert;
+  const starts = { prompts: prompts.start, local: localStart };
+  const expert = new Expert(device, kind, session.clip, expertShape(config.expert), random, starts);
   const chunk = await encodeChunkFor(config, expert, session, rows.length, hooks);
   const adam = new Adam([...expert.trained.values()], { lr: learningRate });
 
@@ -73,9 +74,13 @@ async function train(config: ExpertTraining, session: Session, hooks: TrainingHo
         adams: { adam },
         random,
         async begin() {
-          const hard = await hardCandidates(session, rows, hardNegatives);
+          const hard = await hardCandidates(session, rows, training);
           const frozen = expert.isFrozen ? await trainingTables(session, expert) : null;
-          const options = { size: batchSize, ...(hard ? { hard } : {}) };
+          const imageDropout = {
+            mention: training.mentionImageDropout,
+            entity: training.entityImageDropout,
+          };
+          const options = { size: batchSize, imageDropout, ...(hard ? { hard } : {}) };
           steps = (draws) => {
             const batches = epochBatches(
               rows,

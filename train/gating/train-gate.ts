@@ -25,6 +25,7 @@ import { deceptiveCandidates } from '../experts/hard-negatives.ts';
 import { type FitResult, fit, type Step } from '../fit.ts';
 import type { TrainingHooks } from '../hooks.ts';
 import { RandomStream } from '../random-stream.ts';
+import { balanced } from './balance.ts';
 import { standardise } from './calibration.ts';
 
 /** Added to pi before its logarithm. */
@@ -65,14 +66,7 @@ export async function trainGate(
   for (const expert of dsmip.experts) tables.push(await trainingTables(session, expert));
   const dev = await prepareSplit(session, [dsmip.scorer], 'dev');
   // Before a checkpoint is restored: what deceives the experts as stage 1 left them, resumed or not.
-  const hard = await deceptiveCandidates(
-    session,
-    dsmip.experts,
-    tables,
-    rows,
-    training.hardNegatives,
-    hooks.onProgress,
-  );
+  const hard = await deceptiveCandidates(session, dsmip.experts, tables, rows, training, hooks.onProgress);
   const options = { size: batchSize, ...(hard ? { hard } : {}) };
   const batchesOf = (draws: RandomStream) =>
     epochBatches(rows, corpus.mentions.train, corpus.gold.train, corpus.entities, options, draws);
@@ -90,7 +84,8 @@ export async function trainGate(
         const [M, E, B] = [batch.mentions.length, batch.entities.length, dsmip.experts.length];
         const noise = gumbelNoise(device, dsmip.by === 'pair' ? [M, E, B] : [M, 1, B], random);
         const z = dsmip.spread(drawExperts(pi, noise, { tau: gate.temperature, eps }), E);
-        const loss = contrastiveLoss(selectedScores(z, scores), Int32Array.from(batch.entities));
+        const choice = contrastiveLoss(selectedScores(z, scores), Int32Array.from(batch.entities));
+        const loss = balanced(choice, pi, training.balance, eps);
         const gradients = backward(loss);
         adams.units.step(gradients, { lr: factor * unitLearningRate });
         adams.gate.step(gradients, { lr: factor * learningRate });
