@@ -2,7 +2,7 @@
 
 import type { Split } from '../data/dataset.ts';
 import { writeFileAtomically } from '../files/atomic-file.ts';
-import { pickedBy, pickedForGold } from '../link/gate-choices.ts';
+import { pickedBy, pickedForGold, sharesBy } from '../link/gate-choices.ts';
 import type { Session } from '../link/session.ts';
 import type { Metrics } from '../ranking/metrics.ts';
 import { gateOf } from '../ranking/mixture.ts';
@@ -10,7 +10,7 @@ import type { Evaluation, Retrieval } from './evaluation.ts';
 import { metricsVersion } from './results.ts';
 
 /**
- * Writes {version, split, mentions, entities, systems: {SYSTEM: metrics}, gate: {by, experts, picked} or null, candidates if
+ * Writes {version, split, mentions, entities, systems: {SYSTEM: metrics}, gate: {form, by, experts, picked} or null, candidates if
  * there were some, parameters, seconds, pairs, device}; percentages from 0 to 100. `parameters`: trained numbers by what has
  * them. Throws WeightsError when it cannot.
  */
@@ -45,13 +45,30 @@ export async function writeMetrics(
 /** What the gate picked, in percent: of all pairs, without images, of mentions with their gold entities. */
 function gateResults(evaluations: readonly Evaluation[]) {
   const gated = evaluations.find(({ result }) => result.choices !== null);
-  if (!gated) return null;
+  if (!gated) return mixtureResults(evaluations);
   const { task, result } = gated;
   const choices = result.choices!;
   const gate = task.pass.systems.map(gateOf).find((found) => found !== null)!;
   return {
+    form: 'choice',
     by: gate.seesEntities ? 'pair' : 'mention',
     experts: choices.parts,
     picked: { ...pickedBy(choices, task.hasNoImage), gold: pickedForGold(choices) },
   };
+}
+
+/** The same of a gate that gives shares: their means. */
+function mixtureResults(evaluations: readonly Evaluation[]) {
+  for (const { task, result } of evaluations) {
+    const shares = result.systems['dsmip']?.shares;
+    if (shares) {
+      return {
+        form: 'mixture',
+        by: 'mention',
+        experts: shares.parts,
+        picked: sharesBy(shares, task.hasNoImage),
+      };
+    }
+  }
+  return null;
 }

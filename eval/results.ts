@@ -13,13 +13,15 @@ import { textTable } from './text-table.ts';
 /** Raise it when the meaning of a field changes. Files from before there were versions have none and are read as 1. */
 export const metricsVersion = 1;
 
-/** How one evaluation came out. `systems` has what the run had: baselines, experts, their plain mean, DSMIP. */
+/** How one evaluation came out. `systems` has what the run had: baselines, experts, what they give together, DSMIP. */
 export interface Results {
   split: string;
   mentions: number;
   entities: number;
   systems: Readonly<Record<string, Metrics>>;
   gate: {
+    /** 'choice', or 'mixture': then what was picked are mean shares. Files from before there were mixtures have none. */
+    form?: string;
     by: string;
     experts: readonly string[];
     picked: PickedBy;
@@ -38,6 +40,8 @@ const systemTitles: Readonly<Record<string, string>> = {
   visual: 'visual expert',
   multimodal: 'multimodal expert',
   mean: 'plain mean',
+  'standardised-mean': 'mean of standardised scores',
+  'fixed-mixture': 'mixture of probabilities, equal shares',
   dsmip: 'DSMIP',
 };
 

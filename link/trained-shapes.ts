@@ -4,6 +4,7 @@ import * as v from 'valibot';
 import { parseBySchema } from '../files/json/schema.ts';
 import type { DsmipShape } from '../model/dsmip/dsmip-model.ts';
 import { type ExpertConfig, type ExpertKind, expertKinds } from '../model/dsmip/experts.ts';
+import { type GateForm, gateForms } from '../model/dsmip/gate-forms.ts';
 
 const count = (least: number) => v.pipe(v.number(), v.safeInteger(), v.minValue(least));
 
@@ -18,6 +19,7 @@ type ExpertSection = v.InferOutput<typeof expertSection>;
 const gateSection = v.object({
   experts: v.array(v.picklist(expertKinds)),
   hidden: count(1),
+  form: v.optional(v.picklist(gateForms), 'choice'),
   by: v.picklist(['pair', 'mention']),
   image: v.picklist(['clip', 'vgg']),
   vgg: v.string(),
@@ -40,8 +42,8 @@ export function trainedExpertShape(path: string, config: object) {
 export function trainedGateShape(
   path: string,
   config: object,
-): { shape: DsmipShape; experts: readonly ExpertKind[] } {
+): { shape: DsmipShape; form: GateForm; experts: readonly ExpertKind[] } {
   const { gate } = parseBySchema(`${path}: config`, v.object({ gate: gateSection }), config);
-  const { experts, ...shape } = gate;
-  return { shape, experts };
+  const { experts, form, ...shape } = gate;
+  return { shape, form, experts };
 }

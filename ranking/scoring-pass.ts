@@ -55,6 +55,8 @@ export interface PassResult {
 
 export interface SystemResult {
   ranks: number[];
+  /** By mention the gold entity's score; empty where gold entities are not known. */
+  goldScores: number[];
   top: Found[][];
   /** Of a system that mixes probabilities: by mention the share of each part, [parts]; null for others. */
   shares: { parts: string[]; values: number[][] } | null;
@@ -121,7 +123,7 @@ export async function rankMentions(pass: ScoringPass): Promise<PassResult> {
 
 function emptyResult(system: AnyScorer): SystemResult {
   const parts = partsOf(system).map(({ name }) => name);
-  return { ranks: [], top: [], shares: sharesOf(system) ? { parts, values: [] } : null };
+  return { ranks: [], goldScores: [], top: [], shares: sharesOf(system) ? { parts, values: [] } : null };
 }
 
 type Candidates = ScoringPass['candidates'];
@@ -390,12 +392,16 @@ async function readBlock(
 
 async function collect(scoring: Scoring, tile: Tile, { systems, choices }: PassResult): Promise<void> {
   for (const [i, system] of scoring.systems.entries()) {
-    const { ranks, top } = findings(scoring, system, tile, await tile.states[i]!.read());
+    const ranking = await tile.states[i]!.read();
+    const { ranks, top } = findings(scoring, system, tile, ranking);
     const into = systems[system.name]!;
     const shares = await tile.mixtures[i]?.readLogShares();
     const B = partsOf(system).length;
     tile.mentions.forEach((mention, j) => {
-      if (scoring.gold) into.ranks[mention] = ranks[j]!;
+      if (scoring.gold) {
+        into.ranks[mention] = ranks[j]!;
+        into.goldScores[mention] = ranking.gold[j]!;
+      }
       into.top[mention] = top[j]!;
       if (shares) into.shares!.values[mention] = [...shares.subarray(j * B, (j + 1) * B)].map(Math.exp);
     });

@@ -105,19 +105,28 @@ const tensorName = (side: Side, moment: string) => `gate.statistics.${side}.${mo
 
 /** The statistics as tensors of the gate's checkpoint, in float64: figures keep their bits. */
 export function statisticsTensors(statistics: GateStatistics): Record<string, TensorToWrite> {
+  return Object.assign({}, ...sides.map((side) => columnTensors(side, statistics[side])));
+}
+
+/** Those of one side. */
+export function columnTensors(side: Side, statistics: ColumnStatistics): Record<string, TensorToWrite> {
   const tensors: Record<string, TensorToWrite> = {};
-  for (const side of sides) {
-    for (const moment of moments) {
-      const data = statistics[side][moment];
-      tensors[tensorName(side, moment)] = { dtype: 'F64', shape: [data.length], data };
-    }
+  for (const moment of moments) {
+    const data = statistics[moment];
+    tensors[tensorName(side, moment)] = { dtype: 'F64', shape: [data.length], data };
   }
   return tensors;
 }
 
 /** Reads them for features of this width. Throws WeightsError for a checkpoint without them or of another width. */
 export async function readStatistics(file: Safetensors, width: number): Promise<GateStatistics> {
-  const read = async (side: Side, moment: string) => {
+  const of = (side: Side) => readColumns(file, side, width);
+  return { mention: await of('mention'), entity: await of('entity') };
+}
+
+/** Reads those of one side. Throws WeightsError as `readStatistics` does. */
+export async function readColumns(file: Safetensors, side: Side, width: number): Promise<ColumnStatistics> {
+  const read = async (moment: string) => {
     const name = tensorName(side, moment);
     const { dtype, shape } = file.info(name);
     if (dtype !== 'F64' || `${shape}` !== `${width}`) {
@@ -127,11 +136,7 @@ export async function readStatistics(file: Safetensors, width: number): Promise<
     }
     return (await file.read(name)) as Float64Array<ArrayBuffer>;
   };
-  const of = async (side: Side) => ({
-    mean: await read(side, 'mean'),
-    deviation: await read(side, 'deviation'),
-  });
-  return { mention: await of('mention'), entity: await of('entity') };
+  return { mean: await read('mean'), deviation: await read('deviation') };
 }
 
 /** Rows of the texts' features beside their images': [rows, d_t + d_i]. */
@@ -176,7 +181,11 @@ async function meanEmbeddings(device: Device, clip: LoadedClip, samples: Samples
  * Mean and standard deviation of each column of n rows, which come some at a time, twice; 1 for a column that is
  * constant.
  */
-function columnStatistics(parts: () => Iterable<Float32Array>, n: number, width: number): ColumnStatistics {
+export function columnStatistics(
+  parts: () => Iterable<Float32Array>,
+  n: number,
+  width: number,
+): ColumnStatistics {
   const [mean, deviation] = [new Float64Array(width), new Float64Array(width)];
   for (const part of parts()) {
     for (let i = 0; i < part.length; i++) mean[i % width]! += part[i]! / n;

@@ -60,7 +60,14 @@ test('evaluation writes the metrics of each expert, their mean and DSMIP', async
   await evaluate(await toyEvaluation(toy, 'run', { 'evaluation.mean': true }), session);
   const metrics = JSON.parse(readFileSync(join(run, 'metrics.json'), 'utf8'));
   assert.equal([metrics.split, metrics.mentions, metrics.entities], ['test', 10, 16]);
-  assert.equal(Object.keys(metrics.systems).sort(), ['dsmip', 'mean', 'multimodal', 'text']);
+  assert.equal(Object.keys(metrics.systems).sort(), [
+    'dsmip',
+    'fixed-mixture',
+    'mean',
+    'multimodal',
+    'standardised-mean',
+    'text',
+  ]);
   for (const system of Object.values(metrics.systems) as Record<string, number>[]) {
     assert.equal(Object.keys(system), ['hits@1', 'hits@3', 'hits@5', 'hits@10', 'hits@20', 'mrr', 'mr']);
     assert.is(system['hits@20'], 100); // there are 16 entities

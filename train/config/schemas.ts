@@ -5,6 +5,7 @@ import * as v from 'valibot';
 import { linkingSystems } from '../../link/linking-model.ts';
 import { trainedBaselines } from '../../model/baselines/registry.ts';
 import { expertKinds } from '../../model/dsmip/experts.ts';
+import { gateForms } from '../../model/dsmip/gate-forms.ts';
 import { promptStarts } from '../../model/dsmip/prompts.ts';
 import { localStarts } from '../../model/dsmip/text-unit.ts';
 import { hardNegativeOrders } from '../batches.ts';
@@ -135,6 +136,14 @@ export const gateSchema = v.strictObject({
       path({ description: "VGG16's weights with torchvision's names, for vgg as the image feature" }),
       'weights/vgg16.safetensors',
     ),
+    form: v.optional(
+      choice(gateForms, {
+        description:
+          'an expert chosen for each pair, as in the paper, or a mixture of the probabilities that all experts give ' +
+          'entities, by how sure each is of a mention; its experts stay as stage 1 left them',
+      }),
+      'choice',
+    ),
     by: v.optional(choice(['pair', 'mention'], { description: 'what an expert is chosen for' }), 'pair'),
     calibrate: onOff({
       description:
@@ -215,7 +224,14 @@ export const evaluationSchema = v.strictObject({
         'test',
       ),
       system,
-      mean: v.optional(onOff({ description: "also the plain mean of the experts' scores" }), false),
+      mean: v.optional(
+        onOff({
+          description:
+            'also what the experts give together without a gate: the plain mean of their scores, the mean of ' +
+            'standardised ones, a mixture of their probabilities in equal shares',
+        }),
+        false,
+      ),
       index: v.optional(
         onOff({
           description:

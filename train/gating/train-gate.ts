@@ -1,5 +1,5 @@
 // Stage 2: trains the gate and fine-tunes the scoring units of its experts, encoders and prompts frozen; keeps the best
-// epoch by validation MRR.
+// epoch by validation MRR. A gate that mixes probabilities is trained in train-mixture.ts.
 
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
@@ -27,6 +27,7 @@ import type { TrainingHooks } from '../hooks.ts';
 import { RandomStream } from '../random-stream.ts';
 import { balanced } from './balance.ts';
 import { standardise } from './calibration.ts';
+import { trainMixture } from './train-mixture.ts';
 
 /** Added to pi before its logarithm. */
 const eps = 1e-6;
@@ -42,20 +43,32 @@ export async function trainGate(
   hooks: TrainingHooks = {},
 ): Promise<FitResult> {
   const checked = checkConfig(gateSchema, config);
-  const { gate, training, run, data } = checked;
   await checkRows(checked);
+  const { training } = checked;
+  const fraction = fractionOf(
+    session.corpus.gold.train.length,
+    training.trainFraction,
+    new RandomStream(training.seed),
+  );
+  const rows = training.holdOut > 0 ? holdOut(fraction, training.holdOut).held : fraction;
+  const train = { choice: trainChoice, mixture: trainMixture }[checked.gate.form];
+  return train(checked, session, rows, hooks);
+}
+
+/** Trains a gate that chooses experts, on a checked configuration; `rows`: the training mentions to use. */
+async function trainChoice(
+  checked: GateTraining,
+  session: Session,
+  rows: readonly number[],
+  hooks: TrainingHooks,
+): Promise<FitResult> {
+  const { gate, training, run, data } = checked;
   const { device, corpus, features } = session;
   const { epochs, batchSize, learningRate, unitLearningRate, schedule } = training;
   const random = new Random(training.seed);
   const experts = await loadExperts(session, run.folder, gate.experts);
   const { inputs, statistics } = await gateTrainingInputs(session, gate);
   const dsmip = new Dsmip(session, experts, gate, statistics, random);
-  const fraction = fractionOf(
-    corpus.gold.train.length,
-    training.trainFraction,
-    new RandomStream(training.seed),
-  );
-  const rows = training.holdOut > 0 ? holdOut(fraction, training.holdOut).held : fraction;
   const stepsPerEpoch = batchesPerEpoch(rows.length, batchSize);
 
   const adams = {
