@@ -51,7 +51,7 @@ function gateResults(evaluations: readonly Evaluation[]) {
   const gate = task.pass.systems.map(gateOf).find((found) => found !== null)!;
   return {
     form: 'choice',
-    by: gate.seesEntities ? 'pair' : 'mention',
+    by: gate.by,
     experts: choices.parts,
     picked: { ...pickedBy(choices, task.hasNoImage), gold: pickedForGold(choices) },
   };

@@ -10,7 +10,7 @@ import { type Samples, tokenizeTexts } from '../encoding/samples.ts';
 import { WarmStart } from '../engine/device/warm-start.ts';
 import { type Device, openDevice } from '../engine/device.ts';
 import { UsageError } from '../files/errors.ts';
-import { expertKinds } from '../model/dsmip/experts.ts';
+import { allExpertKinds } from '../model/dsmip/experts.ts';
 import { type IndexSource, openIndex } from '../ranking/index/source.ts';
 import { Mixture, retrievalScorer } from '../ranking/mixture.ts';
 import { retrieve } from '../ranking/retrieval.ts';
@@ -222,7 +222,7 @@ class OpenLinker implements Linker {
 }
 
 function isExpert(name: string): boolean {
-  return (expertKinds as readonly string[]).includes(name);
+  return (allExpertKinds as readonly string[]).includes(name);
 }
 
 function checkNumber(name: string, value: number, least: number, most: number): void {

@@ -4,7 +4,7 @@ import { UsageError } from '../files/errors.ts';
 import { hashOf } from '../files/fingerprint.ts';
 import { isThere } from '../files/locate.ts';
 import { baselines, findBaseline } from '../model/baselines/registry.ts';
-import { expertKinds } from '../model/dsmip/experts.ts';
+import { allExpertKinds } from '../model/dsmip/experts.ts';
 import type { AnyScorer } from '../ranking/scorer.ts';
 import type { ModelBase } from './model-base.ts';
 import {
@@ -30,7 +30,7 @@ export interface LinkingModel {
 }
 
 /** The systems that can be asked for by name. */
-export const linkingSystems: readonly string[] = ['dsmip', ...expertKinds, ...Object.keys(baselines)];
+export const linkingSystems: readonly string[] = ['dsmip', ...allExpertKinds, ...Object.keys(baselines)];
 
 /** Whether a system, null for the usual one, is in a run; else it is used as it comes. */
 export function needsRun(system: string | null): boolean {

@@ -3,8 +3,8 @@
 import * as v from 'valibot';
 import { parseBySchema } from '../files/json/schema.ts';
 import type { DsmipShape } from '../model/dsmip/dsmip-model.ts';
-import { type ExpertConfig, type ExpertKind, expertKinds } from '../model/dsmip/experts.ts';
-import { type GateForm, gateForms } from '../model/dsmip/gate-forms.ts';
+import { allExpertKinds, type ExpertConfig, type ExpertKind } from '../model/dsmip/experts.ts';
+import { choicesBy, type GateForm, gateForms } from '../model/dsmip/gate-forms.ts';
 
 const count = (least: number) => v.pipe(v.number(), v.safeInteger(), v.minValue(least));
 
@@ -17,10 +17,10 @@ const expertSection = v.object({
 type ExpertSection = v.InferOutput<typeof expertSection>;
 
 const gateSection = v.object({
-  experts: v.array(v.picklist(expertKinds)),
+  experts: v.array(v.picklist(allExpertKinds)),
   hidden: count(1),
   form: v.optional(v.picklist(gateForms), 'choice'),
-  by: v.picklist(['pair', 'mention']),
+  by: v.picklist(choicesBy),
   image: v.picklist(['clip', 'vgg']),
   vgg: v.string(),
   calibrate: v.boolean(),

@@ -12,7 +12,7 @@ import { confidenceWidth } from '../model/dsmip/confidence.ts';
 import { Dsmip } from '../model/dsmip/dsmip-model.ts';
 import { ExpertMixture } from '../model/dsmip/expert-mixture.ts';
 import { Expert } from '../model/dsmip/expert-model.ts';
-import { type ExpertKind, expertKinds } from '../model/dsmip/experts.ts';
+import { allExpertKinds, type ExpertKind } from '../model/dsmip/experts.ts';
 import type { GatedExperts } from '../model/dsmip/gate-forms.ts';
 import { gateWidth, readColumns, readStatistics } from '../model/dsmip/gate-inputs.ts';
 import { openSafetensors, type Safetensors } from '../weights/safetensors.ts';
@@ -33,7 +33,7 @@ export async function loadTrained(base: ModelBase, folder: string): Promise<Trai
 /** The kinds of experts that a run has. */
 export async function trainedKinds(folder: string): Promise<ExpertKind[]> {
   const kinds: ExpertKind[] = [];
-  for (const kind of expertKinds) if (await isThere(bestFile(folder, kind))) kinds.push(kind);
+  for (const kind of allExpertKinds) if (await isThere(bestFile(folder, kind))) kinds.push(kind);
   return kinds;
 }
 
@@ -48,9 +48,9 @@ export async function loadExperts(
 ): Promise<Expert[]> {
   const experts: Expert[] = [];
   for (const name of kinds) {
-    const kind = expertKinds.find((known) => known === name);
+    const kind = allExpertKinds.find((known) => known === name);
     if (!kind || kinds.indexOf(name) !== experts.length) {
-      throw new UsageError(`experts ${kinds}: expected some of ${expertKinds.join(',')}, each once`);
+      throw new UsageError(`experts ${kinds}: expected some of ${allExpertKinds.join(',')}, each once`);
     }
     experts.push(await loadExpert(base, bestFile(folder, kind), kind));
   }

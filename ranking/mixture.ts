@@ -14,6 +14,8 @@ import { chosenScores, type PairLogits, weightedScores } from './systems.ts';
 /** What picks one part a pair: the one with the largest pi[m, e] = relu(u[m] + v[e]), the first of equals. */
 export interface Gate<Inputs> {
   readonly device: Device;
+  /** What it picks a part for, in a word. */
+  readonly by: string;
   /** Whether it looks at entities; if not, all of them have the same logits. */
   readonly seesEntities: boolean;
   /** As a Scorer's `prepare`. */

@@ -163,7 +163,7 @@ export function gateSection({ results, predictions }: ResultsInput): Html | null
   const does =
     gate.form === 'mixture'
       ? 'The gate mixes the probabilities that the experts give entities, for each mention in other shares; these are their means.'
-      : `The gate picks one expert for each ${gate.by === 'mention' ? 'mention' : 'pair of mention and entity'}.`;
+      : (ofChoices[gate.by] ?? ofChoices['pair']!);
   return html`<h2>What the gate chose</h2>
 <p>${does}${most > 99 ? ' Here it picked the same one nearly always: it has collapsed to a single expert.' : ''}</p>
 <figure>${choiceChart(`Shares of the experts. ${label}`, groups)}</figure>
@@ -180,6 +180,13 @@ export function gateSection({ results, predictions }: ResultsInput): Html | null
 
 /** Systems that are made of others. */
 const combinations = ['mean', 'standardised-mean', 'fixed-mixture', 'dsmip'];
+
+/** What a gate that chooses does, by what it chooses for. */
+const ofChoices: Readonly<Record<string, string>> = {
+  pair: 'The gate picks one expert for each pair of mention and entity.',
+  mention: 'The gate picks one expert for each mention.',
+  side: 'The gate picks text or both modalities for each mention, and again for each entity; the two make the expert of a pair.',
+};
 
 /** The best system that is no mixture of others, as far as the results tell. */
 function bestExpert({ systems, gate }: Results): string | null {

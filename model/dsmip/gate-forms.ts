@@ -8,6 +8,10 @@ import type { Expert } from './expert-model.ts';
 export const gateForms = ['choice', 'mixture'] as const;
 export type GateForm = (typeof gateForms)[number];
 
+/** What an expert is chosen for: a pair, a mention, or a modality for each of the two sides. */
+export const choicesBy = ['pair', 'mention', 'side'] as const;
+export type ChoiceBy = (typeof choicesBy)[number];
+
 /** Experts and a gate over them. */
 export interface GatedExperts {
   readonly experts: readonly Expert[];

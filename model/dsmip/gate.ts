@@ -16,6 +16,15 @@ import type { TextBatch } from '../clip/clip.ts';
 import type { Linear } from '../layers.ts';
 import type { ParameterSource } from '../parameter-source.ts';
 
+/** Columns of experts for each side's choice, text or multimodal: tt, tm, mt, mm, the mention's first. */
+const sideExperts = { mention: [0, 0, 1, 1], entity: [0, 1, 0, 1] } satisfies Record<Side, readonly number[]>;
+
+/** What a gate of either form gives of a side. */
+export interface GateNetwork {
+  /** One side's half of pi = relu(u + v), [n, B] of features [n, f]. Throws ShapeError. */
+  logits(side: Side, f: Tensor, drop?: GateDropout): Tensor;
+}
+
 export interface GateConfig {
   /** g, width of both layers of each side. */
   hidden: number;
@@ -54,7 +63,7 @@ export function gateFeatures(table: Tensor, texts: TextBatch, image: Tensor): Te
   );
 }
 
-export class Gate {
+export class Gate implements GateNetwork {
   #layers: Readonly<Record<Side, readonly Linear[]>>;
   #out: Linear;
 
@@ -88,16 +97,53 @@ export class Gate {
     if (f.rank !== 2) throw new ShapeError(`gate: features (${describe(f)}) must be [samples, width]`);
     const g = this.#out.weight.shape[1]! / 2;
     const weight = slice(this.#out.weight, 1, side === 'mention' ? 0 : g, g);
-    return linear(this.#hidden(side, f, drop), weight, side === 'mention' ? null : this.#out.bias);
+    return linear(hiddenOf(this.#layers[side], f, drop), weight, side === 'mention' ? null : this.#out.bias);
+  }
+}
+
+/**
+ * A gate that chooses a modality for each side by itself (an answer to the paper's limitation that one expert looks at both
+ * sides alike; an addition of ours): pi_a(m) and pi_b(e) [n, 2], and the pair's expert is that of modality a for the mention
+ * and b for the entity. As the paper's gate adds its halves before it takes the largest, sums of these two choose each
+ * side's largest.
+ */
+export class SideGate implements GateNetwork {
+  #layers: Readonly<Record<Side, readonly Linear[]>>;
+  #out: Readonly<Record<Side, Linear>>;
+
+  /** f: width of the features. The last biases start at 1, so that ReLU lets both modalities through. */
+  constructor(source: ParameterSource, g: number, f: number) {
+    const p = source.under('gate');
+    const of = (side: Side) => ({
+      layers: [p.linear(`${side}.0`, f, g), p.linear(`${side}.1`, g, g)],
+      out: p.linear(`${side}.out`, g, 2, { bias: { value: 1 } }),
+    });
+    const [mention, entity] = [of('mention'), of('entity')];
+    this.#layers = { mention: mention.layers, entity: entity.layers };
+    this.#out = { mention: mention.out, entity: entity.out };
   }
 
-  /** h_m or h_e: two layers of FC, LeakyReLU and dropout, [n, f] -> [n, g]. */
-  #hidden(side: Side, f: Tensor, drop?: GateDropout): Tensor {
-    let x = f;
-    for (const layer of this.#layers[side]) {
-      x = leakyRelu(layer(x), 0.01);
-      if (drop) x = dropout(x, drop.rate, drop.random);
-    }
-    return x;
+  /** pi of a side's modalities, text and both: [n, f] -> [n, 2], at least 0. */
+  modalities(side: Side, f: Tensor, drop?: GateDropout): Tensor {
+    return relu(this.#out[side](hiddenOf(this.#layers[side], f, drop)));
   }
+
+  /** The same by expert, [n, 4]. */
+  logits(side: Side, f: Tensor, drop?: GateDropout): Tensor {
+    const pi = this.modalities(side, f, drop);
+    return concat(
+      sideExperts[side].map((modality) => slice(pi, 1, modality, 1)),
+      1,
+    );
+  }
+}
+
+/** h_m or h_e: two layers of FC, LeakyReLU and dropout, [n, f] -> [n, g]. */
+function hiddenOf(layers: readonly Linear[], f: Tensor, drop?: GateDropout): Tensor {
+  let x = f;
+  for (const layer of layers) {
+    x = leakyRelu(layer(x), 0.01);
+    if (drop) x = dropout(x, drop.rate, drop.random);
+  }
+  return x;
 }

@@ -48,6 +48,7 @@ export function tableGate(
 ): AnyGate {
   return {
     device,
+    by: seesEntities ? 'pair' : 'mention',
     seesEntities,
     prepare,
     logits(side: Side, batch: Batch<DenseInputs>) {

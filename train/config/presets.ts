@@ -89,7 +89,11 @@ export function expertConfigOf({ data, clip, run, cache, expert }: Preset, kind:
     run,
     cache,
     expert: { kind, ...shape },
-    training: { ...training, epochs: training.epochs[kind] },
+    // What a preset has no number for looks at both modalities.
+    training: {
+      ...training,
+      epochs: (training.epochs as Partial<Record<ExpertKind, number>>)[kind] ?? training.epochs.multimodal,
+    },
   };
 }
 

@@ -4,8 +4,8 @@
 import * as v from 'valibot';
 import { linkingSystems } from '../../link/linking-model.ts';
 import { trainedBaselines } from '../../model/baselines/registry.ts';
-import { expertKinds } from '../../model/dsmip/experts.ts';
-import { gateForms } from '../../model/dsmip/gate-forms.ts';
+import { allExpertKinds } from '../../model/dsmip/experts.ts';
+import { choicesBy, gateForms } from '../../model/dsmip/gate-forms.ts';
 import { promptStarts } from '../../model/dsmip/prompts.ts';
 import { localStarts } from '../../model/dsmip/text-unit.ts';
 import { hardNegativeOrders } from '../batches.ts';
@@ -64,7 +64,7 @@ const imageDropout = (description: string) =>
 export const expertSchema = v.strictObject({
   ...common,
   expert: v.strictObject({
-    kind: v.optional(choice(expertKinds, { description: 'which expert to train' }), 'multimodal'),
+    kind: v.optional(choice(allExpertKinds, { description: 'which expert to train' }), 'multimodal'),
     hidden: integer(1, { description: 'width of the scoring units' }),
     prompts: v.strictObject({
       use: v.optional(onOff({ description: 'prompts of the multimodal expert' }), true),
@@ -125,7 +125,7 @@ export type ExpertTraining = v.InferOutput<typeof expertSchema>;
 export const gateSchema = v.strictObject({
   ...common,
   gate: v.strictObject({
-    experts: some(expertKinds, { description: 'experts to choose among, separated by commas' }),
+    experts: some(allExpertKinds, { description: 'experts to choose among, separated by commas' }),
     hidden: integer(1, { description: "width of the gate's layers" }),
     dropout: real({ least: 0, below: 1 }, { description: "part of the gate's numbers to drop in training" }),
     temperature: real({ above: 0 }, { description: "temperature of the choice's gradient" }),
@@ -144,7 +144,13 @@ export const gateSchema = v.strictObject({
       }),
       'choice',
     ),
-    by: v.optional(choice(['pair', 'mention'], { description: 'what an expert is chosen for' }), 'pair'),
+    by: v.optional(
+      choice(choicesBy, {
+        description:
+          'what an expert is chosen for; side: text or both modalities for the mention, and again for the entity',
+      }),
+      'pair',
+    ),
     calibrate: onOff({
       description:
         "a trained scale and offset of each expert's scores, which begins at equal means and deviations",

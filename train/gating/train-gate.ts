@@ -5,21 +5,20 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { backward } from '../../engine/autograd.ts';
 import { Adam } from '../../engine/nn/adam.ts';
-import { gumbelNoise } from '../../engine/ops/gumbel.ts';
 import { Random } from '../../engine/random.ts';
 import { originOf, type Session } from '../../link/session.ts';
 import { prepareSplit, rankPrepared } from '../../link/split.ts';
 import { expertsFingerprint, loadExperts } from '../../link/trained.ts';
 import { readAbout } from '../../model/checkpoint.ts';
-import { drawExperts, selectedScores } from '../../model/dsmip/dsmip.ts';
-import { Dsmip, gateTrainingInputs } from '../../model/dsmip/dsmip-model.ts';
+import { selectedScores } from '../../model/dsmip/dsmip.ts';
+import { Dsmip, gateTrainingInputs, sideExperts } from '../../model/dsmip/dsmip-model.ts';
 import type { SideTables } from '../../model/dsmip/expert-model.ts';
 import { statisticsTensors } from '../../model/dsmip/gate-inputs.ts';
 import { contrastiveLoss } from '../../model/loss.ts';
 import type { Side } from '../../ranking/scorer.ts';
 import { trainingTables } from '../batch-inputs.ts';
 import { batchesPerEpoch, epochBatches, fractionOf, holdOut } from '../batches.ts';
-import { ConfigError, checkConfig, valueAt } from '../config/check.ts';
+import { ConfigError, checkConfig, fieldError, valueAt } from '../config/check.ts';
 import { type GateTraining, gateSchema } from '../config/schemas.ts';
 import { deceptiveCandidates } from '../experts/hard-negatives.ts';
 import { type FitResult, fit, type Step } from '../fit.ts';
@@ -63,6 +62,9 @@ async function trainChoice(
   hooks: TrainingHooks,
 ): Promise<FitResult> {
   const { gate, training, run, data } = checked;
+  if (gate.by === 'side' && `${gate.experts}` !== `${sideExperts}`) {
+    throw fieldError('gate.experts', `${sideExperts} for gate.by side`, `${gate.experts}`);
+  }
   const { device, corpus, features } = session;
   const { epochs, batchSize, learningRate, unitLearningRate, schedule } = training;
   const random = new Random(training.seed);
@@ -89,16 +91,15 @@ async function trainChoice(
       const take = (factor: number, random: Random) => {
         const scores = dsmip.expertScores(tables, batch);
         const drop = gate.dropout > 0 ? { rate: gate.dropout, random } : undefined;
-        const pi = dsmip.choice(
+        const { z, pi } = dsmip.draw(
           { inputs: inputs.mention, rows: batch.mentions, images: batch.mentionImages },
           { inputs: inputs.entity, rows: batch.entities, images: batch.entityImages },
+          { tau: gate.temperature, eps },
+          random,
           drop,
         );
-        const [M, E, B] = [batch.mentions.length, batch.entities.length, dsmip.experts.length];
-        const noise = gumbelNoise(device, dsmip.by === 'pair' ? [M, E, B] : [M, 1, B], random);
-        const z = dsmip.spread(drawExperts(pi, noise, { tau: gate.temperature, eps }), E);
         const choice = contrastiveLoss(selectedScores(z, scores), Int32Array.from(batch.entities));
-        const loss = balanced(choice, pi, training.balance, eps);
+        const loss = pi.reduce((sum, own) => balanced(sum, own, training.balance, eps), choice);
         const gradients = backward(loss);
         adams.units.step(gradients, { lr: factor * unitLearningRate });
         adams.gate.step(gradients, { lr: factor * learningRate });
