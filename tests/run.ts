@@ -1,12 +1,14 @@
 // The test runner: `npm test [-- FILTER...]`, in Node and in Deno. Finds tests/**/*.test.ts, runs each file
-// in a process of its own (tests/child.ts), one at a time: a device that leaks or a driver that crashes ends
-// with its file. Prints one line a file, the details of what failed, and as its last line `N passed, N
-// failed`; exit code 1 on any failure or no test. What is no clean end is one failed test: a crash, a file
+// in a process of its own (tests/child.ts): a device that leaks or a driver that crashes ends with its file.
+// As many files run at a time as there are cores, since none keeps them all busy: short kernels wait for the
+// host, and Deno looks for a result only every ten milliseconds. Prints one line a file as it ends, the
+// details of what failed, and as its last line `N passed, N failed`; exit code 1 on any failure or no test. What is no clean end is one failed test: a crash, a file
 // without tests, the time limit, a process that does not exit by itself once its tests are done.
 //
 //   FILTER          runs only the files whose path under the folder contains it (any of several)
 //   --swiftshader   on SwiftShader, where `npm run setup -- --swiftshader` put it
 //   --limit SECONDS how long one file may take (600)
+//   --jobs N        files at a time (the number of cores)
 //   --dir FOLDER    another folder than tests/
 //
 // The tests of tests/package look at the packed package, not at the sources: `npm run test:package` runs them.
@@ -50,11 +52,15 @@ async function main(): Promise<number> {
     options: {
       swiftshader: { type: 'boolean', default: false },
       limit: { type: 'string', default: '600' },
+      jobs: { type: 'string', default: String(os.availableParallelism()) },
       dir: { type: 'string', default: HERE },
     },
   });
   const limit = Number(values.limit);
   if (!(limit > 0)) return complain(`--limit ${values.limit}: expected a number of seconds above 0`);
+  const jobs = Number(values.jobs);
+  if (!(Number.isInteger(jobs) && jobs > 0))
+    return complain(`--jobs ${values.jobs}: expected an integer above 0`);
   if (values.swiftshader && !fs.existsSync(SWIFTSHADER_ICD)) {
     return complain('SwiftShader is not installed: run `npm run setup -- --swiftshader`');
   }
@@ -71,13 +77,18 @@ async function main(): Promise<number> {
   const env = { ...process.env, NO_COLOR: '1', DSMIP_TUNE: 'off', ...(values.swiftshader ? driver : {}) };
   let passed = 0;
   let failed = 0;
-  for (const file of files) {
-    const start = performance.now();
-    const outcome = await runFile(path.join(values.dir, file), limit * 1000, env);
-    passed += outcome.passed;
-    failed += outcome.failed;
-    print(file, outcome, (performance.now() - start) / 1000);
-  }
+  const queue = files.values();
+  const work = async () => {
+    // All workers take from the one iterator.
+    for (const file of queue) {
+      const start = performance.now();
+      const outcome = await runFile(path.join(values.dir, file), limit * 1000, env);
+      passed += outcome.passed;
+      failed += outcome.failed;
+      print(file, outcome, (performance.now() - start) / 1000);
+    }
+  };
+  await Promise.all(Array.from({ length: jobs }, work));
   console.log(`${passed} passed, ${failed} failed`);
   return failed === 0 && passed > 0 ? 0 : 1;
 }
