@@ -6,12 +6,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { add, log, mul, scale, sub } from '../../engine/ops/elementwise.ts';
-import { concat, slice } from '../../engine/ops/shape.ts';
-import { softmax } from '../../engine/ops/softmax.ts';
 import { buildIndex } from '../../ranking/index/builder.ts';
 import { openIndex } from '../../ranking/index/source.ts';
-import { FixedShares, type Shares } from '../../ranking/mixed-probabilities.ts';
+import { FixedShares } from '../../ranking/mixed-probabilities.ts';
 import { Mixture, meanOf } from '../../ranking/mixture.ts';
 import type { AnyScorer, Side } from '../../ranking/scorer.ts';
 import { rankMentions } from '../../ranking/scoring-pass.ts';
@@ -19,6 +16,8 @@ import { preparedEntities, preparedMentions, range } from '../../ranking/sources
 import {
   denseScorer,
   features,
+  leadShares,
+  logSumExp,
   numberedEntities,
   numberedSamples,
   preparedSide,
@@ -37,32 +36,6 @@ const gold = Int32Array.from({ length: M }, (_, m) => (11 * m) % E);
 /** Every other mention has an image. */
 const imageOf = (m: number) => m % 2;
 const hasNoImage = Uint8Array.from({ length: M }, (_, m) => 1 - imageOf(m));
-
-/**
- * Shares that a part's lead (its best score less its third best) and an image decide: log softmax of
- * lead / 4 + image part / 8.
- */
-function leadShares(scales: readonly number[]): Shares {
-  const B = scales.length;
-  return {
-    device,
-    best: 3,
-    scales: () => device.tensor([B], Float32Array.from(scales)),
-    logShares(best, hasImage) {
-      const leads = best.map((scores) => sub(slice(scores, 1, 0, 1), slice(scores, 1, 2, 1)));
-      const byImage = device.tensor(
-        [1, B],
-        Float32Array.from(range(0, B), (i) => i / 8),
-      );
-      return log(softmax(add(scale(concat(leads, 1), 1 / 4), mul(hasImage, byImage))));
-    },
-  };
-}
-
-const logSumExp = (values: readonly number[]) => {
-  const top = Math.max(...values);
-  return top + Math.log(values.reduce((sum, x) => sum + Math.exp(x - top), 0));
-};
 
 for (const B of [1, 2, 3, 5, 8]) {
   const vectors = range(0, B).map(() => ({ mention: whole(M * d, 3), entity: whole(E * d, 3) }));
