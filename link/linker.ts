@@ -37,7 +37,7 @@ export interface Linked {
   attributes: string;
   /** The system's score; larger is better, comparable for one mention only. */
   score: number;
-  /** The expert that scored it; null for a system without experts. */
+  /** The expert that scored it; null for a system without experts and for a mixture of several. */
   expert: string | null;
 }
 

@@ -4,7 +4,7 @@ import * as v from 'valibot';
 import { parseBySchema } from '../files/json/schema.ts';
 import type { DsmipShape } from '../model/dsmip/dsmip-model.ts';
 import { allExpertKinds, type ExpertConfig, type ExpertKind } from '../model/dsmip/experts.ts';
-import { choicesBy, type GateForm, gateForms } from '../model/dsmip/gate-forms.ts';
+import { choicesBy, type GateForm, gateForms } from '../model/dsmip/gating/gate-forms.ts';
 
 const count = (least: number) => v.pipe(v.number(), v.safeInteger(), v.minValue(least));
 

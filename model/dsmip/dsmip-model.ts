@@ -17,8 +17,8 @@ import { initialise } from '../initialise.ts';
 import { Calibration, drawExperts, type SelectionConfig } from './dsmip.ts';
 import type { Expert, SideTables } from './expert-model.ts';
 import type { ExpertKind } from './experts.ts';
-import { Gate, type GateDropout, SideGate } from './gate.ts';
-import type { ChoiceBy } from './gate-forms.ts';
+import { Gate, type GateDropout, SideGate } from './gating/gate.ts';
+import type { ChoiceBy } from './gating/gate-forms.ts';
 import {
   type GateImage,
   type GateInputs,
@@ -27,7 +27,7 @@ import {
   gateRows,
   gateStatistics,
   gateWidth,
-} from './gate-inputs.ts';
+} from './gating/gate-inputs.ts';
 
 /** What shapes a gate. */
 export interface DsmipShape extends GateImage {

@@ -5,7 +5,7 @@ import * as v from 'valibot';
 import { linkingSystems } from '../../link/linking-model.ts';
 import { trainedBaselines } from '../../model/baselines/registry.ts';
 import { allExpertKinds } from '../../model/dsmip/experts.ts';
-import { choicesBy, gateForms } from '../../model/dsmip/gate-forms.ts';
+import { choicesBy, gateForms } from '../../model/dsmip/gating/gate-forms.ts';
 import { promptStarts } from '../../model/dsmip/prompts.ts';
 import { localStarts } from '../../model/dsmip/text-unit.ts';
 import { hardNegativeOrders } from '../batches.ts';

@@ -13,7 +13,7 @@ import { readAbout } from '../../model/checkpoint.ts';
 import { selectedScores } from '../../model/dsmip/dsmip.ts';
 import { Dsmip, gateTrainingInputs, sideExperts } from '../../model/dsmip/dsmip-model.ts';
 import type { SideTables } from '../../model/dsmip/expert-model.ts';
-import { statisticsTensors } from '../../model/dsmip/gate-inputs.ts';
+import { statisticsTensors } from '../../model/dsmip/gating/gate-inputs.ts';
 import { contrastiveLoss } from '../../model/loss.ts';
 import type { Side } from '../../ranking/scorer.ts';
 import { trainingTables } from '../batch-inputs.ts';

@@ -2,14 +2,14 @@
 
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { backward } from '../../../engine/autograd.ts';
-import { Random } from '../../../engine/random.ts';
-import { confidenceFeatures, confidenceWidth } from '../../../model/dsmip/confidence.ts';
-import { ExpertMixture } from '../../../model/dsmip/expert-mixture.ts';
-import type { Expert } from '../../../model/dsmip/expert-model.ts';
-import { device } from '../../support/device.ts';
-import { assertClose } from '../../support/gradient.ts';
-import { normal } from '../../support/random.ts';
+import { backward } from '../../../../engine/autograd.ts';
+import { Random } from '../../../../engine/random.ts';
+import type { Expert } from '../../../../model/dsmip/expert-model.ts';
+import { confidenceFeatures, confidenceWidth } from '../../../../model/dsmip/gating/confidence.ts';
+import { ExpertMixture } from '../../../../model/dsmip/gating/expert-mixture.ts';
+import { device } from '../../../support/device.ts';
+import { assertClose } from '../../../support/gradient.ts';
+import { normal } from '../../../support/random.ts';
 
 const sum = (values: readonly number[]) => values.reduce((total, x) => total + x, 0);
 

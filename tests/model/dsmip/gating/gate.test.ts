@@ -2,14 +2,14 @@
 
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { ShapeError } from '../../../engine/errors.ts';
-import { Random } from '../../../engine/random.ts';
-import { Gate, gateFeatures, SideGate } from '../../../model/dsmip/gate.ts';
-import { initialise } from '../../../model/initialise.ts';
-import { choiceOf } from '../../../ranking/gate-logits.ts';
-import { device } from '../../support/device.ts';
-import { assertClose } from '../../support/gradient.ts';
-import { normal } from '../../support/random.ts';
+import { ShapeError } from '../../../../engine/errors.ts';
+import { Random } from '../../../../engine/random.ts';
+import { Gate, gateFeatures, SideGate } from '../../../../model/dsmip/gating/gate.ts';
+import { initialise } from '../../../../model/initialise.ts';
+import { choiceOf } from '../../../../ranking/gate-logits.ts';
+import { device } from '../../../support/device.ts';
+import { assertClose } from '../../../support/gradient.ts';
+import { normal } from '../../../support/random.ts';
 
 const config = { hidden: 12, experts: 3 };
 const width = 7;

@@ -1,18 +1,18 @@
 // What the gate sees: of each text the mean token embedding, of each image a feature, standardised over the training
 // mentions and over the entities. Means and deviations belong to the gate's weights, so that it needs no data set later.
 
-import { type FeatureOptions, type FeatureTable, meanTokens } from '../../encoding/features.ts';
-import { firstImage, pickTexts, type Samples } from '../../encoding/samples.ts';
-import type { Device } from '../../engine/device.ts';
-import type { Tensor } from '../../engine/tensor.ts';
-import { WeightsError } from '../../files/errors.ts';
-import type { Batch, Side } from '../../ranking/scorer.ts';
-import type { Safetensors } from '../../weights/safetensors.ts';
-import type { TensorToWrite } from '../../weights/write-safetensors.ts';
-import { imageTable } from '../clip/image-table.ts';
-import type { LoadedClip } from '../clip/load-clip.ts';
-import { vgg16 } from '../vgg/vgg.ts';
-import { vggTable } from '../vgg/vgg-table.ts';
+import { type FeatureOptions, type FeatureTable, meanTokens } from '../../../encoding/features.ts';
+import { firstImage, pickTexts, type Samples } from '../../../encoding/samples.ts';
+import type { Device } from '../../../engine/device.ts';
+import type { Tensor } from '../../../engine/tensor.ts';
+import { WeightsError } from '../../../files/errors.ts';
+import type { Batch, Side } from '../../../ranking/scorer.ts';
+import type { Safetensors } from '../../../weights/safetensors.ts';
+import type { TensorToWrite } from '../../../weights/write-safetensors.ts';
+import { imageTable } from '../../clip/image-table.ts';
+import type { LoadedClip } from '../../clip/load-clip.ts';
+import { vgg16 } from '../../vgg/vgg.ts';
+import { vggTable } from '../../vgg/vgg-table.ts';
 import { gateFeatures } from './gate.ts';
 
 /** A matrix on the host. */

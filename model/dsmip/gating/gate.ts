@@ -1,26 +1,26 @@
 // The modality selection gating network (section 3.3 of the paper): how well each of B experts suits each pair of a
 // mention and an entity. M mentions, E entities, f: width of the gate's features, g: hidden width.
 
-import { noGrad } from '../../engine/autograd.ts';
-import { ShapeError } from '../../engine/errors.ts';
-import { dropout } from '../../engine/ops/dropout.ts';
-import { add, leakyRelu, relu } from '../../engine/ops/elementwise.ts';
-import { embedding } from '../../engine/ops/embedding.ts';
-import { linear } from '../../engine/ops/linear.ts';
-import { matmul } from '../../engine/ops/matmul.ts';
-import { concat, reshape, slice } from '../../engine/ops/shape.ts';
-import type { Random } from '../../engine/random.ts';
-import { describe, type Tensor } from '../../engine/tensor.ts';
-import type { Side } from '../../ranking/scorer.ts';
-import type { TextBatch } from '../clip/clip.ts';
-import type { Linear } from '../layers.ts';
-import type { ParameterSource } from '../parameter-source.ts';
+import { noGrad } from '../../../engine/autograd.ts';
+import { ShapeError } from '../../../engine/errors.ts';
+import { dropout } from '../../../engine/ops/dropout.ts';
+import { add, leakyRelu, relu } from '../../../engine/ops/elementwise.ts';
+import { embedding } from '../../../engine/ops/embedding.ts';
+import { linear } from '../../../engine/ops/linear.ts';
+import { matmul } from '../../../engine/ops/matmul.ts';
+import { concat, reshape, slice } from '../../../engine/ops/shape.ts';
+import type { Random } from '../../../engine/random.ts';
+import { describe, type Tensor } from '../../../engine/tensor.ts';
+import type { Side } from '../../../ranking/scorer.ts';
+import type { TextBatch } from '../../clip/clip.ts';
+import type { Linear } from '../../layers.ts';
+import type { ParameterSource } from '../../parameter-source.ts';
 
 /** Columns of experts for each side's choice, text or multimodal: tt, tm, mt, mm, the mention's first. */
 const sideExperts = { mention: [0, 0, 1, 1], entity: [0, 1, 0, 1] } satisfies Record<Side, readonly number[]>;
 
 /** What a gate of either form gives of a side. */
-export interface GateNetwork {
+interface GateNetwork {
   /** One side's half of pi = relu(u + v), [n, B] of features [n, f]. Throws ShapeError. */
   logits(side: Side, f: Tensor, drop?: GateDropout): Tensor;
 }

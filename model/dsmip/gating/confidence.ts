@@ -1,11 +1,11 @@
 // What the gate of a mixture sees of a mention: how sure each expert is of its answer, and whether there is a picture. M
 // mentions, B experts.
 
-import { affine, div, exp, log, mul, scale, sqrt, sub } from '../../engine/ops/elementwise.ts';
-import { mean, sum } from '../../engine/ops/reduce.ts';
-import { concat, reshape, slice } from '../../engine/ops/shape.ts';
-import { softmax } from '../../engine/ops/softmax.ts';
-import type { Tensor } from '../../engine/tensor.ts';
+import { affine, div, exp, log, mul, scale, sqrt, sub } from '../../../engine/ops/elementwise.ts';
+import { mean, sum } from '../../../engine/ops/reduce.ts';
+import { concat, reshape, slice } from '../../../engine/ops/shape.ts';
+import { softmax } from '../../../engine/ops/softmax.ts';
+import type { Tensor } from '../../../engine/tensor.ts';
 
 /** Best scores of an expert that its confidence is made of. */
 export const bestScores = 16;

@@ -1,8 +1,8 @@
 // The forms that DSMIP's gate may have, and what all of them are to those who use one.
 
-import type { Tensor } from '../../engine/tensor.ts';
-import type { Mixture } from '../../ranking/mixture.ts';
-import type { Expert } from './expert-model.ts';
+import type { Tensor } from '../../../engine/tensor.ts';
+import type { Mixture } from '../../../ranking/mixture.ts';
+import type { Expert } from '../expert-model.ts';
 
 /** One expert for each pair (the paper's), or a mixture of the probabilities that all experts give. */
 export const gateForms = ['choice', 'mixture'] as const;

@@ -2,9 +2,9 @@
 // probabilities over entities are made, p_b(e | m) = softmax over e of c_b S_b(m, e), and the gate says how much each counts
 // for a mention: log sum_b pi_b(m) p_b(e | m), pi = softmax(MLP(confidence)). M mentions, B experts, f features, g width.
 
-import { noGrad } from '../../engine/autograd.ts';
-import type { Device } from '../../engine/device.ts';
-import { dropout } from '../../engine/ops/dropout.ts';
+import { noGrad } from '../../../engine/autograd.ts';
+import type { Device } from '../../../engine/device.ts';
+import { dropout } from '../../../engine/ops/dropout.ts';
 import {
   add,
   affine,
@@ -16,19 +16,19 @@ import {
   relu,
   scale,
   sub,
-} from '../../engine/ops/elementwise.ts';
-import { mean, sum } from '../../engine/ops/reduce.ts';
-import { reshape, slice } from '../../engine/ops/shape.ts';
-import { softmax } from '../../engine/ops/softmax.ts';
-import type { Random } from '../../engine/random.ts';
-import type { Tensor } from '../../engine/tensor.ts';
-import type { Shares } from '../../ranking/mixed-probabilities.ts';
-import { Mixture } from '../../ranking/mixture.ts';
-import { initialise } from '../initialise.ts';
-import type { Linear } from '../layers.ts';
-import type { ParameterSource } from '../parameter-source.ts';
+} from '../../../engine/ops/elementwise.ts';
+import { mean, sum } from '../../../engine/ops/reduce.ts';
+import { reshape, slice } from '../../../engine/ops/shape.ts';
+import { softmax } from '../../../engine/ops/softmax.ts';
+import type { Random } from '../../../engine/random.ts';
+import type { Tensor } from '../../../engine/tensor.ts';
+import type { Shares } from '../../../ranking/mixed-probabilities.ts';
+import { Mixture } from '../../../ranking/mixture.ts';
+import { initialise } from '../../initialise.ts';
+import type { Linear } from '../../layers.ts';
+import type { ParameterSource } from '../../parameter-source.ts';
+import type { Expert } from '../expert-model.ts';
 import { bestScores, confidenceFeatures, confidenceWidth } from './confidence.ts';
-import type { Expert } from './expert-model.ts';
 import type { GateDropout } from './gate.ts';
 import type { ColumnStatistics } from './gate-inputs.ts';
 
