@@ -39,6 +39,7 @@ export const flagNames: Readonly<Record<string, string>> = {
   'training.weightDecay': 'weight-decay',
   'training.clipNorm': 'clip-norm',
   'training.trainFraction': 'train-fraction',
+  'training.kinds': 'kinds',
   'training.holdOut': 'hold-out',
   'training.hardNegatives': 'hard-negatives',
   'training.hardNegativesBy': 'hard-negatives-by',

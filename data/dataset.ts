@@ -1,19 +1,22 @@
 // Reads a data set in the layout of MIMIC's users (WikiMEL, RichpediaMEL, WikiDiverse and OpenConcepts-MEL) and checks
 // it: kb_entity.json, qid2id.json, {name}_train.json, {name}_dev.json, {name}_test.json, kb_image/ and
-// mention_image(s)/. It reads as MIMIC's codes/utils/dataset.py does; what it has to be lenient with it remarks on.
+// mention_image(s)/; beside them {name}_dev_unlinkable.json and {name}_test_unlinkable.json. Beyond MIMIC's fields an entity
+// may have `aliases`, which its attributes name as well, and a mention a `kind`. It reads as MIMIC's
+// codes/utils/dataset.py does; what it has to be lenient with it remarks on.
 // Images are named here, not opened. Knows nothing of tokens or models.
 
 import { readdir } from 'node:fs/promises';
 import { basename, join, resolve } from 'node:path';
 import { fileError, InputError } from '../files/errors.ts';
-import { fieldsOf, kindOf, readArray, readObject } from '../files/json/json-fields.ts';
-import type { Entity, Mention, Split } from './entity-mention.ts';
+import { type Fields, fieldsOf, kindOf, readArray, readObject } from '../files/json/json-fields.ts';
+import { type Entity, type Mention, type MentionKind, mentionKinds, type Split } from './entity-mention.ts';
 
 export { entityText, mentionText } from './entity-mention.ts';
 export type { Entity, Mention, Split };
 
 /**
- * A whole data set; one that is a knowledge base alone has no mentions. `skippedNil` counts mentions whose answer is
+ * A whole data set; one that is a knowledge base alone has no mentions. `unlinkable` are further mentions whose `entity`
+ * counts as taken out of the knowledge base, none in most data sets. `skippedNil` counts mentions whose answer is
  * "nil": they have none in the knowledge base. `remarks` are lines on what is odd in the files and was read all the same;
  * none for a clean data set.
  */
@@ -21,6 +24,7 @@ export interface Dataset {
   name: string;
   entities: Entity[];
   splits: Record<Split, Mention[]>;
+  unlinkable: Record<'dev' | 'test', Mention[]>;
   skippedNil: number;
   remarks: string[];
 }
@@ -36,6 +40,7 @@ export async function readDataset(folder: string): Promise<Dataset> {
   const names = splitFiles(folder, files);
   const entities = await readEntities(folder, remarks);
   const splits: Record<Split, Mention[]> = { train: [], dev: [], test: [] };
+  const unlinkable: Dataset['unlinkable'] = { dev: [], test: [] };
   let skippedNil = 0;
   if (names !== null) {
     const rows = await rowsByQid(join(folder, 'qid2id.json'), entities);
@@ -45,9 +50,15 @@ export async function readDataset(folder: string): Promise<Dataset> {
       splits[split] = mentions;
       skippedNil += nil;
     }
+    for (const split of ['dev', 'test'] as const) {
+      const file = names[split].replace(/\.json$/, '_unlinkable.json');
+      if (!files.includes(file)) continue;
+      const { mentions } = await readMentions(join(folder, file), rows, imageFolder, remarks);
+      unlinkable[split] = mentions;
+    }
   }
   const name = names === null ? basename(resolve(folder)) : datasetName(names.train, folder);
-  return { name, entities, splits, skippedNil, remarks: remarks.lines() };
+  return { name, entities, splits, unlinkable, skippedNil, remarks: remarks.lines() };
 }
 
 /** A name of the files as it is meant: 'Caf%C3%A9' -> 'Café', as Python's urllib.parse.unquote has it. */
@@ -114,11 +125,13 @@ async function readEntities(folder: string, remarks: Remarks): Promise<Entity[]>
   let before = -1;
   const entities = entries.map((entry, i) => {
     const fields = fieldsOf(file, i, entry);
+    const aliases = fields.names('aliases');
     const entity: Entity = {
       id: fields.integer('id'),
       qid: fields.filled('qid'),
       name: decodeName(fields.text('entity_name')),
-      aliases: [],
+      aliases,
+      ...(aliases.length > 0 ? { hasAliasesInAttributes: true } : {}),
       attributes: fields.textOr('attr', ''),
       images: fields.names('image_list').map((name) => join(folder, 'kb_image', basename(name))),
     };
@@ -188,12 +201,20 @@ async function readMentions(
         sentence,
         entity,
         image: image === '' ? null : join(imageFolder, image),
+        ...kindIn(fields),
       },
     ];
   });
   if (mentions.length === 0)
     throw new InputError(`${file}: expected at least one mention with an answer, found none`);
   return { mentions, nil };
+}
+
+function kindIn(fields: Fields): { kind?: MentionKind } {
+  const text = fields.textOr('kind', '');
+  if (text === '') return {};
+  const kind = mentionKinds.find((known) => known === text);
+  return kind ? { kind } : fields.fail('kind', `expected ${mentionKinds.join(' or ')}, found ${text}`);
 }
 
 /** MIMIC's rule: the basename up to its first dot, as JPEG; '' stays ''. */

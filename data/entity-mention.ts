@@ -6,9 +6,11 @@ export interface Entity {
   id: number;
   qid: string;
   name: string;
-  /** Other names, kept apart for finding candidates by name. The layout of MIMIC has none. */
+  /** Other names, kept apart for finding candidates by name. */
   aliases: string[];
   attributes: string;
+  /** Set where the attributes name the aliases already, as they do in the layout of MIMIC's users. */
+  hasAliasesInAttributes?: boolean;
   /** Paths of files, which may be missing. */
   images: string[];
 }
@@ -20,21 +22,28 @@ export interface Mention {
   sentence: string;
   entity: number;
   image: string | null;
+  /** What the sentence is, in data sets that have several kinds. */
+  kind?: MentionKind;
 }
+
+/** A definition or an example of a dictionary, or a sentence as people write it. */
+export const mentionKinds = ['gloss', 'sentence'] as const;
+export type MentionKind = (typeof mentionKinds)[number];
 
 export type Split = 'train' | 'dev' | 'test';
 
 /**
  * The text by which an entity is known to the encoder: `name : attributes`, and the aliases after the attributes, so that
- * a text that is cut loses them first. Knowledge bases of MIMIC's layout write aliases into the attributes, in the same
- * manner.
+ * a text that is cut loses them first; but for aliases that the attributes name already.
  */
 export function entityText({
   name,
   attributes,
   aliases,
-}: Pick<Entity, 'name' | 'attributes' | 'aliases'>): string {
-  return `${name} : ${aliases.length === 0 ? attributes : [attributes, ...aliases].join(' ').trimStart()}`;
+  hasAliasesInAttributes = false,
+}: Pick<Entity, 'name' | 'attributes' | 'aliases' | 'hasAliasesInAttributes'>): string {
+  const further = hasAliasesInAttributes ? [] : aliases;
+  return `${name} : ${further.length === 0 ? attributes : [attributes, ...further].join(' ').trimStart()}`;
 }
 
 /** The text by which a mention is known to the encoder. */

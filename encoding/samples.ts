@@ -103,6 +103,23 @@ export function pickSamples({ tokens, images }: Samples, rows: readonly number[]
   return { tokens: { ...pickTexts(tokens, rows), lengths }, images: rows.map((row) => images[row]!) };
 }
 
+/** Some of the samples, padded as if there were no others: what is made of them is the same to the bit. */
+export function cutSamples({ tokens, images }: Samples, rows: readonly number[]): Samples {
+  const lengths = Int32Array.from(rows, (row) => tokens.lengths[row]!);
+  const length = lengths.reduce((longest, each) => Math.max(longest, each), 0);
+  const cut = (values: Int32Array) => {
+    const part = new Int32Array(rows.length * length);
+    rows.forEach((row, i) => {
+      part.set(values.subarray(row * tokens.length, row * tokens.length + length), i * length);
+    });
+    return part;
+  };
+  return {
+    tokens: { ids: cut(tokens.ids), mask: cut(tokens.mask), lengths, count: rows.length, length },
+    images: rows.map((row) => images[row]!),
+  };
+}
+
 /** The image that evaluation takes of a sample: the first, or number 0 where there is none. */
 export function firstImage(samples: Samples, row: number): number {
   return samples.images[row]![0] ?? 0;

@@ -1,22 +1,30 @@
 // RUN/metrics.json: how an evaluation came out. results.ts reads it.
 
-import type { Split } from '../data/dataset.ts';
+import { type Mention, mentionKinds, type Split } from '../data/entity-mention.ts';
 import { writeFileAtomically } from '../files/atomic-file.ts';
-import { pickedBy, pickedForGold, sharesBy } from '../link/gate-choices.ts';
+import {
+  choicesFor,
+  type PickedBy,
+  pickedBy,
+  pickedForGold,
+  sharesBy,
+  sharesFor,
+} from '../link/gate-choices.ts';
 import type { Session } from '../link/session.ts';
-import type { Metrics } from '../ranking/metrics.ts';
+import { type Metrics, metricsOf } from '../ranking/metrics.ts';
 import { gateOf } from '../ranking/mixture.ts';
 import type { Evaluation, Retrieval } from './evaluation.ts';
-import { metricsVersion } from './results.ts';
+import { type KindResults, metricsVersion } from './results.ts';
 
 /**
- * Writes {version, split, mentions, entities, systems: {SYSTEM: metrics}, gate: {form, by, experts, picked} or null, candidates if
+ * Writes {version, split, mentions, entities, systems: {SYSTEM: metrics}, kinds: {KIND: {mentions, systems, picked}},
+ * gate: {form, by, experts, picked} or null, candidates if
  * there were some, parameters, seconds, pairs, device}; percentages from 0 to 100. `parameters`: trained numbers by what has
  * them. Throws WeightsError when it cannot.
  */
 export async function writeMetrics(
   path: string,
-  { corpus, device }: Session,
+  { corpus, dataset, device }: Session,
   parameters: Readonly<Record<string, number>>,
   split: Split,
   evaluations: readonly Evaluation[],
@@ -28,6 +36,7 @@ export async function writeMetrics(
     mentions: corpus.gold[split].length,
     entities: corpus.entities.tokens.count,
     systems: Object.assign({}, ...evaluations.map(({ metrics }) => metrics)) as Record<string, Metrics>,
+    kinds: kindResults(dataset.splits[split], evaluations),
     gate: gateResults(evaluations),
     ...(retrieval
       ? { candidates: { count: retrieval.candidates.count, recall: retrieval.recall, by: retrieval.by } }
@@ -40,6 +49,41 @@ export async function writeMetrics(
   };
   const text = `${JSON.stringify(results, null, 2)}\n`;
   await writeFileAtomically(path, (append) => append(new TextEncoder().encode(text)));
+}
+
+/** The metrics and the gate's choices by kind of mentions, for the kinds that there are. */
+function kindResults(
+  mentions: readonly Mention[],
+  evaluations: readonly Evaluation[],
+): Partial<Record<string, KindResults>> {
+  return Object.fromEntries(
+    mentionKinds.flatMap((kind) => {
+      const own = mentions.flatMap((mention, i) => (mention.kind === kind ? [i] : []));
+      if (own.length === 0) return [];
+      const systems = evaluations.flatMap(({ result }) =>
+        Object.entries(result.systems).map(
+          ([name, { ranks }]) => [name, metricsOf(own.map((i) => ranks[i]!))] as const,
+        ),
+      );
+      const found: KindResults = {
+        mentions: own.length,
+        systems: Object.fromEntries(systems),
+        picked: pickedFor(evaluations, own),
+      };
+      return [[kind, found]];
+    }),
+  );
+}
+
+/** What the gate picked for some of the mentions, or the shares that it gave; null without one. */
+function pickedFor(evaluations: readonly Evaluation[], own: readonly number[]): PickedBy | null {
+  for (const { task, result } of evaluations) {
+    const hasNoImage = Uint8Array.from(own, (i) => task.hasNoImage[i]!);
+    const shares = result.systems['dsmip']?.shares;
+    if (result.choices) return pickedBy(choicesFor(result.choices, own), hasNoImage);
+    if (shares) return sharesBy(sharesFor(shares, own), hasNoImage);
+  }
+  return null;
 }
 
 /** What the gate picked, in percent: of all pairs, without images, of mentions with their gold entities. */

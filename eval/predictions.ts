@@ -6,7 +6,7 @@ import { gateOf } from '../ranking/mixture.ts';
 import type { Evaluation } from './evaluation.ts';
 
 /**
- * Writes a line a mention: {mention, id, word, answer, rank, ranks, expert, top: [{qid, name, score, expert}]}, by the last
+ * Writes a line a mention: {mention, id, kind if it has one, word, answer, rank, ranks, expert, top: [{qid, name, score, expert}]}, by the last
  * system of the last evaluation, the one that answers; `ranks` has those of all. `expert` is the part that scored the
  * answer, null where several did. Throws WeightsError when the file cannot be written.
  */
@@ -27,10 +27,11 @@ export async function writePredictions(
   const alone = result.pairs.computed[system.name] === undefined ? null : system.name;
   const encoder = new TextEncoder();
   await writeFileAtomically(path, async (append) => {
-    for (const [mention, { id, word, entity: gold }] of splits[split].entries()) {
+    for (const [mention, { id, kind, word, entity: gold }] of splits[split].entries()) {
       const line = {
         mention,
         id,
+        ...(kind ? { kind } : {}),
         word,
         answer: entities[gold]!.qid,
         rank: result.systems[system.name]!.ranks[mention]!,

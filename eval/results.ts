@@ -1,6 +1,7 @@
 // RUN/metrics.json, which eval/evaluate.ts writes: its form, a reader that checks it, and the table made of
 // it.
 
+import type { MentionKind } from '../data/entity-mention.ts';
 import { InputError } from '../files/errors.ts';
 import { parseJson } from '../files/json/json-fields.ts';
 import { readText } from '../files/read-text.ts';
@@ -11,7 +12,18 @@ import { type PaperFigures, table1 } from './paper.ts';
 import { textTable } from './text-table.ts';
 
 /** Raise it when the meaning of a field changes. Files from before there were versions have none and are read as 1. */
-export const metricsVersion = 1;
+export const metricsVersion = 2;
+
+/** Files of this version have no kinds; all else in them means the same. */
+const versionWithoutKinds = 1;
+
+/** How an evaluation came out for the mentions of one kind. */
+export interface KindResults {
+  mentions: number;
+  systems: Readonly<Record<string, Metrics>>;
+  /** What the gate picked; null without one. */
+  picked: PickedBy | null;
+}
 
 /** How one evaluation came out. `systems` has what the run had: baselines, experts, what they give together, DSMIP. */
 export interface Results {
@@ -19,6 +31,8 @@ export interface Results {
   mentions: number;
   entities: number;
   systems: Readonly<Record<string, Metrics>>;
+  /** The same by kind of mentions; empty for a data set without kinds. */
+  kinds: Readonly<Partial<Record<MentionKind, KindResults>>>;
   gate: {
     /** 'choice', or 'mixture': then what was picked are mean shares. Files from before there were mixtures have none. */
     form?: string;
@@ -75,17 +89,31 @@ export async function readResults(path: string): Promise<Results> {
   };
   expect(isRecord(found), 'content', 'an object');
   const { version = 1 } = found as { version?: number };
-  expect(version === metricsVersion, 'version', `${metricsVersion}; evaluate again`);
+  expect(
+    version === metricsVersion || version === versionWithoutKinds,
+    'version',
+    `${metricsVersion}; evaluate again`,
+  );
   for (const field of ['mentions', 'entities'] as const) {
     expect(Number.isSafeInteger(found[field]), field, 'an integer');
   }
   expect(typeof found.split === 'string', 'split', 'a string');
   expect(isRecord(found.systems), 'systems', 'an object');
-  for (const name of systemsOf(found)) {
-    for (const [metric] of metricColumns) {
-      const value = (found.systems[name] as Partial<Metrics>)[metric];
-      expect(typeof value === 'number', `systems: ${name}: ${metric}`, 'a number');
+  const expectSystems = (of: Pick<Results, 'systems'>, where: string) => {
+    for (const name of systemsOf(of)) {
+      for (const [metric] of metricColumns) {
+        const value = (of.systems[name] as Partial<Metrics>)[metric];
+        expect(typeof value === 'number', `${where}systems: ${name}: ${metric}`, 'a number');
+      }
     }
+  };
+  expectSystems(found, '');
+  const kinds: unknown = found.kinds ?? {};
+  expect(isRecord(kinds), 'kinds', 'an object');
+  for (const [kind, of] of Object.entries(found.kinds ?? {})) {
+    expect(isRecord(of) && isRecord(of.systems), `kinds: ${kind}`, 'an object with systems');
+    expect(Number.isSafeInteger(of.mentions), `kinds: ${kind}: mentions`, 'an integer');
+    expectSystems(of, `kinds: ${kind}: `);
   }
   const { gate } = found;
   const parts = ['overall', 'mentionWithoutImage', 'entityWithoutImage'] as const;
@@ -93,7 +121,14 @@ export async function readResults(path: string): Promise<Results> {
     isRecord(value) && Array.isArray(value.experts) && parts.every((part) => isRecord(value.picked?.[part]));
   expect((gate ?? null) === null || isGate(gate), 'gate', 'what it picked overall and without images');
   const [parameters, seconds] = [found.parameters ?? {}, found.seconds ?? {}];
-  return { ...found, gate: gate ?? null, parameters, seconds, device: String(found.device ?? 'unknown') };
+  return {
+    ...found,
+    kinds: found.kinds ?? {},
+    gate: gate ?? null,
+    parameters,
+    seconds,
+    device: String(found.device ?? 'unknown'),
+  };
 }
 
 /** The results and, below them, the paper's on its three data sets, as lines of a table for a terminal. */
@@ -102,7 +137,23 @@ export function resultTable(results: Results): string[] {
   const ours = systemsOf(results).map((name) => [titleOf(name), ...cells(results.systems[name]!)]);
   const theirs = Object.entries(table1).map(([data, { DSMIP }]) => [`  on ${data}`, ...cells(DSMIP)]);
   const paper = ["the paper's DSMIP, on other data:", ...metricColumns.map(() => '')];
-  return textTable([header, ...ours, paper, ...theirs]);
+  return [...textTable([header, ...ours, paper, ...theirs]), ...kindTable(results)];
+}
+
+/** H@1 and MRR by kind of mentions; nothing for a data set without kinds. */
+function kindTable(results: Results): string[] {
+  const kinds = Object.entries(results.kinds);
+  if (kinds.length === 0) return [];
+  const header = ['H@1 / MRR', ...kinds.map(([kind, { mentions }]) => `${kind} (${mentions})`)];
+  const rows = systemsOf(results).map((name) => [
+    titleOf(name),
+    ...kinds.map(([, { systems }]) => hitsAndMrr(systems[name])),
+  ]);
+  return ['', ...textTable([header, ...rows])];
+}
+
+function hitsAndMrr(metrics: Metrics | undefined): string {
+  return metrics ? `${metrics['hits@1'].toFixed(2)} / ${metrics.mrr.toFixed(2)}` : '-';
 }
 
 /** The metrics as text, in the order of `metricColumns`; a dash for what is not known. */

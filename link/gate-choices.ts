@@ -54,6 +54,22 @@ export function sharesBy({ parts, values }: Shares, hasNoImage: Uint8Array): Pic
   return { overall, mentionWithoutImage, entityWithoutImage: overall };
 }
 
+/** The shares of some of the mentions only. */
+export function sharesFor({ parts, values }: Shares, mentions: readonly number[]): Shares {
+  return { parts, values: mentions.map((mention) => values[mention]!) };
+}
+
+/** The choices for some of the mentions only. */
+export function choicesFor({ parts, counts, gold }: Choices, mentions: readonly number[]): Choices {
+  const each = 2 * parts.length;
+  return {
+    parts,
+    counts:
+      counts && Float64Array.from(mentions.flatMap((m) => [...counts.subarray(m * each, (m + 1) * each)])),
+    gold: mentions.map((mention) => gold[mention]!),
+  };
+}
+
 /** What was picked for the mentions with their gold entities. */
 export function pickedForGold({ parts, gold }: Choices): Picked {
   return percents(

@@ -33,7 +33,13 @@ const startCommand: ConfigCommand<typeof startSchema, 'resume' | 'isolate' | 'pr
 };
 
 /** Fields that both trainings are told where they are given. */
-const shared = ['training.seed', 'training.epochs', 'training.batchSize', 'training.trainFraction'];
+const shared = [
+  'training.seed',
+  'training.epochs',
+  'training.batchSize',
+  'training.trainFraction',
+  'training.kinds',
+];
 
 export async function run(args: readonly string[]): Promise<void> {
   const parsed = await parseConfig(startCommand, args);

@@ -4,8 +4,11 @@
 import { readdir } from 'node:fs/promises';
 import { basename, dirname } from 'node:path';
 import { type Dataset, type Entity, entityText, type Mention, mentionText, type Split } from '../dataset.ts';
+import { type MentionKind, mentionKinds } from '../entity-mention.ts';
+import { plainName } from '../entity-records.ts';
 import { type Lengths, lengthsOf } from '../text/text-lengths.ts';
 import type { Tokenizer } from '../text/tokenizer.ts';
+import { type PictureShortcut, shortcutOf } from './picture-shortcut.ts';
 
 interface EntityCounts {
   entities: number;
@@ -19,14 +22,21 @@ interface EntityCounts {
   /** Entities whose name, or whose whole text, another one has too. */
   sharedName: number;
   sharedText: number;
+  /** Names besides the first, of all entities. */
+  aliases: number;
 }
 
 export interface SplitCounts {
   mentions: number;
   /** Different sentences: what Table 4 calls samples. */
   samples: number;
+  /** Mentions of each kind, in a data set that has kinds. */
+  kinds: Partial<Record<MentionKind, number>>;
   /** Different entities that are answers. */
   answers: number;
+  /** Mentions whose word is the answer's name, and an alias of it; but for case, accents and underscores. */
+  wordIsName: number;
+  wordIsAlias: number;
   withoutImage: number;
   /** Different images named, and those of them that are not in the folder. */
   images: number;
@@ -36,6 +46,14 @@ export interface SplitCounts {
   /** Rows with word, sentence, answer and image of a row before, and with all of these but the image. */
   duplicates: number;
   duplicatesButImage: number;
+}
+
+export interface UnlinkableCounts {
+  mentions: number;
+  kinds: Partial<Record<MentionKind, number>>;
+  answers: number;
+  /** Entities of these whose name another one has, too: it stays in the knowledge base. */
+  answersWithHomonym: number;
 }
 
 /** Mentions of the later split that share something with one of the earlier split. */
@@ -58,6 +76,10 @@ export interface Inspection {
   splits: Record<Split | 'all', SplitCounts>;
   nilAnswers: number;
   lengths: Record<'entity text' | 'mention text' | 'word' | 'sentence', Lengths>;
+  /** How pictures of mentions and of their entities go together, for all mentions of a split and by kind. */
+  pictures: { split: Split; kind: MentionKind | 'all'; shortcut: PictureShortcut }[];
+  /** Mentions whose entity counts as taken out of the knowledge base, and the different entities. */
+  unlinkable: Record<'dev' | 'test', UnlinkableCounts>;
   leakage: Record<'train-dev' | 'train-test' | 'dev-test', Leakage>;
   remarks: string[];
 }
@@ -74,10 +96,10 @@ export async function inspect(data: Dataset, tokenizer: Tokenizer | null): Promi
     name: data.name,
     entities: entityCounts(data.entities, present),
     splits: {
-      train: splitCounts(train, present),
-      dev: splitCounts(dev, present),
-      test: splitCounts(test, present),
-      all: splitCounts(all, present),
+      train: splitCounts(train, data.entities, present),
+      dev: splitCounts(dev, data.entities, present),
+      test: splitCounts(test, data.entities, present),
+      all: splitCounts(all, data.entities, present),
     },
     nilAnswers: data.skippedNil,
     lengths: {
@@ -91,6 +113,11 @@ export async function inspect(data: Dataset, tokenizer: Tokenizer | null): Promi
         all.map(({ sentence }) => sentence),
         tokenizer,
       ),
+    },
+    pictures: pictureShortcuts(data),
+    unlinkable: {
+      dev: unlinkableCounts(data.unlinkable.dev, data.entities),
+      test: unlinkableCounts(data.unlinkable.test, data.entities),
     },
     leakage: {
       'train-dev': leakage(train, dev),
@@ -113,15 +140,55 @@ function entityCounts(entities: readonly Entity[], present: ReadonlySet<string>)
     withoutAttributes: entities.filter(({ attributes }) => attributes === '').length,
     sharedName: sharedOf(entities.map(({ name }) => name)),
     sharedText: sharedOf(entities.map(entityText)),
+    aliases: entities.reduce((sum, { aliases }) => sum + aliases.length, 0),
   };
 }
 
-function splitCounts(mentions: readonly Mention[], present: ReadonlySet<string>): SplitCounts {
+function pictureShortcuts({ splits, entities }: Dataset): Inspection['pictures'] {
+  return (['train', 'dev', 'test'] as const).flatMap((split) => {
+    const of = (kind: MentionKind | 'all') => ({
+      split,
+      kind,
+      shortcut: shortcutOf(
+        splits[split].filter((mention) => kind === 'all' || mention.kind === kind),
+        entities,
+      ),
+    });
+    return [of('all'), ...mentionKinds.map(of).filter(({ shortcut }) => shortcut.mentions > 0)];
+  });
+}
+
+function unlinkableCounts(mentions: readonly Mention[], entities: readonly Entity[]): UnlinkableCounts {
+  const names = countsOf(entities.map(({ name }) => plainName(name)));
+  const answers = [...new Set(mentions.map(({ entity }) => entities[entity]!))];
+  return {
+    mentions: mentions.length,
+    kinds: kindCounts(mentions),
+    answers: answers.length,
+    answersWithHomonym: answers.filter(({ name }) => names.get(plainName(name))! > 1).length,
+  };
+}
+
+function kindCounts(mentions: readonly Mention[]): Partial<Record<MentionKind, number>> {
+  return Object.fromEntries(countsOf(mentions.flatMap(({ kind }) => kind ?? [])));
+}
+
+function splitCounts(
+  mentions: readonly Mention[],
+  entities: readonly Entity[],
+  present: ReadonlySet<string>,
+): SplitCounts {
   const images = new Set(mentions.flatMap(({ image }) => image ?? []));
+  const isName = ({ word, entity }: Mention) => plainName(entities[entity]!.name) === plainName(word);
+  const isAlias = ({ word, entity }: Mention) =>
+    entities[entity]!.aliases.some((alias) => plainName(alias) === plainName(word));
   return {
     mentions: mentions.length,
     samples: new Set(mentions.map(({ sentence }) => sentence)).size,
+    kinds: kindCounts(mentions),
     answers: new Set(mentions.map(({ entity }) => entity)).size,
+    wordIsName: mentions.filter(isName).length,
+    wordIsAlias: mentions.filter((mention) => !isName(mention) && isAlias(mention)).length,
     withoutImage: mentions.filter(({ image }) => image === null).length,
     images: images.size,
     missingImages: missingOf(images, present),
@@ -159,9 +226,14 @@ function leakage(earlier: readonly Mention[], later: readonly Mention[]): Leakag
 
 /** How many of the texts occur more than once. */
 function sharedOf(texts: readonly string[]): number {
-  const counts = new Map<string, number>();
-  for (const text of texts) counts.set(text, (counts.get(text) ?? 0) + 1);
+  const counts = countsOf(texts);
   return texts.filter((text) => counts.get(text)! > 1).length;
+}
+
+function countsOf<T>(items: readonly T[]): Map<T, number> {
+  const counts = new Map<T, number>();
+  for (const item of items) counts.set(item, (counts.get(item) ?? 0) + 1);
+  return counts;
 }
 
 function missingOf(images: ReadonlySet<string>, present: ReadonlySet<string>): number {

@@ -1,7 +1,8 @@
 // An inspection as text for a terminal.
 
+import { mentionKinds } from '../entity-mention.ts';
 import type { Summary } from '../text/text-lengths.ts';
-import type { Inspection, Leakage, SplitCounts } from './inspect-dataset.ts';
+import type { Inspection, Leakage, SplitCounts, UnlinkableCounts } from './inspect-dataset.ts';
 import { paperSizes } from './inspect-paper.ts';
 
 /** The tables of an inspection, the paper's sizes beside ours where the data set is one of the paper's. */
@@ -11,6 +12,8 @@ export function report(found: Inspection): string {
     ...paperTable(found),
     entityTable(found),
     splitTable(found),
+    pictureTable(found),
+    unlinkableTable(found),
     lengthTable(found),
     leakageTable(found),
     found.remarks.length > 0 ? ['Read all the same:', ...found.remarks.map((line) => `  ${line}`)] : [],
@@ -50,6 +53,7 @@ function entityTable({ entities }: Inspection): string[] {
     ['without attributes', count(entities.withoutAttributes)],
     ['with the name of another one', count(entities.sharedName)],
     ['with the whole text of another one', count(entities.sharedText)],
+    ['aliases', count(entities.aliases)],
     ['with an image named', count(entities.withImage)],
     ['with its first image in the folder', count(entities.firstImageFound)],
     ['images named', count(entities.images)],
@@ -59,15 +63,22 @@ function entityTable({ entities }: Inspection): string[] {
 
 function splitTable({ splits, nilAnswers }: Inspection): string[] {
   const columns = ['train', 'dev', 'test', 'all'] as const;
-  const row = (what: string, field: keyof SplitCounts): string[] => [
+  const row = (what: string, field: Exclude<keyof SplitCounts, 'kinds'>): string[] => [
     what,
     ...columns.map((split) => count(splits[split][field])),
   ];
+  const kinds = mentionKinds.filter((kind) => splits.all.kinds[kind] !== undefined);
   return table([
     ['Mentions', ...columns],
     row('mentions', 'mentions'),
+    ...kinds.map((kind) => [
+      `of kind ${kind}`,
+      ...columns.map((split) => count(splits[split].kinds[kind] ?? 0)),
+    ]),
     row('different sentences', 'samples'),
     row('different answers', 'answers'),
+    row("whose word is the answer's name", 'wordIsName'),
+    row('whose word is an alias of it', 'wordIsAlias'),
     row('duplicate rows', 'duplicates'),
     row('duplicate rows but for the image', 'duplicatesButImage'),
     row('without an image', 'withoutImage'),
@@ -75,6 +86,39 @@ function splitTable({ splits, nilAnswers }: Inspection): string[] {
     row('images named', 'images'),
     row('images missing', 'missingImages'),
     ['nil answers, skipped', '', '', '', count(nilAnswers)],
+  ]);
+}
+
+/** Whether a mention's picture tells that its entity has one: where it does, a system may learn that instead of linking. */
+function pictureTable({ pictures }: Inspection): string[] {
+  const percent = (value: number | null) => (value === null ? '-' : `${value.toFixed(1)} %`);
+  return table([
+    ['Pictures', 'mentions', 'have one', 'entity has one, of these', 'of the others', 'bits'],
+    ...pictures.map(({ split, kind, shortcut }) => [
+      kind === 'all' ? split : `${split}, ${kind}`,
+      count(shortcut.mentions),
+      percent(shortcut.pictured),
+      percent(shortcut.imagedOfPictured),
+      percent(shortcut.imagedOfOthers),
+      shortcut.bits.toFixed(3),
+    ]),
+  ]);
+}
+
+function unlinkableTable({ unlinkable }: Inspection): string[] {
+  const columns = ['dev', 'test'] as const;
+  if (columns.every((split) => unlinkable[split].mentions === 0)) return [];
+  const kinds = mentionKinds.filter((kind) => columns.some((split) => unlinkable[split].kinds[kind]));
+  const row = (what: string, numberOf: (counts: UnlinkableCounts) => number): string[] => [
+    what,
+    ...columns.map((split) => count(numberOf(unlinkable[split]))),
+  ];
+  return table([
+    ['Unlinkable mentions', ...columns],
+    row('mentions', ({ mentions }) => mentions),
+    ...kinds.map((kind) => row(`of kind ${kind}`, (counts) => counts.kinds[kind] ?? 0)),
+    row('entities that count as taken away', ({ answers }) => answers),
+    row('of these with a homonym that stays', ({ answersWithHomonym }) => answersWithHomonym),
   ]);
 }
 

@@ -55,6 +55,17 @@ export function kindsOf(wordNet: WordNet, synset: Synset, depth: number): string
   return kinds;
 }
 
+/** Offsets of a synset's hypernyms from the root on, by the first of several, and its own. */
+export function hypernymPath(wordNet: WordNet, synset: Synset): string[] {
+  const path: string[] = [];
+  for (let current: Synset | undefined = synset; current !== undefined; ) {
+    path.unshift(current.offset);
+    const parents: Synset[] = [...related(wordNet, current, '@i'), ...related(wordNet, current, '@')];
+    current = parents[0];
+  }
+  return path;
+}
+
 /** A name each of one kind, two parts, one whole and the topic of a synset, as far as WordNet has them. */
 export function relatedWords(wordNet: WordNet, synset: Synset): string[] {
   const words = (symbol: string, limit: number) =>

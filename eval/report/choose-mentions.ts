@@ -2,29 +2,41 @@
 
 /** The rule in words, for the reader. */
 export const ruleInWords =
-  'Half of the mentions shown have an image and half have none, as far as there are enough of each. In ' +
-  'each half, right and wrong first choices stand in the proportion that they have among all mentions of ' +
+  'Where there are several kinds of mentions, as many are shown of each. Half of them have an image and half have none, ' +
+  'as far as there are enough of each. In each half, right and wrong first choices stand in the proportion that they have among all mentions of ' +
   'that kind, and are taken at even distances in the order of the data set.';
 
 /** What the rule looks at. */
 export interface Candidate {
+  kind: string | null;
   hasImage: boolean;
   isRight: boolean;
 }
 
 /** Numbers of `count` of the candidates (of all, if there are fewer), in their order, by the rule. */
 export function chooseMentions(candidates: readonly Candidate[], count: number): number[] {
-  const numbers = candidates.map((_, i) => i);
+  const byKind = new Map<string | null, number[]>();
+  for (const [number, { kind }] of candidates.entries()) {
+    byKind.set(kind, [...(byKind.get(kind) ?? []), number]);
+  }
+  // The kind with the fewest first: what it lacks the others make up for.
+  const groups = [...byKind.values()].sort((a, b) => a.length - b.length);
+  let left = count;
+  const chosen = groups.flatMap((numbers, i) => {
+    const own = chosenOf(numbers, Math.ceil(left / (groups.length - i)), candidates);
+    left -= own.length;
+    return own;
+  });
+  return chosen.sort((a, b) => a - b);
+}
+
+function chosenOf(numbers: readonly number[], count: number, candidates: readonly Candidate[]): number[] {
   const withImage = numbers.filter((i) => candidates[i]!.hasImage);
   const without = numbers.filter((i) => !candidates[i]!.hasImage);
   const total = Math.min(count, numbers.length);
   const half = Math.ceil(total / 2);
   const share = Math.min(withImage.length, Math.max(half, total - without.length));
-  const chosen = [
-    ...proportional(withImage, share, candidates),
-    ...proportional(without, total - share, candidates),
-  ];
-  return chosen.sort((a, b) => a - b);
+  return [...proportional(withImage, share, candidates), ...proportional(without, total - share, candidates)];
 }
 
 /** `count` of the numbers, right and wrong in their proportion. */

@@ -26,6 +26,7 @@ export async function mentionsSection(
   const mentions = dataset.splits[split];
   const chosen = chooseMentions(
     predictions.map(({ mention, rank }) => ({
+      kind: mentions[mention]!.kind ?? null,
       hasImage: mentions[mention]!.image !== null,
       isRight: rank <= 1,
     })),
@@ -64,7 +65,7 @@ async function card(
   return html`<article class="card"><div class="mention">
 ${picture(await readPicture(mention.image), `Picture of the mention ${mention.word}`, '')}
 <div>${verdict}
-<h3>${mention.word}</h3><p>${marked(mention.sentence, mention.word)}</p></div></div>
+<h3>${mention.word}</h3>${mention.kind ? html`<p class="muted">${mention.kind}</p>` : null}<p>${marked(mention.sentence, mention.word)}</p></div></div>
 <ol class="ranking">${rows}</ol></article>\n`;
 }
 

@@ -5,7 +5,14 @@ import { titleOf } from '../results.ts';
 import { Html, html } from './html.ts';
 import { mentionsSection } from './mentions-section.ts';
 import type { RunFiles } from './read-run.ts';
-import { gateSection, headline, imageSection, type ResultsInput, resultsTable } from './results-section.ts';
+import {
+  gateSection,
+  headline,
+  imageSection,
+  kindSection,
+  type ResultsInput,
+  resultsTable,
+} from './results-section.ts';
 import { style } from './style.ts';
 import { answeringSystem } from './summary.ts';
 import { trainingSection } from './training-section.ts';
@@ -27,7 +34,7 @@ export async function reportPage(name: string, dataset: Dataset, run: RunFiles):
 <body><header><h1>${title}</h1>
 <p class="muted">${about(name, dataset, run)}</p></header>
 <main>${input ? headline(input) : missing('It has not been evaluated yet: no metrics.json.')}
-${input ? html`<h2>Results</h2>${resultsTable(input)}${imageSection(input)}${gateSection(input)}` : null}
+${input ? html`<h2>Results</h2>${resultsTable(input)}${kindSection(input)}${imageSection(input)}${gateSection(input)}` : null}
 ${results && predictions.length === 0 ? missing('No predictions.jsonl: no single mentions to show.') : null}
 ${results ? await mentionsSection(dataset, split, predictions, system) : null}
 ${trainingSection(courses)}

@@ -1,7 +1,7 @@
 // The report's figures: headline, table beside the paper's, systems with and without an image, what the gate
 // chose.
 
-import type { Mention } from '../../data/dataset.ts';
+import { type Mention, type MentionKind, mentionKinds } from '../../data/entity-mention.ts';
 import type { Metrics } from '../../ranking/metrics.ts';
 import { table1 } from '../paper.ts';
 import { cells, metricColumns, type Results, systemsOf, titleOf } from '../results.ts';
@@ -98,6 +98,46 @@ function parameterLine({ parameters }: Results): Html | null {
   return parts.length === 0 ? null : html`<p class="muted">Trained parameters: ${parts.join(', ')}.</p>`;
 }
 
+/** What a reader calls the kinds of mentions. */
+const kindTitles: Readonly<Record<MentionKind, string>> = {
+  gloss: 'Dictionary glosses',
+  sentence: 'Ordinary sentences',
+};
+
+/** H@1 and MRR of the systems by kind of mentions; null for a data set without kinds. */
+export function kindSection({ results }: Pick<ResultsInput, 'results'>): Html | null {
+  const kinds = mentionKinds.flatMap((kind) => {
+    const found = results.kinds[kind];
+    if (!found) return [];
+    const systems = systemsOf(found).map((name) => {
+      const percent = found.systems[name]!['hits@1'];
+      return { name, title: titleOf(name), hits1: percent, error: standardError(percent, found.mentions) };
+    });
+    return [{ title: kindTitles[kind], found, systems }];
+  });
+  if (kinds.length === 0) return null;
+  const top = Math.min(100, 10 * Math.ceil(Math.max(...kinds.flatMap(topsOf)) / 10));
+  const figures = kinds.map(({ title, found, systems }) => {
+    const values = systems.map((system) => `${system.title} ${system.hits1.toFixed(1)}`).join(', ');
+    return html`<figure><h3>${title} (${found.mentions})</h3>${systemChart(`H@1, ${title}: ${values}`, systems, top)}</figure>\n`;
+  });
+  const rows = systemsOf(results).map(
+    (name) =>
+      html`<tr><th scope="row">${swatch(name)}${titleOf(name)}</th>${kinds.map(({ found }) => {
+        const metrics = found.systems[name];
+        return [metrics?.['hits@1'], metrics?.mrr].map(
+          (value) => html`<td>${value === undefined ? '–' : value.toFixed(2)}</td>`,
+        );
+      })}</tr>\n`,
+  );
+  const columns = kinds.flatMap(({ title }) => [`${title}: H@1`, 'MRR']);
+  return html`<h2>By kind of mention</h2>
+<p>A gloss is a definition or an example of the dictionary that the knowledge base is made of, and so close to it in style; an
+ordinary sentence is what a linker meets. H@1 by system; the lines are one standard error to each side.</p>
+<div class="charts">${figures}</div>
+<div class="scroll"><table><thead>${headRow(['System', ...columns])}</thead><tbody>${rows}</tbody></table></div>`;
+}
+
 /** H@1 of the systems on all mentions and on those with and without an image; null without predictions. */
 export function imageSection({ results, predictions, mentions }: ResultsInput): Html | null {
   const hasImage = ({ mention }: Prediction) => mentions[mention]!.image !== null;
@@ -152,6 +192,10 @@ export function gateSection({ results, predictions }: ResultsInput): Html | null
     { title: 'mention with its answer', shares: shares(gold), isThere: chosen.length > 0 },
     { title: 'mention has no image', shares: shares(picked.mentionWithoutImage), isThere: true },
     { title: 'entity has no image', shares: shares(picked.entityWithoutImage), isThere: true },
+    ...mentionKinds.flatMap((kind) => {
+      const of = results.kinds[kind]?.picked;
+      return of ? [{ title: kindTitles[kind].toLowerCase(), shares: shares(of.overall), isThere: true }] : [];
+    }),
   ].filter((group) => group.isThere && group.shares.some(({ percent }) => percent > 0));
   const label = groups
     .map(

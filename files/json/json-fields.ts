@@ -5,7 +5,7 @@ import { InputError } from '../errors.ts';
 import { readText } from '../read-text.ts';
 
 /** The typed fields of one entry. Each throws `FILE: entry WHERE: NAME: expected ..., found ...` for another type. */
-interface Fields {
+export interface Fields {
   /** An integer of at least 0. */
   integer(name: string): number;
   /** A string, which may be empty. */

@@ -201,6 +201,42 @@ test('a byte order mark and null fields are no damage', () => {
   });
 });
 
+test('aliases are kept for finding entities by name, and are no part of the text, which has them already', () => {
+  const changes = {
+    'kb_entity.json': [
+      { ...kb[0], attr: 'place coffee house', aliases: ['coffee house', 'bar'] },
+      kb[1],
+      kb[2],
+    ],
+  };
+  return withFolder(files(changes), async (folder) => {
+    const { entities } = await readDataset(folder);
+    assert.equal(entities[0]!.aliases, ['coffee house', 'bar']);
+    assert.is(entityText(entities[0]!), 'Café : place coffee house');
+    assert.equal(entities[1]!.aliases, []);
+  });
+});
+
+test('kinds of mentions, and mentions whose entity counts as taken away', () => {
+  const sentence = { ...mention, kind: 'sentence' };
+  const changes = {
+    'WIKIMEL_dev.json': [mention, sentence, { ...mention, kind: 'gloss' }],
+    'WIKIMEL_dev_unlinkable.json': [{ ...sentence, id: 'u1', answer: 'Q3' }],
+  };
+  return withFolder(files(changes), async (folder) => {
+    const { splits, unlinkable } = await readDataset(folder);
+    assert.equal(
+      splits.dev.map(({ kind }) => kind),
+      [undefined, 'sentence', 'gloss'],
+    );
+    assert.equal(
+      unlinkable.dev.map(({ id, entity, kind }) => [id, entity, kind]),
+      [['u1', 2, 'sentence']],
+    );
+    assert.equal(unlinkable.test, []);
+  });
+});
+
 test("names are decoded as Python's unquote does", () => {
   // Left: names; right: what urllib.parse.unquote makes of them.
   const cases: [string, string][] = [
@@ -249,6 +285,21 @@ const damages: [string, Files, RegExp][] = [
     'a sentence of another type',
     { 'WIKIMEL_test.json': [{ ...mention, sentence: 4 }] },
     /WIKIMEL_test\.json: entry 0: sentence: expected a string, found 4$/,
+  ],
+  [
+    'an unknown kind',
+    { 'WIKIMEL_test.json': [{ ...mention, kind: 'poem' }] },
+    /WIKIMEL_test\.json: entry 0: kind: expected gloss or sentence, found poem$/,
+  ],
+  [
+    'aliases of another type',
+    { 'kb_entity.json': [{ ...kb[0], aliases: [4] }] },
+    /kb_entity\.json: entry 0: aliases: expected a list of strings, found an array$/,
+  ],
+  [
+    'an unlinkable mention without an entity',
+    { 'WIKIMEL_test_unlinkable.json': [{ ...mention, answer: 'Q9' }] },
+    /WIKIMEL_test_unlinkable\.json: entry 0: answer: expected a qid of kb_entity\.json, found Q9$/,
   ],
   [
     'no word',

@@ -11,6 +11,7 @@ import { readDataset } from '../../data/dataset.ts';
 import { type Inspection, inspect } from '../../data/inspect/inspect-dataset.ts';
 import { paperSizes } from '../../data/inspect/inspect-paper.ts';
 import { report } from '../../data/inspect/inspect-report.ts';
+import { shortcutOf } from '../../data/inspect/picture-shortcut.ts';
 import { lengthsOf, summary } from '../../data/text/text-lengths.ts';
 import { loadTokenizer } from '../../data/text/tokenizer-files.ts';
 
@@ -44,7 +45,7 @@ for (const name of ['kb_image/0b.jpg', 'kb_image/1.jpg', 'mention_image/a.jpg', 
   writeFileSync(join(folder, name), '');
 }
 write('kb_entity.json', [
-  entity(0, 'mouse', 'animal', ['0a.jpg', '0b.jpg']),
+  { ...entity(0, 'mouse', 'animal', ['0a.jpg', '0b.jpg']), aliases: ['A_Mouse', 'rodent'] },
   entity(1, 'mouse', 'device', ['1.jpg']),
   entity(2, 'bat', '', []),
   entity(3, 'bat', '', ['1.jpg']),
@@ -57,7 +58,14 @@ write('WIKIMEL_train.json', [
   mention('bat', 'A bat flies.', 'Q2', ''),
   mention('bat', 'Nobody knows.', 'nil', ''),
 ]);
-write('WIKIMEL_dev.json', [mention('it', 'New.', 'Q1', 'c.jpg'), mention('bat', 'New too.', 'Q2', '')]);
+write('WIKIMEL_dev.json', [
+  { ...mention('it', 'New.', 'Q1', 'c.jpg'), kind: 'gloss' },
+  { ...mention('bat', 'New too.', 'Q2', ''), kind: 'sentence' },
+]);
+write('WIKIMEL_dev_unlinkable.json', [
+  { ...mention('it', 'New.', 'Q1', 'c.jpg'), kind: 'gloss' },
+  { ...mention('it', 'Newer.', 'Q1', ''), kind: 'gloss' },
+]);
 write('WIKIMEL_test.json', [
   mention('it', 'A mouse eats.', 'Q1', 'd.jpg'),
   mention('a mouse', 'Another image.', 'Q0', 'a.jpg'),
@@ -78,6 +86,7 @@ test('entities, their images and texts', () => {
     withoutAttributes: 2,
     sharedName: 4,
     sharedText: 2,
+    aliases: 2,
   });
 });
 
@@ -85,7 +94,10 @@ test('mentions, their images and duplicates, by split', () => {
   assert.equal(found.splits.train, {
     mentions: 4,
     samples: 2,
+    kinds: {},
     answers: 2,
+    wordIsName: 4,
+    wordIsAlias: 0,
     withoutImage: 1,
     images: 2,
     missingImages: 1,
@@ -98,6 +110,39 @@ test('mentions, their images and duplicates, by split', () => {
   // The bat's row is in training and test.
   assert.equal([duplicates, duplicatesButImage], [2, 3]);
   assert.is(found.nilAnswers, 1);
+  assert.equal(found.splits.all.kinds, { gloss: 1, sentence: 1 });
+  // 'a mouse' is the alias 'A_Mouse'; 'it' is no name.
+  assert.equal([found.splits.test.wordIsName, found.splits.test.wordIsAlias], [2, 1]);
+});
+
+test('pictures of mentions and of their entities, by split and kind', () => {
+  assert.equal(
+    found.pictures.map(({ split, kind }) => `${split} ${kind}`),
+    ['train all', 'dev all', 'dev gloss', 'dev sentence', 'test all'],
+  );
+  // A picture in train is one of an entity with a picture, and none is one of an entity without: 0.811 bits, all there is.
+  const [train] = found.pictures;
+  const { bits, ...counts } = train!.shortcut;
+  assert.equal(counts, { mentions: 4, pictured: 75, imagedOfPictured: 100, imagedOfOthers: 0 });
+  assert.ok(Math.abs(bits - (0.75 * Math.log2(4 / 3) + 0.25 * 2)) < 1e-12, `${bits}`);
+  const sentence = found.pictures[3]!.shortcut;
+  assert.equal(sentence, { mentions: 1, pictured: 0, imagedOfPictured: null, imagedOfOthers: 0, bits: 0 });
+  const half = (image: string | null, row: number) => ({
+    id: '',
+    word: '',
+    sentence: '',
+    entity: row,
+    image,
+  });
+  const even = [half('a', 0), half('a', 2), half(null, 0), half(null, 2)];
+  assert.is(shortcutOf(even, data.entities).bits, 0);
+  assert.is(shortcutOf([], data.entities).pictured, null);
+});
+
+test('unlinkable mentions', () => {
+  const none = { mentions: 0, kinds: {}, answers: 0, answersWithHomonym: 0 };
+  const dev = { mentions: 2, kinds: { gloss: 2 }, answers: 1, answersWithHomonym: 1 };
+  assert.equal(found.unlinkable, { dev, test: none });
 });
 
 test('leakage counts the mentions of the later split; no image is no shared image', () => {
@@ -162,6 +207,14 @@ test("the paper's figures are found by any spelling, and stand beside ours", () 
   assert.match(text, /^ {2}mentions, test +4 +2,078 +-2,074$/m);
   assert.match(text, /^ {2}nil answers, skipped +1$/m);
   assert.match(text, /^ {2}an image or a sentence +0 \(0\.0 %\) +3 \(75\.0 %\) +1 \(25\.0 %\)$/m);
+  assert.match(text, /^ {2}of kind sentence +0 +1 +0 +1$/m);
+  assert.match(text, /^ {2}train +4 +75\.0 % +100\.0 % +0\.0 % +0\.811$/m);
+  assert.match(text, /^ {2}dev, sentence +1 +0\.0 % +- +0\.0 % +0\.000$/m);
+  assert.match(text, /^ {2}of these with a homonym that stays +1 +0$/m);
+  assert.not.match(
+    report({ ...found, unlinkable: { dev: { ...found.unlinkable.test }, test: found.unlinkable.test } }),
+    /Unlinkable/,
+  );
   assert.not.match(report({ ...found, name: 'mine' }), /paper/);
   assert.match(report({ ...found, remarks: ['a remark'] }), /Read all the same:\n {2}a remark$/);
 });

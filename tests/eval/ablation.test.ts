@@ -45,6 +45,7 @@ function results(hits: number): Results {
     mentions: 9,
     entities: 16,
     systems,
+    kinds: {},
     gate: null,
     parameters,
     seconds: {},

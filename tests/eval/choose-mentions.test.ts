@@ -6,6 +6,7 @@ import { chooseMentions } from '../../eval/report/choose-mentions.ts';
 
 /** Every third is without an image; of those with one a quarter are wrong, of the others a half. */
 const many = Array.from({ length: 240 }, (_, i) => ({
+  kind: null as string | null,
   hasImage: i % 3 !== 0,
   isRight: i % 3 !== 0 ? i % 4 !== 0 : i % 2 !== 0,
 }));
@@ -24,11 +25,29 @@ test('half with an image, failures in their proportion, spread over the whole, i
 });
 
 test('too few of one kind are made up for by the other; too few at all are all shown', () => {
-  const few = many.map(({ isRight }, i) => ({ hasImage: i < 3, isRight }));
+  const few = many.map((each, i) => ({ ...each, hasImage: i < 3 }));
   assert.is(chooseMentions(few, 20).filter((i) => i < 3).length, 3);
   assert.is(chooseMentions(few, 20).length, 20);
   assert.equal(chooseMentions(many.slice(0, 7), 20), [0, 1, 2, 3, 4, 5, 6]);
   assert.equal(chooseMentions([], 20), []);
+});
+
+test('as many of each kind, and more of one where the other has too few', () => {
+  const kinds = many.map((each, i) => ({ ...each, kind: i < 90 ? 'gloss' : 'sentence' }));
+  const chosen = chooseMentions(kinds, 20);
+  assert.is(chosen.filter((i) => i < 90).length, 10);
+  assert.is(chosen.length, 20);
+  assert.is(chosen.filter((i) => i < 90 && kinds[i]!.hasImage).length, 5);
+  for (const kinds of [
+    ['gloss', 'sentence'],
+    ['sentence', 'gloss'],
+  ]) {
+    const few = many.map((each, i) => ({ ...each, kind: i < 3 ? kinds[0]! : kinds[1]! }));
+    assert.is(chooseMentions(few, 20).length, 20);
+    assert.is(chooseMentions(few, 20).filter((i) => i < 3).length, 3);
+  }
+  const last = many.map((each, i) => ({ ...each, kind: i < 237 ? 'gloss' : 'sentence' }));
+  assert.is(chooseMentions(last, 20).length, 20);
 });
 
 test.run();

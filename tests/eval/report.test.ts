@@ -49,6 +49,14 @@ const results = {
   mentions: 40,
   entities: 16,
   systems: { text: metrics, multimodal: metrics, mean: metrics, dsmip: metrics },
+  kinds: {
+    gloss: { mentions: 25, systems: { text: { ...metrics, mrr: 61.25 } }, picked: null },
+    sentence: {
+      mentions: 15,
+      systems: { text: metrics, dsmip: metrics },
+      picked: { overall: picked, mentionWithoutImage: picked, entityWithoutImage: {} },
+    },
+  },
   gate: {
     by: 'pair',
     experts: ['text', 'multimodal'],
@@ -108,10 +116,30 @@ test('a whole run gives a page with table, charts and twenty mentions', async ()
     assert.is(card.querySelector('.verdict')!.classList.contains('right'), gold[0] === '1');
   }
   const charts = [...document.querySelectorAll('svg')];
-  assert.is(charts.length, 3 + 1 + 2, 'images, gate, one training');
+  assert.is(charts.length, 2 + 3 + 1 + 2, 'kinds, images, gate, one training');
   assert.ok(
     charts.every((chart) => chart.getAttribute('role') === 'img' && chart.getAttribute('aria-label')),
   );
+  const kinds = [...document.querySelectorAll('table')][1]!;
+  assert.equal([...kinds.querySelectorAll('th')].map((cell) => cell.textContent).slice(0, 5), [
+    'System',
+    'Dictionary glosses: H@1',
+    'MRR',
+    'Ordinary sentences: H@1',
+    'MRR',
+  ]);
+  assert.equal(
+    [...kinds.querySelectorAll('tbody tr')].map((row) =>
+      [...row.querySelectorAll('td')].map((cell) => cell.textContent),
+    ),
+    [
+      ['12.50', '61.25', '12.50', '33.00'],
+      ['–', '–', '–', '–'],
+      ['–', '–', '–', '–'],
+      ['–', '–', '12.50', '33.00'],
+    ],
+  );
+  assert.ok(document.body.textContent.includes('ordinary sentences'), 'what the gate chose by kind');
   assert.ok([...document.querySelectorAll('mark')].every((mark) => mark.textContent !== 'dormouse'));
   assert.ok(document.querySelectorAll('mark').length > 0);
 });
@@ -137,9 +165,9 @@ test('the page loads nothing, runs nothing, and data stays text', () => {
 test('a run with less gives a shorter report', async () => {
   for (const [parts, cards, tables] of [
     [['course'], 0, 1],
-    [['metrics'], 0, 2],
-    [['course', 'metrics'], 0, 3],
-    [['metrics', 'predictions'], 20, 2],
+    [['metrics'], 0, 3],
+    [['course', 'metrics'], 0, 4],
+    [['metrics', 'predictions'], 20, 3],
   ] as const) {
     write(parts);
     await report();

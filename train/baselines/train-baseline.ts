@@ -17,6 +17,7 @@ import { type BaselineTraining, baselineSchema } from '../config/schemas.ts';
 import type { LossGradients } from '../experts/encode-in-chunks.ts';
 import { type FitResult, fit } from '../fit.ts';
 import type { TrainingHooks } from '../hooks.ts';
+import { sessionOfKinds } from '../mentions-of-kinds.ts';
 import { RandomStream } from '../random-stream.ts';
 import { decay } from '../weight-decay.ts';
 import { baselineGradients } from './baseline-step.ts';
@@ -32,8 +33,9 @@ export async function trainBaseline(
   hooks: TrainingHooks = {},
 ): Promise<FitResult> {
   const checked = checkConfig(baselineSchema, config);
-  if (!findBaseline(checked.baseline.system)!.trainsClip) return train(checked, session, hooks);
-  const own = await withTrainableClip(session);
+  const chosen = sessionOfKinds(session, checked.training.kinds);
+  if (!findBaseline(checked.baseline.system)!.trainsClip) return train(checked, chosen, hooks);
+  const own = await withTrainableClip(chosen);
   try {
     return await train(checked, own, hooks);
   } finally {

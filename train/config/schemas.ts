@@ -2,6 +2,7 @@
 // default is here only where it is the same for all data sets; the others are in the presets.
 
 import * as v from 'valibot';
+import { mentionKinds } from '../../data/entity-mention.ts';
 import { linkingSystems } from '../../link/linking-model.ts';
 import { trainedBaselines } from '../../model/baselines/registry.ts';
 import { allExpertKinds } from '../../model/dsmip/experts.ts';
@@ -50,6 +51,13 @@ const trainFraction = v.optional(
   real({ above: 0, most: 1 }, { description: 'part of the training mentions to use, from 0 to 1' }),
   1,
 );
+const kinds = v.optional(
+  some(mentionKinds, {
+    description:
+      'kinds of mentions to train and to validate on; those of a data set without kinds are all used',
+  }),
+  [...mentionKinds],
+);
 
 const hardNegativesBy = v.optional(
   choice(hardNegativeOrders, {
@@ -90,6 +98,7 @@ export const expertSchema = v.strictObject({
     learningRate: real({ least: 0 }, { description: "Adam's learning rate" }),
     schedule: choice(['constant', 'cosine'], { description: 'how the learning rate changes' }),
     trainFraction,
+    kinds,
     holdOut: v.optional(real({ least: 0, below: 1 }, { description: 'part of them to leave to stage 2' }), 0),
     hardNegatives: integer(0, {
       description: "entities like each mention's own, by CLIP, joined to its batch",
@@ -164,6 +173,7 @@ export const gateSchema = v.strictObject({
     unitLearningRate: real({ least: 0 }, { description: 'the same of the scoring units' }),
     schedule: choice(['constant', 'cosine'], { description: 'how the learning rates change' }),
     trainFraction,
+    kinds,
     holdOut: v.optional(
       real(
         { least: 0, below: 1 },
@@ -207,6 +217,7 @@ export const baselineSchema = v.strictObject({
     weightDecay: real({ least: 0 }, { description: 'decoupled, not on norms, biases and scales' }),
     clipNorm: real({ least: 0 }, { description: 'largest norm of all gradients; 0: any' }),
     trainFraction,
+    kinds,
     encodeChunk: v.optional(
       integer(0, {
         description:
@@ -321,6 +332,7 @@ export const startSchema = v.strictObject({
     epochs: v.optional(integer(0, { description: "of each stage; 0: the preset's", unit: 'epochs' }), 0),
     batchSize,
     trainFraction,
+    kinds,
   }),
   evaluation: v.optional(
     v.strictObject({

@@ -14,6 +14,7 @@ import { checkConfig } from '../config/check.ts';
 import { type ExpertTraining, expertSchema } from '../config/schemas.ts';
 import { type FitResult, fit, type Step } from '../fit.ts';
 import type { TrainingHooks } from '../hooks.ts';
+import { sessionOfKinds } from '../mentions-of-kinds.ts';
 import { RandomStream } from '../random-stream.ts';
 import { encodingSteps, frozenSteps, type LossStep } from './expert-batches.ts';
 import { hardCandidates } from './hard-negatives.ts';
@@ -29,8 +30,9 @@ export async function trainExpert(
   hooks: TrainingHooks = {},
 ): Promise<FitResult> {
   const checked = checkConfig(expertSchema, config);
-  if (!checked.expert.finetuneEncoder) return train(checked, session, hooks);
-  const own = await withTrainableClip(session);
+  const chosen = sessionOfKinds(session, checked.training.kinds);
+  if (!checked.expert.finetuneEncoder) return train(checked, chosen, hooks);
+  const own = await withTrainableClip(chosen);
   try {
     return await train(checked, own, hooks);
   } finally {

@@ -143,7 +143,7 @@ async function allScores(
 }
 
 /** Numbers below n, all of them or `most`, evenly spread. */
-function spread(n: number, most: number): number[] {
+export function spread(n: number, most: number): number[] {
   const count = Math.min(n, most);
   return Array.from({ length: count }, (_, i) => Math.floor((i * n) / count));
 }

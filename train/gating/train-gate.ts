@@ -18,11 +18,12 @@ import { contrastiveLoss } from '../../model/loss.ts';
 import type { Side } from '../../ranking/scorer.ts';
 import { trainingTables } from '../batch-inputs.ts';
 import { batchesPerEpoch, epochBatches, fractionOf, holdOut } from '../batches.ts';
-import { ConfigError, checkConfig, fieldError, valueAt } from '../config/check.ts';
-import { type GateTraining, gateSchema } from '../config/schemas.ts';
+import { ConfigError, checkConfig, decidingValues, fieldError, valueAt } from '../config/check.ts';
+import { expertSchema, type GateTraining, gateSchema } from '../config/schemas.ts';
 import { deceptiveCandidates } from '../experts/hard-negatives.ts';
 import { type FitResult, fit, type Step } from '../fit.ts';
 import type { TrainingHooks } from '../hooks.ts';
+import { sessionOfKinds } from '../mentions-of-kinds.ts';
 import { RandomStream } from '../random-stream.ts';
 import { balanced } from './balance.ts';
 import { standardise } from './calibration.ts';
@@ -38,12 +39,13 @@ const eps = 1e-6;
  */
 export async function trainGate(
   config: GateTraining,
-  session: Session,
+  whole: Session,
   hooks: TrainingHooks = {},
 ): Promise<FitResult> {
   const checked = checkConfig(gateSchema, config);
   await checkRows(checked);
   const { training } = checked;
+  const session = sessionOfKinds(whole, training.kinds);
   const fraction = fractionOf(
     session.corpus.gold.train.length,
     training.trainFraction,
@@ -154,7 +156,13 @@ async function trainChoice(
  * heart. Throws ConfigError, WeightsError.
  */
 async function checkRows({ gate, training, run }: GateTraining): Promise<void> {
-  const deciding = ['holdOut', 'trainFraction', ...(training.trainFraction < 1 ? ['seed'] : [])];
+  const takesPart = training.holdOut > 0 || training.trainFraction < 1;
+  const deciding = [
+    'holdOut',
+    'trainFraction',
+    ...(training.trainFraction < 1 ? ['seed'] : []),
+    ...(takesPart ? ['kinds'] : []),
+  ];
   for (const kind of gate.experts) {
     const path = join(run.folder, kind, 'best.safetensors');
     if (!existsSync(path)) continue; // said where the experts are loaded
@@ -162,8 +170,8 @@ async function checkRows({ gate, training, run }: GateTraining): Promise<void> {
     for (const name of deciding) {
       const field = `training.${name}`;
       const own = valueAt({ training }, field);
-      const theirs = valueAt(config, field);
-      if (theirs === own) continue;
+      const theirs = decidingValues(expertSchema, config).get(field);
+      if (String(theirs) === String(own)) continue;
       throw new ConfigError([field], `${field} ${own}: ${path} was trained with ${field} ${theirs}`);
     }
   }

@@ -19,8 +19,10 @@ import { type FitResult, fit, type Step } from '../fit.ts';
 import type { TrainingHooks } from '../hooks.ts';
 import type { RandomStream } from '../random-stream.ts';
 import { balanced } from './balance.ts';
-import { scoreStatistics } from './score-statistics.ts';
+import { scoreStatistics, spread } from './score-statistics.ts';
 
+/** Mentions to learn from, at most, spread evenly over all: more are known by no more than a few hundred numbers. */
+const mostMentions = 4096;
 /** Entities of each expert, its best for a mention, whose scores stand for those of all in training. */
 const mostScores = 64;
 /** What a score that does not count is replaced by: it has no probability and no gradient. */
@@ -28,13 +30,14 @@ const none = -1e6;
 /** Added to pi before its logarithm, in the balance term. */
 const eps = 1e-6;
 
-/** Trains on a checked configuration; `rows`: the training mentions to use. Throws as `trainGate` does. */
+/** Trains on a checked configuration; `all`: the training mentions to use. Throws as `trainGate` does. */
 export async function trainMixture(
   config: GateTraining,
   session: Session,
-  rows: readonly number[],
+  all: readonly number[],
   hooks: TrainingHooks,
 ): Promise<FitResult> {
+  const rows = spread(all.length, mostMentions).map((place) => all[place]!);
   const { gate, training, run, data } = config;
   const { device, features } = session;
   const { epochs, batchSize, learningRate, schedule } = training;
