@@ -4,7 +4,7 @@ import type { Device } from '../engine/device.ts';
 import { normal, uniform } from '../engine/kernels/random.ts';
 import { Adam } from '../engine/nn/adam.ts';
 import { dropout } from '../engine/ops/dropout.ts';
-import { add, quickGelu } from '../engine/ops/elementwise.ts';
+import { add, gelu, quickGelu } from '../engine/ops/elementwise.ts';
 import { adaptiveAveragePool, maxPool2x2 } from '../engine/ops/images/pooling.ts';
 import { concat, transpose } from '../engine/ops/shape.ts';
 import { cast } from '../engine/ops/storage/cast.ts';
@@ -30,6 +30,14 @@ export const elementBenchmarks: Benchmark[] = [
     bytes: 2 * 4 * size,
     operands: (device) => random(device, ...shape),
     run: (x) => quickGelu(x),
+  }),
+  benchmark({
+    name: 'gelu',
+    bound: 'copy',
+    flops: 20 * size,
+    bytes: 2 * 4 * size,
+    operands: (device) => random(device, ...shape),
+    run: (x) => gelu(x),
   }),
   benchmark({
     name: 'elementwise-binary',

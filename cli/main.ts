@@ -31,6 +31,10 @@ const commands: Readonly<Record<string, { summary: string; load: () => Promise<C
     summary: 'pretrain a tiny CLIP',
     load: () => import('./commands/train/clip.ts'),
   },
+  calibrate: {
+    summary: 'how sure a run is of its answers, and how much names count',
+    load: () => import('./commands/calibrate.ts'),
+  },
   evaluate: {
     summary: 'rank the mentions of a split',
     load: () => import('./commands/evaluate.ts'),

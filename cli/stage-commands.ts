@@ -4,8 +4,20 @@ import { spawn } from 'node:child_process';
 import { constants } from 'node:os';
 import { relative } from 'node:path';
 import type { Work, WorkStage } from '../eval/pipeline.ts';
-import { expertConfigOf, gateConfigOf, type Preset, workConfigOf } from '../train/config/presets.ts';
-import { evaluationSchema, expertSchema, gateSchema, reportSchema } from '../train/config/schemas.ts';
+import {
+  calibrationConfigOf,
+  expertConfigOf,
+  gateConfigOf,
+  type Preset,
+  workConfigOf,
+} from '../train/config/presets.ts';
+import {
+  calibrationSchema,
+  evaluationSchema,
+  expertSchema,
+  gateSchema,
+  reportSchema,
+} from '../train/config/schemas.ts';
 import { argumentsFor } from './config-flags.ts';
 import { ExitError } from './errors.ts';
 
@@ -31,6 +43,10 @@ function commandOf(work: Work, { preset, presetFlags }: PresetSource): string[] 
     case 'gate': {
       const flags = argumentsFor(gateSchema, gateConfigOf(preset), work.config);
       return ['train', 'gate', ...presetFlags, ...flags];
+    }
+    case 'calibration': {
+      const flags = argumentsFor(calibrationSchema, calibrationConfigOf(preset), work.config);
+      return ['calibrate', ...presetFlags, ...flags];
     }
     case 'evaluation': {
       const flags = argumentsFor(evaluationSchema, workConfigOf(preset, 'evaluation'), work.config);

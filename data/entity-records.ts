@@ -1,12 +1,13 @@
 // What an index keeps of its entities besides vectors: names, aliases, attributes and paths of images, in one file that gives
 // any row without being read, and the rows of a name. Opening reads 64 bytes; memory does not grow with the knowledge base.
 //
-//   head      64 bytes: 'DSMIPENT', version, CRC-32 of the rest of the head, then as u64 the number of entities, the bytes of
-//             the file, where offsets, buckets and names begin, the number of buckets
+//   head      88 bytes: 'DSMIPENT', version, CRC-32 of the rest of the head, then as u64 the number of entities, the bytes of
+//             the file, where the offsets begin, and of each table where its buckets begin, its entries, and how many
+//             buckets it has
 //   records   of each entity the CRC-32 of its text (u32) and its text: JSON, [qid, name, aliases, attributes, images]
 //   offsets   u64 [entities + 1]: where each record begins, and where the last one ends
-//   buckets   u32 [buckets + 1, 2]: the number of the first name of each bucket, and the CRC-32 of the bucket's names
-//   names     u32 [names, 2]: the CRC-32 of a name in its plain form, and its row; a name is in bucket CRC % buckets
+//   keys      a table of hashes (names/hash-table.ts): the rows of each name's key
+//   near      another: the rows of what each key shares with its mistyped forms
 //
 // All numbers are little-endian. Whatever is read is held against its checksum first.
 
@@ -16,33 +17,28 @@ import { crc32 } from '../files/crc32.ts';
 import { InputError } from '../files/errors.ts';
 import { openSource } from '../files/locate.ts';
 import type { Entity } from './entity-mention.ts';
+import { bytesOf, NumberList, rowsOfHash, type TablePlace } from './names/hash-table.ts';
+import {
+  matchName,
+  type NameFinder,
+  type NameMatch,
+  NameTablesBuilder,
+  nameTables,
+} from './names/name-matches.ts';
 
 /** What is kept of an entity. */
 export type EntityRecord = Omit<Entity, 'id'>;
 
 const magic = 'DSMIPENT';
-const version = 1;
-const headBytes = 64;
-/** Names in a bucket, on average. */
-const bucketNames = 64;
+const version = 2;
+const headBytes = 88;
 /** Bytes that are handed to the file at once. */
 const pieceBytes = 2 ** 20;
 /** Records of more bytes are no entity's. */
 const mostRecordBytes = 2 ** 26;
 
-/** A name as it is compared: without case, accents of Latin, Greek and Cyrillic letters, underscores and double spaces. */
-export function plainName(name: string): string {
-  return name
-    .normalize('NFKD')
-    .replace(/[\u0300-\u036f]/g, '')
-    .normalize('NFC')
-    .toLowerCase()
-    .replace(/[\s_]+/g, ' ')
-    .trim();
-}
-
 /** An open file of entity records. */
-export class EntityRecords {
+export class EntityRecords implements NameFinder {
   readonly count: number;
   #source: ByteSource;
   #head: Head;
@@ -71,41 +67,24 @@ export class EntityRecords {
     return { qid, name, aliases, attributes, images };
   }
 
-  /**
-   * The rows with this name or alias, in order, at most `limit`; compared in `plainName`'s form. Throws InputError where
-   * the file is damaged.
-   */
-  async rowsNamed(name: string, limit = 100): Promise<number[]> {
-    const plain = plainName(name);
-    if (plain === '') return [];
-    const hash = crc32(new TextEncoder().encode(plain));
-    const rows: number[] = [];
-    for (const row of await this.#rowsOf(hash)) {
-      if (rows.length === limit) break;
-      // Another name may have the same sum.
-      const record = await this.read(row);
-      if ([record.name, ...record.aliases].some((each) => plainName(each) === plain)) rows.push(row);
-    }
-    return rows;
+  /** The rows that a word may name. Throws InputError where the file is damaged. */
+  matches(word: string): Promise<NameMatch[]> {
+    return matchName(word, {
+      rowsOf: (table, hash) => this.#rowsOf(this.#head.tables[nameTables.indexOf(table)]!, hash),
+      namesOf: async (row) => {
+        const { name, aliases } = await this.read(row);
+        return [name, ...aliases];
+      },
+    });
   }
 
   close(): Promise<void> {
     return this.#source.close();
   }
 
-  /** Rows with a name of this sum, each once. */
-  async #rowsOf(hash: number): Promise<Set<number>> {
-    const { buckets, bucketCount, names, size } = this.#head;
-    const bucket = hash % bucketCount;
-    const entry = new Uint32Array((await this.#source.read(buckets + 8 * bucket, 16)).buffer);
-    const [first, sum, end] = entry as unknown as [number, number, number];
-    const [from, to] = [names + 8 * first, names + 8 * end];
-    if (first > end || to > size) throw this.#damaged();
-    const bytes = await this.#source.read(from, to - from);
-    if (crc32(bytes) !== sum) throw this.#damaged();
-    const found = new Uint32Array(bytes.buffer);
-    const rows = new Set<number>();
-    for (let i = 0; i < found.length; i += 2) if (found[i] === hash) rows.add(found[i + 1]!);
+  async #rowsOf(table: TablePlace, hash: number): Promise<Set<number>> {
+    const rows = await rowsOfHash(this.#source, table, hash);
+    if (rows === null) throw this.#damaged();
     return rows;
   }
 
@@ -141,26 +120,26 @@ export async function readEntityRecords(source: ByteSource): Promise<EntityRecor
   if (found !== version) throw bad(`expected version ${version} of entity records, found ${found}`);
   if (view.getUint32(12, true) !== crc32(bytes.subarray(16)))
     throw bad('its head is damaged (wrong checksum)');
-  const [count, size, offsets, buckets, names, bucketCount] = Array.from({ length: 6 }, (_, i) =>
-    Number(view.getBigUint64(16 + 8 * i, true)),
-  ) as [number, number, number, number, number, number];
+  const numbers = Array.from({ length: 9 }, (_, i) => Number(view.getBigUint64(16 + 8 * i, true)));
+  const [count, size, offsets, ...places] = numbers as [number, number, number, ...number[]];
   if (size !== source.size) throw bad(`expected ${size} bytes, found ${source.size} (cut off?)`);
-  return new EntityRecords(source, { count, size, offsets, buckets, names, bucketCount });
+  const tables = nameTables.map((_, i) => {
+    const [buckets, entries, bucketCount] = places.slice(3 * i, 3 * i + 3) as [number, number, number];
+    return { buckets, entries, end: places[3 * (i + 1)] ?? size, bucketCount };
+  });
+  return new EntityRecords(source, { count, offsets, tables });
 }
 
 interface Head {
   count: number;
-  /** Bytes of the file. */
-  size: number;
   offsets: number;
-  buckets: number;
-  names: number;
-  bucketCount: number;
+  /** In the order of `nameTables`. */
+  tables: readonly TablePlace[];
 }
 
 /**
  * Writes the entities' records in their order under a temporary name, and renames it to `path`; gives their number. Memory
- * is 8 bytes an entity and 16 a name while it writes. Throws InputError when the file cannot be written; errors of
+ * is 8 bytes an entity and 16 for each form of a name, about as many as it has letters, while it writes. Throws InputError when the file cannot be written; errors of
  * `entities` pass through.
  */
 export async function writeEntityRecords(
@@ -168,8 +147,7 @@ export async function writeEntityRecords(
   entities: AsyncIterable<EntityRecord> | Iterable<EntityRecord>,
 ): Promise<number> {
   const offsets = new NumberList(Float64Array);
-  const hashes = new NumberList(Uint32Array);
-  const rows = new NumberList(Uint32Array);
+  const tables = new NameTablesBuilder();
   await writeFileAtomically(path, async (append, patch) => {
     const encoder = new TextEncoder();
     const out = new Pieces(append);
@@ -180,11 +158,7 @@ export async function writeEntityRecords(
       const text = encoder.encode(JSON.stringify([qid, name, aliases, attributes, images]));
       await out.add(u32(crc32(text)));
       await out.add(text);
-      for (const plain of new Set([name, ...aliases].map(plainName))) {
-        if (plain === '') continue;
-        hashes.push(crc32(encoder.encode(plain)));
-        rows.push(row);
-      }
+      tables.add(row, [name, ...aliases]);
     }
     const count = offsets.length;
     offsets.push(out.length);
@@ -193,38 +167,15 @@ export async function writeEntityRecords(
     await out.add(new Uint8Array(-out.length & 7));
     places.push(out.length);
     await out.add(bytesOf(BigUint64Array.from(offsets.values(), BigInt)));
-    const { buckets, names } = sortNames(hashes.values(), rows.values());
-    for (const part of [buckets, names]) {
-      places.push(out.length);
-      await out.add(bytesOf(part));
+    for (const { buckets, entries } of tables.parts()) {
+      places.push(out.length, out.length + buckets.byteLength, buckets.length / 2 - 1);
+      await out.add(bytesOf(buckets));
+      await out.add(bytesOf(entries));
     }
     await out.flush();
-    await patch(0, headOf([count, out.length, ...places, buckets.length / 2 - 1]));
+    await patch(0, headOf([count, out.length, ...places]));
   });
   return offsets.length - 1;
-}
-
-/** Names by bucket, each bucket's in the order of the rows, and where each bucket begins with the checksum of its names. */
-function sortNames(hashes: Uint32Array, rows: Uint32Array) {
-  const bucketCount = Math.max(1, Math.ceil(hashes.length / bucketNames));
-  const starts = new Uint32Array(bucketCount + 1);
-  for (const hash of hashes) starts[(hash % bucketCount) + 1]!++;
-  for (let bucket = 0; bucket < bucketCount; bucket++) starts[bucket + 1]! += starts[bucket]!;
-  const names = new Uint32Array(2 * hashes.length);
-  const next = starts.slice();
-  hashes.forEach((hash, i) => {
-    const at = next[hash % bucketCount]!++;
-    names[2 * at] = hash;
-    names[2 * at + 1] = rows[i]!;
-  });
-  const buckets = new Uint32Array(2 * (bucketCount + 1));
-  starts.forEach((start, bucket) => {
-    buckets[2 * bucket] = start;
-    if (bucket < bucketCount) {
-      buckets[2 * bucket + 1] = crc32(bytesOf(names.subarray(2 * start, 2 * starts[bucket + 1]!)));
-    }
-  });
-  return { buckets, names };
 }
 
 function headOf(numbers: readonly number[]): Uint8Array {
@@ -243,11 +194,6 @@ function u32(value: number): Uint8Array {
   const bytes = new Uint8Array(4);
   new DataView(bytes.buffer).setUint32(0, value, true);
   return bytes;
-}
-
-/** Every platform that this runs on is little-endian. */
-function bytesOf(numbers: ArrayBufferView): Uint8Array {
-  return new Uint8Array(numbers.buffer, numbers.byteOffset, numbers.byteLength);
 }
 
 /** Gathers small parts, so that the file is written in few calls. */
@@ -272,32 +218,5 @@ class Pieces {
   async flush(): Promise<void> {
     if (this.#filled > 0) await this.#append(this.#piece.subarray(0, this.#filled));
     this.#filled = 0;
-  }
-}
-
-/** A list of numbers that grows without boxing them. */
-class NumberList<T extends Float64Array | Uint32Array> {
-  length = 0;
-  #values: T;
-  #make: new (
-    length: number,
-  ) => T;
-
-  constructor(make: new (length: number) => T) {
-    this.#make = make;
-    this.#values = new make(1024);
-  }
-
-  push(value: number): void {
-    if (this.length === this.#values.length) {
-      const larger = new this.#make(2 * this.length);
-      larger.set(this.#values);
-      this.#values = larger;
-    }
-    this.#values[this.length++] = value;
-  }
-
-  values(): T {
-    return this.#values.subarray(0, this.length) as T;
   }
 }

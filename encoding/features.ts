@@ -190,6 +190,18 @@ export async function inMemory({ offsets, width, projection, rows }: TableToMake
   return table;
 }
 
+/** A table of n rows of which only these are filled, by the rows of another, in order; the others have no tokens. */
+export function spreadRows(table: FeatureTable, rows: readonly number[], n: number): FeatureTable {
+  const { projection } = table;
+  const lengths = new Array<number>(n).fill(0);
+  const embeds = new Float32Array(n * projection);
+  rows.forEach((row, i) => {
+    lengths[row] = lengthOf(table, i);
+    embeds.set(table.embeds.subarray(i * projection, (i + 1) * projection), row * projection);
+  });
+  return { ...table, embeds, offsets: offsetsOf(lengths) };
+}
+
 /** The rows as text features on the device, padded: tokens [B, L, width], embeds [B, projection], mask [B, L]. */
 export function textRows(device: Device, table: FeatureTable, rows: readonly number[]): TextFeatures {
   const longest = Math.max(...rows.map((row) => lengthOf(table, row)));

@@ -29,6 +29,7 @@ export {
   affine,
   div,
   exp,
+  gelu,
   leakyRelu,
   log,
   mul,

@@ -3,12 +3,20 @@
 
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { Split } from '../data/dataset.ts';
+import { takenOutRows } from '../data/taken-out.ts';
 import { UsageError } from '../files/errors.ts';
+import { type Calibration, readCalibration } from '../link/calibration.ts';
 import { openRunIndex } from '../link/entity-index.ts';
-import { type LinkingModel, loadLinkingModel } from '../link/linking-model.ts';
+import {
+  calibrationFolder,
+  dsmipFingerprint,
+  type LinkingModel,
+  loadLinkingModel,
+} from '../link/linking-model.ts';
 import type { Session } from '../link/session.ts';
 import { prepareSplit } from '../link/split.ts';
-import { loadTrained, parameterCounts } from '../link/trained.ts';
+import { fileFingerprint, loadTrained, parameterCounts } from '../link/trained.ts';
 import { trainedBaselinesOf } from '../link/trained-baselines.ts';
 import { findBaseline } from '../model/baselines/registry.ts';
 import type { Expert } from '../model/dsmip/expert-model.ts';
@@ -21,6 +29,7 @@ import { scoreStatistics } from '../train/gating/score-statistics.ts';
 import type { Hooks } from '../train/hooks.ts';
 import { type Evaluation, evaluateTask, proposeCandidates } from './evaluation.ts';
 import { writeMetrics } from './metrics-file.ts';
+import { matchesOf } from './names.ts';
 import { writePredictions } from './predictions.ts';
 import { indexTask, type RankingTask, splitTask } from './ranking-task.ts';
 
@@ -100,7 +109,10 @@ interface Group {
   prepared: readonly AnyScorer[];
 }
 
-async function openTasks(session: Session, { run, evaluation }: EvaluationConfig): Promise<Tasks> {
+async function openTasks(
+  session: Session,
+  { run, names: { use }, evaluation }: EvaluationConfig,
+): Promise<Tasks> {
   const { split, mean, system = null } = evaluation;
   const { experts, dsmip } = await loadTrained(session, run.folder);
   const found = await trainedBaselinesOf(run.folder);
@@ -130,6 +142,16 @@ async function openTasks(session: Session, { run, evaluation }: EvaluationConfig
     : answeredBy(system, groups, run.folder)) {
     tasks.push(splitTask(name, systems, await prepareSplit(session, prepared, split)));
   }
+  if (use) {
+    const fingerprints = new Map<AnyScorer, string | null>(
+      baselines.map(({ scorer, fingerprint }) => [scorer, fingerprint]),
+    );
+    for (const expert of experts) {
+      fingerprints.set(expert, await fileFingerprint(session, run.folder, [expert.kind]));
+    }
+    if (dsmip) fingerprints.set(dsmip.scorer, await dsmipFingerprint(session, run.folder, dsmip));
+    await addNames(session, run.folder, split, tasks, fingerprints);
+  }
   return {
     tasks,
     parameters: Object.assign(
@@ -157,6 +179,36 @@ async function fixedCombinations(session: Session, experts: readonly Expert[]): 
   ];
 }
 
+/**
+ * Adds to tasks the calibrations of their systems that the run has, and the names that they count. Throws WeightsError for a
+ * calibration of other weights.
+ */
+async function addNames(
+  session: Session,
+  run: string,
+  split: Split,
+  tasks: readonly RankingTask[],
+  fingerprints: ReadonlyMap<AnyScorer, string | null>,
+): Promise<void> {
+  for (const task of tasks) {
+    const calibrations: { system: AnyScorer; calibration: Calibration }[] = [];
+    for (const system of task.pass.systems) {
+      const fingerprint = fingerprints.get(system);
+      if (fingerprint === undefined) continue;
+      const folder = calibrationFolder(system.name, run, session.clip.folder);
+      const calibration = await readCalibration(folder, system.name, fingerprint);
+      if (calibration) calibrations.push({ system, calibration });
+    }
+    if (calibrations.length === 0) continue;
+    const { dataset } = session;
+    task.names = {
+      matches: await matchesOf(session, dataset.splits[split]),
+      takenOut: takenOutRows(dataset, split),
+      calibrations,
+    };
+  }
+}
+
 /** The groups with the system of this name at the end. */
 function answeredBy(name: string, groups: readonly Group[], run: string): Group[] {
   const group = groups.find(({ systems }) => systems.some((system) => system.name === name));
@@ -165,11 +217,14 @@ function answeredBy(name: string, groups: readonly Group[], run: string): Group[
   return [...groups.filter((other) => other !== group), { ...group, systems }];
 }
 
-async function openIndexed(session: Session, { run, evaluation }: EvaluationConfig): Promise<Tasks> {
+async function openIndexed(session: Session, { run, names, evaluation }: EvaluationConfig): Promise<Tasks> {
   const { split, system = null } = evaluation;
   const model = await loadLinkingModel(session, run.folder, system);
   const entities = await openRunIndex(session, run.folder, model);
   const task = await indexTask(session, model, split, entities);
+  if (names.use) {
+    await addNames(session, run.folder, split, [task], new Map([[model.scorer, model.fingerprint]]));
+  }
   return {
     tasks: [task],
     parameters: model.parameters,

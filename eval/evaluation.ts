@@ -3,9 +3,18 @@
 import { UsageError } from '../files/errors.ts';
 import { type Metrics, metricsOf } from '../ranking/metrics.ts';
 import { retrievalScorer } from '../ranking/mixture.ts';
+import { joinLists } from '../ranking/pair-lists.ts';
 import { type Candidates, ranksAmongAll, recall, retrieve } from '../ranking/retrieval.ts';
 import { type PassResult, rankMentions } from '../ranking/scoring-pass.ts';
+import {
+  type ConfidenceReport,
+  confidenceReport,
+  entitiesToJudge,
+  namedLists,
+  nameVariants,
+} from './names.ts';
 import type { RankingTask } from './ranking-task.ts';
+import { withNames } from './results.ts';
 
 /** A task and how it came out. */
 export interface Evaluation {
@@ -13,12 +22,16 @@ export interface Evaluation {
   result: PassResult;
   /** By system. */
   metrics: Record<string, Metrics>;
+  /** By calibrated system. */
+  confidence: Record<string, ConfidenceReport>;
   seconds: number;
 }
 
 /** Candidates by the last task's systems, and how good they are. */
 export interface Retrieval {
   candidates: Candidates;
+  /** How many were asked for by vectors. */
+  count: number;
   /** Whose vectors were compared. */
   by: string;
   /** Percent of mentions whose gold entity was proposed. */
@@ -26,8 +39,8 @@ export interface Retrieval {
   seconds: number;
 }
 
-/** Proposes `count` entities a mention. Throws UsageError where no system has vectors to compare. */
-export async function proposeCandidates({ pass }: RankingTask, count: number): Promise<Retrieval> {
+/** Proposes `count` entities a mention, and those that its word may name where names count. Throws UsageError where no system has vectors to compare. */
+export async function proposeCandidates({ pass, names }: RankingTask, count: number): Promise<Retrieval> {
   const { systems, mentions, entities, gold } = pass;
   const scorer = retrievalScorer(systems);
   if (!scorer) {
@@ -35,9 +48,10 @@ export async function proposeCandidates({ pass }: RankingTask, count: number): P
     throw new UsageError(`candidates: ${names}: no system that has vectors of texts to compare`);
   }
   const start = performance.now();
-  const candidates = await retrieve(scorer, mentions, entities, count);
+  const near = await retrieve(scorer, mentions, entities, count);
+  const candidates = names ? joinLists(near, namedLists(names)) : near;
   const seconds = (performance.now() - start) / 1000;
-  return { candidates, by: scorer.name, recall: recall(candidates, gold), seconds };
+  return { candidates, count, by: scorer.name, recall: recall(candidates, gold), seconds };
 }
 
 export interface EvaluateOptions {
@@ -53,23 +67,34 @@ export async function evaluateTask(
   task: RankingTask,
   { top, candidates, onProgress }: EvaluateOptions,
 ): Promise<Evaluation> {
-  const { pass } = task;
+  const { pass, names } = task;
+  const variants = names ? nameVariants(names) : [];
   const start = performance.now();
   const result = await rankMentions({
     ...pass,
-    top,
+    top: Math.min(pass.entities.count, names ? Math.max(top, entitiesToJudge) : top),
+    variants,
     countsChoices: true,
     ...(candidates ? { candidates } : {}),
     onProgress,
   });
   const seconds = (performance.now() - start) / 1000;
   const metrics: Record<string, Metrics> = {};
-  for (const { name } of pass.systems) {
+  for (const { name } of [...pass.systems, ...variants]) {
     const system = result.systems[name]!;
     if (candidates) {
       system.ranks = ranksAmongAll(system.ranks, candidates, pass.gold, pass.entities.count);
     }
     metrics[name] = metricsOf(system.ranks);
   }
-  return { task, result, metrics, seconds };
+  const confidence: Record<string, ConfidenceReport> = {};
+  for (const { system, calibration } of names?.calibrations ?? []) {
+    const name = calibration.names ? withNames(system.name) : system.name;
+    const found = result.systems[name]!.top;
+    const { matches, takenOut } = names!;
+    const counted = calibration.names ? matches : matches.map(() => []);
+    confidence[name] = confidenceReport(found, pass.gold, { matches: counted, takenOut }, calibration);
+  }
+  for (const system of Object.values(result.systems)) system.top = system.top.map((own) => own.slice(0, top));
+  return { task, result, metrics, confidence, seconds };
 }

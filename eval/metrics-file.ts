@@ -18,7 +18,7 @@ import { type KindResults, metricsVersion } from './results.ts';
 
 /**
  * Writes {version, split, mentions, entities, systems: {SYSTEM: metrics}, kinds: {KIND: {mentions, systems, picked}},
- * gate: {form, by, experts, picked} or null, candidates if
+ * gate: {form, by, experts, picked} or null, confidence: {SYSTEM: how good its probabilities are}, candidates if
  * there were some, parameters, seconds, pairs, device}; percentages from 0 to 100. `parameters`: trained numbers by what has
  * them. Throws WeightsError when it cannot.
  */
@@ -38,8 +38,9 @@ export async function writeMetrics(
     systems: Object.assign({}, ...evaluations.map(({ metrics }) => metrics)) as Record<string, Metrics>,
     kinds: kindResults(dataset.splits[split], evaluations),
     gate: gateResults(evaluations),
+    confidence: Object.assign({}, ...evaluations.map(({ confidence }) => confidence)) as object,
     ...(retrieval
-      ? { candidates: { count: retrieval.candidates.count, recall: retrieval.recall, by: retrieval.by } }
+      ? { candidates: { count: retrieval.count, recall: retrieval.recall, by: retrieval.by } }
       : {}),
     parameters,
     seconds: Object.fromEntries(evaluations.map(({ task, seconds }) => [task.name, seconds])),

@@ -1,11 +1,20 @@
-// The stages that make and judge one run: experts, gate, evaluation, report, each with the configuration that it is told.
+// The stages that make and judge one run: experts, gate, calibration, evaluation, report, each with the configuration that it is told.
 
 import { join } from 'node:path';
 import type { Session } from '../link/session.ts';
 import type { ExpertKind } from '../model/dsmip/experts.ts';
+import { calibrate } from '../train/calibration/calibrate.ts';
 import { type ConfigSchema, checkConfig, decidingValues, withValue } from '../train/config/check.ts';
-import { expertConfigOf, gateConfigOf, type Preset, workConfigOf } from '../train/config/presets.ts';
 import {
+  calibrationConfigOf,
+  expertConfigOf,
+  gateConfigOf,
+  type Preset,
+  workConfigOf,
+} from '../train/config/presets.ts';
+import {
+  type CalibrationConfig,
+  calibrationSchema,
   type EvaluationConfig,
   type ExpertTraining,
   evaluationSchema,
@@ -27,6 +36,7 @@ import { writeReport } from './write-report.ts';
 export type Work =
   | { kind: 'expert'; config: ExpertTraining }
   | { kind: 'gate'; config: GateTraining }
+  | { kind: 'calibration'; config: CalibrationConfig }
   | { kind: 'evaluation'; config: EvaluationConfig }
   | { kind: 'report'; config: ReportConfig };
 
@@ -44,6 +54,8 @@ export interface Pipeline {
   /** Experts to train, in this order. */
   experts: readonly ExpertKind[];
   hasGate: boolean;
+  /** Whether to calibrate the gate's system, where names count. */
+  calibrates: boolean;
   split: 'dev' | 'test';
   /** Of both trainings, of one expert's, of the gate's. */
   training: Overrides;
@@ -73,9 +85,20 @@ export function trainingStages(pipeline: Pipeline): WorkStage[] {
   });
   const files = ['metrics.json', 'predictions.jsonl'];
   const trainings = [...experts, ...(pipeline.hasGate ? [gate()] : [])];
-  const needs = trainings.map(({ name }) => name);
+  const names = trainings.map(({ name }) => name);
+  const calibration = configured(calibrationSchema, calibrationConfigOf(preset), common);
+  const calibrations =
+    pipeline.calibrates && pipeline.hasGate && preset.names.use
+      ? [
+          stage('calibration', ['gate'], calibrationSchema, { kind: 'calibration', config: calibration }, [
+            'calibration.json',
+          ]),
+        ]
+      : [];
+  const needs = [...names, ...calibrations.map(({ name }) => name)];
   return [
     ...trainings,
+    ...calibrations,
     stage('evaluation', needs, evaluationSchema, { kind: 'evaluation', config: evaluation }, files),
   ];
 }
@@ -98,6 +121,9 @@ export async function doWork(
       break;
     case 'gate':
       await trainGate(work.config, await session(), hooks);
+      break;
+    case 'calibration':
+      await calibrate(work.config, await session(), hooks);
       break;
     case 'evaluation':
       await evaluate(work.config, await session(), hooks);

@@ -4,10 +4,12 @@ import type { Dataset, Split } from '../data/dataset.ts';
 import { writeFileAtomically } from '../files/atomic-file.ts';
 import { gateOf } from '../ranking/mixture.ts';
 import type { Evaluation } from './evaluation.ts';
+import { withNames } from './results.ts';
 
 /**
- * Writes a line a mention: {mention, id, kind if it has one, word, answer, rank, ranks, expert, top: [{qid, name, score, expert}]}, by the last
- * system of the last evaluation, the one that answers; `ranks` has those of all. `expert` is the part that scored the
+ * Writes a line a mention: {mention, id, kind if it has one, word, answer, rank, ranks, expert, top: [{qid, name, score,
+ * expert}]}, by the last system of the last evaluation, the one that answers, with names where they count; `ranks` has
+ * those of all. `expert` is the part that scored the
  * answer, null where several did. Throws WeightsError when the file cannot be written.
  */
 export async function writePredictions(
@@ -18,7 +20,8 @@ export async function writePredictions(
 ): Promise<void> {
   const { task, result } = evaluations.at(-1)!;
   const system = task.pass.systems.at(-1)!;
-  const { top } = result.systems[system.name]!;
+  const answering = result.systems[withNames(system.name)] ? withNames(system.name) : system.name;
+  const { ranks: answers, top } = result.systems[answering]!;
   const ranks = evaluations.flatMap(({ result }) =>
     Object.entries(result.systems).map(([name, { ranks }]) => [name, ranks] as const),
   );
@@ -34,7 +37,7 @@ export async function writePredictions(
         ...(kind ? { kind } : {}),
         word,
         answer: entities[gold]!.qid,
-        rank: result.systems[system.name]!.ranks[mention]!,
+        rank: answers[mention]!,
         ranks: Object.fromEntries(ranks.map(([name, all]) => [name, all[mention]!])),
         expert: isGated ? result.choices!.gold[mention]! : alone,
         top: top[mention]!.map(({ entity, score, part }) => {

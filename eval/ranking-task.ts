@@ -8,12 +8,15 @@ import { type PreparedSplit, splitPass } from '../link/split.ts';
 import type { AnyScorer } from '../ranking/scorer.ts';
 import type { ScoringPass } from '../ranking/scoring-pass.ts';
 import { type EntitySource, preparedMentions, prepareSamples } from '../ranking/sources.ts';
+import type { TaskNames } from './names.ts';
 
 export interface RankingTask {
   name: string;
   pass: ScoringPass & { gold: Int32Array };
   /** 1 for mentions without an image. */
   hasNoImage: Uint8Array;
+  /** Calibrated systems, and what names say; none where names do not count. */
+  names?: TaskNames;
 }
 
 /** Systems on a split that was prepared for them. */

@@ -8,6 +8,7 @@ import { readText } from '../files/read-text.ts';
 import type { PickedBy } from '../link/gate-choices.ts';
 import { baselines } from '../model/baselines/registry.ts';
 import type { Metrics } from '../ranking/metrics.ts';
+import type { ConfidenceReport } from './names.ts';
 import { type PaperFigures, table1 } from './paper.ts';
 import { textTable } from './text-table.ts';
 
@@ -40,6 +41,8 @@ export interface Results {
     experts: readonly string[];
     picked: PickedBy;
   } | null;
+  /** Of calibrated systems, how good their probabilities are. */
+  confidence: Readonly<Record<string, ConfidenceReport>>;
   /** Trained numbers by expert, and of the gate. */
   parameters: Readonly<Record<string, number>>;
   /** Of evaluation, by system. */
@@ -70,15 +73,29 @@ export const metricColumns = [
   ['mr', 'MR'],
 ] as const satisfies readonly (readonly [keyof Metrics, string])[];
 
+/** The name of a system in whose scores names count. */
+export function withNames(system: string): string {
+  return system + namesSuffix;
+}
+
+/** Whether names count in the scores of the system of this name. */
+export function hasNames(system: string): boolean {
+  return system.endsWith(namesSuffix);
+}
+
+const namesSuffix = '+names';
+
 /** What a reader calls a system. */
 export function titleOf(system: string): string {
+  if (hasNames(system)) return `${titleOf(system.slice(0, -namesSuffix.length))} + names`;
   return systemTitles[system] ?? system;
 }
 
 /** The systems that the results have, in the order of tables. */
 export function systemsOf({ systems }: Pick<Results, 'systems'>): string[] {
-  const known = Object.keys(systemTitles).filter((name) => systems[name] !== undefined);
-  return [...known, ...Object.keys(systems).filter((name) => systemTitles[name] === undefined)];
+  const known = Object.keys(systemTitles).flatMap((name) => [name, withNames(name)]);
+  const own = Object.keys(systems);
+  return [...known.filter((name) => own.includes(name)), ...own.filter((name) => !known.includes(name))];
 }
 
 /** Reads metrics.json. Throws InputError. */
@@ -120,11 +137,13 @@ export async function readResults(path: string): Promise<Results> {
   const isGate = (value: typeof gate) =>
     isRecord(value) && Array.isArray(value.experts) && parts.every((part) => isRecord(value.picked?.[part]));
   expect((gate ?? null) === null || isGate(gate), 'gate', 'what it picked overall and without images');
-  const [parameters, seconds] = [found.parameters ?? {}, found.seconds ?? {}];
+  const { parameters = {}, seconds = {}, confidence = {} } = found;
+  expect(isRecord(confidence), 'confidence', 'an object');
   return {
     ...found,
     kinds: found.kinds ?? {},
     gate: gate ?? null,
+    confidence,
     parameters,
     seconds,
     device: String(found.device ?? 'unknown'),

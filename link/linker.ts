@@ -13,12 +13,20 @@ import { UsageError } from '../files/errors.ts';
 import { allExpertKinds } from '../model/dsmip/experts.ts';
 import { type IndexSource, openIndex } from '../ranking/index/source.ts';
 import { Mixture, retrievalScorer } from '../ranking/mixture.ts';
+import { joinLists } from '../ranking/pair-lists.ts';
 import { retrieve } from '../ranking/retrieval.ts';
 import { rankMentions } from '../ranking/scoring-pass.ts';
 import { preparedMentions, prepareSamples } from '../ranking/sources.ts';
+import {
+  type Calibration,
+  confidenceOf,
+  nameAdditions,
+  probableEntities,
+  readCalibration,
+} from './calibration.ts';
 import { findIndex, openRecords, placesOf } from './index-folder.ts';
 import { type CallOptions, LinkQueue } from './link-queue.ts';
-import { type LinkingModel, loadLinkingModel } from './linking-model.ts';
+import { calibrationFolder, type LinkingModel, loadLinkingModel } from './linking-model.ts';
 import { type OpenedBase, openModelBase, openTokenizer } from './model-base.ts';
 
 /** A mention as a caller has it. `image`: path, bytes, Blob or URL; null or nothing for none. */
@@ -39,13 +47,25 @@ export interface Linked {
   score: number;
   /** The expert that scored it; null for a system without experts and for a mixture of several. */
   expert: string | null;
+  /** That it is the right one, if the right one is in the knowledge base; null for a system that is not calibrated. */
+  probability: number | null;
+  /** That the right one is in the knowledge base: the same for all entities of a mention; null as above. */
+  inKnowledgeBase: number | null;
 }
 
 export interface LinkOptions {
   /** Entities to give of each mention, best first. 1 to 1000, default 5. */
   top?: number;
-  /** Score only so many entities of each mention, the nearest by the system's vectors of texts. Default 0: score all. */
+  /**
+   * Score only so many entities of each mention, the nearest by the system's vectors of texts, and those that its word may
+   * name. Default 0: score all.
+   */
   candidates?: number;
+  /**
+   * Give no entity of a mention where `inKnowledgeBase` is less, from 0 to 1: none of them. Default 0. Needs a calibrated
+   * system.
+   */
+  threshold?: number;
   /** Ends the call: it rejects with the signal's reason. */
   signal?: AbortSignal;
 }
@@ -59,6 +79,11 @@ export interface LinkerOptions {
   system?: string;
   /** Folder or address of the CLIP, in Hugging Face's layout. Default: the one that the index was built with. */
   clip?: string;
+  /**
+   * Whether names and aliases count, by the run's calibration. Default: where it has one. Without, nothing of the
+   * calibration is read.
+   */
+  names?: boolean;
   /** A device that is open already; it stays open. Default: one of the linker's own. */
   device?: Device;
   /** Told of images that cannot be read, in a line each; their mentions are linked as if without an image. */
@@ -79,6 +104,8 @@ export interface Linker {
   close(): Promise<void>;
 }
 
+/** The ranking in which names count. */
+const withNames = 'with names';
 const mostTop = 1000;
 const defaultTop = 5;
 
@@ -109,6 +136,14 @@ export async function openLinker(where: string | LinkerOptions): Promise<Linker>
     opened.push(entities);
     const records = await openRecords(index, entities.head);
     opened.push(records);
+    const { name } = model.scorer;
+    const calibration =
+      options.names === false
+        ? null
+        : await readCalibration(calibrationFolder(name, run, clip), name, model.fingerprint);
+    if (options.names === true && !calibration?.names) {
+      throw new UsageError(`${run ?? clip}: names: ${name} was not calibrated with names there`);
+    }
     const parts = {
       kernels,
       base,
@@ -116,6 +151,7 @@ export async function openLinker(where: string | LinkerOptions): Promise<Linker>
       model,
       entities,
       records,
+      calibration,
       onWarning: options.onWarning ?? null,
     };
     return new OpenLinker(parts, opened);
@@ -132,6 +168,7 @@ interface Parts {
   model: LinkingModel;
   entities: IndexSource;
   records: EntityRecords;
+  calibration: Calibration | null;
   onWarning: ((line: string) => void) | null;
 }
 
@@ -156,7 +193,7 @@ class OpenLinker implements Linker {
 
   async link(
     mentions: readonly LinkMention[],
-    { top = defaultTop, candidates = 0, signal }: LinkOptions = {},
+    { top = defaultTop, candidates = 0, threshold = 0, signal }: LinkOptions = {},
   ): Promise<Linked[][]> {
     if (this.#closing) throw new UsageError('the linker is closed');
     checkNumber('top', top, 1, mostTop);
@@ -164,8 +201,15 @@ class OpenLinker implements Linker {
     if (candidates > 0 && !retrievalScorer([this.#parts.model.scorer])) {
       throw new UsageError(`candidates: ${this.system} has no vectors of texts to find them by`);
     }
+    if (!(threshold >= 0 && threshold <= 1)) {
+      throw new UsageError(`threshold: expected a number from 0 to 1, found ${threshold}`);
+    }
+    if (threshold > 0 && !this.#parts.calibration) {
+      throw new UsageError(`threshold: ${this.system} is not calibrated: it cannot tell how sure it is`);
+    }
     for (const [i, mention] of mentions.entries()) checkMention(`mentions[${i}]`, mention);
-    return this.#queue.add(mentions, { top, candidates }, signal);
+    const found = await this.#queue.add(mentions, { top, candidates }, signal);
+    return found.map((own) => own.filter(({ inKnowledgeBase }) => (inKnowledgeBase ?? 1) >= threshold));
   }
 
   close(): Promise<void> {
@@ -175,27 +219,42 @@ class OpenLinker implements Linker {
 
   async #answer(mentions: readonly LinkMention[], { top, candidates }: CallOptions): Promise<Linked[][]> {
     const { scorer } = this.#parts.model;
-    const { entities, records } = this.#parts;
+    const { entities, records, calibration } = this.#parts;
+    const names = calibration?.names ?? null;
     const source = await this.#mentionSource(mentions);
-    const proposed =
+    const matches = names ? await Promise.all(mentions.map(({ word }) => records.matches(word))) : null;
+    const additions = matches && nameAdditions(matches, names!);
+    const near =
       candidates > 0 ? await retrieve(retrievalScorer([scorer])!, source, entities, candidates) : null;
     const { systems } = await rankMentions({
       systems: [scorer],
       mentions: source,
       entities,
-      top: Math.min(top, this.entityCount),
-      ...(proposed && { candidates: proposed }),
+      top: Math.min(calibration ? Math.max(top, probableEntities) : top, this.entityCount),
+      ...(near && { candidates: additions ? joinLists(near, additions) : near }),
+      ...(additions && { variants: [{ name: withNames, system: scorer, additions }] }),
     });
     const alone = scorer instanceof Mixture || !isExpert(scorer.name) ? null : scorer.name;
     return Promise.all(
-      systems[scorer.name]!.top.map((found) =>
-        Promise.all(
-          found.map(async ({ entity, score, part }) => {
+      systems[additions ? withNames : scorer.name]!.top.map((found, mention) => {
+        const sure =
+          calibration &&
+          confidenceOf(found.slice(0, probableEntities), matches?.[mention] ?? [], calibration);
+        return Promise.all(
+          found.slice(0, top).map(async ({ entity, score, part }, i) => {
             const { qid, name, attributes } = await records.read(entity);
-            return { qid, name, attributes, score, expert: part ?? alone };
+            return {
+              qid,
+              name,
+              attributes,
+              score,
+              expert: part ?? alone,
+              probability: sure && (sure.probabilities[i] ?? 0),
+              inKnowledgeBase: sure?.inKnowledgeBase ?? null,
+            };
           }),
-        ),
-      ),
+        );
+      }),
     );
   }
 

@@ -5,6 +5,7 @@ import { hashOf } from '../files/fingerprint.ts';
 import { isThere } from '../files/locate.ts';
 import { baselines, findBaseline } from '../model/baselines/registry.ts';
 import { allExpertKinds } from '../model/dsmip/experts.ts';
+import type { GatedExperts } from '../model/dsmip/gating/gate-forms.ts';
 import type { AnyScorer } from '../ranking/scorer.ts';
 import type { ModelBase } from './model-base.ts';
 import {
@@ -35,6 +36,11 @@ export const linkingSystems: readonly string[] = ['dsmip', ...allExpertKinds, ..
 /** Whether a system, null for the usual one, is in a run; else it is used as it comes. */
 export function needsRun(system: string | null): boolean {
   return system === null || findBaseline(system)?.recipe !== null;
+}
+
+/** The folder that a system's calibration is in: its run's, or the CLIP's of a system that is used as it comes. */
+export function calibrationFolder(system: string, run: string | null, clip: string): string {
+  return run === null || !needsRun(system) ? clip : run;
 }
 
 /**
@@ -75,16 +81,24 @@ async function usualSystem(run: string): Promise<string> {
 
 async function dsmipModel(base: ModelBase, run: string): Promise<LinkingModel> {
   const dsmip = (await loadDsmip(base, run))!;
-  const names = [...dsmip.experts.map(({ kind }) => kind), 'gate'];
   return {
     scorer: dsmip.scorer,
-    fingerprint: await fileFingerprint(base, run, names),
+    fingerprint: await dsmipFingerprint(base, run, dsmip),
     parameters: parameterCounts(dsmip.experts, dsmip),
     release() {
       for (const { trained } of dsmip.experts) for (const tensor of trained.values()) tensor.release();
       for (const tensor of dsmip.gate.values()) tensor.release();
     },
   };
+}
+
+/** What tells a run's DSMIP from another: see `LinkingModel.fingerprint`. */
+export function dsmipFingerprint(
+  base: ModelBase,
+  run: string,
+  { experts }: Pick<GatedExperts, 'experts'>,
+): Promise<string | null> {
+  return fileFingerprint(base, run, [...experts.map(({ kind }) => kind), 'gate']);
 }
 
 async function expertModel(base: ModelBase, run: string, kind: string): Promise<LinkingModel> {

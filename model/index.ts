@@ -1,5 +1,5 @@
-// The networks for users: CLIP and VGG-16 in the layouts that they are published in, the tokenizer and the preprocessing that
-// CLIP expects, and the loss of the paper. In Node, Deno and the browser. What is not named here may change at any time.
+// The networks for users: CLIP, BERT and VGG-16 in the layouts that they are published in, the tokenizers and the preprocessing
+// that they expect, and the loss of the paper. In Node, Deno and the browser. What is not named here may change at any time.
 
 export {
   clipPreprocessing,
@@ -9,8 +9,13 @@ export {
 } from '../data/images/preprocess.ts';
 export { createTokenizer, type TokenBatch, type Tokenizer } from '../data/text/tokenizer.ts';
 export { loadTokenizer } from '../data/text/tokenizer-files.ts';
+export type { WordPiece } from '../data/text/wordpiece/wordpiece.ts';
+export { loadWordPiece } from '../data/text/wordpiece/wordpiece-files.ts';
 export { InputError, MissingFileError, WeightsError } from '../files/errors.ts';
 export { openSafetensors, readSafetensors, Safetensors, type TensorInfo } from '../weights/safetensors.ts';
+export { Bert, type BertBatch, type BertConfig, BertPooler, firstTokens, meanEmbeds } from './bert/bert.ts';
+export { type BertOptions, type LoadedBert, loadBert } from './bert/load-bert.ts';
+export { type SentencePart, sentenceVectors } from './bert/sentence-vectors.ts';
 export {
   Clip,
   type ClipConfig,
@@ -22,7 +27,8 @@ export {
   type TransformerConfig,
 } from './clip/clip.ts';
 export type { ClipDescription } from './clip/clip-config.ts';
-export { type LoadedClip, type LoadOptions, loadClip } from './clip/load-clip.ts';
+export { type LoadedClip, loadClip } from './clip/load-clip.ts';
+export type { LoadOptions } from './load-pretrained.ts';
 export { contrastiveLoss } from './loss.ts';
 export { ParameterError, ParameterStore } from './parameter-store.ts';
 export { loadVgg } from './vgg/load-vgg.ts';

@@ -33,6 +33,6 @@ export function projectionLayer(weight: Tensor): Projection {
   return Object.assign((x: Tensor) => linear(x, weight, null), { weight });
 }
 
-export function normLayer(weight: Tensor, bias: Tensor): Norm {
-  return Object.assign((x: Tensor) => layerNorm(x, weight, bias), { weight, bias });
+export function normLayer(weight: Tensor, bias: Tensor, eps: number): Norm {
+  return Object.assign((x: Tensor) => layerNorm(x, weight, bias, eps), { weight, bias });
 }

@@ -10,8 +10,8 @@ import { openSafetensors, type Safetensors } from '../weights/safetensors.ts';
 export interface WantedTensor {
   name: string;
   shape: Shape;
-  /** Another name and shape that its elements may have in the file. */
-  orElse?: { name: string; shape: Shape };
+  /** Other names and shapes that its elements may have in the file, the likeliest first. */
+  orElse?: readonly { name: string; shape: Shape }[];
 }
 
 /** Elements that are read, checked and sent at once: 16 MiB of float32. */
@@ -66,8 +66,8 @@ function inFileOrder(file: Safetensors, wanted: readonly WantedTensor[]): Wanted
 
 /** The name that the file has the tensor under. Throws WeightsError when it is missing or has another shape. */
 function checkedName(file: Safetensors, wanted: WantedTensor): string {
-  const { orElse } = wanted;
-  const { name, shape } = orElse && !file.has(wanted.name) && file.has(orElse.name) ? orElse : wanted;
+  const known = [wanted, ...(wanted.orElse ?? [])].find(({ name }) => file.has(name));
+  const { name, shape } = known ?? wanted;
   const found = file.info(name).shape;
   if (`${found}` !== `${shape}`) {
     throw new WeightsError(`${file.file}: tensor '${name}': expected shape [${shape}], found [${found}]`);

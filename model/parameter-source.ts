@@ -68,11 +68,12 @@ export class ParameterSource {
     return projectionLayer(this.parameter(`${name}.weight`, [outputs, inputs], start));
   }
 
-  /** A LayerNorm: NAME.weight and NAME.bias [width], which start at 1 and 0. */
-  norm(name: string, width: number): Norm {
+  /** A LayerNorm: NAME.weight and NAME.bias [width], which start at 1 and 0. `eps` is added to the variance. */
+  norm(name: string, width: number, eps = 1e-5): Norm {
     return normLayer(
       this.parameter(`${name}.weight`, [width], { value: 1 }),
       this.parameter(`${name}.bias`, [width], { value: 0 }),
+      eps,
     );
   }
 

@@ -7,6 +7,7 @@ import { noGrad } from '../engine/autograd.ts';
 import type { Device } from '../engine/device.ts';
 import { EngineError } from '../engine/errors.ts';
 import type { Tensor } from '../engine/tensor.ts';
+import { listOf } from './pair-lists.ts';
 import type { Candidates } from './retrieval.ts';
 import type { Batch, Side } from './scorer.ts';
 import type { Found } from './tile.ts';
@@ -55,10 +56,10 @@ export async function rerank<Inputs>(
     const mentions = Array.from({ length: Math.min(mentionsAtOnce, count - first) }, (_, i) => first + i);
     const scores = await candidateScores(reranker, task, mentions);
     for (const [i, mention] of mentions.entries()) {
-      const found = Array.from({ length: candidates.count }, (_, j): Found => {
-        const at = i * candidates.count + j;
-        return { entity: candidates.rows[mention * candidates.count + j]!, score: scores[at]!, part: null };
-      });
+      const found = Array.from(
+        listOf(candidates, mention),
+        (entity, j): Found => ({ entity, score: scores[i]![j]!, part: null }),
+      );
       for (const { entity, score } of found) {
         if (Number.isFinite(score)) continue;
         throw new EngineError(
@@ -80,13 +81,15 @@ function rankAmong(found: readonly Found[], gold: number): number {
   return 1 + higher + ties / 2;
 }
 
-/** Scores of mentions with their candidates, [mentions x candidates]. Each entity is prepared once. */
+/** Scores of mentions with their candidates, by mention. Each entity is prepared once. */
 async function candidateScores<Inputs>(
   reranker: Reranker<Inputs>,
-  { mentions, entities, features, candidates: { rows, count } }: RerankingTask,
+  { mentions, entities, features, candidates }: RerankingTask,
   numbers: readonly number[],
-): Promise<Float32Array> {
-  const own = numbers.flatMap((mention) => [...rows.subarray(mention * count, (mention + 1) * count)]);
+): Promise<Float32Array[]> {
+  const lists = numbers.map((mention) => listOf(candidates, mention));
+  const own = lists.flatMap((list) => [...list]);
+  const mentionOf = lists.flatMap((list, i) => Array.from(list, () => i));
   const distinct = [...new Set(own)];
   const placeOf = new Map(distinct.map((entity, place) => [entity, place]));
   const left = await prepared(reranker, 'mention', pickSamples(mentions, numbers), features);
@@ -101,7 +104,7 @@ async function candidateScores<Inputs>(
       reranker.device.read<'f32'>(
         noGrad(() =>
           reranker.pairScores(
-            left(pairs.map((pair) => Math.floor(pair / count))),
+            left(pairs.map((pair) => mentionOf[pair]!)),
             right(pairs.map((pair) => placeOf.get(own[pair]!)!)),
           ),
         ),
@@ -109,7 +112,11 @@ async function candidateScores<Inputs>(
     );
     scores.set(await read, first);
   }
-  return scores;
+  let begin = 0;
+  return lists.map(({ length }) => {
+    begin += length;
+    return scores.subarray(begin - length, begin);
+  });
 }
 
 /** Samples as the reranker keeps them: batches of them by row, each with its first image. */

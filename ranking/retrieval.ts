@@ -3,16 +3,13 @@
 
 import { noGrad } from '../engine/autograd.ts';
 import { matmul } from '../engine/ops/matmul.ts';
+import { listOf, type PairLists } from './pair-lists.ts';
 import { RankState } from './rank-state.ts';
 import type { AnyScorer } from './scorer.ts';
 import { type EntitySource, type MentionSource, range } from './sources.ts';
 
-export interface Candidates {
-  /** N */
-  count: number;
-  /** Of each mention N entities, ascending: [mentions, N]. */
-  rows: Int32Array<ArrayBuffer>;
-}
+/** The only entities that are scored of each mention. */
+export type Candidates = PairLists;
 
 const mentionsAtOnce = 256;
 const entitiesAtOnce = 4096;
@@ -50,7 +47,7 @@ export async function retrieve(
       state.release();
     }
   }
-  return { count, rows };
+  return { offsets: Int32Array.from({ length: mentions.count + 1 }, (_, i) => i * count), rows };
 }
 
 /** Percent of mentions whose gold entity is among their candidates. */
@@ -61,7 +58,7 @@ export function recall(candidates: Candidates, gold: Int32Array): number {
 
 /**
  * Ranks among candidates as ranks among all entities: what was not scored counts as tied below everything that was, so a
- * gold entity that is no candidate has rank N + 1 + (others not scored) / 2.
+ * gold entity that is none of N candidates has rank N + 1 + (others not scored) / 2.
  */
 export function ranksAmongAll(
   ranks: readonly number[],
@@ -69,12 +66,12 @@ export function ranksAmongAll(
   gold: Int32Array,
   entities: number,
 ): number[] {
-  const { count } = candidates;
-  return ranks.map((rank, mention) =>
-    isCandidate(candidates, mention, gold[mention]!) ? rank : count + 1 + (entities - count - 1) / 2,
-  );
+  return ranks.map((rank, mention) => {
+    const { length } = listOf(candidates, mention);
+    return isCandidate(candidates, mention, gold[mention]!) ? rank : length + 1 + (entities - length - 1) / 2;
+  });
 }
 
-function isCandidate({ rows, count }: Candidates, mention: number, entity: number): boolean {
-  return rows.subarray(mention * count, (mention + 1) * count).includes(entity);
+function isCandidate(candidates: Candidates, mention: number, entity: number): boolean {
+  return listOf(candidates, mention).includes(entity);
 }

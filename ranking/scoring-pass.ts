@@ -9,6 +9,7 @@ import { EngineError } from '../engine/errors.ts';
 import type { Tensor } from '../engine/tensor.ts';
 import { logitsOf, pickedParts, pickLogits } from './gate-logits.ts';
 import { distinctParts, gateOf, partsOf, sharesOf } from './mixture.ts';
+import { listOf, type PairLists } from './pair-lists.ts';
 import type { AnyScorer } from './scorer.ts';
 import { type EntitySource, type MentionSource, range } from './sources.ts';
 import {
@@ -25,6 +26,7 @@ import {
   type Scoring,
   type Tile,
   tileScores,
+  type Variant,
 } from './tile.ts';
 
 export interface ScoringPass {
@@ -36,8 +38,12 @@ export interface ScoringPass {
   gold?: Int32Array;
   /** How many of the best entities to keep of each mention. Default 0. */
   top?: number;
-  /** Score only these: of each mention `count` entities, ascending; [mentions, count]. */
-  candidates?: { rows: Int32Array; count: number };
+  /** Score only these. */
+  candidates?: PairLists;
+  /** Rank by these besides, under names of their own. */
+  variants?: readonly Variant[];
+  /** Pairs whose scores by the systems are wanted; those of pairs that are not scored are 0. */
+  wanted?: PairLists;
   /** Whether to count what the gate picks. Default false. */
   countsChoices?: boolean;
   /** Called now and then with the part that is done, from 0 to 1. */
@@ -45,8 +51,13 @@ export interface ScoringPass {
 }
 
 export interface PassResult {
-  /** By system: the rank of each mention's gold entity among what was scored (empty where unknown) and its best entities. */
+  /**
+   * By system and variant: the rank of each mention's gold entity among what was scored (empty where unknown) and its best
+   * entities.
+   */
   systems: Record<string, SystemResult>;
+  /** By system the scores of the wanted pairs, in their order. */
+  wanted: Record<string, Float32Array>;
   /** What the gate picked; null without one. */
   choices: Choices | null;
   /** Pairs that were ranked, and by part those for which it was computed. */
@@ -95,7 +106,16 @@ export async function rankMentions(pass: ScoringPass): Promise<PassResult> {
     const { systems, parts, choice } = scoring;
     const counts = choice?.isCounted ? new Float64Array(pass.mentions.count * 2 * choice.parts.length) : null;
     const result: PassResult = {
-      systems: Object.fromEntries(systems.map((system) => [system.name, emptyResult(system)])),
+      systems: Object.fromEntries(
+        [...systems.map((system) => ({ name: system.name, system })), ...scoring.variants].map(
+          ({ name, system }) => [name, emptyResult(system)],
+        ),
+      ),
+      wanted: Object.fromEntries(
+        scoring.wanted
+          ? systems.map(({ name }) => [name, new Float32Array(scoring.wanted!.rows.length)])
+          : [],
+      ),
       choices: choice && {
         parts: choice.parts.map((part) => parts[part]!.name),
         counts,
@@ -129,7 +149,7 @@ function emptyResult(system: AnyScorer): SystemResult {
 type Candidates = ScoringPass['candidates'];
 
 async function openScoring(pass: ScoringPass): Promise<Scoring> {
-  const { systems, mentions, entities, gold = null, top = 0 } = pass;
+  const { systems, mentions, entities, gold = null, top = 0, variants = [], wanted = null } = pass;
   const parts = distinctParts(systems);
   const names = new Set(parts.map(({ name }) => name));
   const gated = systems.filter((system) => gateOf(system) !== null);
@@ -142,7 +162,7 @@ async function openScoring(pass: ScoringPass): Promise<Scoring> {
   const { device } = parts[0]!;
   const [system] = gated;
   const choice = system ? await openChoice(device, system, parts, pass) : null;
-  return { device, systems, parts, choice, mentions, entities, gold, top };
+  return { device, systems, parts, choice, mentions, entities, gold, top, variants, wanted };
 }
 
 /** Reads the gate's logits: of all entities in a pass through all, else of candidates and gold entities only. */
@@ -210,8 +230,7 @@ function mentionGroups({ choice, mentions }: Scoring, candidates: Candidates): G
 /** By part of the gate, whether it is picked for a mention with any entity that is scored. */
 function pickedBy({ u, v, rowOf }: Choice, mention: number, candidates: Candidates): boolean[] {
   if (!candidates) return pickedParts(pickLogits(u, [mention]), v);
-  const own = candidates.rows.subarray(mention * candidates.count, (mention + 1) * candidates.count);
-  return pickedParts(pickLogits(u, [mention]), pickLogits(v, Array.from(own, rowOf)));
+  return pickedParts(pickLogits(u, [mention]), pickLogits(v, Array.from(listOf(candidates, mention), rowOf)));
 }
 
 /** How far the gate leans to the first part for a mention, against the others. */
@@ -337,11 +356,11 @@ async function scoreGold(scoring: Scoring, tile: Tile, gold: Int32Array): Promis
 async function scoreCandidates(
   scoring: Scoring,
   tile: Tile,
-  { rows: all, count: n }: { rows: Int32Array; count: number },
+  candidates: PairLists,
   result: PassResult,
 ): Promise<void> {
   const [mention] = tile.mentions as [number];
-  const rows = [...all.subarray(mention * n, (mention + 1) * n)];
+  const rows = [...listOf(candidates, mention)];
   const { needs, make } = await readBlock(scoring, [tile], rows);
   const mixing = onlyMixtures(scoring);
   if (mixing) {
@@ -390,12 +409,17 @@ async function readBlock(
   return { needs, make };
 }
 
-async function collect(scoring: Scoring, tile: Tile, { systems, choices }: PassResult): Promise<void> {
-  for (const [i, system] of scoring.systems.entries()) {
+async function collect(
+  scoring: Scoring,
+  tile: Tile,
+  { systems, choices, wanted }: PassResult,
+): Promise<void> {
+  const ranked = [...scoring.systems.map((system) => ({ name: system.name, system })), ...scoring.variants];
+  for (const [i, { name, system }] of ranked.entries()) {
     const ranking = await tile.states[i]!.read();
     const { ranks, top } = findings(scoring, system, tile, ranking);
-    const into = systems[system.name]!;
-    const shares = await tile.mixtures[i]?.readLogShares();
+    const into = systems[name]!;
+    const shares = await tile.mixtures[scoring.systems.indexOf(system)]?.readLogShares();
     const B = partsOf(system).length;
     tile.mentions.forEach((mention, j) => {
       if (scoring.gold) {
@@ -405,6 +429,18 @@ async function collect(scoring: Scoring, tile: Tile, { systems, choices }: PassR
       into.top[mention] = top[j]!;
       if (shares) into.shares!.values[mention] = [...shares.subarray(j * B, (j + 1) * B)].map(Math.exp);
     });
+  }
+  for (const [i, taken] of tile.taken.entries()) {
+    const scores = await taken.device.read<'f32'>(taken);
+    let begin = 0;
+    for (const mention of tile.mentions) {
+      const { length } = listOf(scoring.wanted!, mention);
+      wanted[scoring.systems[i]!.name]!.set(
+        scores.subarray(begin, begin + length),
+        scoring.wanted!.offsets[mention]!,
+      );
+      begin += length;
+    }
   }
   if (!tile.counts) return;
   const counts = await readCounts(tile.counts);

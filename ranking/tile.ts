@@ -8,6 +8,14 @@ import type { Tensor } from '../engine/tensor.ts';
 import { choiceOf, type GateLogits, logitsOf } from './gate-logits.ts';
 import { MixtureState } from './mixed-probabilities.ts';
 import { type AnyGate, combinationOf, combine, partsOf, sharesOf } from './mixture.ts';
+import {
+  blockPairs,
+  listOf,
+  type PairAdditions,
+  type PairLists,
+  takeScores,
+  withAdditions,
+} from './pair-lists.ts';
 import { type Ranking, RankState, rankAt } from './rank-state.ts';
 import type { AnyScorer } from './scorer.ts';
 import type { EntitySource, MentionSource } from './sources.ts';
@@ -27,6 +35,17 @@ export interface Scoring {
   gold: Int32Array | null;
   /** How many of the best entities to keep of each mention. */
   top: number;
+  /** Ranked besides the systems, in this order after them. */
+  variants: readonly Variant[];
+  /** Pairs whose scores are read. */
+  wanted: PairLists | null;
+}
+
+/** A system with something added to its scores of some pairs. */
+export interface Variant {
+  name: string;
+  system: AnyScorer;
+  additions: PairAdditions;
 }
 
 /** A gate at work. */
@@ -55,10 +74,12 @@ export interface Tile {
   /** The gate's logits, where one picks. */
   logits: GateLogits | null;
   u: Tensor | null;
-  /** By system. */
+  /** By system, then by variant. */
   states: readonly RankState[];
   /** By system: what those that mix probabilities know of these mentions; null for others. */
   mixtures: readonly (MixtureState | null)[];
+  /** By system, the scores of wanted pairs, mention by mention; empty where none are wanted. */
+  taken: readonly Tensor[];
   /** How often the gate picked each part, u32 [mentions, 2, parts]; null where nobody counts. */
   counts: Tensor | null;
 }
@@ -101,7 +122,7 @@ export function openTile(
     u: logits ? device.tensor([count, logits.parts], logits.values) : null,
     picked,
     logits,
-    states: systems.map(() => {
+    states: [...systems, ...scoring.variants].map(() => {
       const own = Int32Array.from(mentions, (mention) => gold?.[mention] ?? -1);
       return new RankState(device, own, top);
     }),
@@ -116,12 +137,13 @@ export function openTile(
         )
       );
     }),
+    taken: scoring.wanted ? takenFor(scoring, scoring.wanted, mentions) : [],
     counts: logits && choice?.isCounted ? device.zeros([count, 2, logits.parts], 'u32') : null,
   };
 }
 
-export function closeTile({ sides, u, states, mixtures, counts }: Tile): void {
-  for (const tensor of tensorsIn([sides, u, counts])) tensor.release();
+export function closeTile({ sides, u, states, mixtures, taken, counts }: Tile): void {
+  for (const tensor of tensorsIn([sides, u, taken, counts])) tensor.release();
   for (const state of [...states, ...mixtures]) state?.release();
 }
 
@@ -139,9 +161,9 @@ export function neededParts({ parts, systems }: Scoring, picked: readonly boolea
   return needs;
 }
 
-/** Scores [mentions, rows] by each system; `needs`: the parts to compute. Call it in a scope. */
+/** Scores [mentions, rows] by each system and then by each variant; `needs`: the parts to compute. Call it in a scope. */
 export function tileScores(
-  { systems, parts, choice }: Scoring,
+  { systems, parts, choice, variants }: Scoring,
   tile: Tile,
   block: Block,
   needs: readonly boolean[],
@@ -158,7 +180,7 @@ export function tileScores(
       isMasked && part.usesPairMask ? pairMask(logits, block.rows.length, choice!.parts.indexOf(i)) : null;
     return part.scores(tile.sides[i], block.sides[i], mask);
   });
-  return systems.map((system, i) =>
+  const own = systems.map((system, i) =>
     combine(
       combinationOf(system),
       partsOf(system).map((part) => scores[parts.indexOf(part)]!),
@@ -167,6 +189,10 @@ export function tileScores(
       tile.mixtures[i]!,
     ),
   );
+  const others = variants.map(({ system, additions }) =>
+    withAdditions(own[systems.indexOf(system)]!, additions, blockPairs(additions, tile.mentions, block.rows)),
+  );
+  return [...own, ...others];
 }
 
 /** Lets the systems that mix probabilities see a block's scores, before `tileScores` is called. Call it in a scope. */
@@ -187,8 +213,10 @@ export function addToMixtures({ systems, parts }: Scoring, tile: Tile, block: Bl
 }
 
 /** Takes a block's scores by each system into account. Call it in a scope. */
-export function addScores({ choice }: Scoring, tile: Tile, block: Block, scores: readonly Tensor[]): void {
+export function addScores(scoring: Scoring, tile: Tile, block: Block, scores: readonly Tensor[]): void {
+  const { choice, wanted } = scoring;
   for (const [i, state] of tile.states.entries()) state.add(scores[i]!, block.numbers);
+  if (wanted) takeWanted(wanted, tile, block, scores);
   const logits = pairLogits(choice, tile, block);
   if (logits && tile.counts && block.hasNoImage) countChoices(logits, block.hasNoImage, tile.counts);
 }
@@ -228,6 +256,28 @@ export function pickedPart({ choice, parts }: Scoring, mention: number, entity: 
   const { u, v, rowOf } = choice;
   const picked = choiceOf(logitsOf(u, mention), logitsOf(v, rowOf(entity)));
   return parts[choice.parts[picked]!]!.name;
+}
+
+/** Room for the scores of a tile's wanted pairs, by system. */
+function takenFor({ device, systems }: Scoring, wanted: PairLists, mentions: readonly number[]): Tensor[] {
+  const count = mentions.reduce((sum, mention) => sum + listOf(wanted, mention).length, 0);
+  return systems.map(() => device.zeros([Math.max(1, count)]));
+}
+
+function takeWanted(wanted: PairLists, tile: Tile, block: Block, scores: readonly Tensor[]): void {
+  const { places, numbers } = blockPairs(wanted, tile.mentions, block.rows);
+  const columns = block.rows.length;
+  const begins: number[] = [];
+  let begin = 0;
+  for (const mention of tile.mentions) {
+    begins.push(begin);
+    begin += listOf(wanted, mention).length;
+  }
+  const slots = numbers.map((number, i) => {
+    const row = Math.floor(places[i]! / columns);
+    return begins[row]! + number - wanted.offsets[tile.mentions[row]!]!;
+  });
+  for (const [i, taken] of tile.taken.entries()) takeScores(scores[i]!, places, slots, taken);
 }
 
 function brokenScore(system: string, mention: number, entity: number, part: string | null): string {

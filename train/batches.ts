@@ -27,6 +27,8 @@ export interface HardNegatives {
 export interface BatchOptions {
   /** Mentions a batch. */
   size: number;
+  /** Mentions an epoch, drawn anew for each; 0 or more than there are: all. Default 0. */
+  mentions?: number;
   hard?: HardNegatives;
   /** Probability of a sample being taken as one without an image. */
   imageDropout?: Readonly<Record<Side, number>>;
@@ -38,10 +40,10 @@ export function epochBatches(
   mentions: Samples,
   answers: Int32Array,
   entities: Samples,
-  { size, hard, imageDropout }: BatchOptions,
+  { size, mentions: most = 0, hard, imageDropout }: BatchOptions,
   draws: RandomStream,
 ): Batch[] {
-  const order = draws.shuffled(rows);
+  const order = draws.shuffled(rows).slice(0, countOf(rows.length, most));
   const batches: Batch[] = [];
   for (let i = 0; i < order.length; i += size) {
     const part = order.slice(i, i + size);
@@ -57,6 +59,11 @@ export function epochBatches(
     });
   }
   return batches;
+}
+
+/** How many of n mentions are meant by at most `most`, 0 for all. */
+export function countOf(n: number, most: number): number {
+  return most === 0 ? n : Math.min(n, most);
 }
 
 /** How many batches `epochBatches` makes of n mentions. Throws ConfigError for none. */
@@ -85,6 +92,15 @@ export function fractionOf(n: number, fraction: number, draws: RandomStream): nu
   return draws
     .shuffled(all)
     .slice(0, Math.max(1, Math.round(fraction * n)))
+    .sort((a, b) => a - b);
+}
+
+/** At most so many of the rows by chance, in their order; all for 0. */
+export function someOf(rows: readonly number[], most: number, draws: RandomStream): readonly number[] {
+  if (countOf(rows.length, most) === rows.length) return rows;
+  return draws
+    .shuffled(rows)
+    .slice(0, most)
     .sort((a, b) => a - b);
 }
 

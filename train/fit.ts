@@ -45,6 +45,8 @@ export interface Fit extends Origin {
   schema: ConfigSchema;
   epochs: number;
   stepsPerEpoch: number;
+  /** Steps that come before those of the first epoch and are taken with it, on a schedule of their own. Default 0. */
+  stepsBefore?: number;
   schedule: Schedule;
   /** Steps in which the learning rate rises to its height. Default 0. */
   warmupSteps?: number;
@@ -58,8 +60,8 @@ export interface Fit extends Origin {
   random: Random;
   /** What is done before the first step, told whether the training was resumed. */
   begin(isResumed: boolean): Promise<void>;
-  /** The steps of an epoch, with all that they draw on the host. */
-  steps(draws: RandomStream): Iterable<Step> | AsyncIterable<Step>;
+  /** The steps of an epoch, counted from 1, with all that they draw on the host. */
+  steps(draws: RandomStream, epoch: number): Iterable<Step> | AsyncIterable<Step>;
   validate(): Promise<Validation>;
 }
 
@@ -93,7 +95,7 @@ export async function fit(plan: Fit, hooks: TrainingHooks): Promise<FitResult> {
 }
 
 async function train(plan: Fit, staging: Staging, hooks: TrainingHooks): Promise<Position> {
-  const { device, epochs, stepsPerEpoch, config, madeFrom, parameters, adams } = plan;
+  const { device, epochs, stepsPerEpoch, stepsBefore = 0, config, madeFrom, parameters, adams } = plan;
   const training: Training = {
     config: withoutPlaces(plan.schema, config),
     madeFrom,
@@ -112,7 +114,11 @@ async function train(plan: Fit, staging: Staging, hooks: TrainingHooks): Promise
     if (position.epoch >= epochs) return position;
   }
   await plan.begin(staging.resumeFrom !== null);
-  const total = epochs * stepsPerEpoch;
+  const total = stepsBefore + epochs * stepsPerEpoch;
+  const factorAt = (step: number) =>
+    step < stepsBefore
+      ? scheduleFactor(plan.schedule, step, stepsBefore)
+      : scheduleFactor(plan.schedule, step - stepsBefore, total - stepsBefore, plan.warmupSteps);
   const begun = position.step;
   const metrics = new MetricsLog(staging.log, begun);
   const losses = new LossLog(metrics, ({ step, examples, loss }) =>
@@ -123,9 +129,9 @@ async function train(plan: Fit, staging: Staging, hooks: TrainingHooks): Promise
   device.resetPeak();
   for (let epoch = firstEpoch; epoch <= epochs; epoch++) {
     let { step } = position;
-    for await (const { examples, take } of plan.steps(new RandomStream(random.words(1)[0]!))) {
+    for await (const { examples, take } of plan.steps(new RandomStream(random.words(1)[0]!), epoch)) {
       hooks.signal?.throwIfAborted();
-      const factor = scheduleFactor(plan.schedule, step, total, plan.warmupSteps);
+      const factor = factorAt(step);
       const loss = device.scope(() => take(factor, random).item());
       await losses.add({ step: ++step, epoch, lr: plan.learningRate * factor }, examples, loss);
     }

@@ -3,10 +3,12 @@
 
 export { openSession, type Session, type SessionOptions } from '../link/session.ts';
 export { trainBaseline } from './baselines/train-baseline.ts';
+export { calibrate } from './calibration/calibrate.ts';
 export { type PretrainedClip, pretrainClip } from './clip-pretraining/pretrain-clip.ts';
 export { ConfigError } from './config/check.ts';
 export {
   baselineConfigOf,
+  calibrationConfigOf,
   expertConfigOf,
   gateConfigOf,
   type Preset,
@@ -15,7 +17,7 @@ export {
   readPreset,
   readPresetFile,
 } from './config/presets.ts';
-export type { BaselineTraining, ExpertTraining, GateTraining } from './config/schemas.ts';
+export type { BaselineTraining, CalibrationConfig, ExpertTraining, GateTraining } from './config/schemas.ts';
 export { trainExpert } from './experts/train-expert.ts';
 export type { FitResult } from './fit.ts';
 export { trainGate } from './gating/train-gate.ts';

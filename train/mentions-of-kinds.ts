@@ -20,6 +20,7 @@ export function sessionOfKinds(session: Session, kinds: readonly MentionKind[]):
       throw fieldError('training.kinds', `kinds that ${split} has mentions of`, kinds.join(', '));
     }
     return {
+      listed: rows.map((row) => dataset.splits[split][row]!),
       samples: cutSamples(corpus.mentions[split], rows),
       gold: Int32Array.from(rows, (row) => corpus.gold[split][row]!),
     };
@@ -27,5 +28,6 @@ export function sessionOfKinds(session: Session, kinds: readonly MentionKind[]):
   const [train, dev] = [part('train'), part('dev')];
   const mentions: Corpus['mentions'] = { ...corpus.mentions, train: train.samples, dev: dev.samples };
   const gold: Record<Split, Int32Array<ArrayBuffer>> = { ...corpus.gold, train: train.gold, dev: dev.gold };
-  return { ...session, corpus: { ...corpus, mentions, gold } };
+  const splits = { ...dataset.splits, train: train.listed, dev: dev.listed };
+  return { ...session, dataset: { ...dataset, splits }, corpus: { ...corpus, mentions, gold } };
 }

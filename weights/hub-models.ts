@@ -8,7 +8,7 @@ export interface HubFile {
   revision: string;
   /** Its name on this machine, under the model's folder. */
   as: string;
-  /** The checksum it must have, where it comes from a place that is not the owner's. */
+  /** The checksum it must have, where it comes from a place that is not the owner's or results are kept by it. */
   sha256?: string;
 }
 
@@ -31,6 +31,20 @@ export const hubModels: Readonly<Record<string, HubModel>> = {
   }),
   'clip-vit-base-patch16': clip('clip-vit-base-patch16', 599),
   'clip-vit-large-patch14': clip('clip-vit-large-patch14', 1711),
+  // A BERT that makes vectors of sentences. Its vectors are kept, so it is always the same one.
+  'all-minilm-l6-v2': {
+    folder: 'all-minilm-l6-v2',
+    megabytes: 91,
+    files: ['config.json', 'vocab.txt', weightsFile].map((path) => ({
+      repo: 'sentence-transformers/all-MiniLM-L6-v2',
+      path,
+      revision: 'main',
+      as: path,
+      ...(path === weightsFile
+        ? { sha256: '53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db' }
+        : {}),
+    })),
+  },
   // torchvision's weights under timm's names, which model/vgg/load-vgg.ts reads.
   vgg16: {
     folder: '',

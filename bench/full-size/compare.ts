@@ -2,38 +2,41 @@
 //
 //   node bench/full-size/compare.ts clip FOLDER EXPECTED.safetensors
 //   node bench/full-size/compare.ts vgg FILE EXPECTED.safetensors
+//   node bench/full-size/compare.ts bert FOLDER EXPECTED.safetensors
 //
 // EXPECTED has what Hugging Face's CLIPModel made of ids, mask [B, L] and pixels [B, 3, 224, 224] (text_tokens,
 // image_tokens: last_hidden_state; text_embeds, image_embeds: normalised), or torchvision's vgg16 of pixels (features:
-// after the ReLU of classifier.4). Prints the largest difference against the largest value of each output, and the
+// after the ReLU of classifier.4), or Hugging Face's BertModel of ids, mask, types [B, L] (hidden: last_hidden_state;
+// pooled: pooler_output). Prints the largest difference against the largest value of each output, and the
 // memory that loading took on the host: the growth of the resident set less what has been written to the device so far,
 // since on a CPU adapter the device's buffers are memory of this process too. Exit code 1 when a difference is over
 // 1e-3 or memory over its limit, 1.5 times the largest tensor + 300 MB.
 
 import { openDevice } from '../../engine/device.ts';
 import type { Tensor } from '../../engine/tensor.ts';
+import { loadBert } from '../../model/bert/load-bert.ts';
 import { loadClip } from '../../model/clip/load-clip.ts';
 import { loadVgg } from '../../model/vgg/load-vgg.ts';
 import { openSafetensors } from '../../weights/safetensors.ts';
 
 const mostRelative = 1e-3;
 const [kind, weights, expectedFile] = process.argv.slice(2);
-if ((kind !== 'clip' && kind !== 'vgg') || !weights || !expectedFile) {
-  console.error('usage: node bench/full-size/compare.ts clip|vgg WEIGHTS EXPECTED.safetensors');
+if ((kind !== 'clip' && kind !== 'vgg' && kind !== 'bert') || !weights || !expectedFile) {
+  console.error('usage: node bench/full-size/compare.ts clip|vgg|bert WEIGHTS EXPECTED.safetensors');
   process.exit(1);
 }
 const device = await openDevice();
 console.log(device.description);
 const expected = await openSafetensors(expectedFile);
-const pixelShape = expected.info('pixels').shape;
 
 const memory = watchMemory();
 const start = performance.now();
 const clip = kind === 'clip' ? await loadClip(device, weights) : null;
-const vgg = clip ? null : await loadVgg(device, weights);
+const vgg = kind === 'vgg' ? await loadVgg(device, weights) : null;
+const bert = kind === 'bert' ? await loadBert(device, weights, { pooler: true }) : null;
 const seconds = (performance.now() - start) / 1000;
 const { growth, host } = memory.stop();
-const bytes = [...(clip ?? vgg)!.tensors.values()].map((tensor) => tensor.bytes);
+const bytes = [...(clip ?? vgg ?? bert)!.tensors.values()].map((tensor) => tensor.bytes);
 const allBytes = bytes.reduce((a, b) => a + b);
 const limit = 1.5 * Math.max(...bytes) + 300e6;
 console.log(
@@ -43,28 +46,36 @@ console.log(
 );
 if (growth > limit) process.exitCode = 1;
 
-const pixels = device.tensor(pixelShape, await expected.readFloats('pixels'));
 if (clip) {
-  const [count, length] = expected.info('ids').shape as [number, number];
-  const batch = {
-    ids: await expected.readIntegers('ids'),
-    mask: await expected.readIntegers('mask'),
-    count,
-    length,
-  };
+  const batch = await textBatch();
   const text = clip.module.text.encode(batch);
-  const image = clip.module.vision.encode(pixels);
+  const image = clip.module.vision.encode(await pixels());
   // Tokens of padding are nobody's business: masks differ in what they let them see.
   const real = (row: number) => batch.mask[row] === 1;
   await compare('text_tokens', text.tokens, real);
   await compare('text_embeds', text.embeds);
   await compare('image_tokens', image.tokens);
   await compare('image_embeds', image.embeds);
+} else if (bert) {
+  const batch = await textBatch();
+  const hidden = bert.module.encode({ ...batch, types: await expected.readIntegers('types') });
+  await compare('hidden', hidden, (row) => batch.mask[row] === 1);
+  await compare('pooled', bert.pooler!.pool(hidden));
 } else {
-  await compare('features', vgg!.module.encode(pixels));
+  await compare('features', vgg!.module.encode(await pixels()));
 }
 await expected.close();
 device.destroy();
+
+async function textBatch() {
+  const [count, length] = expected.info('ids').shape as [number, number];
+  const [ids, mask] = [await expected.readIntegers('ids'), await expected.readIntegers('mask')];
+  return { ids, mask, count, length };
+}
+
+async function pixels(): Promise<Tensor> {
+  return device.tensor(expected.info('pixels').shape, await expected.readFloats('pixels'));
+}
 
 async function compare(name: string, tensor: Tensor, isReal: (row: number) => boolean = () => true) {
   const [ours, theirs] = [await device.read<'f32'>(tensor), await expected.readFloats(name)];

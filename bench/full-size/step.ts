@@ -33,6 +33,7 @@ const plan: StepPlan = {
   finetune,
   samples: { mention: batch, entity: batch },
   tokens: { mention: clip.config.text.maxLength, entity: clip.config.text.maxLength },
+  groups: 1,
 };
 const expert = new Expert(device, plan.kind, clip, shape, new Random(1));
 const adam = new Adam([...expert.trained.values()], { lr: 5e-4 });
@@ -44,7 +45,7 @@ for (const number of [1, 2]) {
   const { allocations } = device.counters;
   const start = performance.now();
   const loss = await device.scope(() => {
-    const { loss, gradients } = lossGradients(expert, input, chunk);
+    const { loss, gradients } = lossGradients(expert, input, { chunk });
     adam.step(gradients);
     return loss.item();
   });

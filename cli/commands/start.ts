@@ -1,4 +1,4 @@
-// dsmip start, `npm start`: trains the three experts and the gate, ranks a split's mentions against the whole knowledge base,
+// dsmip start, `npm start`: trains the three experts and the gate, calibrates their scores, ranks a split's mentions against the whole knowledge base,
 // prints the results beside the paper's and writes a report.
 
 import { join } from 'node:path';
@@ -58,6 +58,7 @@ export async function run(args: readonly string[]): Promise<void> {
       run,
       experts: inOrder(preset.gate.experts),
       hasGate: true,
+      calibrates: true,
       split: evaluation.split,
     };
     return [...trainingStages({ ...pipeline, training, expert: {}, gate: {} }), reportStage(pipeline)];

@@ -5,7 +5,7 @@ import { readdir } from 'node:fs/promises';
 import { basename, dirname } from 'node:path';
 import { type Dataset, type Entity, entityText, type Mention, mentionText, type Split } from '../dataset.ts';
 import { type MentionKind, mentionKinds } from '../entity-mention.ts';
-import { plainName } from '../entity-records.ts';
+import { plainName } from '../names/name-form.ts';
 import { type Lengths, lengthsOf } from '../text/text-lengths.ts';
 import type { Tokenizer } from '../text/tokenizer.ts';
 import { type PictureShortcut, shortcutOf } from './picture-shortcut.ts';

@@ -16,6 +16,7 @@ const unaryCodes = {
   quickGelu: 5,
   leakyRelu: 6,
   sqrt: 7,
+  gelu: 8,
 } as const;
 const binaryCodes = { add: 0, sub: 1, mul: 2, div: 3 } as const;
 

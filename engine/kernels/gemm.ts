@@ -14,14 +14,17 @@ import {
   vectorised,
 } from './gemm-variants.ts';
 
+/** The kernels' numbers for what is applied to each element. */
+const activations = { none: 0, quickGelu: 1, quickGeluBackward: 2, gelu: 3, geluBackward: 4 } as const;
+
 /** What happens to each element of the product before it is stored, in this order. */
 interface Epilogue {
   /** Added to every row, [n]. */
   bias?: Tensor | null;
-  /** Receives (`quickGelu`) or holds (`quickGeluBackward`) the value before the activation; shaped like C. */
+  /** Receives the value before an activation, or holds it for one's derivative; shaped like C. */
   pre?: Tensor | null;
-  /** `quickGelu`: x sigmoid(1.702 x). `quickGeluBackward`: times the derivative of that at `pre`. */
-  activation?: 'none' | 'quickGelu' | 'quickGeluBackward';
+  /** `quickGelu`: x sigmoid(1.702 x); `gelu`: x Phi(x). `...Backward`: times the derivative of that at `pre`. */
+  activation?: keyof typeof activations;
   /** Added last, shaped like C. */
   residual?: Tensor | null;
 }
@@ -178,7 +181,7 @@ function runPart(product: Gemm, part: Part, variant: GemmVariant): void {
   const inC = (tensor: Tensor) => tensor.range(cFirst, cSpan);
   const lastOfSum = part.k0 + k === product.k;
   const { bias, pre, activation = 'none', residual } = lastOfSum ? epilogue : {};
-  const savesPre = activation === 'quickGelu' && pre;
+  const savesPre = (activation === 'quickGelu' || activation === 'gelu') && pre;
   const sizes = { ...sizesOf(product), m, n, k };
   const run = rowsOf(variant, sizes);
   device.run({
@@ -192,7 +195,7 @@ function runPart(product: Gemm, part: Part, variant: GemmVariant): void {
       ...lengthConstants(variant, part),
       VECTOR_A: sizes.vectorA,
       VECTOR_B: sizes.vectorB,
-      ACTIVATION: { none: 0, quickGelu: 1, quickGeluBackward: 2 }[activation],
+      ACTIVATION: activations[activation],
     },
     buffers: {
       a: a.range(aFirst, transposeA ? span(k, m, lda, aBatch) : span(m, k, lda, aBatch)),

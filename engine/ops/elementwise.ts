@@ -17,6 +17,8 @@ export const tanh = (x: Tensor): Tensor => map('tanh', x);
 export const sigmoid = (x: Tensor): Tensor => map('sigmoid', x);
 /** x sigmoid(1.702 x), CLIP's activation. */
 export const quickGelu = (x: Tensor): Tensor => map('quickGelu', x);
+/** x Phi(x) with the normal distribution's Phi: BERT's GELU, exact and not the tanh form. */
+export const gelu = (x: Tensor): Tensor => map('gelu', x);
 /** max(x, 0); the gradient at 0 is 0, as in PyTorch. */
 export const relu = (x: Tensor): Tensor => map('leakyRelu', x, 0);
 /** x where x > 0, slope x elsewhere. */

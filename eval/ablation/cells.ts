@@ -79,6 +79,7 @@ function cellOf(options: AblationOptions, row: AblationRow, seed: number, full: 
     run: join(options.run, name),
     experts: needed[row].filter((kind) => !shared.includes(kind)),
     hasGate: row !== 'finetune',
+    calibrates: false,
     split,
     training: {
       ...training,

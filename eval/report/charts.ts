@@ -84,6 +84,36 @@ function titleOf({ epoch, value, metric }: { epoch: number; value: number; metri
   return `epoch ${epoch}: ${metric} ${value.toFixed(2)}`;
 }
 
+/** Precision against recall, both in percent, of answers above a threshold; the thresholds stand beside the points. */
+export function thresholdChart(
+  label: string,
+  points: readonly { threshold: number; precision: number; recall: number }[],
+): Html {
+  const colour = colourOf('neutral');
+  return draw(label, {
+    height: 220,
+    marginBottom: 40,
+    marginRight: 40,
+    x: { label: 'recall, percent', domain: [0, 100], grid: true, ticks: 5 },
+    y: { label: 'precision, percent', domain: [0, 100], grid: true, ticks: 5 },
+    marks: [
+      Plot.line(points, { x: 'recall', y: 'precision', stroke: colour, strokeWidth: 2 }),
+      Plot.dot(points, { x: 'recall', y: 'precision', r: 3, fill: colour }),
+      Plot.text(
+        points.filter((_, i) => i % 4 === 0),
+        {
+          x: 'recall',
+          y: 'precision',
+          text: ({ threshold }: { threshold: number }) => threshold.toFixed(1),
+          textAnchor: 'start',
+          dx: 7,
+          dy: -7,
+        },
+      ),
+    ],
+  });
+}
+
 /** H@1 of each system with one standard error to each side, in percent on a scale that charts share. */
 export function systemChart(
   label: string,

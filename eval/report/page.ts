@@ -2,6 +2,7 @@
 
 import type { Dataset, Split } from '../../data/dataset.ts';
 import { titleOf } from '../results.ts';
+import { confidenceSection } from './confidence-section.ts';
 import { Html, html } from './html.ts';
 import { mentionsSection } from './mentions-section.ts';
 import type { RunFiles } from './read-run.ts';
@@ -24,7 +25,7 @@ export async function reportPage(name: string, dataset: Dataset, run: RunFiles):
   const input: ResultsInput | null = results && { results, predictions, mentions: dataset.splits[split] };
   const answers = answeringSystem(predictions);
   const answering = answers === null ? 'run' : titleOf(answers);
-  const system = answering === 'DSMIP' ? answering : `the ${answering}`;
+  const system = answering.startsWith('DSMIP') ? answering : `the ${answering}`;
   const title = `DSMIP on ${dataset.name}`;
   const page = html`<!doctype html>
 <html lang="en"><head><meta charset="utf-8">
@@ -34,7 +35,7 @@ export async function reportPage(name: string, dataset: Dataset, run: RunFiles):
 <body><header><h1>${title}</h1>
 <p class="muted">${about(name, dataset, run)}</p></header>
 <main>${input ? headline(input) : missing('It has not been evaluated yet: no metrics.json.')}
-${input ? html`<h2>Results</h2>${resultsTable(input)}${kindSection(input)}${imageSection(input)}${gateSection(input)}` : null}
+${input ? html`<h2>Results</h2>${resultsTable(input)}${kindSection(input)}${imageSection(input)}${gateSection(input)}${confidenceSection(input.results)}` : null}
 ${results && predictions.length === 0 ? missing('No predictions.jsonl: no single mentions to show.') : null}
 ${results ? await mentionsSection(dataset, split, predictions, system) : null}
 ${trainingSection(courses)}

@@ -4,7 +4,7 @@
 import { type Mention, type MentionKind, mentionKinds } from '../../data/entity-mention.ts';
 import type { Metrics } from '../../ranking/metrics.ts';
 import { table1 } from '../paper.ts';
-import { cells, metricColumns, type Results, systemsOf, titleOf } from '../results.ts';
+import { cells, hasNames, metricColumns, type Results, systemsOf, titleOf } from '../results.ts';
 import { choiceChart, colourOf, systemChart } from './charts.ts';
 import { type Html, html } from './html.ts';
 import type { Prediction } from './read-run.ts';
@@ -235,7 +235,7 @@ const ofChoices: Readonly<Record<string, string>> = {
 /** The best system that is no mixture of others, as far as the results tell. */
 function bestExpert({ systems, gate }: Results): string | null {
   const experts = Object.keys(systems).filter(
-    (name) => gate?.experts.includes(name) || !combinations.includes(name),
+    (name) => gate?.experts.includes(name) || (!combinations.includes(name) && !hasNames(name)),
   );
   if (experts.length === 0) return null;
   return experts.reduce((a, b) => (systems[b]!['hits@1'] > systems[a]!['hits@1'] ? b : a));

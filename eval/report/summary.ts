@@ -1,5 +1,6 @@
 // Figures that a report derives from the ranks of single mentions.
 
+import { hasNames } from '../results.ts';
 import type { Prediction } from './read-run.ts';
 
 /** Standard error of a percentage that was counted on `count` mentions, in points. */
@@ -35,5 +36,10 @@ export function comparePair(
 export function answeringSystem(predictions: readonly Prediction[]): string | null {
   const names = Object.keys(predictions[0]?.ranks ?? {});
   const answered = names.filter((name) => predictions.every(({ rank, ranks }) => ranks[name] === rank));
-  return answered.find((name) => name === 'dsmip') ?? answered[0] ?? null;
+  return (
+    answered.find((name) => hasNames(name)) ??
+    answered.find((name) => name === 'dsmip') ??
+    answered[0] ??
+    null
+  );
 }

@@ -1,6 +1,7 @@
 // The kinds of reference cases that can be computed, by the name in case.json.
 
 import { adam } from './adam.ts';
+import { bert } from './bert.ts';
 import { clip, prompts } from './clip.ts';
 import { clipBaseline } from './clip-baseline.ts';
 import { dsmip } from './dsmip.ts';
@@ -9,9 +10,11 @@ import { gate } from './gate.ts';
 import type { Kind } from './kind.ts';
 import { units } from './units.ts';
 import { vgg } from './vgg.ts';
+import { wordpiece } from './wordpiece.ts';
 
 export const kinds: Readonly<Record<string, Kind>> = {
   adam,
+  bert,
   clip,
   'clip-baseline': clipBaseline,
   dsmip,
@@ -20,4 +23,5 @@ export const kinds: Readonly<Record<string, Kind>> = {
   prompts,
   units,
   vgg,
+  wordpiece,
 };

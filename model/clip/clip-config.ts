@@ -2,6 +2,7 @@
 
 import { WeightsError } from '../../files/errors.ts';
 import { parseJsonObject, readSmallText } from '../../files/locate.ts';
+import { type Fields, integersOf, mostConfigBytes, shown } from '../config-fields.ts';
 import type { ClipConfig, TransformerConfig } from './clip.ts';
 
 /** What config.json says, as far as the encoders need it. */
@@ -13,8 +14,6 @@ export interface ClipDescription {
    */
   eosId: number;
 }
-
-type Fields = Record<string, unknown>;
 
 /** What Hugging Face's CLIPTextConfig, CLIPVisionConfig and CLIPConfig assume for what a file leaves out. */
 const defaults = {
@@ -43,27 +42,11 @@ const defaults = {
   projection_dim: 512,
 } as const;
 
-/** Far above any CLIP there is: larger numbers are mistakes, to be refused before anything is made of them. */
-const limits: Readonly<Record<string, number>> = {
-  vocab_size: 2 ** 22,
-  hidden_size: 2 ** 14,
-  intermediate_size: 2 ** 16,
-  num_hidden_layers: 1024,
-  num_attention_heads: 1024,
-  max_position_embeddings: 2 ** 16,
-  image_size: 2 ** 13,
-  patch_size: 2 ** 13,
-  projection_dim: 2 ** 14,
-};
-
 const legacyEos = 2;
-
-/** Honest files have a few thousand bytes. */
-const mostBytes = 2 ** 20;
 
 /** Reads the file at a path or an http(s) address. Throws WeightsError, one line with the file and the field. */
 export async function readClipConfig(where: string): Promise<ClipDescription> {
-  return parseClipConfig(where, await readSmallText(where, mostBytes));
+  return parseClipConfig(where, await readSmallText(where, mostConfigBytes));
 }
 
 /** Parses the text of a config.json; `file` is its name in errors. Throws WeightsError. */
@@ -179,24 +162,6 @@ function eosOf(file: string, id: number, vocabulary: number): number {
   );
 }
 
-/** Access to the fields of a section that must be positive integers within their limits. */
-function integersOf(file: string, section: string, fields: Fields): (name: string) => number {
-  return (name) => {
-    const value = fields[name];
-    const most = limits[name] ?? Number.MAX_SAFE_INTEGER;
-    const isCount = Number.isSafeInteger(value) && (value as number) > 0;
-    if (isCount && (value as number) <= most) return value as number;
-    const field = section === '' ? name : `${section}.${name}`;
-    const expected = isCount ? `at most ${most}` : 'a positive integer';
-    throw new WeightsError(`${file}: ${field}: expected ${expected}, found ${shown(value)}`);
-  };
-}
-
 function isObject(value: unknown): value is Fields {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
-}
-
-function shown(value: unknown): string {
-  const text = JSON.stringify(value) ?? 'nothing';
-  return text.length > 80 ? `${text.slice(0, 77)}...` : text;
 }

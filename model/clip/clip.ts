@@ -20,6 +20,7 @@ import { broadcastTo, concat, reshape, slice } from '../../engine/ops/shape.ts';
 import { describe, type Tensor } from '../../engine/tensor.ts';
 import type { Linear, Norm, Projection } from '../layers.ts';
 import type { ParameterSource } from '../parameter-source.ts';
+import { checkTexts } from '../text-batch.ts';
 
 export type { Features, TextFeatures } from '../../encoding/features.ts';
 export type { TextBatch } from '../../encoding/samples.ts';
@@ -254,30 +255,4 @@ function textInputs(device: Device, batch: TextBatch, r: number) {
     mask: device.tensor([B, r + L], mask, { name: 'text mask' }),
     lastRows: device.tensor([B], lastRows, { name: 'EOS rows' }),
   };
-}
-
-/** Ids must be tokens, and each mask a run of ones: everything after relies on it. */
-function checkTexts(
-  { vocabulary, maxLength }: ClipConfig['text'],
-  { ids, mask, count, length }: TextBatch,
-): void {
-  if (length > maxLength) {
-    throw new ShapeError(`encodeText: texts of ${length} tokens, the encoder takes ${maxLength}`);
-  }
-  if (ids.length !== count * length || mask.length !== count * length) {
-    throw new ShapeError(
-      `encodeText: ${ids.length} ids and ${mask.length} mask values for ${count} texts of ${length} tokens`,
-    );
-  }
-  for (let i = 0; i < ids.length; i++) {
-    const text = Math.floor(i / length);
-    if (!(ids[i]! >= 0 && ids[i]! < vocabulary)) {
-      throw new ShapeError(`encodeText: text ${text} has token id ${ids[i]}, the vocabulary ${vocabulary}`);
-    }
-    const before = i % length === 0 ? 1 : mask[i - 1]!;
-    const isFirst = i % length === 0;
-    if ((mask[i] !== 0 && mask[i] !== 1) || mask[i]! > before || (isFirst && mask[i] !== 1)) {
-      throw new ShapeError(`encodeText: the mask of text ${text} is not ones followed by zeros`);
-    }
-  }
 }

@@ -3,31 +3,18 @@
 // data/text/tokenizer-files.ts reads those. save-clip.ts writes such folders.
 
 import type { Device } from '../../engine/device.ts';
-import { cast } from '../../engine/ops/storage/cast.ts';
-import type { Tensor } from '../../engine/tensor.ts';
-import { MissingFileError, WeightsError } from '../../files/errors.ts';
-import { locate, openSource, parseJsonObject, readSmallText } from '../../files/locate.ts';
-import { loadTensors, type WantedTensor } from '../load-tensors.ts';
+import { locate } from '../../files/locate.ts';
+import { type LoadOptions, loadPretrained } from '../load-pretrained.ts';
 import { type Built, declared } from '../parameter-source.ts';
 import { ParameterStore } from '../parameter-store.ts';
 import { Clip } from './clip.ts';
 import { type ClipDescription, readClipConfig } from './clip-config.ts';
-
-export interface LoadOptions {
-  /** Whether the weights get gradients. Default false. */
-  trainable?: boolean;
-  /** Storage on the device; 'f16' keeps only matrices in half and needs shader-f16. Default 'f32'. */
-  dtype?: 'f32' | 'f16';
-}
 
 /** A CLIP on a device, with its tensors by name, for an optimiser and to release. */
 export interface LoadedClip extends ClipDescription, Built<Clip> {
   /** Where vocab.json and merges.txt are. */
   folder: string;
 }
-
-/** Most bytes of an index of shards. */
-const mostIndexBytes = 2 ** 24;
 
 /**
  * Loads the CLIP in `folder`, a path or an http(s) address; call it outside of any scope. F32, F16 and BF16 weights are
@@ -37,75 +24,11 @@ const mostIndexBytes = 2 ** 24;
 export async function loadClip(
   device: Device,
   folder: string,
-  { trainable = false, dtype = 'f32' }: LoadOptions = {},
+  options: LoadOptions = {},
 ): Promise<LoadedClip> {
-  if (trainable && dtype === 'f16') throw new WeightsError(`${folder}: weights that are trained must be f32`);
   const description = await readClipConfig(locate(folder, 'config.json'));
   const { config } = description;
   const wanted = [...declared((p) => new Clip(p, config))].map(([name, { shape }]) => ({ name, shape }));
-  const files = await filesOf(folder, wanted);
-  const tensors = await loadTensors(device, files, (tensor, one) =>
-    dtype === 'f16' && isMatrix(one) ? halved(tensor) : tensor,
-  );
-  for (const tensor of tensors.values()) tensor.requiresGrad = trainable;
+  const tensors = await loadPretrained(device, folder, wanted, options);
   return { ...description, module: new Clip(new ParameterStore(tensors), config), tensors, folder };
-}
-
-/** The tensors by the file that holds them: one file, or the shards that the index names. */
-async function filesOf(
-  folder: string,
-  wanted: readonly WantedTensor[],
-): Promise<Map<string, WantedTensor[]>> {
-  const single = locate(folder, 'model.safetensors');
-  const index = locate(folder, 'model.safetensors.index.json');
-  const missing = await missingFile(single);
-  if (!missing) return new Map([[single, [...wanted]]]);
-  const text = await readSmallText(index, mostIndexBytes).catch((error) => {
-    throw error instanceof MissingFileError ? missing : error;
-  });
-  const map = parseIndex(index, text);
-  const files = new Map<string, WantedTensor[]>();
-  for (const tensor of wanted) {
-    const shard = map.get(tensor.name);
-    if (shard === undefined)
-      throw new WeightsError(`${index}: weight_map: tensor '${tensor.name}' is missing`);
-    // A shard lies beside its index: no path from a file leads out of the folder.
-    if (typeof shard !== 'string' || !/^[^/\\:]+$/.test(shard) || /^\.+$/.test(shard)) {
-      throw new WeightsError(
-        `${index}: weight_map: '${tensor.name}': expected a file name, found ${JSON.stringify(shard).slice(0, 100)}`,
-      );
-    }
-    const path = locate(folder, shard);
-    files.set(path, [...(files.get(path) ?? []), tensor]);
-  }
-  return files;
-}
-
-/** The error of a file that is not there; null when it is. */
-async function missingFile(where: string): Promise<MissingFileError | null> {
-  try {
-    await (await openSource(where)).close();
-    return null;
-  } catch (error) {
-    if (error instanceof MissingFileError) return error;
-    throw error;
-  }
-}
-
-function parseIndex(file: string, text: string): Map<string, unknown> {
-  const { weight_map: map } = parseJsonObject(file, text);
-  if (typeof map === 'object' && map !== null && !Array.isArray(map)) return new Map(Object.entries(map));
-  throw new WeightsError(`${file}: weight_map: expected an object of file names by tensor`);
-}
-
-/** What linear layers multiply by and what rows are picked from: the kernels take these in half. */
-function isMatrix({ name, shape }: { name: string; shape: readonly number[] }): boolean {
-  return shape.length === 2 && !name.includes('position_embedding');
-}
-
-function halved(tensor: Tensor): Tensor {
-  const half = cast(tensor, 'f16');
-  half.name = tensor.name;
-  tensor.release();
-  return half;
 }

@@ -47,7 +47,7 @@ import {
   usesOf,
   usualStarts,
 } from './experts.ts';
-import type { Prompts } from './prompts.ts';
+import { noPrompts, type Prompts } from './prompts.ts';
 import { packOperands, sideLayout, unpackOperands } from './side-layout.ts';
 
 export type { Side } from '../../ranking/scorer.ts';
@@ -128,6 +128,16 @@ export class Expert implements Scorer<SideTables, MentionSide, EntitySide> {
       // The texts' prompts are parameters, the images' are made of them.
       for (const tensor of prompts.vision) tensor.release();
     }
+  }
+
+  /** The same with CLIP's encoders alone, as if the expert had no prompts. */
+  prepareUnprompted(
+    side: Side,
+    samples: Samples,
+    images: readonly number[],
+    features: FeatureOptions,
+  ): Promise<SideTables> {
+    return this.#tables(side, noPrompts, samples, images, features);
   }
 
   async #tables(

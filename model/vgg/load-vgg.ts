@@ -24,6 +24,6 @@ function wantedTensors(config: VggConfig): WantedTensor[] {
     const side = name.startsWith('classifier.0') ? config.pool : 1;
     const [outputs, inputs] = shape;
     const kernel = inputs === undefined ? shape : [outputs!, inputs / side ** 2, side, side];
-    return { name, shape, orElse: { name: timm, shape: kernel } };
+    return { name, shape, orElse: [{ name: timm, shape: kernel }] };
   });
 }

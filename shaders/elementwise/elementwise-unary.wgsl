@@ -2,10 +2,12 @@
 // x, y, dy, dx: n elements, any shape. A workgroup computes 64 * ITEMS consecutive elements; an invocation
 // takes every 64th of them, so that neighbours read neighbouring words.
 
-const OP: u32 = 0u; // 0 alpha x + beta, 1 exp, 2 log, 3 tanh, 4 sigmoid, 5 QuickGELU, 6 LeakyReLU with slope alpha, 7 sqrt
+// 0 alpha x + beta, 1 exp, 2 log, 3 tanh, 4 sigmoid, 5 QuickGELU, 6 LeakyReLU with slope alpha, 7 sqrt, 8 GELU
+const OP: u32 = 0u;
 const ITEMS: u32 = 4u;
 
 // needs exponential.wgsl
+// needs gelu.wgsl
 // needs linear-index.wgsl
 
 struct Params {
@@ -33,6 +35,7 @@ fn apply(v: f32) -> f32 {
     case 5u: { return v * sigmoid(1.702 * v); }
     case 6u: { return select(v, params.alpha * v, v < 0.0); }
     case 7u: { return sqrt(v); }
+    case 8u: { return gelu(v); }
     default: { return fma(params.alpha, v, params.beta); }
   }
 }
@@ -46,6 +49,7 @@ fn derivative(v: f32) -> f32 {
     case 5u: { let s = sigmoid(1.702 * v); return s * (1.0 + 1.702 * v * (1.0 - s)); }
     case 6u: { return select(params.alpha, 1.0, v > 0.0); }
     case 7u: { return 0.5 / sqrt(v); }
+    case 8u: { return gelu_derivative(v); }
     default: { return params.alpha; }
   }
 }

@@ -36,4 +36,11 @@ export const scoring = /** @type {const} */ ({
     params: {"mentions":"u32","entities":"u32","k":"u32","n":"u32","lowest":"f32"},
     constants: {"LANES":"u32","ROWS":"u32"},
   },
+  'sparse-pairs': {
+    code: /** @type {string} */ ("\n\n\n\n\n\n\nstruct Params {\n  pairs: u32,\n}\n\n@group(0) @binding(0) var<uniform> params: Params;\n@group(0) @binding(1) var<storage, read> places: array<u32>;\n@group(0) @binding(2) var<storage, read> values: array<f32>;\n@group(0) @binding(3) var<storage, read> slots: array<u32>;\n@group(0) @binding(4) var<storage, read_write> scores: array<f32>;\n@group(0) @binding(5) var<storage, read_write> taken: array<f32>;\n\n@compute @workgroup_size(64)\nfn add_values(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u,\n              @builtin(local_invocation_index) lane: u32) {\n  let i = linear_index(group, groups, lane);\n  if i < params.pairs { scores[places[i]] += values[i]; }\n}\n\n@compute @workgroup_size(64)\nfn take_scores(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u,\n               @builtin(local_invocation_index) lane: u32) {\n  let i = linear_index(group, groups, lane);\n  if i < params.pairs { taken[slots[i]] = scores[places[i]]; }\n}\n\n\n\n\nfn linear_group(group: vec3u, groups: vec3u) -> u32 {\n  return group.y * groups.x + group.x;\n}\n\n\nfn linear_index(group: vec3u, groups: vec3u, lane: u32) -> u32 {\n  return linear_group(group, groups) * 64u + lane;\n}\n"),
+    entries: {"add_values":["places","values","scores"],"take_scores":["places","slots","scores","taken"]},
+    buffers: {"places":{"binding":1,"access":"read"},"values":{"binding":2,"access":"read"},"slots":{"binding":3,"access":"read"},"scores":{"binding":4,"access":"read_write"},"taken":{"binding":5,"access":"read_write"}},
+    params: {"pairs":"u32"},
+    constants: {},
+  },
 });

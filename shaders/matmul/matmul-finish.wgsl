@@ -1,5 +1,7 @@
 // The epilogue of the matrix multiplication kernels that store their sums one by one.
 
+// needs gelu.wgsl
+
 @group(0) @binding(3) var<storage, read_write> c: array<f32>;
 @group(0) @binding(4) var<storage, read> bias: array<f32>;
 @group(0) @binding(5) var<storage, read> residual: array<f32>;
@@ -28,6 +30,10 @@ fn finish(batch: u32, row: u32, col: u32, sum: f32) {
     let p = pre[i];
     let s = sigmoid(1.702 * p);
     x *= s * (1.0 + 1.702 * p * (1.0 - s));
+  } else if (ACTIVATION == 3u) {
+    x = gelu(x);
+  } else if (ACTIVATION == 4u) {
+    x *= gelu_derivative(pre[i]);
   }
   if ((params.epilogue & RESIDUAL) != 0u) {
     x += residual[i];

@@ -16,6 +16,7 @@ enable subgroups;
 
 // needs matmul-shared.wgsl
 // needs matmul-vec4.wgsl
+// needs gelu.wgsl
 
 const CHUNKS: u32 = 2u;         // 1 to 4
 const COLUMNS: u32 = 2u;        // 1 or 2
@@ -108,15 +109,21 @@ fn sigmoid(x: vec4f) -> vec4f {
 /** C from element i on = epilogue(sums). */
 fn finish(i: u32, sums: vec4f, epilogue: u32) {
   var x = sums;
-  if (ACTIVATION == 1u) {
+  if (ACTIVATION == 1u || ACTIVATION == 3u) {
     if ((epilogue & SAVE_PRE) != 0u) {
       pre[i >> 2u] = x;
     }
+  }
+  if (ACTIVATION == 1u) {
     x *= sigmoid(1.702 * x);
   } else if (ACTIVATION == 2u) {
     let p = pre[i >> 2u];
     let s = sigmoid(1.702 * p);
     x *= s * (1.0 + 1.702 * p * (1.0 - s));
+  } else if (ACTIVATION == 3u) {
+    x = gelu_four(x);
+  } else if (ACTIVATION == 4u) {
+    x *= gelu_derivative_four(pre[i >> 2u]);
   }
   if ((epilogue & RESIDUAL) != 0u) {
     x += residual[i >> 2u];

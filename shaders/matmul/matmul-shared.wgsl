@@ -23,7 +23,8 @@ const TRANS_A: bool = false;    // A is stored [k, m] instead of [m, k]
 const TRANS_B: bool = false;    // B is stored [n, k] instead of [k, n]
 const VECTOR_A: bool = false;   // lda and a_batch are multiples of 4
 const VECTOR_B: bool = false;   // ldb and b_batch are multiples of 4
-const ACTIVATION: u32 = 0u;     // 0 none, 1 QuickGELU x sigmoid(1.702 x), 2 times QuickGELU'(pre)
+// 0 none, 1 QuickGELU x sigmoid(1.702 x), 2 times QuickGELU'(pre), 3 GELU x Phi(x), 4 times GELU'(pre)
+const ACTIVATION: u32 = 0u;
 
 // Bits of params.epilogue. They are read at run time, once an element, so that one compiled kernel serves all layers.
 const BIAS = 1u;       // + bias[n]

@@ -3,6 +3,7 @@
 
 // needs matmul-shared.wgsl
 // needs matmul-tile.wgsl
+// needs gelu.wgsl
 
 @group(0) @binding(3) var<storage, read_write> c: array<vec4f>;
 @group(0) @binding(4) var<storage, read> bias: array<vec4f>;
@@ -32,6 +33,10 @@ fn finish_four(batch: u32, row: u32, col: u32, sums: vec4f) {
     let p = pre[i];
     let s = sigmoid(1.702 * p);
     x *= s * (1.0 + 1.702 * p * (1.0 - s));
+  } else if (ACTIVATION == 3u) {
+    x = gelu_four(x);
+  } else if (ACTIVATION == 4u) {
+    x *= gelu_derivative_four(pre[i]);
   }
   if ((params.epilogue & RESIDUAL) != 0u) {
     x += residual[i];

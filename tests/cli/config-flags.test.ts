@@ -24,7 +24,7 @@ test('flags set fields, the preset the others', async () => {
   ]);
   const { config, plain } = parsed!;
   assert.equal(config.expert.kind, 'text');
-  assert.equal([config.training.epochs, config.training.batchSize], [3, 32]);
+  assert.equal([config.training.epochs, config.training.batchSize], [1, 32]);
   assert.equal([config.training.learningRate, config.training.encodeChunk], [1e-3, 7]);
   assert.is(config.expert.prompts.use, false);
   assert.equal([plain.resume, plain.profile], [true, undefined]);

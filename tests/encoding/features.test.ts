@@ -17,6 +17,7 @@ import {
   inMemory,
   meanTokens,
   raggedTextRows,
+  spreadRows,
   textRows,
 } from '../../encoding/features.ts';
 import { pickTexts, type TextBatch, type Tokens } from '../../encoding/samples.ts';
@@ -199,6 +200,20 @@ test('an image that could not be read is tried again whenever its table is asked
   assert.not.equal(rowOf(mended.found, 1), rowOf(mended.found, 0));
   assert.is((await table('key')).found, mended.found);
   rmSync(folder, { recursive: true });
+});
+
+test('rows spread over more of them: each where it is to be, the others empty', () => {
+  const table = {
+    tokens: Float32Array.of(1, 2, 3, 4, 5, 7),
+    embeds: Float32Array.of(8, 9),
+    offsets: Int32Array.of(0, 1, 3),
+    width: 2,
+    projection: 1,
+  };
+  const spread = spreadRows(table, [1, 3], 5);
+  assert.equal([...spread.offsets], [0, 0, 1, 1, 3, 3]);
+  assert.equal([...spread.embeds], [0, 8, 0, 9, 0]);
+  assert.is(spread.tokens, table.tokens);
 });
 
 test('the mean token of each row', () => {

@@ -47,6 +47,7 @@ function results(hits: number): Results {
     systems,
     kinds: {},
     gate: null,
+    confidence: {},
     parameters,
     seconds: {},
     device: '',

@@ -49,6 +49,18 @@ const results = {
   mentions: 40,
   entities: 16,
   systems: { text: metrics, multimodal: metrics, mean: metrics, dsmip: metrics },
+  confidence: {
+    'dsmip+names': {
+      calibrationError: 0.0456,
+      auroc: 0.8125,
+      takenOut: 20,
+      curve: [0, 0.2, 0.5, 0.8, 1].map((threshold) => ({
+        threshold,
+        precision: threshold === 1 ? null : 0.4 + threshold / 2,
+        recall: 0.9 - threshold,
+      })),
+    },
+  },
   kinds: {
     gloss: { mentions: 25, systems: { text: { ...metrics, mrr: 61.25 } }, picked: null },
     sentence: {
@@ -116,7 +128,10 @@ test('a whole run gives a page with table, charts and twenty mentions', async ()
     assert.is(card.querySelector('.verdict')!.classList.contains('right'), gold[0] === '1');
   }
   const charts = [...document.querySelectorAll('svg')];
-  assert.is(charts.length, 2 + 3 + 1 + 2, 'kinds, images, gate, one training');
+  assert.is(charts.length, 2 + 3 + 1 + 1 + 2, 'kinds, images, gate, confidence, one training');
+  const sure = charts.find((chart) => chart.getAttribute('aria-label')!.startsWith('Precision'))!;
+  assert.match(sure.getAttribute('aria-label')!, /of DSMIP \+ names by threshold: 0\.0: 40 \/ 90$/);
+  assert.ok(document.body.textContent.includes('AUROC 0.813 (20 mentions without their entity)'));
   assert.ok(
     charts.every((chart) => chart.getAttribute('role') === 'img' && chart.getAttribute('aria-label')),
   );

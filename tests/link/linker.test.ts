@@ -1,6 +1,6 @@
 // Linking through an index alone, as a program does it: from a run, a knowledge base of one's own, an address.
 
-import { readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
@@ -10,8 +10,9 @@ import * as assert from 'uvu/assert';
 import { openDevice } from '../../engine/device.ts';
 import { buildIndex } from '../../eval/build-index.ts';
 import { type Linked, type LinkMention, openLinker } from '../../link/linker.ts';
+import { calibrate } from '../../train/calibration/calibrate.ts';
 import { checkConfig } from '../../train/config/check.ts';
-import { indexSchema } from '../../train/config/schemas.ts';
+import { calibrationSchema, indexSchema } from '../../train/config/schemas.ts';
 import { trainExpert } from '../../train/experts/train-expert.ts';
 import { device } from '../support/device.ts';
 import { makeToy, openToy, refusal, removeToy, runFolder, toyExpert, trainToy } from '../support/toy-run.ts';
@@ -34,6 +35,11 @@ writeFileSync(
 );
 const own = { knowledgeBase: { source: join(toy.folder, 'kb.jsonl') }, out: { folder: ownIndex } };
 await buildIndex(checkConfig(indexSchema, { ...places, ...own }), session);
+// The same run once more, calibrated.
+const named = runFolder(toy, 'named');
+cpSync(run, named, { recursive: true });
+const calibrationConfig = { ...places, run: { folder: named }, names: { use: true } };
+const { calibration } = await calibrate(checkConfig(calibrationSchema, calibrationConfig), session);
 session.close();
 // From here on there are no data set and no knowledge base.
 rmSync(toy.data, { recursive: true });
@@ -125,6 +131,53 @@ test('as many candidates as entities answer like none; fewer are a part of the a
     const order = qids(all)[i]!.filter((qid) => qids(few)[i]!.includes(qid));
     assert.equal(qids(few)[i], order);
   }
+});
+
+test('a calibrated run counts names, and says how sure it is', async () => {
+  const sure = await openLinker({ run: named, device });
+  const plain = await openLinker({ run: named, device, names: false });
+  const words = ['mouse', 'Mice', 'jaguarr', 'unknown thing'];
+  const asked = words.map((word) => ({ word, sentence: 'an animal' }));
+  const [found, without] = [await sure.link(asked, { top: 16 }), await plain.link(asked, { top: 16 })];
+  const { exact, fuzzy } = calibration.names!;
+  const added = [
+    ['mouse', exact],
+    ['mouse', exact],
+    ['jaguar', fuzzy * (1 - 1 / 7)],
+    ['', 0],
+  ] as const;
+  for (const [i, [name, plus]] of added.entries()) {
+    for (const entity of found[i]!) {
+      const { score } = without[i]!.find(({ qid }) => qid === entity.qid)!;
+      const expected = score + (entity.name === name ? plus : 0);
+      assert.ok(Math.abs(entity.score - expected) < 1e-4 * Math.max(1, Math.abs(expected)), entity.name);
+      assert.is(entity.inKnowledgeBase, found[i]![0]!.inKnowledgeBase);
+      assert.ok(entity.inKnowledgeBase! > 0 && entity.inKnowledgeBase! < 1);
+    }
+    const sum = found[i]!.reduce((total, { probability }) => total + probability!, 0);
+    assert.ok(Math.abs(sum - 1) < 1e-9, `${sum}`);
+    assert.ok(
+      without[i]!.every(
+        ({ probability, inKnowledgeBase }) => probability === null && inKnowledgeBase === null,
+      ),
+    );
+  }
+  // Named entities are candidates beside those of the vectors.
+  const [few] = await sure.link([asked[0]!], { top: 16, candidates: 1 });
+  assert.ok(few!.filter(({ name }) => name === 'mouse').length === 2, JSON.stringify(few));
+  assert.ok(few!.length <= 3);
+
+  const least = found[0]![0]!.inKnowledgeBase!;
+  assert.is((await sure.link([asked[0]!], { threshold: least }))[0]!.length, 5);
+  assert.equal(await sure.link([asked[0]!], { threshold: Math.min(1, least + 1e-9) }), [[]]);
+  assert.match(
+    (await refusal(() => plain.link(asked, { threshold: 0.5 }))).message,
+    /^threshold: dsmip is not/,
+  );
+  assert.match((await refusal(() => sure.link(asked, { threshold: 2 }))).message, /^threshold: expected/);
+  assert.match((await refusal(() => openLinker({ run, device, names: true }))).message, /not calibrated/);
+  await sure.close();
+  await plain.close();
 });
 
 test('what is not as it should be is one line that names it', async () => {

@@ -5,6 +5,7 @@ import * as assert from 'uvu/assert';
 import { choiceOf, type GateLogits, logitsOf, pickedParts } from '../../ranking/gate-logits.ts';
 import { FixedShares } from '../../ranking/mixed-probabilities.ts';
 import { Mixture, meanOf } from '../../ranking/mixture.ts';
+import { joinLists, listOf, pairLists } from '../../ranking/pair-lists.ts';
 import { ranksAmongAll, recall, retrieve } from '../../ranking/retrieval.ts';
 import type { AnyScorer } from '../../ranking/scorer.ts';
 import { rankMentions, type ScoringPass, type SystemResult } from '../../ranking/scoring-pass.ts';
@@ -152,12 +153,11 @@ test('a gate and candidates: only their logits are read, and the best are those 
   const gated = new Mixture('gated', [a, b], { gate: byPair });
   const pass = passOf([gated], [byPair]);
   const all = await rankMentions(pass);
-  const count = 5;
-  const rows = Int32Array.from(
-    Array.from({ length: M }, (_, m) => {
-      const best = all.systems['gated']!.top[m]!.map(({ entity }) => entity);
-      return [...best, best.includes(m) ? E - 1 : m].sort((x, y) => x - y);
-    }).flat(),
+  const candidates = pairLists(
+    all.systems['gated']!.top.map((top, m) => {
+      const best = top.map(({ entity }) => entity);
+      return [...best, best.includes(m) ? E - 1 : m];
+    }),
   );
   const asked = new Set<number>();
   const entities = {
@@ -167,23 +167,22 @@ test('a gate and candidates: only their logits are read, and the best are those 
       return pass.entities.logits(gate, of);
     },
   };
-  const few = await rankMentions({ ...pass, entities, candidates: { rows, count } });
+  const few = await rankMentions({ ...pass, entities, candidates });
   assert.equal(few.systems['gated']!.top, all.systems['gated']!.top);
   assert.equal(few.choices!.gold, all.choices!.gold);
-  assert.equal(asked, new Set([...rows, ...gold].sort((x, y) => x - y)));
+  assert.equal(asked, new Set([...candidates.rows, ...gold].sort((x, y) => x - y)));
 });
 
 test('only candidates are scored; an answer among them is ranked among them', async () => {
-  const count = 7;
-  const rows = Array.from({ length: M }, (_, m) => {
+  const lists = Array.from({ length: M }, (_, m) => {
     const own = new Set<number>(m % 2 === 0 ? [gold[m]!] : []);
-    while (own.size < count) own.add(Math.floor(next() * E));
+    while (own.size < 4 + (m % 5)) own.add(Math.floor(next() * E));
     return [...own].sort((a, b) => a - b);
-  }).flat();
-  const candidates = { rows: Int32Array.from(rows), count };
+  });
+  const candidates = pairLists(lists);
   const { systems, pairs } = await rankMentions({ ...passOf([a]), candidates });
   for (let m = 0; m < M; m++) {
-    const among = rows.slice(m * count, (m + 1) * count);
+    const among = lists[m]!;
     const { rank, best } = expected((m, e) => scoreOf(0, m, e), m, among);
     if (among.includes(gold[m]!)) assert.is(systems['a']!.ranks[m], rank, `rank of mention ${m}`);
     assert.equal(
@@ -191,7 +190,72 @@ test('only candidates are scored; an answer among them is ranked among them', as
       best,
     );
   }
-  assert.is(pairs.ranked, M * count);
+  assert.is(pairs.ranked, candidates.rows.length);
+});
+
+/** Whole numbers for some pairs, the gold ones of every other mention among them. */
+function someAdditions() {
+  const lists = pairLists(
+    Array.from({ length: M }, (_, m) => [
+      ...(m % 2 === 0 ? [gold[m]!] : []),
+      ...Array.from({ length: m % 4 }, () => Math.floor(next() * E)),
+    ]),
+  );
+  const additions = { ...lists, values: Float32Array.from(lists.rows, (_, i) => (i % 7) - 2) };
+  const plus = (m: number, e: number) => {
+    const at = listOf(lists, m).indexOf(e);
+    return at < 0 ? 0 : additions.values[lists.offsets[m]! + at]!;
+  };
+  return { additions, plus };
+}
+
+test('with additions to some pairs: ranks and best entities of sorting all sums, those without stay', async () => {
+  const { additions, plus } = someAdditions();
+  const mean = meanOf('mean', [a, b]);
+  const pass = passOf([a, mean]);
+  const variants = [
+    { name: 'a+', system: a, additions },
+    { name: 'mean+', system: mean, additions },
+  ];
+  const { systems } = await rankMentions({ ...pass, variants });
+  const ofMean = (m: number, e: number) => (scoreOf(0, m, e) + scoreOf(1, m, e)) / 2;
+  check(systems['a']!, (m, e) => scoreOf(0, m, e));
+  check(systems['mean']!, ofMean);
+  check(systems['a+']!, (m, e) => scoreOf(0, m, e) + plus(m, e));
+  check(systems['mean+']!, (m, e) => ofMean(m, e) + plus(m, e));
+});
+
+test('additions among candidates', async () => {
+  const { additions, plus } = someAdditions();
+  const candidates = joinLists(
+    additions,
+    pairLists(Array.from({ length: M }, (_, m) => [m, m + 1, gold[m]!])),
+  );
+  const variants = [{ name: 'a+', system: a, additions }];
+  const { systems } = await rankMentions({ ...passOf([a]), variants, candidates });
+  for (let m = 0; m < M; m++) {
+    const { rank, best } = expected((m, e) => scoreOf(0, m, e) + plus(m, e), m, [...listOf(candidates, m)]);
+    assert.is(systems['a+']!.ranks[m], rank);
+    assert.equal(
+      systems['a+']!.top[m]!.map(({ entity, score }) => ({ entity, score })),
+      best,
+    );
+  }
+});
+
+test('the scores of wanted pairs are those of the systems alone', async () => {
+  const { additions } = someAdditions();
+  const gated = new Mixture('gated', [a, b], { gate: byPair });
+  const variants = [{ name: 'a+', system: a, additions }];
+  const { wanted } = await rankMentions({ ...passOf([a, gated], [byPair]), variants, wanted: additions });
+  assert.equal(Object.keys(wanted), ['a', 'gated']);
+  for (let m = 0; m < M; m++) {
+    for (let at = additions.offsets[m]!; at < additions.offsets[m + 1]!; at++) {
+      const e = additions.rows[at]!;
+      assert.is(wanted['a']![at], scoreOf(0, m, e));
+      assert.is(wanted['gated']![at], gatedScore(true, m, e).score);
+    }
+  }
 });
 
 test('retrieval proposes the entities with the largest dot products, the lower number among equals', async () => {
@@ -207,13 +271,16 @@ test('retrieval proposes the entities with the largest dot products, the lower n
   }
   assert.is(recall(candidates, gold), (100 * proposed) / M);
   const all = await retrieve(a, mentions, entities, E + 5);
-  assert.is(all.count, E);
+  assert.is(all.rows.length, M * E);
   assert.is(recall(all, gold), 100);
 });
 
 test('an answer that was not proposed ranks in the middle of what was not scored', () => {
-  const candidates = { count: 2, rows: Int32Array.of(3, 5, 0, 1) };
-  assert.equal(ranksAmongAll([2, 1], candidates, Int32Array.of(5, 7), 10), [2, 2 + 1 + 7 / 2]);
+  const candidates = pairLists([
+    [5, 3],
+    [0, 1, 2],
+  ]);
+  assert.equal(ranksAmongAll([2, 1], candidates, Int32Array.of(5, 7), 10), [2, 3 + 1 + 6 / 2]);
 });
 
 test('more best entities than there are: all of them', async () => {
@@ -343,7 +410,9 @@ test('of a score that is not finite a mixture names the pair', async () => {
 });
 
 test('nothing stays on the device', async () => {
-  const run = () => rankMentions(passOf([a, led]));
+  const { additions } = someAdditions();
+  const variants = [{ name: 'a+', system: a, additions }];
+  const run = () => rankMentions({ ...passOf([a, led]), variants, wanted: additions });
   await run();
   const { liveBytes } = device.counters;
   await run();

@@ -23,6 +23,7 @@ export function smallPlan(kind: ExpertKind, finetune: boolean, clip = smallest):
     finetune,
     samples: { mention: 5, entity: 7 },
     tokens: { mention: 9, entity: 12 },
+    groups: 1,
   };
 }
 

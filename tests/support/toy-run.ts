@@ -126,7 +126,7 @@ export async function toyExpert(
   overrides: Overrides = {},
 ): Promise<ExpertTraining> {
   const base = expertConfigOf(await readPreset('openconcepts'), kind);
-  const quick = { 'expert.prompts.depth': 1, 'training.learningRate': 0.005 };
+  const quick = { 'expert.prompts.depth': 1, 'training.learningRate': 0.005, 'training.unitEpochs': 0 };
   return configured(expertSchema, toy, run, base, { ...small, ...quick, ...overrides });
 }
 

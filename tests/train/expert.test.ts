@@ -109,6 +109,7 @@ test('with a zero start, namesakes and dropped images, it goes on from a stop to
     'training.hardNegativesBy': 'name',
   };
   const dropout = { 'training.mentionImageDropout': 0.4, 'training.entityImageDropout': 0.15 };
+  const undropped = { 'training.mentionImageDropout': 0, 'training.entityImageDropout': 0 };
   const train = async (run: string, overrides: object, stopAt = Infinity) => {
     const config = await toyExpert(toy, run, 'multimodal', { ...ours, ...overrides });
     const stop = new AbortController();
@@ -123,7 +124,41 @@ test('with a zero start, namesakes and dropped images, it goes on from a stop to
   const stopped = await train('ours stopped', dropout);
   assert.ok(bytesOf(stopped, 'last.safetensors') === bytesOf(whole, 'last.safetensors'));
   assert.equal(losses(stopped), losses(whole));
-  assert.not.equal(losses(await train('undropped', {})), losses(whole));
+  assert.not.equal(losses(await train('undropped', undropped)), losses(whole));
+});
+
+test('units alone come first, on a schedule of their own, and prompts start where a stop finds them to the same bits', async () => {
+  const fields = {
+    'training.epochs': 2,
+    'training.unitEpochs': 2,
+    'training.mentionsPerEpoch': 16,
+    'training.schedule': 'cosine',
+  };
+  const train = async (run: string, stopAt = Infinity, kind: 'text' | 'multimodal' = 'multimodal') => {
+    const config = await toyExpert(toy, run, kind, fields);
+    const stop = new AbortController();
+    const onProgress = ({ task, done }: { task: string; done: number }) => {
+      if (task === 'training' && done === stopAt) stop.abort();
+    };
+    await trainExpert(config, session, { signal: stop.signal, onProgress, resume: true }).catch(() => {});
+    return join(runFolder(toy, run), kind);
+  };
+  const folder = await train('units first');
+  const steps = losses(folder) as { step: number; epoch: number; lr?: number }[];
+  const rates = steps.flatMap(({ lr }) => lr ?? []);
+  // 16 mentions in batches of 8, four times.
+  assert.is(rates.length, 4 + 4);
+  const cosine = (step: number, of: number) => (0.005 * (1 + Math.cos((Math.PI * step) / of))) / 2;
+  rates.forEach((rate, i) => {
+    const expected = i < 4 ? cosine(i, 4) : cosine(i - 4, 4);
+    assert.ok(Math.abs(rate - expected) < 1e-9, `step ${i}: ${rate}, ${expected}`);
+  });
+  await train('units stopped', 7);
+  const stopped = await train('units stopped');
+  assert.ok(bytesOf(stopped, 'last.safetensors') === bytesOf(folder, 'last.safetensors'));
+  assert.equal(losses(stopped), losses(folder));
+  const text = losses(await train('units first', Infinity, 'text')) as { lr?: number }[];
+  assert.is(text.flatMap(({ lr }) => lr ?? []).length, 4, 'an expert that is frozen has no such epochs');
 });
 
 test('stopped between two steps, it goes on from the last finished epoch to the same bits', async () => {

@@ -90,6 +90,17 @@ test('a choice per mention, with a trained scale and offset, evaluates as it was
   assert.equal(systems.dsmip, dev);
 });
 
+test('a gate trained on some of the mentions sees these alone, and each as with all of them there', async () => {
+  const fields = { 'training.mentions': 12, 'training.hardNegatives': 2, 'training.hardNegativesBy': 'name' };
+  const train = async () => {
+    await trainGate(await toyGate(toy, 'run', { ...fields, ...epochs }), session);
+    return losses(folder) as { loss?: number }[];
+  };
+  const lines = await train();
+  assert.is(lines.flatMap(({ loss }) => loss ?? []).length, 2 * 5);
+  assert.equal(await train(), lines);
+});
+
 test('a heavy balance term keeps both experts chosen where the gate alone takes to one', async () => {
   const share = async (balance: number) => {
     const fields = {

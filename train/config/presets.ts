@@ -8,7 +8,6 @@ import { packageRoot, resolvePath } from '../../files/package-path.ts';
 import { findBaseline, trainedBaselines } from '../../model/baselines/registry.ts';
 import type { ExpertKind } from '../../model/dsmip/experts.ts';
 import { ConfigError, checkConfig } from './check.ts';
-import { integer } from './fields.ts';
 import {
   baselineSchema,
   evaluationSchema,
@@ -21,8 +20,12 @@ import {
 export const presetNames = ['openconcepts', 'wikimel', 'richpediamel', 'wikidiverse'] as const;
 export type PresetName = (typeof presetNames)[number];
 
-const epochs = integer(1, { description: 'times through the training mentions', unit: 'epochs' });
 const { data, clip, run, cache, expert, training } = expertSchema.entries;
+
+/** A field that each kind of expert has a value of its own for. */
+function byKind<S extends v.GenericSchema>(field: S) {
+  return v.strictObject({ text: field, visual: field, multimodal: field });
+}
 
 /** A preset: all that its data set's trainings and evaluations are told, unless they are told otherwise. */
 const presetSchema = v.strictObject({
@@ -34,7 +37,8 @@ const presetSchema = v.strictObject({
     ...v.omit(expert, ['kind']).entries,
     training: v.strictObject({
       ...training.entries,
-      epochs: v.strictObject({ text: epochs, visual: epochs, multimodal: epochs }),
+      epochs: byKind(training.entries.epochs),
+      mentionsPerEpoch: v.optional(byKind(training.entries.mentionsPerEpoch), {}),
     }),
   }),
   gate: v.strictObject({ ...gateSchema.entries.gate.entries, training: gateSchema.entries.training }),
@@ -47,6 +51,7 @@ const presetSchema = v.strictObject({
     ),
     {},
   ),
+  names: evaluationSchema.entries.names,
   evaluation: evaluationSchema.entries.evaluation,
   index: indexSchema.entries.index,
   link: linkSchema.entries.link,
@@ -83,6 +88,8 @@ export async function readPresetFile(file: string): Promise<Preset> {
 /** What an expert of a kind is trained with; to be checked once flags or a caller have overridden fields. */
 export function expertConfigOf({ data, clip, run, cache, expert }: Preset, kind: ExpertKind) {
   const { training, ...shape } = expert;
+  const byKind = (numbers: { multimodal: number } & Partial<Record<ExpertKind, number>>) =>
+    numbers[kind] ?? numbers.multimodal;
   return {
     data,
     clip,
@@ -92,7 +99,8 @@ export function expertConfigOf({ data, clip, run, cache, expert }: Preset, kind:
     // What a preset has no number for looks at both modalities.
     training: {
       ...training,
-      epochs: (training.epochs as Partial<Record<ExpertKind, number>>)[kind] ?? training.epochs.multimodal,
+      epochs: byKind(training.epochs),
+      mentionsPerEpoch: byKind(training.mentionsPerEpoch),
     },
   };
 }
@@ -111,8 +119,13 @@ export function baselineConfigOf({ data, clip, run, cache, baselines }: Preset, 
 
 /** What a piece of work on a trained run is told. */
 export function workConfigOf<const S extends 'evaluation' | 'index' | 'link'>(preset: Preset, section: S) {
-  const { data, clip, run, cache } = preset;
-  return { data, clip, run, cache, [section]: preset[section] };
+  const { data, clip, run, cache, names } = preset;
+  return { data, clip, run, cache, ...(section === 'index' ? {} : { names }), [section]: preset[section] };
+}
+
+/** What the calibration of a run is told. */
+export function calibrationConfigOf({ data, clip, run, cache, names }: Preset) {
+  return { data, clip, run, cache, names };
 }
 
 async function shipped(name: PresetName): Promise<[file: string, content: Record<string, unknown>]> {

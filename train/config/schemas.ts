@@ -10,6 +10,7 @@ import { choicesBy, gateForms } from '../../model/dsmip/gating/gate-forms.ts';
 import { promptStarts } from '../../model/dsmip/prompts.ts';
 import { localStarts } from '../../model/dsmip/text-unit.ts';
 import { hardNegativeOrders } from '../batches.ts';
+import { balanceMeasures } from '../gating/balance.ts';
 import { schedules } from '../schedule.ts';
 import { choice, integer, integerOrAuto, object, onOff, path, real, some, text } from './fields.ts';
 
@@ -97,6 +98,22 @@ export const expertSchema = v.strictObject({
     batchSize,
     learningRate: real({ least: 0 }, { description: "Adam's learning rate" }),
     schedule: choice(['constant', 'cosine'], { description: 'how the learning rate changes' }),
+    mentionsPerEpoch: v.optional(
+      integer(0, {
+        description: 'training mentions an epoch, drawn anew for each; 0: all',
+        unit: 'mentions',
+      }),
+      0,
+    ),
+    unitEpochs: v.optional(
+      integer(0, {
+        description:
+          'epochs before the first of an expert with prompts, or one that trains CLIP, in which its scoring units alone ' +
+          'are trained, on features without prompts',
+        unit: 'epochs',
+      }),
+      0,
+    ),
     trainFraction,
     kinds,
     holdOut: v.optional(real({ least: 0, below: 1 }, { description: 'part of them to leave to stage 2' }), 0),
@@ -107,6 +124,15 @@ export const expertSchema = v.strictObject({
     hardNegativesBy,
     mentionImageDropout: imageDropout("of a mention's picture being left out of a step"),
     entityImageDropout: imageDropout("of an entity's picture being left out of a step"),
+    textGroups: v.optional(
+      integer(1, {
+        description:
+          'groups of like length that a trained encoder takes the texts of a batch in, each text once: less padding; 1: ' +
+          'all in one, as they are',
+        unit: 'groups',
+      }),
+      1,
+    ),
     encodeChunk: v.optional(
       integerOrAuto(0, {
         description:
@@ -172,6 +198,13 @@ export const gateSchema = v.strictObject({
     learningRate: real({ least: 0 }, { description: "Adam's learning rate of the gate" }),
     unitLearningRate: real({ least: 0 }, { description: 'the same of the scoring units' }),
     schedule: choice(['constant', 'cosine'], { description: 'how the learning rates change' }),
+    mentions: v.optional(
+      integer(0, {
+        description: 'train on so many of the training mentions, drawn once; 0: all',
+        unit: 'mentions',
+      }),
+      0,
+    ),
     trainFraction,
     kinds,
     holdOut: v.optional(
@@ -192,6 +225,13 @@ export const gateSchema = v.strictObject({
         { description: 'weight of a term that keeps each expert chosen as often as the others; 0: none' },
       ),
       0,
+    ),
+    balanceOf: v.optional(
+      choice(balanceMeasures, {
+        description:
+          'what that term evens out: probabilities of the draws in training, or the choices of ranking',
+      }),
+      'probabilities',
     ),
   }),
 });
@@ -231,9 +271,31 @@ export const baselineSchema = v.strictObject({
 });
 export type BaselineTraining = v.InferOutput<typeof baselineSchema>;
 
+const names = v.optional(
+  v.strictObject({
+    use: v.optional(
+      onOff({
+        description:
+          "count an entity's names and aliases in its score where they are the mention's word, by the run's calibration",
+      }),
+      false,
+    ),
+  }),
+  {},
+);
+
+/** What makes probabilities of a system's scores, and how much names count in them; fitted on dev. */
+export const calibrationSchema = v.strictObject({
+  ...common,
+  names,
+  calibration: v.optional(v.strictObject({ system }), {}),
+});
+export type CalibrationConfig = v.InferOutput<typeof calibrationSchema>;
+
 /** How well a run does on a split. */
 export const evaluationSchema = v.strictObject({
   ...common,
+  names,
   evaluation: v.optional(
     v.strictObject({
       split: v.optional(
@@ -258,7 +320,8 @@ export const evaluationSchema = v.strictObject({
       ),
       candidates: v.optional(
         integer(0, {
-          description: 'score so many entities a mention, proposed by dense retrieval; 0: all',
+          description:
+            'score so many entities a mention, proposed by dense retrieval, and those that its word may name; 0: all',
           unit: 'entities',
         }),
         0,
@@ -304,6 +367,7 @@ export type IndexConfig = v.InferOutput<typeof indexSchema>;
 
 export const linkSchema = v.strictObject({
   ...common,
+  names,
   link: v.optional(
     v.strictObject({
       knowledgeBase: place("folder of a knowledge base's index; '': RUN/index, built where it is not there"),
@@ -311,9 +375,20 @@ export const linkSchema = v.strictObject({
       top: v.optional(integer(1, { description: 'entities to give', unit: 'entities' }), 5),
       candidates: v.optional(
         integer(0, {
-          description: 'score so many entities a mention, proposed by dense retrieval; 0: all',
+          description:
+            'score so many entities a mention, proposed by dense retrieval, and those that its word may name; 0: all',
           unit: 'entities',
         }),
+        0,
+      ),
+      threshold: v.optional(
+        real(
+          { least: 0, most: 1 },
+          {
+            description:
+              'none of them where the probability that the right entity is in the knowledge base is less',
+          },
+        ),
         0,
       ),
     }),

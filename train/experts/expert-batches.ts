@@ -7,7 +7,7 @@ import { contrastiveLoss } from '../../model/loss.ts';
 import { batchInputs } from '../batch-inputs.ts';
 import type { Batch } from '../batches.ts';
 import type { LossGradients } from './encode-in-chunks.ts';
-import { lossGradients } from './expert-step.ts';
+import { type EncodeOptions, lossGradients } from './expert-step.ts';
 
 /** A batch, and what makes its loss and gradients; call it in a scope. */
 export interface LossStep {
@@ -32,14 +32,14 @@ export function* frozenSteps(
   }
 }
 
-/** Steps through the encoders, `chunk` texts or images at a time (0: all at once). */
+/** Steps through the encoders. */
 export async function* encodingSteps(
   session: Session,
   expert: Expert,
   batches: readonly Batch[],
-  chunk: number,
+  options: EncodeOptions,
 ): AsyncGenerator<LossStep> {
   for await (const { batch, input } of batchInputs(session, batches, expert.kind !== 'text')) {
-    yield { batch, make: () => lossGradients(expert, input, chunk) };
+    yield { batch, make: () => lossGradients(expert, input, options) };
   }
 }

@@ -9,21 +9,48 @@ import { type ExpertFeatures, seesImages, usesOf } from '../../model/dsmip/exper
 import { contrastiveLoss } from '../../model/loss.ts';
 import type { SideBatch, StepBatch } from '../batch-inputs.ts';
 import { type Encoding, encodeInChunks, type LossGradients } from './encode-in-chunks.ts';
+import { encodeInGroups } from './encode-in-groups.ts';
 
 const sides = ['mention', 'entity'] as const;
 
-/**
- * Loss and gradients of a batch, in the current scope. `chunk`: texts or images to encode at a time, 0 for all: then
- * nothing is encoded twice, but the activations of all of them are on the device at once.
- */
-export function lossGradients(expert: Expert, batch: StepBatch, chunk: number): LossGradients {
+/** How a batch is encoded. */
+export interface EncodeOptions {
+  /** Texts or images at a time, 0 for all: then nothing is encoded twice, but all activations are on the device at once. */
+  chunk: number;
+  /** Groups by length that a side's texts are encoded in, where they are not in chunks; 1 for none. Default 1. */
+  groups?: number;
+}
+
+/** Loss and gradients of a batch, in the current scope. */
+export function lossGradients(
+  expert: Expert,
+  batch: StepBatch,
+  { chunk, groups = 1 }: EncodeOptions,
+): LossGradients {
   if (chunk > 0) return inChunks(expert, batch, chunk);
   const [mention, entity] = sides.map((side) => {
     const { texts, pixels, places } = batch[side];
+    if (groups > 1) return inGroups(expert, side, batch[side], groups);
     return expert.encode(side, texts, pixels && pixelsOf(expert, pixels), places);
   });
   const loss = contrastiveLoss(expert.scores(mention!, entity!), batch.entities);
   return { loss, gradients: backward(loss) };
+}
+
+function inGroups(
+  expert: Expert,
+  side: Side,
+  { texts, pixels, places }: SideBatch,
+  groups: number,
+): ExpertFeatures {
+  const features: ExpertFeatures = {};
+  if (usesOf(expert.kind).text) {
+    features.text = encodeInGroups(texts, groups, (some) => expert.encodeTexts(side, some));
+  }
+  if (pixels) {
+    features.image = repeatImages(expert.encodeImages(side, pixelsOf(expert, pixels)), places);
+  }
+  return features;
 }
 
 function inChunks(expert: Expert, batch: StepBatch, chunk: number): LossGradients {

@@ -31,6 +31,8 @@ export interface StepPlan {
   samples: { mention: number; entity: number };
   /** Tokens of the longest text, by side. */
   tokens: { mention: number; entity: number };
+  /** Groups that a side's texts are encoded in. */
+  groups: number;
 }
 
 /** What a step takes of a device, in bytes. */
@@ -52,7 +54,7 @@ export function stepPlan(
   expert: ExpertTraining['expert'],
   clip: ClipConfig,
   mentions: number,
-  hardNegatives: number,
+  { hardNegatives, textGroups }: Pick<ExpertTraining['training'], 'hardNegatives' | 'textGroups'>,
   tokens: StepPlan['tokens'],
 ): StepPlan {
   return {
@@ -61,6 +63,7 @@ export function stepPlan(
     finetune: expert.finetuneEncoder,
     samples: { mention: mentions, entity: mentions * (1 + hardNegatives) },
     tokens,
+    groups: textGroups,
   };
 }
 
@@ -69,7 +72,7 @@ export async function choiceOf(device: Device, plan: StepPlan, chunk: number): P
   const { idle, expert, adam, batch } = await dryRun(device, plan);
   idle.trim();
   idle.resetPeak();
-  idle.scope(() => adam.step(lossGradients(expert, batch, chunk).gradients));
+  idle.scope(() => adam.step(lossGradients(expert, batch, { chunk, groups: plan.groups }).gradients));
   const { peakBytes: peak, reservedBytes: reserved } = idle.counters;
   return { chunk, memory: { peak, reserved } };
 }
@@ -200,7 +203,8 @@ function emptyBatch({ kind, config, samples, tokens }: StepPlan): StepBatch {
 
 function emptyTexts(count: number, length: number): TextBatch {
   return {
-    ids: new Int32Array(count * length),
+    // Each another, or they would be encoded once.
+    ids: Int32Array.from({ length: count * length }, (_, i) => Math.floor(i / length)),
     mask: new Int32Array(count * length).fill(1),
     count,
     length,

@@ -9,10 +9,10 @@ import { expertShape } from '../../link/trained-shapes.ts';
 import { Expert } from '../../model/dsmip/expert-model.ts';
 import { metricsOf } from '../../ranking/metrics.ts';
 import { trainingTables } from '../batch-inputs.ts';
-import { batchesPerEpoch, epochBatches, fractionOf, holdOut } from '../batches.ts';
+import { batchesPerEpoch, countOf, epochBatches, fractionOf, holdOut } from '../batches.ts';
 import { checkConfig } from '../config/check.ts';
 import { type ExpertTraining, expertSchema } from '../config/schemas.ts';
-import { type FitResult, fit, type Step } from '../fit.ts';
+import { type Fit, type FitResult, fit, type Step } from '../fit.ts';
 import type { TrainingHooks } from '../hooks.ts';
 import { sessionOfKinds } from '../mentions-of-kinds.ts';
 import { RandomStream } from '../random-stream.ts';
@@ -43,22 +43,24 @@ export async function trainExpert(
 async function train(config: ExpertTraining, session: Session, hooks: TrainingHooks): Promise<FitResult> {
   const { device, corpus, features } = session;
   const { training } = config;
-  const { epochs, batchSize, learningRate, schedule } = training;
+  const { epochs, batchSize, learningRate, schedule, mentionsPerEpoch } = training;
   const fraction = fractionOf(
     corpus.gold.train.length,
     training.trainFraction,
     new RandomStream(training.seed),
   );
   const { kept: rows } = holdOut(fraction, training.holdOut);
-  const stepsPerEpoch = batchesPerEpoch(rows.length, batchSize);
+  const stepsPerEpoch = batchesPerEpoch(countOf(rows.length, mentionsPerEpoch), batchSize);
   const random = new Random(training.seed);
   const { kind, prompts, localStart } = config.expert;
   const starts = { prompts: prompts.start, local: localStart };
   const expert = new Expert(device, kind, session.clip, expertShape(config.expert), random, starts);
   const chunk = await encodeChunkFor(config, expert, session, rows.length, hooks);
-  const adam = new Adam([...expert.trained.values()], { lr: learningRate });
+  const unitEpochs = expert.isFrozen ? 0 : training.unitEpochs;
+  const stepsBefore = unitEpochs * stepsPerEpoch;
+  const adams = adamsOf(expert, unitEpochs > 0, learningRate);
 
-  let steps: (draws: RandomStream) => Iterable<Step> | AsyncIterable<Step>;
+  let steps: Fit['steps'];
   try {
     return await fit(
       {
@@ -70,38 +72,46 @@ async function train(config: ExpertTraining, session: Session, hooks: TrainingHo
         madeFrom: originOf(session),
         epochs,
         stepsPerEpoch,
+        stepsBefore,
         schedule,
         learningRate,
         parameters: expert.trained,
-        adams: { adam },
+        adams,
         random,
-        async begin() {
+        async begin(isResumed) {
           const hard = await hardCandidates(session, rows, training);
-          const frozen = expert.isFrozen ? await trainingTables(session, expert) : null;
           const imageDropout = {
             mention: training.mentionImageDropout,
             entity: training.entityImageDropout,
           };
-          const options = { size: batchSize, imageDropout, ...(hard ? { hard } : {}) };
-          steps = (draws) => {
-            const batches = epochBatches(
-              rows,
-              corpus.mentions.train,
-              corpus.gold.train,
-              corpus.entities,
-              options,
-              draws,
-            );
+          const options = {
+            size: batchSize,
+            mentions: mentionsPerEpoch,
+            imageDropout,
+            ...(hard ? { hard } : {}),
+          };
+          const { mentions, gold, entities } = corpus;
+          const batches = (draws: RandomStream) =>
+            epochBatches(rows, mentions.train, gold.train, entities, options, draws);
+          const frozen = expert.isFrozen ? await trainingTables(session, expert) : null;
+          const before =
+            unitEpochs > 0 && !isResumed ? await trainingTables(session, unprompted(expert)) : null;
+          steps = async function* (draws, epoch) {
+            for (let i = 0; before && epoch === 1 && i < unitEpochs; i++) {
+              const made = frozenSteps(expert, before, batches(draws));
+              yield* adamSteps(made, { units: adams['units']! }, learningRate);
+            }
+            const drawn = batches(draws);
             const made = frozen
-              ? frozenSteps(expert, frozen, batches)
-              : encodingSteps(session, expert, batches, chunk);
-            return adamSteps(made, adam, learningRate);
+              ? frozenSteps(expert, frozen, drawn)
+              : encodingSteps(session, expert, drawn, { chunk, groups: training.textGroups });
+            yield* adamSteps(made, adams, learningRate);
           };
         },
-        steps: (draws) => steps(draws),
+        steps: (draws, epoch) => steps(draws, epoch),
         async validate() {
-          // Prompts that are still being trained give other features every epoch: nothing to keep.
-          const from = expert.isFrozen ? features : { ...features, cache: '' };
+          // Prompts that are still being trained give other features every epoch: nothing to keep, but of the only epoch.
+          const from = expert.isFrozen || epochs === 1 ? features : { ...features, cache: '' };
           const dev = metricsOf(await rankSplit(session, expert, 'dev', from));
           for (const line of features.source.takeProblems(config.data.folder)) hooks.onWarning?.(line);
           return { dev };
@@ -110,14 +120,32 @@ async function train(config: ExpertTraining, session: Session, hooks: TrainingHo
       hooks,
     );
   } finally {
-    adam.release();
+    for (const adam of Object.values(adams)) adam.release();
     for (const tensor of expert.trained.values()) tensor.release();
   }
 }
 
+/** One optimiser of all that is trained, or where the units are trained alone at first, one of them and one of the rest. */
+function adamsOf(
+  { trained, groups }: Expert,
+  hasUnitsApart: boolean,
+  lr: number,
+): Readonly<Record<string, Adam>> {
+  if (!hasUnitsApart) return { adam: new Adam([...trained.values()], { lr }) };
+  return {
+    units: new Adam([...groups.units.values()], { lr }),
+    encoders: new Adam([...groups.encoders.values(), ...groups.prompts.values()], { lr }),
+  };
+}
+
+/** What prepares an expert's features without its prompts. */
+function unprompted(expert: Expert): Pick<Expert, 'prepare'> {
+  return { prepare: (...args) => expert.prepareUnprompted(...args) };
+}
+
 async function* adamSteps(
   made: Iterable<LossStep> | AsyncIterable<LossStep>,
-  adam: Adam,
+  adams: Readonly<Record<string, Adam>>,
   learningRate: number,
 ): AsyncGenerator<Step> {
   for await (const { batch, make } of made) {
@@ -125,7 +153,7 @@ async function* adamSteps(
       examples: batch.mentions.length,
       take(factor) {
         const { loss, gradients } = make();
-        adam.step(gradients, { lr: learningRate * factor });
+        for (const adam of Object.values(adams)) adam.step(gradients, { lr: learningRate * factor });
         return loss;
       },
     };
@@ -142,7 +170,7 @@ async function encodeChunkFor(
 ): Promise<number> {
   const { device, config } = expert;
   if (expert.isFrozen) return 0;
-  const plan = stepPlan(about, config.clip, Math.min(rows, training.batchSize), training.hardNegatives, {
+  const plan = stepPlan(about, config.clip, Math.min(rows, training.batchSize), training, {
     mention: corpus.mentions.train.tokens.length,
     entity: corpus.entities.tokens.length,
   });

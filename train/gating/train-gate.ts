@@ -3,6 +3,8 @@
 
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
+import { spreadRows } from '../../encoding/features.ts';
+import { cutSamples } from '../../encoding/samples.ts';
 import { backward } from '../../engine/autograd.ts';
 import { Adam } from '../../engine/nn/adam.ts';
 import { Random } from '../../engine/random.ts';
@@ -12,12 +14,12 @@ import { expertsFingerprint, loadExperts } from '../../link/trained.ts';
 import { readAbout } from '../../model/checkpoint.ts';
 import { selectedScores } from '../../model/dsmip/dsmip.ts';
 import { Dsmip, gateTrainingInputs, sideExperts } from '../../model/dsmip/dsmip-model.ts';
-import type { SideTables } from '../../model/dsmip/expert-model.ts';
+import type { Expert, SideTables } from '../../model/dsmip/expert-model.ts';
 import { statisticsTensors } from '../../model/dsmip/gating/gate-inputs.ts';
 import { contrastiveLoss } from '../../model/loss.ts';
 import type { Side } from '../../ranking/scorer.ts';
 import { trainingTables } from '../batch-inputs.ts';
-import { batchesPerEpoch, epochBatches, fractionOf, holdOut } from '../batches.ts';
+import { batchesPerEpoch, epochBatches, fractionOf, holdOut, someOf } from '../batches.ts';
 import { ConfigError, checkConfig, decidingValues, fieldError, valueAt } from '../config/check.ts';
 import { expertSchema, type GateTraining, gateSchema } from '../config/schemas.ts';
 import { deceptiveCandidates } from '../experts/hard-negatives.ts';
@@ -51,16 +53,22 @@ export async function trainGate(
     training.trainFraction,
     new RandomStream(training.seed),
   );
-  const rows = training.holdOut > 0 ? holdOut(fraction, training.holdOut).held : fraction;
-  const train = { choice: trainChoice, mixture: trainMixture }[checked.gate.form];
-  return train(checked, session, rows, hooks);
+  const own = training.holdOut > 0 ? holdOut(fraction, training.holdOut).held : fraction;
+  const rows = someOf(own, training.mentions, new RandomStream(training.seed));
+  return checked.gate.form === 'mixture'
+    ? trainMixture(checked, session, rows, hooks)
+    : trainChoice(checked, session, rows, rows !== own, hooks);
 }
 
-/** Trains a gate that chooses experts, on a checked configuration; `rows`: the training mentions to use. */
+/**
+ * Trains a gate that chooses experts, on a checked configuration; `rows`: the training mentions to use; `areSome`: whether
+ * there are more.
+ */
 async function trainChoice(
   checked: GateTraining,
   session: Session,
   rows: readonly number[],
+  areSome: boolean,
   hooks: TrainingHooks,
 ): Promise<FitResult> {
   const { gate, training, run, data } = checked;
@@ -80,7 +88,9 @@ async function trainChoice(
     gate: new Adam([...dsmip.gate.values()], { lr: learningRate }),
   };
   const tables: Record<Side, SideTables>[] = [];
-  for (const expert of dsmip.experts) tables.push(await trainingTables(session, expert));
+  for (const expert of dsmip.experts) {
+    tables.push(await (areSome ? someTables(session, expert, rows) : trainingTables(session, expert)));
+  }
   const dev = await prepareSplit(session, [dsmip.scorer], 'dev');
   // Before a checkpoint is restored: what deceives the experts as stage 1 left them, resumed or not.
   const hard = await deceptiveCandidates(session, dsmip.experts, tables, rows, training, hooks.onProgress);
@@ -101,7 +111,10 @@ async function trainChoice(
           drop,
         );
         const choice = contrastiveLoss(selectedScores(z, scores), Int32Array.from(batch.entities));
-        const loss = pi.reduce((sum, own) => balanced(sum, own, training.balance, eps), choice);
+        const loss = pi.reduce(
+          (sum, own) => balanced(sum, own, training.balance, eps, training.balanceOf),
+          choice,
+        );
         const gradients = backward(loss);
         adams.units.step(gradients, { lr: factor * unitLearningRate });
         adams.gate.step(gradients, { lr: factor * learningRate });
@@ -175,4 +188,21 @@ async function checkRows({ gate, training, run }: GateTraining): Promise<void> {
       throw new ConfigError([field], `${field} ${own}: ${path} was trained with ${field} ${theirs}`);
     }
   }
+}
+
+/** `trainingTables` of which the mentions' has only these rows, in ascending order. */
+async function someTables(
+  session: Session,
+  expert: Expert,
+  rows: readonly number[],
+): Promise<Record<Side, SideTables>> {
+  const { mentions, ...corpus } = session.corpus;
+  const train = cutSamples(mentions.train, rows);
+  const tables = await trainingTables(
+    { ...session, corpus: { ...corpus, mentions: { ...mentions, train } } },
+    expert,
+  );
+  const { text } = tables.mention;
+  if (text) tables.mention.text = spreadRows(text, rows, mentions.train.images.length);
+  return tables;
 }

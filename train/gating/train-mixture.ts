@@ -63,7 +63,7 @@ export async function trainMixture(
           scores: known.scores.map((own) => picked(own, known.width)),
         };
         const { loss, pi } = mixture.loss(scored, drop);
-        const whole = balanced(loss, pi, training.balance, eps);
+        const whole = balanced(loss, pi, training.balance, eps, training.balanceOf);
         adam.step(backward(whole), { lr: factor * learningRate });
         return whole;
       };

@@ -53,9 +53,9 @@ async function printSizes(config: ExpertTraining, isPaper: boolean, isMemory: bo
   }
   const device = await openDevice();
   const { maxLength } = clip.text;
-  const { batchSize, hardNegatives } = config.training;
+  const { batchSize } = config.training;
   const tokens = { mention: maxLength, entity: maxLength };
-  const plan = stepPlan(config.expert, clip, batchSize, hardNegatives, tokens);
+  const plan = stepPlan(config.expert, clip, batchSize, config.training, tokens);
   console.log((await memoryLines(device, plan)).join('\n'));
   device.destroy();
 }

@@ -6,6 +6,7 @@ import * as ops from '../../../engine/ops/elementwise.ts';
 import type { Tensor } from '../../../engine/tensor.ts';
 import { device } from '../../support/device.ts';
 import { checkGradients } from '../../support/gradient.ts';
+import { normalCdf } from '../../support/normal-cdf.ts';
 import { normal } from '../../support/random.ts';
 
 const sigmoid = (v: number) => 1 / (1 + Math.exp(-v));
@@ -18,6 +19,7 @@ const unary: Record<string, { op: (x: Tensor) => Tensor; f: (v: number) => numbe
   tanh: { op: ops.tanh, f: Math.tanh },
   sigmoid: { op: ops.sigmoid, f: sigmoid },
   quickGelu: { op: ops.quickGelu, f: (v) => v * sigmoid(1.702 * v) },
+  gelu: { op: ops.gelu, f: (v) => v * normalCdf(v) },
   relu: { op: ops.relu, f: (v) => Math.max(v, 0) },
   leakyRelu: { op: ops.leakyRelu, f: (v) => (v > 0 ? v : 0.01 * v) },
 };
@@ -69,6 +71,27 @@ test('NaN and infinities pass through', async () => {
   assert.equal([...(await y.read())], [Number.NaN, 1, -1, 1]);
   const z = ops.relu(device.tensor([2], [Number.NaN, -Infinity]));
   assert.equal([...(await z.read())].map(String), ['NaN', 'NaN']);
+});
+
+test('gelu: each value to float32, far out in the tail too, and what is no number', async () => {
+  const x = Float32Array.from({ length: 1601 }, (_, i) => (i - 800) / 80);
+  const y = await ops.gelu(device.tensor([x.length], x)).read();
+  for (const [i, v] of x.entries()) {
+    const wanted = v * normalCdf(v);
+    // In the tail the rounding of x^2 / 2 is the argument's of exp, which multiplies it.
+    assert.ok(
+      Math.abs(y[i]! - wanted) <= 1e-6 * (1 + v * v) * Math.abs(wanted),
+      `gelu(${v}) is ${y[i]}, not ${wanted}`,
+    );
+  }
+  const odd = device.tensor([4], [Number.NaN, Infinity, -Infinity, 3e38]);
+  // -Infinity gives NaN as in PyTorch: -Infinity times 0.
+  assert.equal([...(await ops.gelu(odd).read())].map(String), [
+    'NaN',
+    'Infinity',
+    'NaN',
+    `${Math.fround(3e38)}`,
+  ]);
 });
 
 /** NumPy's broadcasting in float64, by walking the result's index. */

@@ -16,6 +16,7 @@ import { matmul } from '../../../engine/ops/matmul.ts';
 import { pretend } from '../../support/adapter.ts';
 import { device } from '../../support/device.ts';
 import { assertClose, checkGradients } from '../../support/gradient.ts';
+import { normalCdf } from '../../support/normal-cdf.ts';
 import { normal } from '../../support/random.ts';
 
 /** C[m, n] in float64 of operands stored in either order. */
@@ -97,7 +98,10 @@ test('batched matmul: values and gradients', async () => {
   });
 });
 
-const gelu = (v: number) => v / (1 + Math.exp(-1.702 * v));
+const activations = {
+  quickGelu: (v: number) => v / (1 + Math.exp(-1.702 * v)),
+  gelu: (v: number) => v * normalCdf(v),
+};
 
 test('linear with bias and residual: values and gradients', async () => {
   for (const [rows, outputs, inputs] of [
@@ -117,16 +121,26 @@ test('linear with bias and residual: values and gradients', async () => {
   }
 });
 
-test('feedForward: values and gradients of all weights', async () => {
-  await checkFeedForward(13, 11, 37);
-  await checkFeedForward(12, 12, 72);
-});
+for (const activation of ['quickGelu', 'gelu'] as const)
+  test(`feedForward with ${activation}: values and gradients of all weights`, async () => {
+    await checkFeedForward(activation, 13, 11, 37);
+    await checkFeedForward(activation, 12, 12, 72);
+    await checkFeedForward(activation, 7, 64, 128);
+  });
 
-async function checkFeedForward(rows: number, d: number, hidden: number): Promise<void> {
+async function checkFeedForward(
+  activation: keyof typeof activations,
+  rows: number,
+  d: number,
+  hidden: number,
+): Promise<void> {
   await checkGradients({
-    op: (x, w1, b1, w2, b2, r) => feedForward(x, { weight: w1, bias: b1 }, { weight: w2, bias: b2 }, r),
+    op: (x, w1, b1, w2, b2, r) =>
+      feedForward(x, { weight: w1, bias: b1 }, { weight: w2, bias: b2 }, r, activation),
     reference: (x, w1, b1, w2, b2, r) => {
-      const u = product(x, w1, rows, hidden, d, false, true).map((v, i) => gelu(v + b1[i % hidden]!));
+      const u = product(x, w1, rows, hidden, d, false, true).map((v, i) =>
+        activations[activation](v + b1[i % hidden]!),
+      );
       return product(u, w2, rows, d, hidden, false, true).map((v, i) => v + b2[i % d]! + r[i]!);
     },
     shapes: [[rows, d], [hidden, d], [hidden], [d, hidden], [d], [rows, d]],
@@ -196,7 +210,7 @@ test('the kernels for GPUs, with workgroup memory, are right on this adapter too
         probes: 5,
       });
     }
-    await checkFeedForward(13, 11, 37);
+    await checkFeedForward('gelu', 13, 11, 37);
   }));
 
 test('operands larger than a binding are bound in parts', async () => {

@@ -31,7 +31,7 @@ test('the estimate is what a step takes, whole and in chunks, and a second step 
       const batch = madeUpBatch(plan);
       const step = () =>
         fresh.scope(() => {
-          const { loss, gradients } = lossGradients(expert, batch, chunk);
+          const { loss, gradients } = lossGradients(expert, batch, { chunk });
           adam.step(gradients);
           return loss.item();
         });
@@ -55,6 +55,32 @@ test('the estimate is what a step takes, whole and in chunks, and a second step 
       fresh.destroy();
     }
   }
+});
+
+test('of texts in groups the estimate is what they take where all are as long as may be', async () => {
+  const plan = { ...cases[0]!, groups: 3 };
+  const fresh = await openDevice();
+  const expert = smallExpert(plan, fresh);
+  const adam = new Adam([...expert.trained.values()], { lr: 1e-3 });
+  const peakOf = async (isFull: boolean) => {
+    const batch = madeUpBatch(plan);
+    if (isFull) for (const { texts } of [batch.mention, batch.entity]) texts.mask.fill(1);
+    await fresh.finish();
+    fresh.trim();
+    fresh.resetPeak();
+    await fresh.scope(() => {
+      const { loss, gradients } = lossGradients(expert, batch, { chunk: 0, groups: plan.groups });
+      adam.step(gradients);
+      return loss.item();
+    });
+    return fresh.counters.peakBytes;
+  };
+  const { peak } = (await choiceOf(fresh, plan, 0)).memory;
+  const [some, full] = [await peakOf(false), await peakOf(true)];
+  assert.ok(Math.abs(peak / full - 1) < 0.02, `${full}, estimate ${peak}`);
+  assert.ok(some < peak, `${some}, estimate ${peak}`);
+  adam.release();
+  fresh.destroy();
 });
 
 test('chunks take less memory the smaller they are, and the largest that fits is chosen', async () => {

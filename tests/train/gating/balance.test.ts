@@ -2,6 +2,7 @@
 
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
+import { backward } from '../../../engine/autograd.ts';
 import { sizeOf } from '../../../engine/tensor.ts';
 import { balanced, balanceTerm } from '../../../train/gating/balance.ts';
 import { device } from '../../support/device.ts';
@@ -47,6 +48,38 @@ test('computed by hand: 0 for even shares, log B for one expert, and what lies b
   // q = ((1/4 + 1/2) / 2, (3/4 + 1/2) / 2) = (3/8, 5/8)
   const between = (3 / 8) * Math.log(3 / 4) + (5 / 8) * Math.log(5 / 4);
   assert.ok(Math.abs((await term([1, 3, 2, 2])) - between) < 1e-5);
+});
+
+test("choices: each pair's likeliest expert counts, and the gradient is that of the probabilities", async () => {
+  const pi = device.parameter([2, 2, 2], Float32Array.of(3, 1, 2, 1, 5, 4, 0, 1), 'pi');
+  // Three of four pairs take the first expert: q = 0.98 (3/4, 1/4) + 0.02 (1/2, 1/2).
+  const q = [0.98 * 0.75 + 0.01, 0.98 * 0.25 + 0.01];
+  const expected = q.reduce((sum, share) => sum + share * Math.log(2 * share), 0);
+  const [value, gradient] = await device.scope(() => {
+    const term = balanceTerm(pi, eps, 'choices');
+    const found = backward(term).get(pi)!;
+    return Promise.all([term.item(), found.read()]);
+  });
+  assert.ok(Math.abs(value - expected) < 1e-5, `${value} ${expected}`);
+  // d p_1 / d pi = (pi_2, -pi_1) / (pi_1 + pi_2)^2, d term / d q_b = log(2 q_b) + 1.
+  const pull = (0.98 / 4) * (Math.log(2 * q[0]!) - Math.log(2 * q[1]!));
+  [3, 1, 2, 1, 5, 4, 0, 1].forEach((_, i, all) => {
+    const [own, other] = [all[i]!, all[i % 2 === 0 ? i + 1 : i - 1]!];
+    const slope = ((i % 2 === 0 ? 1 : -1) * pull * (other + eps)) / (own + other + 2 * eps) ** 2;
+    assert.ok(Math.abs(gradient[i]! - slope) < 1e-4, `${i}: ${gradient[i]} ${slope}`);
+  });
+});
+
+test('an expert that is never chosen gives a finite term and a gradient towards it', async () => {
+  const pi = device.parameter([3, 1, 2], Float32Array.of(1, 2, 1, 3, 4, 5), 'pi');
+  const gradient = await device.scope(() =>
+    backward(balanceTerm(pi, eps, 'choices'))
+      .get(pi)!
+      .read(),
+  );
+  gradient.forEach((slope, i) => {
+    assert.ok(i % 2 === 0 ? slope < -1e-3 : slope > 1e-3, `${[...gradient]}`);
+  });
 });
 
 test('a weight of 0 leaves the loss the very tensor that it is', async () => {

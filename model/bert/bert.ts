@@ -1,0 +1,188 @@
+// BERT's encoder as in Hugging Face's BertModel (Devlin et al. 2019, arXiv:1810.04805): post-LN transformer blocks with exact
+// GELU, every token attends to every real one. Parameter names are those of its checkpoints; parameters start as
+// BertModel's _init_weights has it. Without dropout. Knows nothing of files.
+//
+// B: batch, L: tokens, d: width.
+
+import type { TextBatch } from '../../encoding/samples.ts';
+import { ShapeError } from '../../engine/errors.ts';
+import { attention } from '../../engine/ops/attention/attention.ts';
+import { add, tanh } from '../../engine/ops/elementwise.ts';
+import { embedding } from '../../engine/ops/embedding.ts';
+import { feedForward } from '../../engine/ops/feed-forward.ts';
+import { l2Normalize } from '../../engine/ops/l2-normalize.ts';
+import { matmul } from '../../engine/ops/matmul.ts';
+import { reshape, slice } from '../../engine/ops/shape.ts';
+import type { Tensor } from '../../engine/tensor.ts';
+import type { Linear, Norm } from '../layers.ts';
+import type { ParameterSource } from '../parameter-source.ts';
+import { checkTexts } from '../text-batch.ts';
+
+/** The comments name the fields of Hugging Face's config.json. */
+export interface BertConfig {
+  /** d: `hidden_size`. */
+  width: number;
+  /** Width of the feed-forward layers: `intermediate_size`. */
+  hidden: number;
+  /** `num_attention_heads`; they divide `width`. */
+  heads: number;
+  /** `num_hidden_layers`. */
+  layers: number;
+  /** `vocab_size`. */
+  vocabulary: number;
+  /** `max_position_embeddings`. */
+  maxLength: number;
+  /** Token types, one a segment: `type_vocab_size`. */
+  types: number;
+  /** Added to the variance in LayerNorm: `layer_norm_eps`. */
+  eps: number;
+}
+
+/** Texts as token ids, [CLS] first. */
+export interface BertBatch extends TextBatch {
+  /** The segment of each token [count, length]; default 0. */
+  types?: Int32Array<ArrayBuffer>;
+  /** The place of each token [count, length]; default 0, 1, 2, ... */
+  positions?: Int32Array<ArrayBuffer>;
+}
+
+const start = { deviation: 0.02 };
+const linearStart = { weight: start, bias: { value: 0 } };
+
+export class Bert {
+  readonly config: BertConfig;
+  /** The embedding of each token: [vocabulary, d]. */
+  readonly tokenTable: Tensor;
+  #positions: Tensor;
+  #types: Tensor;
+  #norm: Norm;
+  #blocks: Block[];
+
+  constructor(p: ParameterSource, config: BertConfig) {
+    const { width, vocabulary, maxLength, types, layers, eps } = config;
+    const embeddings = p.under('embeddings');
+    this.config = config;
+    this.tokenTable = embeddings.parameter('word_embeddings.weight', [vocabulary, width], start);
+    this.#positions = embeddings.parameter('position_embeddings.weight', [maxLength, width], start);
+    this.#types = embeddings.parameter('token_type_embeddings.weight', [types, width], start);
+    this.#norm = embeddings.norm('LayerNorm', width, eps);
+    const encoder = p.under('encoder.layer');
+    this.#blocks = Array.from({ length: layers }, (_, i) => new Block(encoder.under(`${i}`), config));
+  }
+
+  /** Encodes texts: the last hidden states [B, L, d]; what stands on padding means nothing. Throws ShapeError. */
+  encode(batch: BertBatch): Tensor {
+    const { device } = this.tokenTable;
+    const { count: B, length: L, ids, mask } = batch;
+    checkTexts(this.config, batch);
+    const hasPadding = mask.includes(0);
+    const keyMask = hasPadding ? device.tensor([B, L], mask, { name: 'text mask' }) : undefined;
+    let x = device.scope(() => {
+      const words = embedding(this.tokenTable, device.tensor([B, L], ids, { name: 'token ids' })); // [B, L, d]
+      return this.#norm(add(add(words, this.#placesOf(batch)), this.#typesOf(batch)));
+    });
+    for (const block of this.#blocks) {
+      const input = x;
+      // A frozen block's activations go at once; a trained one's stay for backward.
+      x = device.scope(() => block.run(input, keyMask));
+    }
+    return x;
+  }
+
+  /** Position embeddings: [L, d], or [B, L, d] where the batch says its positions. */
+  #placesOf({ positions, count, length }: BertBatch): Tensor {
+    if (!positions) return slice(this.#positions, 0, 0, length);
+    checkNumbers('positions', positions, count * length, this.config.maxLength);
+    const places = this.#positions.device.tensor([count, length], positions, { name: 'positions' });
+    return embedding(this.#positions, places);
+  }
+
+  /** Type embeddings: [1, d], or [B, L, d] where the batch says its types. */
+  #typesOf({ types, count, length }: BertBatch): Tensor {
+    if (!types) return slice(this.#types, 0, 0, 1);
+    checkNumbers('types', types, count * length, this.config.types);
+    return embedding(this.#types, this.#types.device.tensor([count, length], types, { name: 'types' }));
+  }
+}
+
+/** What BertModel makes of the first token, [CLS], for classifiers: tanh of a linear layer, [B, d]. */
+export class BertPooler {
+  #dense: Linear;
+
+  constructor(p: ParameterSource, { width }: BertConfig) {
+    this.#dense = p.linear('pooler.dense', width, width, linearStart);
+  }
+
+  /** hidden [B, L, d], as `Bert.encode` returns them. */
+  pool(hidden: Tensor): Tensor {
+    return tanh(this.#dense(firstTokens(hidden)));
+  }
+}
+
+/** The first token of each text, [CLS]: hidden [B, L, d] -> [B, d]. */
+export function firstTokens(hidden: Tensor): Tensor {
+  const [B, , d] = hidden.shape as [number, number, number];
+  return reshape(slice(hidden, 1, 0, 1), [B, d]);
+}
+
+/**
+ * The mean over each text's real tokens, [CLS] and [SEP] among them, at length 1, as sentence-transformers pools (Reimers and
+ * Gurevych 2019, arXiv:1908.10084): hidden [B, L, d], mask as the batch has it -> [B, d].
+ */
+export function meanEmbeds(hidden: Tensor, mask: Int32Array): Tensor {
+  const [B, L, d] = hidden.shape as [number, number, number];
+  const weights = new Float32Array(B * L);
+  for (let b = 0; b < B; b++) {
+    const real = mask.subarray(b * L, (b + 1) * L).reduce((sum, one) => sum + one, 0);
+    weights.fill(1 / real, b * L, b * L + real);
+  }
+  const mean = matmul(hidden.device.tensor([B, 1, L], weights, { name: 'token weights' }), hidden); // [B, 1, d]
+  return l2Normalize(reshape(mean, [B, d]));
+}
+
+/** One post-LN block: x' = LN(x + attention(x)), then LN(x' + feed-forward(x')). */
+class Block {
+  #heads: number;
+  #query: Linear;
+  #key: Linear;
+  #value: Linear;
+  #out: Linear;
+  #attentionNorm: Norm;
+  #fc1: Linear;
+  #fc2: Linear;
+  #norm: Norm;
+
+  constructor(p: ParameterSource, { width, hidden, heads, eps }: BertConfig) {
+    const linear = (name: string, inputs: number, outputs: number) =>
+      p.linear(name, inputs, outputs, linearStart);
+    this.#heads = heads;
+    this.#query = linear('attention.self.query', width, width);
+    this.#key = linear('attention.self.key', width, width);
+    this.#value = linear('attention.self.value', width, width);
+    this.#out = linear('attention.output.dense', width, width);
+    this.#attentionNorm = p.norm('attention.output.LayerNorm', width, eps);
+    this.#fc1 = linear('intermediate.dense', width, hidden);
+    this.#fc2 = linear('output.dense', hidden, width);
+    this.#norm = p.norm('output.LayerNorm', width, eps);
+  }
+
+  /** x [B, L, d] -> [B, L, d]; keys with 0 in keyMask [B, L] are not attended to. */
+  run(x: Tensor, keyMask?: Tensor): Tensor {
+    const heads = this.#heads;
+    const [q, k, v] = [this.#query(x), this.#key(x), this.#value(x)];
+    const mixed = attention(q, k, v, keyMask ? { heads, keyMask } : { heads });
+    const y = this.#attentionNorm(this.#out(mixed, { residual: x }));
+    return this.#norm(feedForward(y, this.#fc1, this.#fc2, y, 'gelu'));
+  }
+}
+
+/** Throws ShapeError unless there are so many numbers, each from 0 to `limit` - 1. */
+function checkNumbers(what: string, numbers: Int32Array, count: number, limit: number): void {
+  if (numbers.length !== count) {
+    throw new ShapeError(`encodeText: ${numbers.length} ${what}, expected ${count}`);
+  }
+  const wrong = numbers.findIndex((one) => one < 0 || one >= limit);
+  if (wrong >= 0) {
+    throw new ShapeError(`encodeText: ${what}[${wrong}] is ${numbers[wrong]}, expected less than ${limit}`);
+  }
+}

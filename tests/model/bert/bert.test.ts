@@ -1,0 +1,163 @@
+// Properties of the encoder that no reference case shows: padding, positions, pooling, names in checkpoints, what is refused.
+
+import * as fs from 'node:fs';
+import * as os from 'node:os';
+import { join } from 'node:path';
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+import { ShapeError } from '../../../engine/errors.ts';
+import { WeightsError } from '../../../files/errors.ts';
+import { type BertBatch, firstTokens, meanEmbeds } from '../../../model/bert/bert.ts';
+import { type LoadedBert, loadBert } from '../../../model/bert/load-bert.ts';
+import { device } from '../../support/device.ts';
+import { assertClose } from '../../support/gradient.ts';
+import { smallBert, smallBertTensors, writeSmallBert } from '../../support/small-bert.ts';
+
+const root = fs.mkdtempSync(join(os.tmpdir(), 'dsmip-bert-'));
+test.after(() => fs.rmSync(root, { recursive: true }));
+const folder = join(root, 'plain');
+await writeSmallBert(folder);
+const { module: bert } = await loadBert(device, folder);
+
+const texts = [
+  [5, 10, 11, 6],
+  [5, 20, 21, 22, 23, 24, 6],
+  [5, 6],
+];
+const encode = (batch: BertBatch, of = bert) =>
+  device.scope(() => of.encode(batch).read()) as Promise<Float32Array>;
+
+function batchOf(rows: readonly number[][], length = Math.max(...rows.map((row) => row.length))): BertBatch {
+  const ids = new Int32Array(rows.length * length);
+  const mask = new Int32Array(rows.length * length);
+  for (const [b, row] of rows.entries()) {
+    ids.set(row, b * length);
+    mask.fill(1, b * length, b * length + row.length);
+  }
+  return { ids, mask, count: rows.length, length };
+}
+
+test('padding and what stands on it change nothing', async () => {
+  const { width } = smallBert;
+  const padded = batchOf(texts, 11);
+  const filled = { ...padded, ids: padded.ids.map((id, i) => (padded.mask[i] === 1 ? id : (i * 7) % 60)) };
+  for (const batch of [padded, filled]) {
+    const together = await encode(batch);
+    for (const [b, text] of texts.entries()) {
+      const alone = await encode(batchOf([text]));
+      const rows = together.subarray(b * 11 * width, (b * 11 + text.length) * width);
+      assertClose(rows, alone, 1e-6, `text ${b}`);
+    }
+  }
+});
+
+test('positions and types: the usual ones said are the usual ones, others count', async () => {
+  const batch = batchOf([texts[1]!]);
+  const usual = await encode(batch);
+  const positions = Int32Array.from({ length: 7 }, (_, i) => i);
+  assertClose(await encode({ ...batch, positions, types: new Int32Array(7) }), usual, 1e-6, 'said');
+  const moved = await encode({ ...batch, positions: positions.map((at) => at + 3) });
+  const typed = await encode({ ...batch, types: new Int32Array(7).fill(1) });
+  for (const other of [moved, typed]) assert.ok(Math.abs(other[0]! - usual[0]!) > 1e-3);
+});
+
+test('the mean of real tokens, at length 1', async () => {
+  const { width } = smallBert;
+  const batch = batchOf(texts, 9);
+  const [hidden, embeds] = await device.scope(() => {
+    const hidden = bert.encode(batch);
+    return Promise.all([hidden.read(), meanEmbeds(hidden, batch.mask).read()]);
+  });
+  for (const [b, text] of texts.entries()) {
+    const mean = new Float64Array(width);
+    for (let t = 0; t < text.length; t++) {
+      for (let i = 0; i < width; i++) mean[i]! += hidden![(b * 9 + t) * width + i]! / text.length;
+    }
+    const length = Math.hypot(...mean);
+    const found = (embeds as Float32Array).subarray(b * width, (b + 1) * width);
+    assertClose(
+      found,
+      mean.map((x) => x / length),
+      1e-5,
+      `text ${b}`,
+    );
+  }
+});
+
+const names: [what: string, rename: (name: string) => string][] = [
+  ['a prefix', (name) => `bert.${name}`],
+  [
+    "TensorFlow's norms",
+    (name) => name.replace('Norm.weight', 'Norm.gamma').replace('Norm.bias', 'Norm.beta'),
+  ],
+  ['both', (name) => `bert.${name.replace('Norm.weight', 'Norm.gamma').replace('Norm.bias', 'Norm.beta')}`],
+];
+for (const [i, [what, rename]] of names.entries())
+  test(`a checkpoint whose names have ${what} is the same network`, async () => {
+    const other = join(root, `names-${i}`);
+    await writeSmallBert(other, rename);
+    const loaded = await loadBert(device, other);
+    const batch = batchOf(texts);
+    assert.equal(await encode(batch, loaded.module), await encode(batch));
+    assert.ok(loaded.tensors.has('encoder.layer.1.output.LayerNorm.weight'), 'names are the plain ones');
+    release(loaded);
+  });
+
+test('the pooler is loaded where it is asked for, and trained weights have gradients', async () => {
+  const { width } = smallBert;
+  const loaded = await loadBert(device, folder, { pooler: true, trainable: true });
+  const batch = batchOf(texts);
+  const [first, pooled] = await device.scope(() => {
+    const hidden = loaded.module.encode(batch);
+    return Promise.all([firstTokens(hidden).read(), loaded.pooler!.pool(hidden).read()]);
+  });
+  const weights = smallBertTensors();
+  const [w, b] = ['weight', 'bias'].map((name) => weights[`pooler.dense.${name}`]!.data as Float32Array);
+  const expected = Float64Array.from({ length: 3 * width }, (_, i) => {
+    const [row, out] = [Math.floor(i / width), i % width];
+    let sum = b![out]!;
+    for (let k = 0; k < width; k++) sum += first![row * width + k]! * w![out * width + k]!;
+    return Math.tanh(sum);
+  });
+  assertClose(pooled!, expected, 1e-5, 'pooled');
+  assert.ok([...loaded.tensors.values()].every((tensor) => tensor.requiresGrad));
+  release(loaded);
+  assert.is((await loadBert(device, folder)).pooler, null);
+});
+
+test('a checkpoint without a tensor is refused with its plain name, and leaves nothing on the device', async () => {
+  const other = join(root, 'missing');
+  await writeSmallBert(other, (name) =>
+    name.replace('layer.1.output.dense.bias', 'layer.1.output.dense.none'),
+  );
+  const before = device.counters.liveBytes;
+  const error = await loadBert(device, other).catch((error: Error) => error);
+  assert.instance(error, WeightsError);
+  assert.match((error as Error).message, /model\.safetensors: .*encoder\.layer\.1\.output\.dense\.bias/);
+  assert.ok(device.counters.liveBytes <= before);
+});
+
+test('batches that do not fit are refused', async () => {
+  const batch = batchOf([texts[1]!]);
+  const wrong: [Partial<BertBatch>, RegExp][] = [
+    [{ ids: batch.ids.map(() => 60) }, /token id 60, the vocabulary 60/],
+    [{ mask: Int32Array.of(1, 0, 1, 1, 1, 1, 1) }, /not ones followed by zeros/],
+    [{ types: new Int32Array(7).fill(2) }, /types\[0\] is 2, expected less than 2/],
+    [{ types: new Int32Array(6) }, /6 types, expected 7/],
+    [{ positions: new Int32Array(7).fill(20) }, /positions\[0\] is 20, expected less than 20/],
+  ];
+  for (const [part, message] of wrong) {
+    assert.throws(
+      () => device.scope(() => bert.encode({ ...batch, ...part })),
+      (error: Error) => error instanceof ShapeError && message.test(error.message),
+    );
+  }
+  const long = batchOf([Array.from({ length: 21 }, () => 5)]);
+  assert.throws(() => device.scope(() => bert.encode(long)), /texts of 21 tokens, the encoder takes 20/);
+});
+
+function release(loaded: LoadedBert): void {
+  for (const tensor of loaded.tensors.values()) tensor.release();
+}
+
+test.run();
