@@ -401,6 +401,27 @@ test('among candidates probabilities are those of the candidates', async () => {
   checkMixture('led', systems['led']!, among);
 });
 
+test('additions are to the logarithms of a mixture', async () => {
+  const { additions, plus } = someAdditions();
+  const variants = [{ name: 'led+', system: led, additions }];
+  const { systems, wanted } = await rankMentions({ ...passOf([led]), top: E, variants, wanted: additions });
+  for (let m = 0; m < M; m += 13) {
+    const own = new Map(systems['led']!.top[m]!.map(({ entity, score }) => [entity, score]));
+    const found = systems['led+']!.top[m]!;
+    for (const { entity, score } of found) {
+      assert.ok(Math.abs(score - own.get(entity)! - plus(m, entity)) < 1e-5);
+    }
+    const above = found.filter(({ entity }) => entity !== gold[m]);
+    const goldScore = found.find(({ entity }) => entity === gold[m])!.score;
+    const higher = above.filter(({ score }) => score > goldScore).length;
+    const equal = above.filter(({ score }) => score === goldScore).length;
+    assert.ok(Math.abs(systems['led+']!.ranks[m]! - (1 + higher + equal / 2)) <= 1);
+    for (let at = additions.offsets[m]!; at < additions.offsets[m + 1]!; at++) {
+      assert.ok(Math.abs(wanted['led']![at]! - own.get(additions.rows[at]!)!) < 1e-5);
+    }
+  }
+});
+
 test('of a score that is not finite a mixture names the pair', async () => {
   const before = entityVectors[1]![700 * d]!;
   entityVectors[1]![700 * d] = Number.NaN;
