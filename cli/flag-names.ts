@@ -22,6 +22,7 @@ export const flagNames: Readonly<Record<string, string>> = {
   'gate.temperature': 'tau',
   'gate.image': 'gate-image',
   'gate.vgg': 'vgg',
+  'gate.form': 'gate-form',
   'gate.by': 'gate-by',
   'gate.calibrate': 'calibrate',
   'training.seed': 'seed',

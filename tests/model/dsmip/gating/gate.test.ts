@@ -2,13 +2,14 @@
 
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { ShapeError } from '../../../engine/errors.ts';
-import { Random } from '../../../engine/random.ts';
-import { Gate, gateFeatures } from '../../../model/dsmip/gate.ts';
-import { initialise } from '../../../model/initialise.ts';
-import { device } from '../../support/device.ts';
-import { assertClose } from '../../support/gradient.ts';
-import { normal } from '../../support/random.ts';
+import { ShapeError } from '../../../../engine/errors.ts';
+import { Random } from '../../../../engine/random.ts';
+import { Gate, gateFeatures, SideGate } from '../../../../model/dsmip/gating/gate.ts';
+import { initialise } from '../../../../model/initialise.ts';
+import { choiceOf } from '../../../../ranking/gate-logits.ts';
+import { device } from '../../../support/device.ts';
+import { assertClose } from '../../../support/gradient.ts';
+import { normal } from '../../../support/random.ts';
 
 const config = { hidden: 12, experts: 3 };
 const width = 7;
@@ -64,6 +65,26 @@ test('dropout changes the probabilities, the same way for the same generator', a
   assert.equal(await draw(1), await draw(1));
   assert.not.equal(await draw(1), await draw(2));
   assert.not.equal(await draw(1), without);
+});
+
+test('a gate by side chooses each side alone, and sums of its logits choose the same', async () => {
+  const { module: sides } = initialise(device, new Random(5), (p) => new SideGate(p, 12, width));
+  const pi = {
+    mention: await device.read<'f32'>(sides.modalities('mention', mention)),
+    entity: await device.read<'f32'>(sides.modalities('entity', entity)),
+  };
+  const u = await device.read<'f32'>(sides.logits('mention', mention));
+  const v = await device.read<'f32'>(sides.logits('entity', entity));
+  const larger = (own: Float32Array, row: number) => Number(own[2 * row + 1]! > own[2 * row]!);
+  const seen = new Set<number>();
+  for (let m = 0; m < 4; m++) {
+    for (let e = 0; e < 5; e++) {
+      const expert = 2 * larger(pi.mention, m) + larger(pi.entity, e);
+      assert.is(choiceOf(u.subarray(4 * m, 4 * m + 4), v.subarray(4 * e, 4 * e + 4)), expert);
+      seen.add(expert);
+    }
+  }
+  assert.ok(seen.size > 1, `${[...seen]}`);
 });
 
 test('features of another width or rank are refused', () => {
