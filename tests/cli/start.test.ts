@@ -60,6 +60,7 @@ test('all stages are done in their order, to a table, a report and an index; a f
       'train expert text',
       'train expert visual',
       'train gate',
+      'calibrate',
       'evaluate',
       'report',
       'index',
