@@ -1,11 +1,13 @@
 // A reference case: a folder with case.json {kind, config, tolerance} and tensors.safetensors, whose names begin
-// with param/, input/, output/ and grad/ (d output/loss / d param). Read completely and checked here.
+// with param/, input/, output/ and grad/ (d output/loss / d param). Parameters that lie elsewhere in the tree are named
+// instead of copied: case.json's parameters {file, sha256}. Read completely and checked here.
 
+import { createHash } from 'node:crypto';
 import * as fs from 'node:fs';
 import * as path from 'node:path';
 import type { Shape } from '../../engine/tensor.ts';
 import { WeightsError } from '../../files/errors.ts';
-import { openSafetensors } from '../../weights/safetensors.ts';
+import { openSafetensors, type Safetensors } from '../../weights/safetensors.ts';
 
 /** A tensor on the host: float32, or int32 for masks, ids and choices. */
 export interface HostTensor {
@@ -24,6 +26,16 @@ export interface Case {
   inputs: HostTensors;
   /** Expected values, under their full names: `output/loss`, `grad/text_projection.weight`. */
   expected: HostTensors;
+}
+
+interface ElsewhereParameters {
+  /** Path from the case's folder. */
+  file: string;
+  sha256: string;
+}
+
+interface Description extends Pick<Case, 'kind' | 'config' | 'tolerance'> {
+  parameters: ElsewhereParameters | null;
 }
 
 /** A case's config, its fields checked when they are asked for. */
@@ -54,7 +66,8 @@ export function isCase(folder: string): boolean {
 
 /** Reads a case folder. Throws WeightsError naming the file and what is wrong with it. */
 export async function readCase(folder: string): Promise<Case> {
-  const { kind, config, tolerance } = readDescription(path.join(folder, 'case.json'));
+  const description = path.join(folder, 'case.json');
+  const { kind, config, tolerance, parameters } = readDescription(description);
   const sections = new Map<string, Map<string, HostTensor>>(
     ['param', 'input', 'output', 'grad'].map((section) => [section, new Map()]),
   );
@@ -65,14 +78,12 @@ export async function readCase(folder: string): Promise<Case> {
       const slash = full.indexOf('/');
       const section = slash < 0 ? undefined : sections.get(full.slice(0, slash));
       if (!section) throw new WeightsError(`${file}: '${full}' is neither param/, input/, output/ nor grad/`);
-      const { shape, dtype } = tensors.info(full);
-      const isFloat = ['F32', 'F16', 'BF16'].includes(dtype);
-      const data = isFloat ? await tensors.readFloats(full) : await tensors.readIntegers(full);
-      section.set(full.slice(slash + 1), { shape, data });
+      section.set(full.slice(slash + 1), await readTensor(tensors, full));
     }
   } finally {
     await tensors.close();
   }
+  if (parameters) await readParameters(description, parameters, sections.get('param')!);
   const under = (section: string) =>
     [...sections.get(section)!].map(([name, t]) => [`${section}/${name}`, t] as const);
   const expected = new Map([...under('output'), ...under('grad')]);
@@ -88,7 +99,34 @@ export async function readCase(folder: string): Promise<Case> {
   };
 }
 
-function readDescription(file: string): { kind: string; config: CaseConfig; tolerance: number } {
+async function readTensor(tensors: Safetensors, name: string): Promise<HostTensor> {
+  const { shape, dtype } = tensors.info(name);
+  const isFloat = ['F32', 'F16', 'BF16'].includes(dtype);
+  return { shape, data: isFloat ? await tensors.readFloats(name) : await tensors.readIntegers(name) };
+}
+
+/** Reads the parameters that a case only names; the reference saw exactly that file. */
+async function readParameters(
+  description: string,
+  { file, sha256 }: ElsewhereParameters,
+  into: Map<string, HostTensor>,
+): Promise<void> {
+  const where = path.join(path.dirname(description), file);
+  if (!fs.existsSync(where)) throw new WeightsError(`${where}: no such file`);
+  const found = createHash('sha256').update(fs.readFileSync(where)).digest('hex');
+  if (found !== sha256)
+    throw new WeightsError(
+      `${where}: not the weights of the case: expected SHA-256 ${sha256}, found ${found}`,
+    );
+  const tensors = await openSafetensors(where);
+  try {
+    for (const name of tensors.names) into.set(name, await readTensor(tensors, name));
+  } finally {
+    await tensors.close();
+  }
+}
+
+function readDescription(file: string): Description {
   if (!fs.existsSync(file)) throw new WeightsError(`${file}: no such file`);
   let value: unknown;
   try {
@@ -96,12 +134,21 @@ function readDescription(file: string): { kind: string; config: CaseConfig; tole
   } catch (error) {
     throw new WeightsError(`${file}: not JSON (${(error as Error).message})`);
   }
-  const { kind, config, tolerance } = (value ?? {}) as Record<string, unknown>;
+  const { kind, config, tolerance, parameters = null } = (value ?? {}) as Record<string, unknown>;
   if (typeof kind !== 'string') throw new WeightsError(`${file}: kind must be a string`);
   if (typeof config !== 'object' || config === null)
     throw new WeightsError(`${file}: config must be an object`);
   if (typeof tolerance !== 'number' || !(tolerance > 0 && tolerance < 1)) {
     throw new WeightsError(`${file}: tolerance must be a number between 0 and 1`);
   }
-  return { kind, config: new CaseConfig(file, config as Record<string, unknown>), tolerance };
+  const elsewhere = parameters as ElsewhereParameters | null;
+  if (elsewhere !== null && (typeof elsewhere.file !== 'string' || typeof elsewhere.sha256 !== 'string')) {
+    throw new WeightsError(`${file}: parameters must have the strings file and sha256`);
+  }
+  return {
+    kind,
+    config: new CaseConfig(file, config as Record<string, unknown>),
+    tolerance,
+    parameters: elsewhere,
+  };
 }

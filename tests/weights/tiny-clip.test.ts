@@ -2,6 +2,7 @@
 // `tiny-clip-hf`, which `npm run verify` holds the encoders against. Here: that the case is about these
 // weights and this vocabulary.
 
+import { createHash } from 'node:crypto';
 import { readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -15,18 +16,16 @@ const at = (path: string) => fileURLToPath(new URL(`../../${path}`, import.meta.
 const folder = at('weights/tiny-clip');
 const reference = at('tests/cases/tiny-clip-hf');
 
-test('the case holds exactly the shipped weights, float16 and less than 10 MB', async () => {
+test('the case is about the shipped weights, which are float16 and less than 12 MB with their vocabulary', async () => {
   const file = join(folder, 'model.safetensors');
-  assert.ok(statSync(file).size < 10e6);
+  const { parameters } = JSON.parse(readFileSync(join(reference, 'case.json'), 'utf8'));
+  assert.is(join(reference, parameters.file), file);
+  assert.is(parameters.sha256, createHash('sha256').update(readFileSync(file)).digest('hex'));
+  const files = ['model.safetensors', 'config.json', 'vocab.json', 'merges.txt'];
+  assert.ok(files.reduce((sum, name) => sum + statSync(join(folder, name)).size, 0) <= 12e6);
   const shipped = await openSafetensors(file);
-  const expected = await openSafetensors(join(reference, 'tensors.safetensors'));
-  const params = expected.names.filter((name) => name.startsWith('param/'));
-  assert.equal(shipped.names.map((name) => `param/${name}`).sort(), params.sort());
-  for (const name of shipped.names) {
-    assert.is(shipped.info(name).dtype, 'F16');
-    assert.equal(await shipped.read(name), await expected.read(`param/${name}`), name);
-  }
-  await Promise.all([shipped.close(), expected.close()]);
+  for (const name of shipped.names) assert.is(shipped.info(name).dtype, 'F16');
+  await shipped.close();
 });
 
 test("the vocabulary gives Hugging Face's token ids", async () => {

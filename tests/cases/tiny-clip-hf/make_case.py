@@ -1,11 +1,12 @@
 """Makes this case again after weights/tiny-clip was trained anew: what Hugging Face's CLIPModel and CLIPTokenizer
 make of that folder, in float64.  python make_case.py   (torch, transformers, torchvision, pillow)"""
+import hashlib
 import json
 from pathlib import Path
 
 import torch
 from PIL import Image
-from safetensors.torch import load_file, save_file
+from safetensors.torch import save_file
 from transformers import CLIPImageProcessor, CLIPModel, CLIPTokenizer
 
 here = Path(__file__).resolve().parent
@@ -27,8 +28,7 @@ pixels = processor(images, return_tensors="pt")["pixel_values"].double()
 with torch.no_grad():
     out = model(input_ids=tokens["input_ids"], attention_mask=tokens["attention_mask"], pixel_values=pixels)
 mask = tokens["attention_mask"]
-tensors = {f"param/{name}": value for name, value in load_file(folder / "model.safetensors").items()}
-tensors |= {
+tensors = {
     "input/ids": tokens["input_ids"].int(),
     "input/mask": mask.int(),
     "input/pixels": pixels.float(),
@@ -45,4 +45,7 @@ fields = {
     "vision_layers": vision.num_hidden_layers, "image_size": side, "patch_size": vision.patch_size,
     "projection": config.projection_dim, "texts": texts,
 }
-(here / "case.json").write_text(json.dumps({"kind": "clip", "config": fields, "tolerance": 2e-4}, indent=1, ensure_ascii=False) + "\n")
+weights = folder / "model.safetensors"
+parameters = {"file": "../../../weights/tiny-clip/model.safetensors", "sha256": hashlib.sha256(weights.read_bytes()).hexdigest()}
+case = {"kind": "clip", "config": fields, "parameters": parameters, "tolerance": 2e-4}
+(here / "case.json").write_text(json.dumps(case, indent=1, ensure_ascii=False) + "\n")
