@@ -115,13 +115,28 @@ export class Dsmip implements GateOfParts<GateInputs | null> {
     return noGrad(() => concat([reshape(scale, [1, B]), reshape(offset, [1, B])], 0));
   }
 
+  /** Leaves the scoring units as they are: what is trained from here on is the gate alone. */
+  freezeUnits(): void {
+    for (const tensor of this.units.values()) tensor.requiresGrad = false;
+  }
+
   /** Each expert's scores of a training batch, calibrated: [M, E] each. */
   expertScores(tables: readonly Record<Side, SideTables>[], batch: TrainingBatch): Tensor[] {
+    const { mentions, mentionImages, entities, entityImages } = batch;
+    const isFrozen = ![...this.units.values()].some(({ requiresGrad }) => requiresGrad);
     return this.calibrated(
       this.experts.map((expert, i) => {
-        const m = expert.featuresOf(tables[i]!.mention, batch.mentions, batch.mentionImages);
-        const e = expert.featuresOf(tables[i]!.entity, batch.entities, batch.entityImages);
-        return expert.scores(m, e);
+        const { mention, entity } = tables[i]!;
+        // Units that are frozen score by vectors of each side, which is less work.
+        if (isFrozen) {
+          const m = expert.mentionSide({ inputs: mention, rows: mentions, images: mentionImages });
+          return expert.scores(
+            m,
+            expert.entitySide({ inputs: entity, rows: entities, images: entityImages }),
+          );
+        }
+        const m = expert.featuresOf(mention, mentions, mentionImages);
+        return expert.scores(m, expert.featuresOf(entity, entities, entityImages));
       }),
     );
   }

@@ -8,6 +8,7 @@ import { evaluate } from '../../eval/evaluate.ts';
 import { trainExpert } from '../../train/experts/train-expert.ts';
 import { trainGate } from '../../train/gating/train-gate.ts';
 import type { WorkEvent } from '../../train/hooks.ts';
+import { openSafetensors } from '../../weights/safetensors.ts';
 import { device } from '../support/device.ts';
 import {
   bytesOf,
@@ -90,6 +91,28 @@ test('a gate trained on some of the mentions sees these alone, and each as with 
   const lines = await train();
   assert.is(lines.flatMap(({ loss }) => loss ?? []).length, 2 * 5);
   assert.equal(await train(), lines);
+});
+
+test("at a learning rate of 0 the scoring units stay stage 1's, and the gate trains on the same scores", async () => {
+  const train = async (rate: number) => {
+    const fields = { ...epochs, 'training.unitLearningRate': rate, 'training.hardNegatives': 2 };
+    await trainGate(await toyGate(toy, 'run', fields), session);
+    return (losses(folder) as { loss?: number }[]).flatMap(({ loss }) => loss ?? []);
+  };
+  // So small a rate moves no loss of ten steps that anybody would see.
+  const [trained, frozen] = [await train(1e-9), await train(0)];
+  trained.forEach((loss, i) => {
+    assert.ok(Math.abs(frozen[i]! - loss) < 1e-3 * loss, `step ${i}: ${frozen[i]}, ${loss}`);
+  });
+  const gate = await openSafetensors(join(folder, 'best.safetensors'));
+  for (const kind of ['text', 'multimodal'] as const) {
+    const expert = await openSafetensors(join(run, kind, 'best.safetensors'));
+    const units = gate.names.filter((name) => name.startsWith(`${kind}.`));
+    assert.ok(units.length > 0);
+    for (const name of units) {
+      assert.equal(await gate.read(name), await expert.read(name.slice(kind.length + 1)), name);
+    }
+  }
 });
 
 test('a heavy balance term keeps both experts chosen where the gate alone takes to one', async () => {

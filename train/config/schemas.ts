@@ -181,7 +181,10 @@ export const gateSchema = v.strictObject({
     epochs: integer(1, { description: 'times through the training mentions', unit: 'epochs' }),
     batchSize,
     learningRate: real({ least: 0 }, { description: "Adam's learning rate of the gate" }),
-    unitLearningRate: real({ least: 0 }, { description: 'the same of the scoring units' }),
+    unitLearningRate: real(
+      { least: 0 },
+      { description: 'the same of the scoring units; 0 leaves them as they are' },
+    ),
     schedule: choice(['constant', 'cosine'], { description: 'how the learning rates change' }),
     mentions: v.optional(
       integer(0, {

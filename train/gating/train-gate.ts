@@ -54,6 +54,7 @@ export async function trainGate(
   const experts = await loadExperts(session, run.folder, gate.experts);
   const { inputs, statistics } = await gateTrainingInputs(session, gate);
   const dsmip = new Dsmip(session, experts, gate, statistics, random);
+  if (unitLearningRate === 0) dsmip.freezeUnits();
   const fraction = fractionOf(
     corpus.gold.train.length,
     training.trainFraction,
@@ -64,7 +65,9 @@ export async function trainGate(
   const stepsPerEpoch = batchesPerEpoch(rows.length, batchSize);
 
   const adams = {
-    units: new Adam([...dsmip.units.values()], { lr: unitLearningRate }),
+    ...(unitLearningRate === 0
+      ? {}
+      : { units: new Adam([...dsmip.units.values()], { lr: unitLearningRate }) }),
     gate: new Adam([...dsmip.gate.values()], { lr: learningRate }),
   };
   const tables: Record<Side, SideTables>[] = [];
@@ -94,7 +97,7 @@ export async function trainGate(
         const choice = contrastiveLoss(selectedScores(z, scores), Int32Array.from(batch.entities));
         const loss = balanced(choice, pi, training.balance, eps, training.balanceOf);
         const gradients = backward(loss);
-        adams.units.step(gradients, { lr: factor * unitLearningRate });
+        adams.units?.step(gradients, { lr: factor * unitLearningRate });
         adams.gate.step(gradients, { lr: factor * learningRate });
         return loss;
       };
