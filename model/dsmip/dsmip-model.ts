@@ -14,7 +14,7 @@ import type { LoadedClip } from '../clip/load-clip.ts';
 import { initialise } from '../initialise.ts';
 import { Calibration } from './dsmip.ts';
 import type { Expert, SideTables } from './expert-model.ts';
-import { Gate, type GateDropout } from './gate.ts';
+import { Gate, type GateDropout, type GateStart } from './gate.ts';
 import {
   type GateImage,
   type GateInputs,
@@ -67,6 +67,7 @@ export class Dsmip implements GateOfParts<GateInputs | null> {
     shape: DsmipShape,
     statistics: GateStatistics,
     random: Random | null,
+    start: GateStart = 'random',
   ) {
     const B = experts.length;
     this.device = device;
@@ -78,7 +79,7 @@ export class Dsmip implements GateOfParts<GateInputs | null> {
     this.units = new Map(experts.flatMap(unitsOf));
     const width = gateWidth(clip, shape.image);
     const { module, tensors } = initialise(device, random, (p) => ({
-      gate: new Gate(p, { hidden: shape.hidden, experts: B }, width),
+      gate: new Gate(p, { hidden: shape.hidden, experts: B }, width, start),
       calibration: shape.calibrate ? new Calibration(p, B) : null,
     }));
     this.#gate = module.gate;

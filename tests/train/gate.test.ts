@@ -115,6 +115,17 @@ test("at a learning rate of 0 the scoring units stay stage 1's, and the gate tra
   }
 });
 
+test('without noise the draws of training are the choices of ranking: too little of it makes no difference', async () => {
+  const train = async (noise: number) => {
+    const fields = { 'training.noise': noise, 'training.epochs': 1, 'gate.dropout': 0 };
+    await trainGate(await toyGate(toy, 'run', fields), session);
+    return losses(folder);
+  };
+  const none = await train(0);
+  assert.equal(await train(1e-12), none);
+  assert.not.equal(await train(1), none);
+});
+
 test('a heavy balance term keeps both experts chosen where the gate alone takes to one', async () => {
   const share = async (balance: number) => {
     const fields = {

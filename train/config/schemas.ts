@@ -6,6 +6,7 @@ import { mentionKinds } from '../../data/entity-mention.ts';
 import { linkingSystems } from '../../link/linking-model.ts';
 import { trainedBaselines } from '../../model/baselines/registry.ts';
 import { expertKinds } from '../../model/dsmip/experts.ts';
+import { gateStarts } from '../../model/dsmip/gate.ts';
 import { promptStarts } from '../../model/dsmip/prompts.ts';
 import { localStarts } from '../../model/dsmip/text-unit.ts';
 import { hardNegativeOrders } from '../batches.ts';
@@ -171,6 +172,13 @@ export const gateSchema = v.strictObject({
       'weights/vgg16.safetensors',
     ),
     by: v.optional(choice(['pair', 'mention'], { description: 'what an expert is chosen for' }), 'pair'),
+    start: v.optional(
+      choice(gateStarts, {
+        description:
+          "the gate at first: as random as PyTorch's layers, or with nothing of the entity in its choice",
+      }),
+      'random',
+    ),
     calibrate: onOff({
       description:
         "a trained scale and offset of each expert's scores, which begins at equal means and deviations",
@@ -207,6 +215,13 @@ export const gateSchema = v.strictObject({
       unit: 'entities',
     }),
     hardNegativesBy,
+    noise: v.optional(
+      real(
+        { least: 0 },
+        { description: 'factor on the Gumbel noise of the draws in training; 0: the choices of ranking' },
+      ),
+      1,
+    ),
     balance: v.optional(
       real(
         { least: 0 },

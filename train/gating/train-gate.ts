@@ -7,6 +7,7 @@ import { spreadRows } from '../../encoding/features.ts';
 import { cutSamples } from '../../encoding/samples.ts';
 import { backward } from '../../engine/autograd.ts';
 import { Adam } from '../../engine/nn/adam.ts';
+import { scale } from '../../engine/ops/elementwise.ts';
 import { gumbelNoise } from '../../engine/ops/gumbel.ts';
 import { Random } from '../../engine/random.ts';
 import { originOf, type Session } from '../../link/session.ts';
@@ -53,7 +54,7 @@ export async function trainGate(
   const random = new Random(training.seed);
   const experts = await loadExperts(session, run.folder, gate.experts);
   const { inputs, statistics } = await gateTrainingInputs(session, gate);
-  const dsmip = new Dsmip(session, experts, gate, statistics, random);
+  const dsmip = new Dsmip(session, experts, gate, statistics, random, gate.start);
   if (unitLearningRate === 0) dsmip.freezeUnits();
   const fraction = fractionOf(
     corpus.gold.train.length,
@@ -92,7 +93,8 @@ export async function trainGate(
           drop,
         );
         const [M, E, B] = [batch.mentions.length, batch.entities.length, dsmip.experts.length];
-        const noise = gumbelNoise(device, dsmip.by === 'pair' ? [M, E, B] : [M, 1, B], random);
+        const gumbel = gumbelNoise(device, dsmip.by === 'pair' ? [M, E, B] : [M, 1, B], random);
+        const noise = training.noise === 1 ? gumbel : scale(gumbel, training.noise);
         const z = dsmip.spread(drawExperts(pi, noise, { tau: gate.temperature, eps }), E);
         const choice = contrastiveLoss(selectedScores(z, scores), Int32Array.from(batch.entities));
         const loss = balanced(choice, pi, training.balance, eps, training.balanceOf);
