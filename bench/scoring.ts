@@ -15,6 +15,7 @@ import {
 } from '../model/dsmip/expert-vectors.ts';
 import { type ExpertFeatures, type ExpertKind, expertKinds, ScoringUnits } from '../model/dsmip/experts.ts';
 import { initialise } from '../model/initialise.ts';
+import { FixedShares, MixtureState } from '../ranking/mixed-probabilities.ts';
 import { chosenScores } from '../ranking/systems.ts';
 import { type Benchmark, benchmark, random } from './benchmark.ts';
 
@@ -53,7 +54,14 @@ function flopsOf(kind: ExpertKind, size: Size): number {
   const queries = lengthsOf(size).reduce((sum, n) => sum + n, 0) / E;
   const text = queries * keys * h + keys * h + projection;
   const vision = 10 * h;
-  const pair = { text, visual: vision, multimodal: text + vision + h }[kind];
+  const crossed = text + h;
+  const pair = {
+    text,
+    visual: vision,
+    multimodal: text + vision + h,
+    'text-multimodal': crossed,
+    'multimodal-text': crossed,
+  }[kind];
   return 2 * M * E * pair;
 }
 
@@ -164,4 +172,27 @@ const dsmipBenchmarks = Object.entries(sizes).map(([name, size]) =>
   }),
 );
 
-export const scoringBenchmarks: Benchmark[] = [...pairBenchmarks, ...dsmipBenchmarks];
+/** What a mixture of two experts' probabilities takes beside their scores: both times that entities pass by. */
+const mixtureBenchmark = benchmark({
+  name: 'mix-probabilities',
+  bound: 'copy',
+  flops: 0,
+  bytes: 4 * M * E * 7,
+  pairs: M * E,
+  operands: (device) => ({
+    scores: [random(device, M, E), random(device, M, E)],
+    numbers: device.tensor(
+      [E],
+      Int32Array.from({ length: E }, (_, e) => e),
+    ),
+    shares: new FixedShares(device, [1, 2]),
+  }),
+  run: ({ scores, numbers, shares }): Tensor => {
+    const state = new MixtureState(shares, new Float32Array(M));
+    state.add(scores, numbers);
+    state.close();
+    return state.scores(scores);
+  },
+});
+
+export const scoringBenchmarks: Benchmark[] = [...pairBenchmarks, ...dsmipBenchmarks, mixtureBenchmark];

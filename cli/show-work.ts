@@ -161,7 +161,7 @@ function eventLine(event: WorkEvent): string {
       );
     }
     case 'trained':
-      return `best epoch ${event.epoch} with dev MRR ${event.mrr.toFixed(2)}: ${event.file}`;
+      return `kept epoch ${event.epoch}, dev MRR ${event.mrr.toFixed(2)}: ${event.file}`;
     default:
       return event satisfies never;
   }

@@ -16,6 +16,7 @@ import {
   evaluationSchema,
   expertSchema,
   gateSchema,
+  indexSchema,
   reportSchema,
 } from '../train/config/schemas.ts';
 import { argumentsFor } from './config-flags.ts';
@@ -55,6 +56,10 @@ function commandOf(work: Work, { preset, presetFlags }: PresetSource): string[] 
     case 'report': {
       const { data, run } = preset;
       return ['report', ...presetFlags, ...argumentsFor(reportSchema, { data, run }, work.config)];
+    }
+    case 'index': {
+      const flags = argumentsFor(indexSchema, workConfigOf(preset, 'index'), work.config);
+      return ['index', ...presetFlags, ...flags];
     }
     default:
       return work satisfies never;

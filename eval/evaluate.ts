@@ -19,10 +19,13 @@ import { prepareSplit } from '../link/split.ts';
 import { fileFingerprint, loadTrained, parameterCounts } from '../link/trained.ts';
 import { trainedBaselinesOf } from '../link/trained-baselines.ts';
 import { findBaseline } from '../model/baselines/registry.ts';
-import { meanOf } from '../ranking/mixture.ts';
+import type { Expert } from '../model/dsmip/expert-model.ts';
+import { FixedShares } from '../ranking/mixed-probabilities.ts';
+import { Mixture, meanOf } from '../ranking/mixture.ts';
 import type { AnyScorer } from '../ranking/scorer.ts';
 import { checkConfig } from '../train/config/check.ts';
 import { type EvaluationConfig, evaluationSchema } from '../train/config/schemas.ts';
+import { scoreStatistics } from '../train/gating/score-statistics.ts';
 import type { Hooks } from '../train/hooks.ts';
 import { type Evaluation, evaluateTask, proposeCandidates } from './evaluation.ts';
 import { writeMetrics } from './metrics-file.ts';
@@ -123,7 +126,7 @@ async function openTasks(
     { name: 'baselines', systems: rows, prepared: rows },
     {
       name: 'experts',
-      systems: [...experts, ...(mean && alone.length > 0 ? [meanOf('mean', alone)] : [])],
+      systems: [...experts, ...(mean && alone.length > 0 ? await fixedCombinations(session, alone) : [])],
       prepared: experts,
     },
     ...(dsmip ? [{ name: 'dsmip', systems: [dsmip.scorer], prepared: [dsmip.scorer] }] : []),
@@ -159,6 +162,21 @@ async function openTasks(
       for (const baseline of baselines) baseline.release();
     },
   };
+}
+
+/** What experts give together without a gate: the plain and the standardised mean, and a mixture of their probabilities. */
+async function fixedCombinations(session: Session, experts: readonly Expert[]): Promise<AnyScorer[]> {
+  const statistics = await scoreStatistics(session, experts);
+  const weights = statistics.map(({ deviation }) => 1 / (deviation * experts.length));
+  const shares = new FixedShares(
+    session.device,
+    statistics.map(({ scale }) => scale),
+  );
+  return [
+    meanOf('mean', experts),
+    new Mixture('standardised-mean', experts, { weights }),
+    new Mixture('fixed-mixture', experts, { shares }),
+  ];
 }
 
 /**

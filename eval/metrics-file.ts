@@ -2,7 +2,14 @@
 
 import { type Mention, mentionKinds, type Split } from '../data/entity-mention.ts';
 import { writeFileAtomically } from '../files/atomic-file.ts';
-import { choicesFor, pickedBy, pickedForGold } from '../link/gate-choices.ts';
+import {
+  choicesFor,
+  type PickedBy,
+  pickedBy,
+  pickedForGold,
+  sharesBy,
+  sharesFor,
+} from '../link/gate-choices.ts';
 import type { Session } from '../link/session.ts';
 import { type Metrics, metricsOf } from '../ranking/metrics.ts';
 import { gateOf } from '../ranking/mixture.ts';
@@ -11,7 +18,7 @@ import { type KindResults, metricsVersion } from './results.ts';
 
 /**
  * Writes {version, split, mentions, entities, systems: {SYSTEM: metrics}, kinds: {KIND: {mentions, systems, picked}},
- * gate: {by, experts, picked} or null, confidence: {SYSTEM: how good its probabilities are}, candidates if
+ * gate: {form, by, experts, picked} or null, confidence: {SYSTEM: how good its probabilities are}, candidates if
  * there were some, parameters, seconds, pairs, device}; percentages from 0 to 100. `parameters`: trained numbers by what has
  * them. Throws WeightsError when it cannot.
  */
@@ -50,7 +57,6 @@ function kindResults(
   mentions: readonly Mention[],
   evaluations: readonly Evaluation[],
 ): Partial<Record<string, KindResults>> {
-  const gated = evaluations.find(({ result }) => result.choices !== null);
   return Object.fromEntries(
     mentionKinds.flatMap((kind) => {
       const own = mentions.flatMap((mention, i) => (mention.kind === kind ? [i] : []));
@@ -60,32 +66,54 @@ function kindResults(
           ([name, { ranks }]) => [name, metricsOf(own.map((i) => ranks[i]!))] as const,
         ),
       );
-      const picked =
-        gated &&
-        pickedBy(
-          choicesFor(gated.result.choices!, own),
-          Uint8Array.from(own, (i) => gated.task.hasNoImage[i]!),
-        );
       const found: KindResults = {
         mentions: own.length,
         systems: Object.fromEntries(systems),
-        picked: picked ?? null,
+        picked: pickedFor(evaluations, own),
       };
       return [[kind, found]];
     }),
   );
 }
 
+/** What the gate picked for some of the mentions, or the shares that it gave; null without one. */
+function pickedFor(evaluations: readonly Evaluation[], own: readonly number[]): PickedBy | null {
+  for (const { task, result } of evaluations) {
+    const hasNoImage = Uint8Array.from(own, (i) => task.hasNoImage[i]!);
+    const shares = result.systems['dsmip']?.shares;
+    if (result.choices) return pickedBy(choicesFor(result.choices, own), hasNoImage);
+    if (shares) return sharesBy(sharesFor(shares, own), hasNoImage);
+  }
+  return null;
+}
+
 /** What the gate picked, in percent: of all pairs, without images, of mentions with their gold entities. */
 function gateResults(evaluations: readonly Evaluation[]) {
   const gated = evaluations.find(({ result }) => result.choices !== null);
-  if (!gated) return null;
+  if (!gated) return mixtureResults(evaluations);
   const { task, result } = gated;
   const choices = result.choices!;
   const gate = task.pass.systems.map(gateOf).find((found) => found !== null)!;
   return {
-    by: gate.seesEntities ? 'pair' : 'mention',
+    form: 'choice',
+    by: gate.by,
     experts: choices.parts,
     picked: { ...pickedBy(choices, task.hasNoImage), gold: pickedForGold(choices) },
   };
+}
+
+/** The same of a gate that gives shares: their means. */
+function mixtureResults(evaluations: readonly Evaluation[]) {
+  for (const { task, result } of evaluations) {
+    const shares = result.systems['dsmip']?.shares;
+    if (shares) {
+      return {
+        form: 'mixture',
+        by: 'mention',
+        experts: shares.parts,
+        picked: sharesBy(shares, task.hasNoImage),
+      };
+    }
+  }
+  return null;
 }

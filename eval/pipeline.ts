@@ -1,4 +1,5 @@
-// The stages that make and judge one run: experts, gate, calibration, evaluation, report, each with the configuration that it is told.
+// The stages that make and judge one run: experts, gate, calibration, evaluation, report, index, each with the configuration
+// that it is told.
 
 import { join } from 'node:path';
 import type { Session } from '../link/session.ts';
@@ -21,6 +22,8 @@ import {
   expertSchema,
   type GateTraining,
   gateSchema,
+  type IndexConfig,
+  indexSchema,
   type ReportConfig,
   reportSchema,
 } from '../train/config/schemas.ts';
@@ -28,6 +31,7 @@ import { trainExpert } from '../train/experts/train-expert.ts';
 import { trainGate } from '../train/gating/train-gate.ts';
 import type { TrainingHooks } from '../train/hooks.ts';
 import { trainingFiles } from '../train/staging.ts';
+import { buildIndex } from './build-index.ts';
 import { evaluate } from './evaluate.ts';
 import type { Stage } from './stages.ts';
 import { writeReport } from './write-report.ts';
@@ -38,7 +42,8 @@ export type Work =
   | { kind: 'gate'; config: GateTraining }
   | { kind: 'calibration'; config: CalibrationConfig }
   | { kind: 'evaluation'; config: EvaluationConfig }
-  | { kind: 'report'; config: ReportConfig };
+  | { kind: 'report'; config: ReportConfig }
+  | { kind: 'index'; config: IndexConfig };
 
 export interface WorkStage extends Stage {
   work: Work;
@@ -109,6 +114,15 @@ export function reportStage({ preset, run }: Pick<Pipeline, 'preset' | 'run'>): 
   return stage('report', ['evaluation'], reportSchema, { kind: 'report', config }, ['report.html']);
 }
 
+/**
+ * The stage that builds the index of a finished run, where it is to stay: it says where its run is. What of it is there
+ * already, of these weights and entities, is kept.
+ */
+export function indexStage({ preset, run }: Pick<Pipeline, 'preset' | 'run'>): WorkStage {
+  const config = configured(indexSchema, workConfigOf(preset, 'index'), { 'run.folder': run });
+  return stage('index', [], indexSchema, { kind: 'index', config }, []);
+}
+
 /** Does a stage's work on a session, which is opened for the first that needs it. */
 export async function doWork(
   work: Work,
@@ -130,6 +144,9 @@ export async function doWork(
       break;
     case 'report':
       await writeReport(work.config);
+      break;
+    case 'index':
+      await buildIndex(work.config, await session(), hooks);
       break;
     default:
       work satisfies never;

@@ -26,7 +26,7 @@ export interface KindResults {
   picked: PickedBy | null;
 }
 
-/** How one evaluation came out. `systems` has what the run had: baselines, experts, their plain mean, DSMIP. */
+/** How one evaluation came out. `systems` has what the run had: baselines, experts, what they give together, DSMIP. */
 export interface Results {
   split: string;
   mentions: number;
@@ -35,6 +35,8 @@ export interface Results {
   /** The same by kind of mentions; empty for a data set without kinds. */
   kinds: Readonly<Partial<Record<MentionKind, KindResults>>>;
   gate: {
+    /** 'choice', or 'mixture': then what was picked are mean shares. Files from before there were mixtures have none. */
+    form?: string;
     by: string;
     experts: readonly string[];
     picked: PickedBy;
@@ -55,6 +57,8 @@ const systemTitles: Readonly<Record<string, string>> = {
   visual: 'visual expert',
   multimodal: 'multimodal expert',
   mean: 'plain mean',
+  'standardised-mean': 'mean of standardised scores',
+  'fixed-mixture': 'mixture of probabilities, equal shares',
   dsmip: 'DSMIP',
 };
 

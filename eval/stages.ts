@@ -11,7 +11,10 @@ export interface Stage {
   name: string;
   /** What decides its result, as text: with other settings it is done again. */
   settings: string;
-  /** Files it leaves, from the run's folder; it is finished when the first is there. */
+  /**
+   * Files it leaves, from the run's folder; it is finished when the first is there. None: it knows itself what of its work is
+   * there already, and is done every time.
+   */
   writes: readonly string[];
   /** Whether it can go on where it was interrupted. */
   resumes: boolean;
@@ -76,7 +79,7 @@ export async function runStages<S extends Stage>(
   /** Returns whether it was done now, and not before. */
   async function finish(stage: S, isBuiltAnew: boolean): Promise<boolean> {
     const before = Object.hasOwn(record.finished, stage.name) ? record.finished[stage.name] : undefined;
-    const isThere = existsSync(join(folder, stage.writes[0]!));
+    const isThere = stage.writes.length > 0 && existsSync(join(folder, stage.writes[0]!));
     if (!isBuiltAnew && before?.settings === stage.settings && isThere) {
       seconds[stage.name] = before.seconds;
       onFinished?.(stage, before.seconds);

@@ -1,6 +1,8 @@
-// How often a gate picked which part, in percent.
+// How often a gate picked which part, or which share each part had of a mixture, in percent.
 
-import type { Choices } from '../ranking/scoring-pass.ts';
+import type { Choices, SystemResult } from '../ranking/scoring-pass.ts';
+
+type Shares = NonNullable<SystemResult['shares']>;
 
 /** Percent of pairs by the part that the gate picked for them; no field for no pairs. */
 export type Picked = Record<string, number>;
@@ -33,6 +35,28 @@ export function pickedBy({ parts, counts }: Choices, hasNoImage: Uint8Array): Pi
     ),
     entityWithoutImage: percents(parts, sum('entities without an image', everyone)),
   };
+}
+
+/** Mean shares of a mixture's parts; it looks at no entities. `hasNoImage`: 1 for mentions without an image. */
+export function sharesBy({ parts, values }: Shares, hasNoImage: Uint8Array): PickedBy {
+  const sum = (isCounted: (mention: number) => boolean) =>
+    parts.map((_, part) =>
+      values.reduce((total, own, mention) => total + (isCounted(mention) ? own[part]! : 0), 0),
+    );
+  const overall = percents(
+    parts,
+    sum(() => true),
+  );
+  const mentionWithoutImage = percents(
+    parts,
+    sum((mention) => hasNoImage[mention] === 1),
+  );
+  return { overall, mentionWithoutImage, entityWithoutImage: overall };
+}
+
+/** The shares of some of the mentions only. */
+export function sharesFor({ parts, values }: Shares, mentions: readonly number[]): Shares {
+  return { parts, values: mentions.map((mention) => values[mention]!) };
 }
 
 /** The choices for some of the mentions only. */

@@ -1,39 +1,42 @@
-// A mention that a user wants linked, as one JSON object a line.
+// Mentions that a user wants linked, one JSON object a line.
 
-import { UsageError } from '../files/errors.ts';
+import * as v from 'valibot';
+import { parseJsonLines } from '../files/json/json-lines.ts';
+import { parseBySchema } from '../files/json/schema.ts';
 
-/** A mention of the user's; `image` is a path or null. */
+/** A mention of the user's; `image` is a path, an address or null. */
 export interface MentionToLink {
   word: string;
   sentence: string;
   image: string | null;
 }
 
+const filledText = v.pipe(
+  v.string('a string'),
+  v.check((text) => text.trim() !== '', 'a text that is not empty'),
+);
+/** One line. Other fields are passed over. */
+const mentionSchema = v.object(
+  { word: filledText, sentence: filledText, image: v.nullish(v.string('the path of a file'), '') },
+  'an object',
+);
+
 /**
- * The mention of a line, null for an empty one. Throws UsageError, one line that names file, line and field.
+ * The mentions of a stream of bytes, at most `most` at a time; what has arrived is not held back for what has not. Throws
+ * InputError, `NAME: line 17: word: expected ...`.
  */
-export function parseMention(file: string, number: number, line: string): MentionToLink | null {
-  if (line.trim() === '') return null;
-  const fail = (problem: string): never => {
-    throw new UsageError(`${file}: line ${number}: ${problem}`);
-  };
-  const fields = parsed(line) ?? fail('expected a JSON object');
-  const named = (name: 'word' | 'sentence'): string => {
-    const value = fields[name];
-    return typeof value === 'string' && value !== '' ? value : fail(`${name}: expected a non-empty string`);
-  };
-  const image = fields['image'] ?? '';
-  if (typeof image !== 'string') return fail('image: expected the path of a file');
-  return { word: named('word'), sentence: named('sentence'), image: image === '' ? null : image };
+export async function* readMentions(
+  name: string,
+  chunks: AsyncIterable<Uint8Array>,
+  most: number,
+): AsyncGenerator<MentionToLink[]> {
+  for await (const lines of parseJsonLines(name, chunks)) {
+    const mentions = lines.map(({ number, value }) => parseMention(`${name}: line ${number}`, value));
+    for (let first = 0; first < mentions.length; first += most) yield mentions.slice(first, first + most);
+  }
 }
 
-function parsed(line: string): Record<string, unknown> | null {
-  try {
-    const value: unknown = JSON.parse(line);
-    return typeof value === 'object' && !Array.isArray(value)
-      ? (value as Record<string, unknown> | null)
-      : null;
-  } catch {
-    return null;
-  }
+function parseMention(where: string, value: unknown): MentionToLink {
+  const { word, sentence, image } = parseBySchema(where, mentionSchema, value);
+  return { word, sentence, image: image === '' ? null : image };
 }

@@ -10,7 +10,7 @@ import { type Samples, tokenizeTexts } from '../encoding/samples.ts';
 import { WarmStart } from '../engine/device/warm-start.ts';
 import { type Device, openDevice } from '../engine/device.ts';
 import { UsageError } from '../files/errors.ts';
-import { expertKinds } from '../model/dsmip/experts.ts';
+import { allExpertKinds } from '../model/dsmip/experts.ts';
 import { type IndexSource, openIndex } from '../ranking/index/source.ts';
 import { Mixture, retrievalScorer } from '../ranking/mixture.ts';
 import { joinLists } from '../ranking/pair-lists.ts';
@@ -45,7 +45,7 @@ export interface Linked {
   attributes: string;
   /** The system's score; larger is better, comparable for one mention only. */
   score: number;
-  /** The expert that scored it; null for a system without experts. */
+  /** The expert that scored it; null for a system without experts and for a mixture of several. */
   expert: string | null;
   /** That it is the right one, if the right one is in the knowledge base; null for a system that is not calibrated. */
   probability: number | null;
@@ -281,7 +281,7 @@ class OpenLinker implements Linker {
 }
 
 function isExpert(name: string): boolean {
-  return (expertKinds as readonly string[]).includes(name);
+  return (allExpertKinds as readonly string[]).includes(name);
 }
 
 function checkNumber(name: string, value: number, least: number, most: number): void {

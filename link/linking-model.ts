@@ -4,8 +4,8 @@ import { UsageError } from '../files/errors.ts';
 import { hashOf } from '../files/fingerprint.ts';
 import { isThere } from '../files/locate.ts';
 import { baselines, findBaseline } from '../model/baselines/registry.ts';
-import type { Dsmip } from '../model/dsmip/dsmip-model.ts';
-import { expertKinds } from '../model/dsmip/experts.ts';
+import { allExpertKinds } from '../model/dsmip/experts.ts';
+import type { GatedExperts } from '../model/dsmip/gating/gate-forms.ts';
 import type { AnyScorer } from '../ranking/scorer.ts';
 import type { ModelBase } from './model-base.ts';
 import {
@@ -31,7 +31,7 @@ export interface LinkingModel {
 }
 
 /** The systems that can be asked for by name. */
-export const linkingSystems: readonly string[] = ['dsmip', ...expertKinds, ...Object.keys(baselines)];
+export const linkingSystems: readonly string[] = ['dsmip', ...allExpertKinds, ...Object.keys(baselines)];
 
 /** Whether a system, null for the usual one, is in a run; else it is used as it comes. */
 export function needsRun(system: string | null): boolean {
@@ -96,7 +96,7 @@ async function dsmipModel(base: ModelBase, run: string): Promise<LinkingModel> {
 export function dsmipFingerprint(
   base: ModelBase,
   run: string,
-  { experts }: Pick<Dsmip, 'experts'>,
+  { experts }: Pick<GatedExperts, 'experts'>,
 ): Promise<string | null> {
   return fileFingerprint(base, run, [...experts.map(({ kind }) => kind), 'gate']);
 }

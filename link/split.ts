@@ -13,7 +13,7 @@ import {
   prepareSamples,
   streamedEntities,
 } from '../ranking/sources.ts';
-import { type PickedBy, pickedBy } from './gate-choices.ts';
+import { type PickedBy, pickedBy, sharesBy } from './gate-choices.ts';
 import type { Session } from './session.ts';
 
 /** A split's mentions and the knowledge base as some systems keep them. */
@@ -44,7 +44,7 @@ export function splitPass(
   return { systems, mentions: preparedMentions(mentions), entities: preparedEntities(entities), gold };
 }
 
-/** How a system ranks a split, and what its gate picked; null without one. */
+/** How a system ranks a split, and what its gate picked, or the shares that it gave; null without one. */
 export interface SplitResult {
   metrics: Metrics;
   ranks: number[];
@@ -54,11 +54,12 @@ export interface SplitResult {
 /** Ranks a split's mentions by a system as its weights are now, for a split that was prepared before. */
 export async function rankPrepared(system: AnyScorer, split: PreparedSplit): Promise<SplitResult> {
   const { systems, choices } = await rankMentions({ ...splitPass([system], split), countsChoices: true });
-  const { ranks } = systems[system.name]!;
+  const { ranks, shares } = systems[system.name]!;
+  const { hasNoImage } = split.mentions;
   return {
     metrics: metricsOf(ranks),
     ranks,
-    picked: choices && pickedBy(choices, split.mentions.hasNoImage),
+    picked: shares ? sharesBy(shares, hasNoImage) : choices && pickedBy(choices, hasNoImage),
   };
 }
 

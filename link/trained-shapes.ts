@@ -3,7 +3,8 @@
 import * as v from 'valibot';
 import { parseBySchema } from '../files/json/schema.ts';
 import type { DsmipShape } from '../model/dsmip/dsmip-model.ts';
-import { type ExpertConfig, type ExpertKind, expertKinds } from '../model/dsmip/experts.ts';
+import { allExpertKinds, type ExpertConfig, type ExpertKind } from '../model/dsmip/experts.ts';
+import { choicesBy, type GateForm, gateForms } from '../model/dsmip/gating/gate-forms.ts';
 
 const count = (least: number) => v.pipe(v.number(), v.safeInteger(), v.minValue(least));
 
@@ -16,9 +17,10 @@ const expertSection = v.object({
 type ExpertSection = v.InferOutput<typeof expertSection>;
 
 const gateSection = v.object({
-  experts: v.array(v.picklist(expertKinds)),
+  experts: v.array(v.picklist(allExpertKinds)),
   hidden: count(1),
-  by: v.picklist(['pair', 'mention']),
+  form: v.optional(v.picklist(gateForms), 'choice'),
+  by: v.picklist(choicesBy),
   image: v.picklist(['clip', 'vgg']),
   vgg: v.string(),
   calibrate: v.boolean(),
@@ -40,8 +42,8 @@ export function trainedExpertShape(path: string, config: object) {
 export function trainedGateShape(
   path: string,
   config: object,
-): { shape: DsmipShape; experts: readonly ExpertKind[] } {
+): { shape: DsmipShape; form: GateForm; experts: readonly ExpertKind[] } {
   const { gate } = parseBySchema(`${path}: config`, v.object({ gate: gateSection }), config);
-  const { experts, ...shape } = gate;
-  return { shape, experts };
+  const { experts, form, ...shape } = gate;
+  return { shape, form, experts };
 }

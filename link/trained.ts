@@ -10,15 +10,18 @@ import { loadParameters, readAbout } from '../model/checkpoint.ts';
 import { loadClip } from '../model/clip/load-clip.ts';
 import { Dsmip } from '../model/dsmip/dsmip-model.ts';
 import { Expert } from '../model/dsmip/expert-model.ts';
-import { type ExpertKind, expertKinds } from '../model/dsmip/experts.ts';
-import { gateWidth, readStatistics } from '../model/dsmip/gate-inputs.ts';
-import { openSafetensors } from '../weights/safetensors.ts';
+import { allExpertKinds, type ExpertKind } from '../model/dsmip/experts.ts';
+import { confidenceWidth } from '../model/dsmip/gating/confidence.ts';
+import { ExpertMixture } from '../model/dsmip/gating/expert-mixture.ts';
+import type { GatedExperts } from '../model/dsmip/gating/gate-forms.ts';
+import { gateWidth, readColumns, readStatistics } from '../model/dsmip/gating/gate-inputs.ts';
+import { openSafetensors, type Safetensors } from '../weights/safetensors.ts';
 import { checkInputs, type ModelBase } from './model-base.ts';
 import { trainedExpertShape, trainedGateShape } from './trained-shapes.ts';
 
 export interface Trained {
   experts: Expert[];
-  dsmip: Dsmip | null;
+  dsmip: GatedExperts | null;
 }
 
 /** Loads all experts and DSMIP of a run; none for a folder without. Throws WeightsError for files that are damaged or foreign. */
@@ -30,7 +33,7 @@ export async function loadTrained(base: ModelBase, folder: string): Promise<Trai
 /** The kinds of experts that a run has. */
 export async function trainedKinds(folder: string): Promise<ExpertKind[]> {
   const kinds: ExpertKind[] = [];
-  for (const kind of expertKinds) if (await isThere(bestFile(folder, kind))) kinds.push(kind);
+  for (const kind of allExpertKinds) if (await isThere(bestFile(folder, kind))) kinds.push(kind);
   return kinds;
 }
 
@@ -45,9 +48,9 @@ export async function loadExperts(
 ): Promise<Expert[]> {
   const experts: Expert[] = [];
   for (const name of kinds) {
-    const kind = expertKinds.find((known) => known === name);
+    const kind = allExpertKinds.find((known) => known === name);
     if (!kind || kinds.indexOf(name) !== experts.length) {
-      throw new UsageError(`experts ${kinds}: expected some of ${expertKinds.join(',')}, each once`);
+      throw new UsageError(`experts ${kinds}: expected some of ${allExpertKinds.join(',')}, each once`);
     }
     experts.push(await loadExpert(base, bestFile(folder, kind), kind));
   }
@@ -68,24 +71,36 @@ async function loadExpert(base: ModelBase, path: string, kind: ExpertKind): Prom
  * Loads DSMIP; null for a run without a gate. Throws WeightsError for files that are damaged, made of other data, or that
  * do not belong together: a gate is only good for the experts that it was trained with.
  */
-export async function loadDsmip(base: ModelBase, folder: string): Promise<Dsmip | null> {
+export async function loadDsmip(base: ModelBase, folder: string): Promise<GatedExperts | null> {
   const file = bestFile(folder, 'gate');
   if (!(await isThere(file))) return null;
   const about = await readAbout(file);
   checkInputs(file, about, base);
-  const { shape, experts: kinds } = trainedGateShape(file, about.config);
+  const { shape, form, experts: kinds } = trainedGateShape(file, about.config);
   const experts = await loadExperts(base, folder, kinds);
   if (!isUrl(folder) && about.madeFrom['expertFiles'] !== (await expertsFingerprint(folder, kinds))) {
     throw new WeightsError(
       `${file}: was trained with other experts (${kinds.join(', ')}) than the run has now; train the gate again`,
     );
   }
+  if (form === 'mixture') {
+    const statistics = await inFile(file, (weights) =>
+      readColumns(weights, 'mention', confidenceWidth(experts.length)),
+    );
+    const mixture = new ExpertMixture(base.device, experts, shape, statistics, null);
+    await loadParameters(file, mixture.gate);
+    return mixture;
+  }
   const width = gateWidth(base.clip, shape.image);
-  const weights = await openSafetensors(file);
-  const statistics = await readStatistics(weights, width).finally(() => weights.close());
+  const statistics = await inFile(file, (weights) => readStatistics(weights, width));
   const dsmip = new Dsmip(base, experts, shape, statistics, null);
   await loadParameters(file, new Map([...dsmip.units, ...dsmip.gate]));
   return dsmip;
+}
+
+async function inFile<T>(path: string, read: (file: Safetensors) => Promise<T>): Promise<T> {
+  const file = await openSafetensors(path);
+  return read(file).finally(() => file.close());
 }
 
 /** Hash of the checkpoints of experts: a gate belongs to these only. */
@@ -94,7 +109,10 @@ export async function expertsFingerprint(folder: string, kinds: readonly string[
 }
 
 /** Trained numbers of what there is, by the experts' names and 'gate'. */
-export function parameterCounts(experts: readonly Expert[], dsmip: Dsmip | null): Record<string, number> {
+export function parameterCounts(
+  experts: readonly Expert[],
+  dsmip: GatedExperts | null,
+): Record<string, number> {
   return {
     ...Object.fromEntries(experts.map(({ kind, trained }) => [kind, sizeOf(trained)])),
     ...(dsmip ? { gate: sizeOf(dsmip.gate) } : {}),

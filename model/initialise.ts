@@ -4,21 +4,29 @@ import type { Device } from '../engine/device.ts';
 import { normal, uniform } from '../engine/kernels/random.ts';
 import { affine } from '../engine/ops/elementwise.ts';
 import type { Random } from '../engine/random.ts';
-import type { Tensor } from '../engine/tensor.ts';
-import { type Built, build, type ParameterSource, type ParameterSpec } from './parameter-source.ts';
+import type { Shape, Tensor } from '../engine/tensor.ts';
+import {
+  type Built,
+  build,
+  type ParameterSource,
+  type ParameterSpec,
+  type Start,
+} from './parameter-source.ts';
 
 /**
  * Builds a module on the device, all of it trainable; the same generator state gives the same numbers. `random` is null for
- * parameters that are about to be loaded: nothing is drawn then, and what they hold until then is undefined.
+ * parameters that are about to be loaded: nothing is drawn then, and what they hold until then is undefined. `startOf` is for
+ * who wants another beginning than the one declared.
  */
 export function initialise<Module>(
   device: Device,
   random: Random | null,
   construct: (p: ParameterSource) => Module,
+  startOf: (name: string, spec: ParameterSpec) => Start = (_, { start }) => start,
 ): Built<Module> {
   return build((name, spec) => {
     const tensor = random
-      ? device.scope(() => begin(device, spec, random))
+      ? device.scope(() => begin(device, spec.shape, startOf(name, spec), random))
       : device.empty(spec.shape, 'f32', name);
     tensor.name = name;
     tensor.requiresGrad = true;
@@ -26,7 +34,7 @@ export function initialise<Module>(
   }, construct);
 }
 
-function begin(device: Device, { shape, start }: ParameterSpec, random: Random): Tensor {
+function begin(device: Device, shape: Shape, start: Start, random: Random): Tensor {
   if ('value' in start) return affine(device.zeros(shape), 1, start.value);
   if ('deviation' in start) return normal(device, shape, random, start.deviation);
   return affine(uniform(device, shape, random), 2 * start.bound, -start.bound);

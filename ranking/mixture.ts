@@ -1,5 +1,5 @@
-// Scorers made of others: a weighted sum of their scores (the plain mean), or for each pair the score of the one that a
-// gate picks (DSMIP). A mixture is a Scorer like any other. Ranking and index also look inside: parts that several
+// Scorers made of others: a weighted sum of their scores (the plain mean), for each pair the score of the one that a gate
+// picks (DSMIP), or a mixture of the probabilities that their scores stand for. A mixture is a Scorer like any other. Ranking and index also look inside: parts that several
 // systems share are computed once, and parts that a gate picks for no pair of a block are neither read nor computed.
 
 import type { FeatureOptions } from '../encoding/features.ts';
@@ -7,12 +7,15 @@ import type { Samples } from '../encoding/samples.ts';
 import type { Device } from '../engine/device.ts';
 import { EngineError } from '../engine/errors.ts';
 import type { Tensor } from '../engine/tensor.ts';
+import { MixtureState, type Shares } from './mixed-probabilities.ts';
 import type { AnyScorer, Batch, PackedSide, Scorer, Side, SideLayout } from './scorer.ts';
 import { chosenScores, type PairLogits, weightedScores } from './systems.ts';
 
 /** What picks one part a pair: the one with the largest pi[m, e] = relu(u[m] + v[e]), the first of equals. */
 export interface Gate<Inputs> {
   readonly device: Device;
+  /** What it picks a part for, in a word. */
+  readonly by: string;
   /** Whether it looks at entities; if not, all of them have the same logits. */
   readonly seesEntities: boolean;
   /** As a Scorer's `prepare`. */
@@ -26,8 +29,8 @@ export interface Gate<Inputs> {
 // biome-ignore lint/suspicious/noExplicitAny: as for AnyScorer, a gate's inputs are handed back to it only.
 export type AnyGate = Gate<any>;
 
-/** How the scores of parts become one: weights by part (0: it is not needed), or a gate. */
-export type Combination = { weights: readonly number[] } | { gate: AnyGate };
+/** How the scores of parts become one: weights by part (0: it is not needed), a gate, or shares of their probabilities. */
+export type Combination = { weights: readonly number[] } | { gate: AnyGate } | { shares: Shares };
 
 interface MixtureInputs {
   parts: readonly unknown[];
@@ -38,6 +41,8 @@ interface MixtureSide {
   parts: readonly unknown[];
   /** u or v, where a gate picks. */
   logits: Tensor | null;
+  /** 1 for samples with an image, where mentions have shares. */
+  hasImage: Float32Array<ArrayBuffer> | null;
 }
 
 /** A batch for a gate that does not look at it. */
@@ -78,6 +83,10 @@ export class Mixture implements Scorer<MixtureInputs, MixtureSide, MixtureSide> 
     return 'gate' in this.combination ? this.combination.gate : null;
   }
 
+  get shares(): Shares | null {
+    return 'shares' in this.combination ? this.combination.shares : null;
+  }
+
   async prepare(
     side: Side,
     samples: Samples,
@@ -97,6 +106,8 @@ export class Mixture implements Scorer<MixtureInputs, MixtureSide, MixtureSide> 
     return {
       parts: this.parts.map((part, i) => part.mentionSide(partOf(batch, i))),
       logits: this.#logits('mention', batch),
+      // Number 0 stands in for an image that a sample lacks.
+      hasImage: this.shares && Float32Array.from(batch.images, (image) => (image === 0 ? 0 : 1)),
     };
   }
 
@@ -104,16 +115,19 @@ export class Mixture implements Scorer<MixtureInputs, MixtureSide, MixtureSide> 
     return {
       parts: this.parts.map((part, i) => part.entitySide(partOf(batch, i), rounded)),
       logits: this.#logits('entity', batch),
+      hasImage: null,
     };
   }
 
+  /** Where probabilities are mixed, they are those among these entities. */
   scores(mentions: MixtureSide, entities: MixtureSide, mask: Tensor | null = null): Tensor {
-    const { gate } = this;
+    const { gate, shares } = this;
     const scores = this.parts.map((part, i) => part.scores(mentions.parts[i], entities.parts[i], mask));
     const logits =
       mentions.logits && entities.logits
         ? { u: mentions.logits, v: entities.logits, isShared: !gate?.seesEntities }
         : null;
+    if (shares) return mixedAmong(shares, scores, mentions.hasImage!);
     return combine(this.combination, scores, logits, gate?.calibration() ?? null);
   }
 
@@ -147,6 +161,7 @@ export class Mixture implements Scorer<MixtureInputs, MixtureSide, MixtureSide> 
     return {
       parts: this.parts.map((part) => part.unpack({ parts: own(part, parts), offsets: own(part, offsets) })),
       logits: parts[logitsPart] ?? this.gate?.logits('entity', nobody) ?? null,
+      hasImage: null,
     };
   }
 
@@ -186,6 +201,11 @@ export function gateOf(system: AnyScorer): AnyGate | null {
   return system instanceof Mixture ? system.gate : null;
 }
 
+/** The shares of a system that mixes probabilities; null for others. */
+export function sharesOf(system: AnyScorer): Shares | null {
+  return system instanceof Mixture ? system.shares : null;
+}
+
 /** All distinct parts of some systems, in the order in which they come up. */
 export function distinctParts(systems: readonly AnyScorer[]): AnyScorer[] {
   return [...new Set(systems.flatMap(partsOf))];
@@ -198,17 +218,35 @@ export function retrievalScorer(systems: readonly AnyScorer[]): AnyScorer | null
 
 /**
  * A system's scores [M, E] from its parts' (null for those that no pair needs); `logits` and `calibration` where a gate
- * picks.
+ * picks, `state` of mentions whose probabilities are mixed.
  */
 export function combine(
   combination: Combination,
   scores: readonly (Tensor | null)[],
   logits: PairLogits | null,
   calibration: Tensor | null,
+  state: MixtureState | null = null,
 ): Tensor {
   if ('weights' in combination) return weightedScores(combination.weights, scores);
+  if ('shares' in combination) {
+    if (!state) throw new EngineError('mixture: its mentions have no shares');
+    return state.scores(scores as readonly Tensor[]);
+  }
   if (!logits || !calibration) throw new EngineError('mixture: its gate has no logits');
   return chosenScores(calibration, scores, logits);
+}
+
+/** A mixture's scores of mentions among these entities alone. */
+function mixedAmong(shares: Shares, scores: readonly Tensor[], hasImage: Float32Array<ArrayBuffer>): Tensor {
+  const E = scores[0]!.shape[1]!;
+  const numbers = shares.device.tensor(
+    [E],
+    Int32Array.from({ length: E }, (_, i) => i),
+  );
+  const state = new MixtureState(shares, hasImage);
+  state.add(scores, numbers);
+  state.close();
+  return state.scores(scores);
 }
 
 function partOf({ inputs, ...batch }: Batch<MixtureInputs>, part: number): Batch<unknown> {

@@ -12,6 +12,8 @@ import type { Tensor } from '../engine/tensor.ts';
 export interface Ranking {
   /** By mention: others above the gold entity, others equal to it, scores not finite, 1 + an entity with such a score. */
   state: Uint32Array;
+  /** By mention the gold entity's score, 0 where it was not set. */
+  gold: Float32Array;
   /** The best scores, largest first, and their entities; -1 where there are no more: [mentions, k]. */
   values: Float32Array;
   numbers: Int32Array;
@@ -77,14 +79,20 @@ export class RankState {
     if (this.#k > 0) this.#merge(scores, numbers);
   }
 
+  /** The best scores so far, largest first; lower than any score where there are no more: [mentions, k]. */
+  get bestValues(): Tensor {
+    return this.#best[0];
+  }
+
   /** Reads what has been found. */
   async read(): Promise<Ranking> {
-    const [state, values, numbers] = await Promise.all([
+    const [state, gold, values, numbers] = await Promise.all([
       this.#device.read<'u32'>(this.#state),
+      this.#device.read<'f32'>(this.#goldScores),
       this.#device.read<'f32'>(this.#best[0]),
       this.#device.read<'i32'>(this.#best[1]),
     ]);
-    return { state, values, numbers };
+    return { state, gold, values, numbers };
   }
 
   release(): void {

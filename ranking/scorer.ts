@@ -29,7 +29,7 @@ export interface Scorer<Inputs, M, E> {
    * for. All that must wait happens here, so that batches are made inside a device's scope.
    */
   prepare(side: Side, samples: Samples, images: readonly number[], features: FeatureOptions): Promise<Inputs>;
-  /** Bytes that the result of `prepare` takes for all of these samples, each with its first image. */
+  /** Bytes that the result of `prepare` takes for all of these entities, each with its first image. */
   preparedBytes(samples: Samples): number;
   /** What scoring needs of mentions, in the current scope. */
   mentionSide(batch: Batch<Inputs>): M;

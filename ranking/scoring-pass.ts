@@ -1,18 +1,20 @@
 // Ranks many mentions against all entities, or each against candidates of its own, by several systems at once: one stream
 // through the entities, and of each mention only what rank-state.ts keeps. No array of mentions x entities is made
 // anywhere. Parts that systems share are computed once; parts that a gate picks for no pair of a tile and a block are not.
+// Where a system mixes probabilities, the entities are gone through twice: see mixed-probabilities.ts.
 
 import { noGrad } from '../engine/autograd.ts';
 import type { Device } from '../engine/device.ts';
 import { EngineError } from '../engine/errors.ts';
 import type { Tensor } from '../engine/tensor.ts';
 import { logitsOf, pickedParts, pickLogits } from './gate-logits.ts';
-import { distinctParts, gateOf, partsOf } from './mixture.ts';
+import { distinctParts, gateOf, partsOf, sharesOf } from './mixture.ts';
 import { listOf, type PairLists } from './pair-lists.ts';
 import type { AnyScorer } from './scorer.ts';
 import { type EntitySource, type MentionSource, range } from './sources.ts';
 import {
   addScores,
+  addToMixtures,
   type Block,
   type Choice,
   closeTile,
@@ -53,13 +55,22 @@ export interface PassResult {
    * By system and variant: the rank of each mention's gold entity among what was scored (empty where unknown) and its best
    * entities.
    */
-  systems: Record<string, { ranks: number[]; top: Found[][] }>;
+  systems: Record<string, SystemResult>;
   /** By system the scores of the wanted pairs, in their order. */
   wanted: Record<string, Float32Array>;
   /** What the gate picked; null without one. */
   choices: Choices | null;
   /** Pairs that were ranked, and by part those for which it was computed. */
   pairs: { ranked: number; computed: Record<string, number> };
+}
+
+export interface SystemResult {
+  ranks: number[];
+  /** By mention the gold entity's score; empty where gold entities are not known. */
+  goldScores: number[];
+  top: Found[][];
+  /** Of a system that mixes probabilities: by mention the share of each part, [parts]; null for others. */
+  shares: { parts: string[]; values: number[][] } | null;
 }
 
 export interface Choices {
@@ -96,7 +107,9 @@ export async function rankMentions(pass: ScoringPass): Promise<PassResult> {
     const counts = choice?.isCounted ? new Float64Array(pass.mentions.count * 2 * choice.parts.length) : null;
     const result: PassResult = {
       systems: Object.fromEntries(
-        [...systems, ...scoring.variants].map(({ name }) => [name, { ranks: [], top: [] }]),
+        [...systems.map((system) => ({ name: system.name, system })), ...scoring.variants].map(
+          ({ name, system }) => [name, emptyResult(system)],
+        ),
       ),
       wanted: Object.fromEntries(
         scoring.wanted
@@ -126,6 +139,11 @@ export async function rankMentions(pass: ScoringPass): Promise<PassResult> {
   } finally {
     scoring.choice?.calibration.release();
   }
+}
+
+function emptyResult(system: AnyScorer): SystemResult {
+  const parts = partsOf(system).map(({ name }) => name);
+  return { ranks: [], goldScores: [], top: [], shares: sharesOf(system) ? { parts, values: [] } : null };
 }
 
 type Candidates = ScoringPass['candidates'];
@@ -232,16 +250,15 @@ async function rankGroups(
   result: PassResult,
   onProgress: (part: number) => void,
 ): Promise<void> {
-  const { choice, gold } = scoring;
+  const { choice } = scoring;
   const tiles: Tile[] = [];
   try {
     for (const { mentions, picked } of groups) {
       const tile = openTile(scoring, mentions, picked, choice && pickLogits(choice.u, mentions));
       tiles.push(tile);
       if (candidates) await scoreCandidates(scoring, tile, candidates, result);
-      else if (gold) await scoreGold(scoring, tile, gold);
     }
-    if (!candidates) await scoreAll(scoring, tiles, result, onProgress);
+    if (!candidates) await scoreEntities(scoring, tiles, result, onProgress);
     for (const tile of tiles) await collect(scoring, tile, result);
   } finally {
     for (const tile of tiles) closeTile(tile);
@@ -253,11 +270,54 @@ function ranked<T>(device: Device, body: () => T): T {
   return device.scope(() => noGrad(body));
 }
 
-/** All entities, block by block; the next block is read while the device works on one. */
-async function scoreAll(
+/** All entities: what mixtures must know of them first, then the gold ones, then all scores. */
+async function scoreEntities(
   scoring: Scoring,
   tiles: readonly Tile[],
   result: PassResult,
+  onProgress: (part: number) => void,
+): Promise<void> {
+  const mixing = onlyMixtures(scoring);
+  const begun = mixing ? 0.5 : 0;
+  if (mixing) {
+    await eachBlock(
+      mixing,
+      tiles,
+      (tile, block, needs) => {
+        addToMixtures(scoring, tile, block);
+        countComputed(scoring, result, tile, block, needs);
+      },
+      (part) => onProgress(begun * part),
+    );
+    closeMixtures(tiles);
+  }
+  for (const tile of tiles) if (scoring.gold) await scoreGold(scoring, tile, scoring.gold);
+  await eachBlock(
+    scoring,
+    tiles,
+    (tile, block, needs) => {
+      addScores(scoring, tile, block, tileScores(scoring, tile, block, needs));
+      count(scoring, result, tile, block, needs);
+    },
+    (part) => onProgress(begun + (1 - begun) * part),
+  );
+}
+
+/** The same scoring for the systems that mix probabilities alone; null where there are none. */
+function onlyMixtures(scoring: Scoring): Scoring | null {
+  const systems = scoring.systems.filter((system) => sharesOf(system) !== null);
+  return systems.length > 0 ? { ...scoring, systems, choice: null } : null;
+}
+
+function closeMixtures(tiles: readonly Tile[]): void {
+  for (const { mixtures } of tiles) for (const mixture of mixtures) mixture?.close();
+}
+
+/** All entities, block by block; the next block is read while the device works on one. */
+async function eachBlock(
+  scoring: Scoring,
+  tiles: readonly Tile[],
+  visit: (tile: Tile, block: Block, needs: readonly boolean[]) => void,
   onProgress: (part: number) => void,
 ): Promise<void> {
   const { device, entities } = scoring;
@@ -271,12 +331,7 @@ async function scoreAll(
     const { needs, make } = await next;
     ranked(device, () => {
       const block = make();
-      for (const [t, tile] of tiles.entries()) {
-        device.scope(() => {
-          addScores(scoring, tile, block, tileScores(scoring, tile, block, needs[t]!));
-        });
-        count(scoring, result, tile, block, needs[t]!);
-      }
+      for (const [t, tile] of tiles.entries()) device.scope(() => visit(tile, block, needs[t]!));
     });
     const done = device.finish();
     next = read(first + size);
@@ -307,6 +362,15 @@ async function scoreCandidates(
   const [mention] = tile.mentions as [number];
   const rows = [...listOf(candidates, mention)];
   const { needs, make } = await readBlock(scoring, [tile], rows);
+  const mixing = onlyMixtures(scoring);
+  if (mixing) {
+    ranked(scoring.device, () => {
+      const block = make();
+      addToMixtures(scoring, tile, block);
+      countComputed(scoring, result, tile, block, neededParts(mixing, tile.picked));
+    });
+    closeMixtures([tile]);
+  }
   ranked(scoring.device, () => {
     const block = make();
     const scores = tileScores(scoring, tile, block, needs[0]!);
@@ -352,11 +416,18 @@ async function collect(
 ): Promise<void> {
   const ranked = [...scoring.systems.map((system) => ({ name: system.name, system })), ...scoring.variants];
   for (const [i, { name, system }] of ranked.entries()) {
-    const { ranks, top } = findings(scoring, system, tile, await tile.states[i]!.read());
+    const ranking = await tile.states[i]!.read();
+    const { ranks, top } = findings(scoring, system, tile, ranking);
     const into = systems[name]!;
+    const shares = await tile.mixtures[scoring.systems.indexOf(system)]?.readLogShares();
+    const B = partsOf(system).length;
     tile.mentions.forEach((mention, j) => {
-      if (scoring.gold) into.ranks[mention] = ranks[j]!;
+      if (scoring.gold) {
+        into.ranks[mention] = ranks[j]!;
+        into.goldScores[mention] = ranking.gold[j]!;
+      }
       into.top[mention] = top[j]!;
+      if (shares) into.shares!.values[mention] = [...shares.subarray(j * B, (j + 1) * B)].map(Math.exp);
     });
   }
   for (const [i, taken] of tile.taken.entries()) {
@@ -384,6 +455,17 @@ function readCounts(counts: Tensor): Promise<Uint32Array> {
 }
 
 function count(
+  scoring: Scoring,
+  result: PassResult,
+  tile: Tile,
+  block: Block,
+  needs: readonly boolean[],
+): void {
+  result.pairs.ranked += tile.mentions.length * block.rows.length;
+  countComputed(scoring, result, tile, block, needs);
+}
+
+function countComputed(
   { parts }: Scoring,
   { pairs }: PassResult,
   tile: Tile,
@@ -391,7 +473,6 @@ function count(
   needs: readonly boolean[],
 ): void {
   const n = tile.mentions.length * block.rows.length;
-  pairs.ranked += n;
   needs.forEach((need, i) => {
     if (need) pairs.computed[parts[i]!.name]! += n;
   });

@@ -13,6 +13,8 @@ export interface MentionSource {
   count: number;
   /** Tokens of each: mentions of like length are scored together. */
   lengths: ArrayLike<number>;
+  /** 1 for those that have no image. */
+  hasNoImage: ArrayLike<number>;
   /** A scorer's sides of some mentions, made in the caller's scope. */
   side(scorer: AnyScorer, rows: readonly number[]): unknown;
   /** u of some mentions. */
@@ -68,6 +70,7 @@ export function preparedMentions(prepared: Prepared): MentionSource {
   return {
     count: prepared.images.length,
     lengths: prepared.lengths,
+    hasNoImage: prepared.hasNoImage,
     side: (scorer, rows) => scorer.mentionSide(batchOf(prepared, scorer, rows)),
     logits: (gate, rows) => readLogits(gate, 'mention', prepared, rows),
     retrievalVectors: (scorer, rows) => scorer.retrievalVectors('mention', batchOf(prepared, scorer, rows)),
@@ -80,6 +83,7 @@ export function someMentions(all: MentionSource, rows: readonly number[]): Menti
   return {
     count: rows.length,
     lengths: rows.map((row) => all.lengths[row]!),
+    hasNoImage: rows.map((row) => all.hasNoImage[row]!),
     side: (scorer, numbers) => all.side(scorer, those(numbers)),
     logits: (gate, numbers) => all.logits(gate, those(numbers)),
     retrievalVectors: (scorer, numbers) => all.retrievalVectors(scorer, those(numbers)),

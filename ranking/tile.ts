@@ -6,7 +6,8 @@ import type { Device } from '../engine/device.ts';
 import { EngineError } from '../engine/errors.ts';
 import type { Tensor } from '../engine/tensor.ts';
 import { choiceOf, type GateLogits, logitsOf } from './gate-logits.ts';
-import { type AnyGate, combinationOf, combine, partsOf } from './mixture.ts';
+import { MixtureState } from './mixed-probabilities.ts';
+import { type AnyGate, combinationOf, combine, partsOf, sharesOf } from './mixture.ts';
 import {
   blockPairs,
   listOf,
@@ -75,6 +76,8 @@ export interface Tile {
   u: Tensor | null;
   /** By system, then by variant. */
   states: readonly RankState[];
+  /** By system: what those that mix probabilities know of these mentions; null for others. */
+  mixtures: readonly (MixtureState | null)[];
   /** By system, the scores of wanted pairs, mention by mention; empty where none are wanted. */
   taken: readonly Tensor[];
   /** How often the gate picked each part, u32 [mentions, 2, parts]; null where nobody counts. */
@@ -123,14 +126,25 @@ export function openTile(
       const own = Int32Array.from(mentions, (mention) => gold?.[mention] ?? -1);
       return new RankState(device, own, top);
     }),
+    mixtures: systems.map((system) => {
+      const shares = sharesOf(system);
+      const { hasNoImage } = scoring.mentions;
+      return (
+        shares &&
+        new MixtureState(
+          shares,
+          Float32Array.from(mentions, (mention) => 1 - hasNoImage[mention]!),
+        )
+      );
+    }),
     taken: scoring.wanted ? takenFor(scoring, scoring.wanted, mentions) : [],
     counts: logits && choice?.isCounted ? device.zeros([count, 2, logits.parts], 'u32') : null,
   };
 }
 
-export function closeTile({ sides, u, states, taken, counts }: Tile): void {
+export function closeTile({ sides, u, states, mixtures, taken, counts }: Tile): void {
   for (const tensor of tensorsIn([sides, u, taken, counts])) tensor.release();
-  for (const state of states) state.release();
+  for (const state of [...states, ...mixtures]) state?.release();
 }
 
 /** By part, whether any system needs its scores of pairs for which the gate picks some of `picked`. */
@@ -139,7 +153,8 @@ export function neededParts({ parts, systems }: Scoring, picked: readonly boolea
   for (const system of systems) {
     const combination = combinationOf(system);
     partsOf(system).forEach((part, i) => {
-      const need = 'weights' in combination ? combination.weights[i] !== 0 : picked[i]!;
+      const need =
+        'shares' in combination || ('weights' in combination ? combination.weights[i] !== 0 : picked[i]!);
       if (need) needs[parts.indexOf(part)] = true;
     });
   }
@@ -165,18 +180,36 @@ export function tileScores(
       isMasked && part.usesPairMask ? pairMask(logits, block.rows.length, choice!.parts.indexOf(i)) : null;
     return part.scores(tile.sides[i], block.sides[i], mask);
   });
-  const own = systems.map((system) =>
+  const own = systems.map((system, i) =>
     combine(
       combinationOf(system),
       partsOf(system).map((part) => scores[parts.indexOf(part)]!),
       logits,
       choice?.calibration ?? null,
+      tile.mixtures[i]!,
     ),
   );
   const others = variants.map(({ system, additions }) =>
     withAdditions(own[systems.indexOf(system)]!, additions, blockPairs(additions, tile.mentions, block.rows)),
   );
   return [...own, ...others];
+}
+
+/** Lets the systems that mix probabilities see a block's scores, before `tileScores` is called. Call it in a scope. */
+export function addToMixtures({ systems, parts }: Scoring, tile: Tile, block: Block): void {
+  const scores = new Map<AnyScorer, Tensor>();
+  for (const [i, system] of systems.entries()) {
+    const mixture = tile.mixtures[i];
+    if (!mixture) continue;
+    for (const part of partsOf(system)) {
+      const at = parts.indexOf(part);
+      if (!scores.has(part)) scores.set(part, part.scores(tile.sides[at], block.sides[at]));
+    }
+    mixture.add(
+      partsOf(system).map((part) => scores.get(part)!),
+      block.numbers,
+    );
+  }
 }
 
 /** Takes a block's scores by each system into account. Call it in a scope. */

@@ -45,6 +45,8 @@ export interface Fit extends Origin {
   schema: ConfigSchema;
   epochs: number;
   stepsPerEpoch: number;
+  /** Steps of all epochs, where the last has fewer. Default epochs x stepsPerEpoch. */
+  totalSteps?: number;
   /** Steps that come before those of the first epoch and are taken with it, on a schedule of their own. Default 0. */
   stepsBefore?: number;
   schedule: Schedule;
@@ -63,9 +65,11 @@ export interface Fit extends Origin {
   /** The steps of an epoch, counted from 1, with all that they draw on the host. */
   steps(draws: RandomStream, epoch: number): Iterable<Step> | AsyncIterable<Step>;
   validate(): Promise<Validation>;
+  /** Which epoch the result is: the best by validation MRR, or the last however it does. Default 'best'. */
+  keep?: 'best' | 'last';
 }
 
-/** The best epoch of a finished training. */
+/** The epoch of a finished training that was kept. */
 export interface FitResult {
   epoch: number;
   /** Validation MRR, in percent. */
@@ -114,7 +118,7 @@ async function train(plan: Fit, staging: Staging, hooks: TrainingHooks): Promise
     if (position.epoch >= epochs) return position;
   }
   await plan.begin(staging.resumeFrom !== null);
-  const total = stepsBefore + epochs * stepsPerEpoch;
+  const total = stepsBefore + (plan.totalSteps ?? epochs * stepsPerEpoch);
   const factorAt = (step: number) =>
     step < stepsBefore
       ? scheduleFactor(plan.schedule, step, stepsBefore)
@@ -140,7 +144,7 @@ async function train(plan: Fit, staging: Staging, hooks: TrainingHooks): Promise
     const { dev, line, choices } = await plan.validate();
     metrics.add({ step, epoch, dev, ...line });
     position = { ...position, epoch, step };
-    if (dev.mrr > position.bestMrr) {
+    if (plan.keep === 'last' || dev.mrr > position.bestMrr) {
       position = { ...position, bestEpoch: epoch, bestMrr: dev.mrr };
       await saveParameters(staging.best, training, { epoch, dev });
     }

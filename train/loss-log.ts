@@ -56,7 +56,7 @@ export class LossLog {
 }
 
 /** Throws ConfigError for a loss that is not finite: the learning rate is too high for these inputs. */
-export function checkLoss(step: number, loss: number): void {
+function checkLoss(step: number, loss: number): void {
   if (Number.isFinite(loss)) return;
   const field = 'training.learningRate';
   throw new ConfigError([field], `the loss of step ${step} is ${loss}; try a lower ${field}`);

@@ -14,7 +14,7 @@ import { saveClip } from '../../model/clip/save-clip.ts';
 import { Dsmip, gateTrainingInputs } from '../../model/dsmip/dsmip-model.ts';
 import { Expert } from '../../model/dsmip/expert-model.ts';
 import type { ExpertKind } from '../../model/dsmip/experts.ts';
-import { statisticsTensors } from '../../model/dsmip/gate-inputs.ts';
+import { statisticsTensors } from '../../model/dsmip/gating/gate-inputs.ts';
 import { initialise } from '../../model/initialise.ts';
 import { normal } from '../../tests/support/random.ts';
 

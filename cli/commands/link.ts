@@ -7,16 +7,16 @@ import { type Device, openDevice } from '../../engine/device.ts';
 import { buildIndex } from '../../eval/build-index.ts';
 import { textTable } from '../../eval/text-table.ts';
 import { UsageError } from '../../files/errors.ts';
+import { chunksOfFile } from '../../files/json/json-lines.ts';
 import { isUrl } from '../../files/locate.ts';
 import { indexFolder } from '../../link/index-folder.ts';
-import type { MentionToLink } from '../../link/link-input.ts';
+import { type MentionToLink, readMentions } from '../../link/link-input.ts';
 import { type Linked, type Linker, openLinker } from '../../link/linker.ts';
 import { hasIndex } from '../../ranking/index/source.ts';
 import { checkConfig } from '../../train/config/check.ts';
 import { workConfigOf } from '../../train/config/presets.ts';
 import { indexSchema, linkSchema } from '../../train/config/schemas.ts';
 import { type ConfigCommand, type Parsed, parseConfig } from '../config-flags.ts';
-import { mentionLines } from '../mention-lines.ts';
 import { closeWork, openWork, profileFlag } from '../open-work.ts';
 import { showWork } from '../show-work.ts';
 
@@ -144,7 +144,7 @@ async function buildRunIndex({ config, preset }: Parsed<typeof linkSchema, strin
   console.error(`wrote ${folder}: the index of ${head.entities} entities, once`);
 }
 
-/** The mentions that the flags name, some at a time. Throws UsageError. */
+/** The mentions that the flags name, some at a time. Throws UsageError, and InputError for a wrong line. */
 async function* mentionBatches({
   word,
   sentence,
@@ -163,7 +163,9 @@ async function* mentionBatches({
       '--input: its lines have word, sentence and image; expected no --word, --sentence, --image',
     );
   }
-  yield* mentionLines(input, batchSize);
+  const isPiped = input === '-';
+  const chunks = isPiped ? (process.stdin as AsyncIterable<Uint8Array>) : chunksOfFile(input);
+  yield* readMentions(isPiped ? '<stdin>' : input, chunks, batchSize);
 }
 
 interface Answer extends MentionToLink {

@@ -1,9 +1,9 @@
-// dsmip start, `npm start`: trains the three experts and the gate, calibrates their scores, ranks a split's mentions against the whole knowledge base,
-// prints the results beside the paper's and writes a report.
+// dsmip start, `npm start`: trains the three experts and the gate, calibrates their scores, ranks a split's mentions against
+// the whole knowledge base, writes a report, builds the index that linking needs and prints the results beside the paper's.
 
 import { join } from 'node:path';
 import { profileTable } from '../../engine/device/profiler.ts';
-import { reportStage, trainingStages } from '../../eval/pipeline.ts';
+import { indexStage, reportStage, trainingStages } from '../../eval/pipeline.ts';
 import { readResults, resultTable } from '../../eval/results.ts';
 import { durationLines } from '../../eval/stages.ts';
 import { type ExpertKind, expertKinds } from '../../model/dsmip/experts.ts';
@@ -17,8 +17,8 @@ import { openRunStaging } from '../run-staging.ts';
 const startCommand: ConfigCommand<typeof startSchema, 'resume' | 'isolate' | 'profile'> = {
   name: 'start',
   summary:
-    'Trains the experts and the gate, evaluates on a split and writes RUN/report.html. A finished run is replaced once ' +
-    'the new one is finished.',
+    'Trains the experts and the gate, evaluates on a split, writes RUN/report.html and builds RUN/index, which linking ' +
+    'needs. A finished run is replaced once the new one is finished.',
   schema: startSchema,
   base: ({ data, clip, run, cache, expert }) => {
     const { batchSize } = expert.training;
@@ -73,6 +73,9 @@ export async function run(args: readonly string[]): Promise<void> {
     const options = { resume: plain.resume === true, together: true };
     const seconds = await runner.run(staging.folder, stagesIn(staging.folder), options);
     await staging.finish();
+    // Where the run stays: an index says where its run is. What else was finished is known by now.
+    const index = indexStage({ preset, run: config.run.folder });
+    Object.assign(seconds, await runner.run(config.run.folder, [index], { resume: true, together: false }));
     const session = await runner.session();
     if (plain.profile && session) console.log(profileTable(await session.device.profile()));
     await showResults(config.run.folder, seconds, (performance.now() - begun) / 1000);

@@ -1,5 +1,6 @@
-// Counts what is in a data set: sizes, missing images, lengths of texts, duplicate rows, leakage between splits. Knows
-// the reader's data set and folders of images, nothing of models and of how the counts are printed.
+// Counts what is in a data set or a knowledge base alone: sizes, names that several entities have, missing images, lengths of
+// texts, duplicate rows, leakage between splits. Knows the readers and folders of images, nothing of models and of how the
+// counts are printed.
 
 import { readdir } from 'node:fs/promises';
 import { basename, dirname } from 'node:path';
@@ -18,7 +19,12 @@ interface EntityCounts {
   /** Different images named, and those of them that are not in the folder. */
   images: number;
   missingImages: number;
+  /** The first of these; null for none. */
+  firstMissingImage: string | null;
   withoutAttributes: number;
+  /** Different names, and those of them that several entities have. */
+  names: number;
+  homonyms: number;
   /** Entities whose name, or whose whole text, another one has too. */
   sharedName: number;
   sharedText: number;
@@ -70,9 +76,15 @@ export interface Leakage {
   answer: number;
 }
 
-export interface Inspection {
+/** What is in a knowledge base that has no mentions. */
+export interface KnowledgeBaseInspection {
   name: string;
   entities: EntityCounts;
+  lengths: Record<'entity text', Lengths>;
+  remarks: string[];
+}
+
+export interface Inspection extends KnowledgeBaseInspection {
   splits: Record<Split | 'all', SplitCounts>;
   nilAnswers: number;
   lengths: Record<'entity text' | 'mention text' | 'word' | 'sentence', Lengths>;
@@ -81,7 +93,20 @@ export interface Inspection {
   /** Mentions whose entity counts as taken out of the knowledge base, and the different entities. */
   unlinkable: Record<'dev' | 'test', UnlinkableCounts>;
   leakage: Record<'train-dev' | 'train-test' | 'dev-test', Leakage>;
-  remarks: string[];
+}
+
+/** Inspects entities that were read, without any mentions; token lengths are counted where there is a tokenizer. */
+export async function inspectEntities(
+  { name, entities, remarks }: Pick<Dataset, 'name' | 'entities' | 'remarks'>,
+  tokenizer: Tokenizer | null,
+): Promise<KnowledgeBaseInspection> {
+  const present = await filesBeside(entities.flatMap(({ images }) => images));
+  return {
+    name,
+    entities: entityCounts(entities, present),
+    lengths: { 'entity text': lengthsOf(entities.map(entityText), tokenizer) },
+    remarks,
+  };
 }
 
 /** Inspects a data set that was read; token lengths are counted where there is a tokenizer. */
@@ -131,14 +156,21 @@ export async function inspect(data: Dataset, tokenizer: Tokenizer | null): Promi
 function entityCounts(entities: readonly Entity[], present: ReadonlySet<string>): EntityCounts {
   const images = new Set(entities.flatMap((entity) => entity.images));
   const imaged = entities.filter((entity) => entity.images.length > 0);
+  const missing = [...images].filter((image) => !present.has(image));
+  const names = entities.map(({ name }) => name);
+  const sharedName = sharedOf(names);
+  const different = new Set(names).size;
   return {
     entities: entities.length,
     withImage: imaged.length,
     firstImageFound: imaged.filter((entity) => present.has(entity.images[0]!)).length,
     images: images.size,
-    missingImages: missingOf(images, present),
+    missingImages: missing.length,
+    firstMissingImage: missing[0] ?? null,
     withoutAttributes: entities.filter(({ attributes }) => attributes === '').length,
-    sharedName: sharedOf(entities.map(({ name }) => name)),
+    names: different,
+    homonyms: different - (entities.length - sharedName),
+    sharedName,
     sharedText: sharedOf(entities.map(entityText)),
     aliases: entities.reduce((sum, { aliases }) => sum + aliases.length, 0),
   };

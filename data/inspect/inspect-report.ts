@@ -2,20 +2,30 @@
 
 import { mentionKinds } from '../entity-mention.ts';
 import type { Summary } from '../text/text-lengths.ts';
-import type { Inspection, Leakage, SplitCounts, UnlinkableCounts } from './inspect-dataset.ts';
+import type {
+  Inspection,
+  KnowledgeBaseInspection,
+  Leakage,
+  SplitCounts,
+  UnlinkableCounts,
+} from './inspect-dataset.ts';
 import { paperSizes } from './inspect-paper.ts';
 
-/** The tables of an inspection, the paper's sizes beside ours where the data set is one of the paper's. */
-export function report(found: Inspection): string {
+/**
+ * The tables of an inspection, the paper's sizes beside ours where the data set is one of the paper's; of a knowledge base
+ * alone those of its entities.
+ */
+export function report(found: Inspection | KnowledgeBaseInspection): string {
+  const hasMentions = 'splits' in found;
   const parts = [
     [found.name],
-    ...paperTable(found),
+    ...(hasMentions ? paperTable(found) : []),
     entityTable(found),
-    splitTable(found),
-    pictureTable(found),
-    unlinkableTable(found),
+    hasMentions ? splitTable(found) : [],
+    hasMentions ? pictureTable(found) : [],
+    hasMentions ? unlinkableTable(found) : [],
     lengthTable(found),
-    leakageTable(found),
+    hasMentions ? leakageTable(found) : [],
     found.remarks.length > 0 ? ['Read all the same:', ...found.remarks.map((line) => `  ${line}`)] : [],
   ];
   return parts
@@ -47,18 +57,25 @@ function paperTable({ name, entities, splits }: Inspection): string[][] {
   return [paper.note ? [...lines, `  (${paper.note})`] : lines];
 }
 
-function entityTable({ entities }: Inspection): string[] {
-  return table([
-    ['Entities', count(entities.entities)],
-    ['without attributes', count(entities.withoutAttributes)],
-    ['with the name of another one', count(entities.sharedName)],
-    ['with the whole text of another one', count(entities.sharedText)],
-    ['aliases', count(entities.aliases)],
-    ['with an image named', count(entities.withImage)],
-    ['with its first image in the folder', count(entities.firstImageFound)],
-    ['images named', count(entities.images)],
-    ['images missing', count(entities.missingImages)],
-  ]);
+function entityTable({ entities }: KnowledgeBaseInspection): string[] {
+  const { firstMissingImage } = entities;
+  return [
+    ...table([
+      ['Entities', count(entities.entities)],
+      ['different names', count(entities.names)],
+      ['names of several entities', count(entities.homonyms)],
+      ['entities with the name of another one', count(entities.sharedName)],
+      ['with the whole text of another one', count(entities.sharedText)],
+      ['aliases', count(entities.aliases)],
+      ['without description and attributes', count(entities.withoutAttributes)],
+      ['without an image named', count(entities.entities - entities.withImage)],
+      ['with an image named', count(entities.withImage)],
+      ['with its first image in the folder', count(entities.firstImageFound)],
+      ['images named', count(entities.images)],
+      ['images missing', count(entities.missingImages)],
+    ]),
+    ...(firstMissingImage === null ? [] : [`  the first that is missing: ${firstMissingImage}`]),
+  ];
 }
 
 function splitTable({ splits, nilAnswers }: Inspection): string[] {
@@ -122,7 +139,7 @@ function unlinkableTable({ unlinkable }: Inspection): string[] {
   ]);
 }
 
-function lengthTable({ lengths }: Inspection): string[] {
+function lengthTable({ lengths }: KnowledgeBaseInspection): string[] {
   const row = (what: string, { mean, median, p95, max }: Summary, cut: string[]): string[] => [
     what,
     mean.toFixed(1),

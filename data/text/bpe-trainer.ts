@@ -2,6 +2,7 @@
 // (https://arxiv.org/abs/1508.07909) over bytes, with `</w>` on a word's last byte. Pure: strings in,
 // contents of vocab.json and merges.txt out.
 
+import TinyQueue from 'tinyqueue';
 import { BEGIN_TOKEN, BYTE_ORDER, BYTE_TO_CHAR, END_OF_WORD, END_TOKEN } from './byte-alphabet.ts';
 import { clipWords } from './clip-words.ts';
 
@@ -77,9 +78,22 @@ export function trainBpe(texts: Iterable<string>, options: BpeOptions): BpeFiles
   };
 }
 
+/** A pair with the count that it had when it was queued. */
+interface Queued {
+  readonly pair: Pair;
+  readonly count: number;
+}
+
 /** Counts of adjacent pairs over all words, changed one word at a time. */
 class PairCounts {
   readonly #pairs = new Map<number, Pair>();
+  /** The most frequent first; what a later count has made wrong is passed over when it comes up. */
+  readonly #queue = new TinyQueue<Queued>(
+    [],
+    (a, b) => b.count - a.count || (isLower(a.pair, b.pair) ? -1 : 1),
+  );
+  /** Pairs whose count is not in the queue yet. */
+  readonly #changed = new Set<Pair>();
 
   add(word: Word, index: number, sign: 1 | -1): void {
     for (let i = 0; i + 1 < word.symbols.length; i++) {
@@ -92,23 +106,20 @@ class PairCounts {
         this.#pairs.set(key, pair);
       }
       pair.count += sign * word.count;
+      this.#changed.add(pair);
       if (sign > 0) pair.words.add(index);
       else if (pair.count === 0) this.#pairs.delete(key);
     }
   }
 
   mostFrequent(): Pair | undefined {
-    let best: Pair | undefined;
-    for (const pair of this.#pairs.values()) {
-      if (
-        best === undefined ||
-        pair.count > best.count ||
-        (pair.count === best.count && isLower(pair, best))
-      ) {
-        best = pair;
-      }
+    for (const pair of this.#changed) if (pair.count > 0) this.#queue.push({ pair, count: pair.count });
+    this.#changed.clear();
+    while (this.#queue.length > 0) {
+      const { pair, count } = this.#queue.pop()!;
+      if (pair.count === count) return pair;
     }
-    return best;
+    return undefined;
   }
 }
 

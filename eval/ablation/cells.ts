@@ -1,13 +1,16 @@
 // The cells of the ablations, row by seed, and the stages that fill each. Knows nothing of running them.
 
 import { join } from 'node:path';
-import type { ExpertKind } from '../../model/dsmip/experts.ts';
-import { expertKinds } from '../../model/dsmip/experts.ts';
+import { sideExperts } from '../../model/dsmip/dsmip-model.ts';
+import { type ExpertKind, expertKinds } from '../../model/dsmip/experts.ts';
 import type { Preset } from '../../train/config/presets.ts';
 import { type Overrides, trainingStages, type WorkStage } from '../pipeline.ts';
 
-/** What can be left out or changed; the first is DSMIP itself with its single experts. */
-export const ablationRows = ['full', 'no-prompts', 'finetune', 'low-resource'] as const;
+/**
+ * What can be left out or changed; the first is DSMIP itself with its single experts. The last two are other gates over the
+ * same experts, additions of ours: a mixture of probabilities, and a choice of a modality for each side.
+ */
+export const ablationRows = ['full', 'no-prompts', 'finetune', 'low-resource', 'mixture', 'side'] as const;
 export type AblationRow = (typeof ablationRows)[number];
 
 export interface AblationOptions {
@@ -53,10 +56,20 @@ function cellOf(options: AblationOptions, row: AblationRow, seed: number, full: 
   const { preset, split, gate, training, fraction } = options;
   const { experts } = preset.gate;
   const name = cellName(row, seed);
-  const trained = { full: expertKinds, 'low-resource': experts, finetune: ['multimodal'] as const };
-  const unchanged = experts.filter((kind) => kind !== 'multimodal');
-  const isShared = row === 'no-prompts' && full !== null;
-  const own = isShared ? (['multimodal'] as const) : experts;
+  const needed: Record<AblationRow, readonly ExpertKind[]> = {
+    full: expertKinds,
+    'no-prompts': experts,
+    finetune: ['multimodal'],
+    'low-resource': experts,
+    mixture: experts,
+    side: sideExperts,
+  };
+  const unchanged: Partial<Record<AblationRow, readonly ExpertKind[]>> = {
+    'no-prompts': experts.filter((kind) => kind !== 'multimodal'),
+    mixture: experts,
+    side: sideExperts.filter((kind) => expertKinds.includes(kind)),
+  };
+  const shared = full === null ? [] : (unchanged[row] ?? []);
   const multimodal = {
     'no-prompts': { 'expert.prompts.use': false },
     finetune: { 'expert.finetuneEncoder': true },
@@ -64,7 +77,7 @@ function cellOf(options: AblationOptions, row: AblationRow, seed: number, full: 
   const stages = trainingStages({
     preset,
     run: join(options.run, name),
-    experts: row === 'no-prompts' ? own : trained[row],
+    experts: needed[row].filter((kind) => !shared.includes(kind)),
     hasGate: row !== 'finetune',
     calibrates: false,
     split,
@@ -74,7 +87,20 @@ function cellOf(options: AblationOptions, row: AblationRow, seed: number, full: 
       ...(row === 'low-resource' ? { 'training.trainFraction': fraction } : {}),
     },
     expert: row === 'no-prompts' || row === 'finetune' ? { multimodal: multimodal[row] } : {},
-    gate,
+    gate: { ...gateOf(row, options), ...gate },
   });
-  return { name, stages, shared: isShared ? { from: full, experts: unchanged } : null };
+  return {
+    name,
+    stages,
+    shared: full !== null && shared.length > 0 ? { from: full, experts: shared } : null,
+  };
+}
+
+/** What a row's gate is told besides. A mixture sees few numbers and trains in seconds. */
+function gateOf(row: AblationRow, { training }: AblationOptions): Overrides {
+  const balance = { 'training.balance': 0.1 };
+  if (row === 'side') return { 'gate.by': 'side', 'gate.experts': [...sideExperts], ...balance };
+  if (row !== 'mixture') return {};
+  const epochs = training['training.epochs'] === undefined ? { 'training.epochs': 4 } : {};
+  return { 'gate.form': 'mixture', 'gate.hidden': 16, ...epochs, ...balance };
 }

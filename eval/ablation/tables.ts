@@ -16,6 +16,10 @@ const ablationLines: readonly [string, AblationRow, string, PaperFigures | null]
   ['visual expert alone', 'full', 'visual', table2.visual],
   ['multimodal expert alone', 'full', 'multimodal', table2.multimodal],
   ['plain mean of the experts', 'full', 'mean', null],
+  ['mean of their standardised scores', 'full', 'standardised-mean', null],
+  ['fixed mixture of their probabilities', 'full', 'fixed-mixture', null],
+  ['DSMIP, a mixture by confidence', 'mixture', 'dsmip', null],
+  ['DSMIP, each side its own modality', 'side', 'dsmip', null],
   ['DSMIP without prompts', 'no-prompts', 'dsmip', table2['no-prompts']],
   ['multimodal alone without prompts', 'no-prompts', 'multimodal', null],
 ];

@@ -7,7 +7,7 @@ import { InputError } from '../../files/errors.ts';
 import { readText } from '../../files/read-text.ts';
 import { trainedBaselines } from '../../model/baselines/registry.ts';
 import { readAbout } from '../../model/checkpoint.ts';
-import { expertKinds } from '../../model/dsmip/experts.ts';
+import { allExpertKinds } from '../../model/dsmip/experts.ts';
 import { type Results, readResults } from '../results.ts';
 
 /** The course of one training. */
@@ -41,7 +41,7 @@ export interface RunFiles {
 /** Reads the run in `folder`. Throws one line for a folder without results and for damaged files. */
 export async function readRun(folder: string): Promise<RunFiles> {
   const courses: Course[] = [];
-  for (const name of [...trainedBaselines, ...expertKinds, 'gate']) {
+  for (const name of [...trainedBaselines, ...allExpertKinds, 'gate']) {
     const [log, best] = [join(folder, name, 'metrics.jsonl'), join(folder, name, 'best.safetensors')];
     if (!existsSync(log)) continue;
     const config = existsSync(best) ? (await readAbout(best)).config : null;

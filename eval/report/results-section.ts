@@ -173,7 +173,7 @@ function topsOf({ systems }: { systems: readonly { hits1: number; error: number 
   return systems.map(({ hits1, error }) => hits1 + error);
 }
 
-/** What the gate picked; null for a run without one. */
+/** What the gate picked, or which shares it gave; null for a run without one. */
 export function gateSection({ results, predictions }: ResultsInput): Html | null {
   const { gate } = results;
   if (!gate) return null;
@@ -204,10 +204,12 @@ export function gateSection({ results, predictions }: ResultsInput): Html | null
     )
     .join('; ');
   const most = Math.max(0, ...Object.values(picked.overall));
+  const does =
+    gate.form === 'mixture'
+      ? 'The gate mixes the probabilities that the experts give entities, for each mention in other shares; these are their means.'
+      : (ofChoices[gate.by] ?? ofChoices['pair']!);
   return html`<h2>What the gate chose</h2>
-<p>The gate picks one expert for each ${gate.by === 'mention' ? 'mention' : 'pair of mention and entity'}.${
-    most > 99 ? ' Here it picked the same one nearly always: it has collapsed to a single expert.' : ''
-  }</p>
+<p>${does}${most > 99 ? ' Here it picked the same one nearly always: it has collapsed to a single expert.' : ''}</p>
 <figure>${choiceChart(`Shares of the experts. ${label}`, groups)}</figure>
 <ul class="legend">${experts.map((expert) => html`<li>${swatch(expert)}${expert}</li>`)}</ul>
 <details><summary>The same in numbers</summary><div class="scroll"><table>
@@ -220,10 +222,20 @@ export function gateSection({ results, predictions }: ResultsInput): Html | null
   )}</tbody></table></div></details>`;
 }
 
+/** Systems that are made of others. */
+const combinations = ['mean', 'standardised-mean', 'fixed-mixture', 'dsmip'];
+
+/** What a gate that chooses does, by what it chooses for. */
+const ofChoices: Readonly<Record<string, string>> = {
+  pair: 'The gate picks one expert for each pair of mention and entity.',
+  mention: 'The gate picks one expert for each mention.',
+  side: 'The gate picks text or both modalities for each mention, and again for each entity; the two make the expert of a pair.',
+};
+
 /** The best system that is no mixture of others, as far as the results tell. */
 function bestExpert({ systems, gate }: Results): string | null {
   const experts = Object.keys(systems).filter(
-    (name) => gate?.experts.includes(name) || (!['mean', 'dsmip'].includes(name) && !hasNames(name)),
+    (name) => gate?.experts.includes(name) || (!combinations.includes(name) && !hasNames(name)),
   );
   if (experts.length === 0) return null;
   return experts.reduce((a, b) => (systems[b]!['hits@1'] > systems[a]!['hits@1'] ? b : a));

@@ -4,7 +4,7 @@ import { argmax } from '../../engine/ops/top-k.ts';
 import { ClipTextEncoder } from '../../model/clip/clip.ts';
 import { drawExperts, selectedScores } from '../../model/dsmip/dsmip.ts';
 import { expertKinds } from '../../model/dsmip/experts.ts';
-import { Gate, gateFeatures } from '../../model/dsmip/gate.ts';
+import { Gate, gateFeatures } from '../../model/dsmip/gating/gate.ts';
 import { contrastiveLoss } from '../../model/loss.ts';
 import { Vgg } from '../../model/vgg/vgg.ts';
 import { clipConfig } from './clip.ts';

@@ -4,7 +4,7 @@ import { mul } from '../../engine/ops/elementwise.ts';
 import { sum } from '../../engine/ops/reduce.ts';
 import { argmax } from '../../engine/ops/top-k.ts';
 import { drawExperts } from '../../model/dsmip/dsmip.ts';
-import { Gate, type GateConfig } from '../../model/dsmip/gate.ts';
+import { Gate, type GateConfig } from '../../model/dsmip/gating/gate.ts';
 import type { CaseConfig } from './case.ts';
 import { input, type Kind, probe, readResults } from './kind.ts';
 

@@ -12,8 +12,8 @@ interface JsonLine {
   value: unknown;
 }
 
-/** Bytes of the longest line: far more than a sentence, far less than memory. */
-const mostLineBytes = 2 ** 20;
+/** Bytes of the longest line: more than any text that a model reads, far less than memory. */
+const mostLineBytes = 2 ** 24;
 const chunkBytes = 2 ** 20;
 const newline = 10;
 
@@ -21,31 +21,38 @@ const newline = 10;
  * The values of the file's lines in turn; empty lines are passed over. Throws InputError, `FILE: line 17: ...`, for a line
  * that is too long, no UTF-8 or no JSON.
  */
-export function readJsonLines(path: string): AsyncGenerator<JsonLine> {
-  return parseJsonLines(path, chunksOfFile(path));
+export async function* readJsonLines(path: string): AsyncGenerator<JsonLine> {
+  for await (const lines of parseJsonLines(path, chunksOfFile(path))) yield* lines;
 }
 
-/** The same of any stream of bytes (standard input, a request's body), which `name` stands for in errors. */
+/**
+ * The same of any stream of bytes (standard input, a request's body), which `name` stands for in errors: the lines that each
+ * chunk completes together, so that they can be answered before the next chunk has come.
+ */
 export async function* parseJsonLines(
   name: string,
   chunks: AsyncIterable<Uint8Array>,
-): AsyncGenerator<JsonLine> {
+): AsyncGenerator<JsonLine[]> {
   const decoder = new TextDecoder('utf-8', { fatal: true });
   let number = 0;
-  for await (const bytes of linesOf(name, chunks)) {
-    number++;
-    let text: string;
-    try {
-      text = decoder.decode(bytes);
-    } catch {
-      throw new InputError(`${name}: line ${number}: expected UTF-8 text`);
+  for await (const lines of linesOf(name, chunks)) {
+    const found: JsonLine[] = [];
+    for (const bytes of lines) {
+      number++;
+      let text: string;
+      try {
+        text = decoder.decode(bytes);
+      } catch {
+        throw new InputError(`${name}: line ${number}: expected UTF-8 text`);
+      }
+      if (text.trim() !== '') found.push({ number, value: parseJson(`${name}: line ${number}`, text) });
     }
-    if (text.trim() !== '') yield { number, value: parseJson(`${name}: line ${number}`, text) };
+    if (found.length > 0) yield found;
   }
 }
 
-/** The bytes of each line without its newline; valid until the next one is asked for. */
-async function* linesOf(name: string, chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+/** The bytes of the lines that each chunk completes, without their newlines; valid until the next are asked for. */
+async function* linesOf(name: string, chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array[]> {
   // What came of a line that is not whole yet.
   let pending: Uint8Array[] = [];
   let pendingBytes = 0;
@@ -56,27 +63,30 @@ async function* linesOf(name: string, chunks: AsyncIterable<Uint8Array>): AsyncG
     }
   };
   for await (const chunk of chunks) {
+    const lines: Uint8Array[] = [];
     let start = 0;
     for (let end = chunk.indexOf(newline); end >= 0; end = chunk.indexOf(newline, start)) {
       check(pendingBytes + end - start);
       const part = chunk.subarray(start, end);
-      yield pending.length === 0 ? part : joinedBytes([...pending, part]);
+      lines.push(pending.length === 0 ? part : joinedBytes([...pending, part]));
       pending = [];
       pendingBytes = 0;
       start = end + 1;
       number++;
     }
-    if (start === chunk.length) continue;
     check(pendingBytes + chunk.length - start);
-    // A copy: whoever gives the chunks may use their memory again.
-    pending.push(chunk.slice(start));
-    pendingBytes += chunk.length - start;
+    if (start < chunk.length) {
+      // A copy: whoever gives the chunks may use their memory again.
+      pending.push(chunk.slice(start));
+      pendingBytes += chunk.length - start;
+    }
+    if (lines.length > 0) yield lines;
   }
-  if (pendingBytes > 0) yield joinedBytes(pending);
+  if (pendingBytes > 0) yield [joinedBytes(pending)];
 }
 
-/** A file's bytes, a piece at a time. */
-async function* chunksOfFile(path: string): AsyncGenerator<Uint8Array> {
+/** A file's bytes, a piece at a time. Throws WeightsError for a file that cannot be opened. */
+export async function* chunksOfFile(path: string): AsyncGenerator<Uint8Array> {
   const source = await openFile(path);
   try {
     for (let at = 0; at < source.size; at += chunkBytes) {

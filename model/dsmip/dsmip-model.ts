@@ -5,6 +5,8 @@ import type { Corpus, Samples } from '../../encoding/samples.ts';
 import { noGrad } from '../../engine/autograd.ts';
 import type { Device } from '../../engine/device.ts';
 import { EngineError } from '../../engine/errors.ts';
+import { mul, scale } from '../../engine/ops/elementwise.ts';
+import { gumbelNoise } from '../../engine/ops/gumbel.ts';
 import { broadcastTo, concat, reshape } from '../../engine/ops/shape.ts';
 import type { Random } from '../../engine/random.ts';
 import type { Tensor } from '../../engine/tensor.ts';
@@ -12,9 +14,11 @@ import { type Gate as GateOfParts, Mixture } from '../../ranking/mixture.ts';
 import type { Batch, Side } from '../../ranking/scorer.ts';
 import type { LoadedClip } from '../clip/load-clip.ts';
 import { initialise } from '../initialise.ts';
-import { Calibration } from './dsmip.ts';
+import { Calibration, drawExperts, type SelectionConfig } from './dsmip.ts';
 import type { Expert, SideTables } from './expert-model.ts';
-import { Gate, type GateDropout, type GateStart } from './gate.ts';
+import type { ExpertKind } from './experts.ts';
+import { Gate, type GateDropout, type GateStart, SideGate } from './gating/gate.ts';
+import type { ChoiceBy } from './gating/gate-forms.ts';
 import {
   type GateImage,
   type GateInputs,
@@ -23,17 +27,25 @@ import {
   gateRows,
   gateStatistics,
   gateWidth,
-} from './gate-inputs.ts';
+} from './gating/gate-inputs.ts';
 
 /** What shapes a gate. */
 export interface DsmipShape extends GateImage {
   /** Width of its layers. */
   hidden: number;
   /** What it chooses an expert for. */
-  by: 'pair' | 'mention';
+  by: ChoiceBy;
   /** Whether each expert's scores have a scale and an offset of their own. */
   calibrate: boolean;
 }
+
+/** The experts of a gate that chooses a modality for each side: by the mention's, then by the entity's. */
+export const sideExperts = [
+  'text',
+  'text-multimodal',
+  'multimodal-text',
+  'multimodal',
+] as const satisfies readonly ExpertKind[];
 
 /** Rows of a training batch and the image drawn for each. */
 interface TrainingBatch {
@@ -46,7 +58,7 @@ interface TrainingBatch {
 export class Dsmip implements GateOfParts<GateInputs | null> {
   readonly device: Device;
   readonly experts: readonly Expert[];
-  readonly by: 'pair' | 'mention';
+  readonly by: ChoiceBy;
   /** Parameters of the experts' scoring units, trained on in stage 2. */
   readonly units: ReadonlyMap<string, Tensor>;
   /** Parameters of the gate and of the calibration. */
@@ -57,10 +69,13 @@ export class Dsmip implements GateOfParts<GateInputs | null> {
   readonly scorer: Mixture;
   readonly #clip: LoadedClip;
   readonly #shape: DsmipShape;
-  readonly #gate: Gate;
+  readonly #gate: Gate | SideGate;
   readonly #calibration: Calibration | null;
 
-  /** A fresh gate over experts, whose encoders and prompts it freezes. `random`: null when it is about to be loaded. */
+  /**
+   * A fresh gate over experts, whose encoders and prompts it freezes. `random`: null when it is about to be loaded. Throws
+   * EngineError for a choice by side over other experts than `sideExperts`.
+   */
   constructor(
     { device, clip }: { device: Device; clip: LoadedClip },
     experts: readonly Expert[],
@@ -70,6 +85,9 @@ export class Dsmip implements GateOfParts<GateInputs | null> {
     start: GateStart = 'random',
   ) {
     const B = experts.length;
+    if (shape.by === 'side' && `${experts.map(({ kind }) => kind)}` !== `${sideExperts}`) {
+      throw new EngineError(`gate: a choice by side is one of ${sideExperts}`);
+    }
     this.device = device;
     this.experts = experts;
     this.by = shape.by;
@@ -79,7 +97,10 @@ export class Dsmip implements GateOfParts<GateInputs | null> {
     this.units = new Map(experts.flatMap(unitsOf));
     const width = gateWidth(clip, shape.image);
     const { module, tensors } = initialise(device, random, (p) => ({
-      gate: new Gate(p, { hidden: shape.hidden, experts: B }, width, start),
+      gate:
+        shape.by === 'side'
+          ? new SideGate(p, shape.hidden, width)
+          : new Gate(p, { hidden: shape.hidden, experts: B }, width, start),
       calibration: shape.calibrate ? new Calibration(p, B) : null,
     }));
     this.#gate = module.gate;
@@ -89,7 +110,7 @@ export class Dsmip implements GateOfParts<GateInputs | null> {
   }
 
   get seesEntities(): boolean {
-    return this.by === 'pair';
+    return this.by !== 'mention';
   }
 
   async prepare(
@@ -147,15 +168,32 @@ export class Dsmip implements GateOfParts<GateInputs | null> {
     return this.#calibration?.calibrated(scores) ?? scores;
   }
 
-  /** pi of pairs [M, E, B], or [M, 1, B] where the gate looks at the mention only. Differentiable. */
-  choice(mention: Batch<GateInputs | null>, entity: Batch<GateInputs | null>, drop?: GateDropout): Tensor {
+  /**
+   * Draws an expert for each pair of M mentions and E entities in training: z [M, E, B]; and pi that was drawn by: [M, E, B],
+   * [M, 1, B] where the gate looks at the mention only, [M, 1, 2] and [1, E, 2] where each side has its own. Differentiable.
+   */
+  draw(
+    mention: Batch<GateInputs | null>,
+    entity: Batch<GateInputs | null>,
+    { noise, ...selection }: SelectionConfig & { noise: number },
+    random: Random,
+    drop?: GateDropout,
+  ): { z: Tensor; pi: Tensor[] } {
     const [m, e] = [this.#features('mention', mention), this.#features('entity', entity)];
-    return this.#gate.probabilities(m, e, drop);
-  }
-
-  /** Choices for all E entities: [M, E or 1, B] -> [M, E, B]. */
-  spread(z: Tensor, E: number): Tensor {
-    return this.by === 'pair' ? z : broadcastTo(z, [z.shape[0]!, E, z.shape[2]!]);
+    const [M, E] = [mention.rows.length, entity.rows.length];
+    const drawn = (pi: Tensor) => {
+      const gumbel = gumbelNoise(this.device, pi.shape, random);
+      return drawExperts(pi, noise === 1 ? gumbel : scale(gumbel, noise), selection);
+    };
+    if (this.#gate instanceof SideGate) {
+      const ofMentions = reshape(this.#gate.modalities('mention', m, drop), [M, 1, 2]);
+      const ofEntities = reshape(this.#gate.modalities('entity', e, drop), [1, E, 2]);
+      const z = mul(reshape(drawn(ofMentions), [M, 1, 2, 1]), reshape(drawn(ofEntities), [1, E, 1, 2]));
+      return { z: reshape(z, [M, E, 4]), pi: [ofMentions, ofEntities] };
+    }
+    const pi = this.#gate.probabilities(m, e, drop);
+    const z = drawn(pi);
+    return { z: this.by === 'pair' ? z : broadcastTo(z, [M, E, z.shape[2]!]), pi: [pi] };
   }
 
   #features(side: Side, { inputs, ...batch }: Batch<GateInputs | null>): Tensor {

@@ -43,6 +43,7 @@ import {
   type ExpertStarts,
   expertPrompts,
   ScoringUnits,
+  seesImages,
   usesOf,
   usualStarts,
 } from './experts.ts';
@@ -117,6 +118,7 @@ export class Expert implements Scorer<SideTables, MentionSide, EntitySide> {
     try {
       // Nobody knows a trained CLIP's weights by a hash any more.
       return await this.#tables(
+        side,
         prompts,
         samples,
         images,
@@ -130,15 +132,16 @@ export class Expert implements Scorer<SideTables, MentionSide, EntitySide> {
 
   /** The same with CLIP's encoders alone, as if the expert had no prompts. */
   prepareUnprompted(
-    _side: Side,
+    side: Side,
     samples: Samples,
     images: readonly number[],
     features: FeatureOptions,
   ): Promise<SideTables> {
-    return this.#tables(noPrompts, samples, images, features);
+    return this.#tables(side, noPrompts, samples, images, features);
   }
 
   async #tables(
+    side: Side,
     prompts: Prompts,
     { tokens }: Samples,
     images: readonly number[],
@@ -163,7 +166,7 @@ export class Expert implements Scorer<SideTables, MentionSide, EntitySide> {
       };
       tables.text = await keptTable(features.cache, key, encodeTexts(encoding, tokens));
     }
-    if (uses.image) tables.image = await imageTable(clip, prompts.vision, images, features);
+    if (seesImages(this.kind, side)) tables.image = await imageTable(clip, prompts.vision, images, features);
     return tables;
   }
 
@@ -175,7 +178,7 @@ export class Expert implements Scorer<SideTables, MentionSide, EntitySide> {
     const { text, vision } = clip;
     const texts = samples.tokens.lengths.reduce((sum, length) => sum + r + length, 0) * text.width;
     const images = firstImages(samples).distinct.length * (r + 1 + this.#patches) * vision.width;
-    return 4 * ((uses.text ? texts : 0) + (uses.image ? images : 0));
+    return 4 * ((uses.text ? texts : 0) + (seesImages(this.kind, 'entity') ? images : 0));
   }
 
   /** Rows of the tables and their images, on the device: what the units score. */

@@ -6,7 +6,14 @@ import { EngineError } from '../../engine/errors.ts';
 import { gemm } from '../../engine/kernels/gemm.ts';
 import { scale } from '../../engine/ops/elementwise.ts';
 import type { Tensor } from '../../engine/tensor.ts';
-import { type ExpertFeatures, type ExpertKind, type ScoringUnits, usesOf } from './experts.ts';
+import {
+  comparesImages,
+  type ExpertFeatures,
+  type ExpertKind,
+  type ScoringUnits,
+  seesImages,
+  usesOf,
+} from './experts.ts';
 import {
   type TextEntities,
   type TextMentions,
@@ -54,11 +61,12 @@ export function mentionVectors(units: ScoringUnits, { text, image }: ExpertFeatu
   const { kind, textNorms, imageProjections } = units;
   const vectors: MentionVectors = {};
   if (textNorms) vectors.text = textMentions(textNorms, units.text!, needed(text, kind, 'mention text'));
-  if (imageProjections) {
-    const scored = imageProjections.scored(needed(image, kind, 'mention image'));
-    vectors.vision = visionOperand('mention', visionVectors(units.vision!, 'mention', scored));
-    if (vectors.text) vectors.crossModal = units.crossModal!.context({ text: vectors.text, image: scored });
-  }
+  const scored = seesImages(kind, 'mention')
+    ? imageProjections!.scored(needed(image, kind, 'mention image'))
+    : undefined;
+  if (units.vision)
+    vectors.vision = visionOperand('mention', visionVectors(units.vision, 'mention', scored!));
+  if (units.crossModal) vectors.crossModal = units.crossModal.context({ text: vectors.text!, image: scored });
   return vectors;
 }
 
@@ -71,11 +79,11 @@ export function entityVectors(
   const { kind, textNorms, imageProjections } = units;
   const vectors: EntityVectors = {};
   if (textNorms) vectors.text = textEntities(textNorms, units.text!, needed(text, kind, 'entity text'));
-  if (imageProjections) {
-    const scored = imageProjections.scored(needed(image, kind, 'entity image'));
-    vectors.vision = visionVectors(units.vision!, 'entity', scored, rounded);
-    if (vectors.text) vectors.crossModal = units.crossModal!.context({ text: vectors.text, image: scored });
-  }
+  const scored = seesImages(kind, 'entity')
+    ? imageProjections!.scored(needed(image, kind, 'entity image'))
+    : undefined;
+  if (units.vision) vectors.vision = visionVectors(units.vision, 'entity', scored!, rounded);
+  if (units.crossModal) vectors.crossModal = units.crossModal.context({ text: vectors.text!, image: scored });
   return vectors;
 }
 
@@ -102,11 +110,12 @@ export function pairScores(
   const { text, image } = usesOf(kind);
   const ofTexts = text ? textOf(kind, mention, entity, pairMask) : null;
   if (!image) return ofTexts!;
-  const sum = visionOf(kind, mention, entity, ofTexts);
+  const hasVision = comparesImages(kind);
+  const sum = hasVision ? visionOf(kind, mention, entity, ofTexts) : ofTexts!;
   if (!text) return sum;
   const crossMention = needed(mention.crossModal, kind, 'mention cross-modal');
   const crossEntity = needed(entity.crossModal, kind, 'entity cross-modal');
-  return scale(plusProducts(crossMention, crossEntity, sum), 1 / 3);
+  return scale(plusProducts(crossMention, crossEntity, sum), hasVision ? 1 / 3 : 1 / 2);
 }
 
 function textOf(

@@ -39,13 +39,38 @@ const experts = {
   multimodal: { text: true, image: true, prompts: true },
 } satisfies Record<string, ExpertUses>;
 
-export type ExpertKind = keyof typeof experts;
+/** Experts that look at the text alone on one side and at both modalities on the other: the side whose image they see. */
+const crossed = {
+  'text-multimodal': 'entity',
+  'multimodal-text': 'mention',
+} satisfies Record<string, Side>;
 
-/** In the order of the gate's choices. */
+type CrossedKind = keyof typeof crossed;
+export type ExpertKind = keyof typeof experts | CrossedKind;
+
+/** The paper's, in the order of its gate's choices. */
 export const expertKinds = Object.keys(experts) as ExpertKind[];
+/** An addition of ours: the mention's modalities first, the entity's second. */
+const crossedKinds = Object.keys(crossed) as CrossedKind[];
+export const allExpertKinds: readonly ExpertKind[] = [...expertKinds, ...crossedKinds];
 
+/** What an expert looks at, on either side. */
 export function usesOf(kind: ExpertKind): ExpertUses {
-  return experts[kind];
+  return isCrossed(kind) ? { text: true, image: true, prompts: false } : experts[kind];
+}
+
+/** Whether an expert looks at the images of a side. */
+export function seesImages(kind: ExpertKind, side: Side): boolean {
+  return isCrossed(kind) ? crossed[kind] === side : experts[kind].image;
+}
+
+/** Whether an expert compares images with images: what looks at one side's alone cannot. */
+export function comparesImages(kind: ExpertKind): boolean {
+  return seesImages(kind, 'mention') && seesImages(kind, 'entity');
+}
+
+function isCrossed(kind: ExpertKind): kind is CrossedKind {
+  return kind in crossed;
 }
 
 export interface ExpertConfig {
@@ -104,7 +129,7 @@ export class ExpertEncoders {
     if (uses.text) {
       features.text = this.#clip.text!.encode(needed(texts, this.#kind, `${side} texts`), prompts.text);
     }
-    if (uses.image) {
+    if (seesImages(this.#kind, side)) {
       features.image = this.#clip.vision!.encode(
         needed(pixels, this.#kind, `${side} pixels`),
         prompts.vision,
@@ -153,15 +178,16 @@ export class ScoringUnits {
     const { text, image } = usesOf(kind);
     this.kind = kind;
     this.textNorms = text ? new TextNorms(p, clip) : null;
-    this.imageProjections = image ? new ImageProjections(p, clip, h) : null;
+    this.imageProjections = image ? new ImageProjections(p, clip, h, comparesImages(kind)) : null;
     this.text = text ? new TextUnit(p, clip, h, localStart) : null;
-    this.vision = image ? new VisionUnit(p, h) : null;
-    this.crossModal = text && image ? new CrossModalUnit(p, clip, h) : null;
+    this.vision = comparesImages(kind) ? new VisionUnit(p, h) : null;
+    this.crossModal = text && image ? new CrossModalUnit(p, clip, h, !comparesImages(kind)) : null;
   }
 
   /**
    * The scores of all pairs of M mentions and E entities, [M, E]: equation 9 of texts, equation 10 of images, and of
-   * both the mean of equations 11 to 14. Throws EngineError when features that the expert needs are missing.
+   * both the mean of equations 11 to 14; where one side's images do not count, the mean of the text unit and the dot product
+   * of that side's text with what the other's text finds in its image. Throws EngineError when features that the expert needs are missing.
    */
   scores(mention: ExpertFeatures, entity: ExpertFeatures): Tensor {
     const [m, e] = [this.#scored('mention', mention), this.#scored('entity', entity)];
@@ -169,9 +195,8 @@ export class ScoringUnits {
     if (this.text) units.push(this.text.scores(m.text!, e.text!));
     if (this.vision) units.push(this.vision.scores(m.image!, e.image!));
     if (this.crossModal) {
-      units.push(
-        this.crossModal.scores({ text: m.text!, image: m.image! }, { text: e.text!, image: e.image! }),
-      );
+      const pair = ({ text, image }: typeof m) => ({ text: text!, image });
+      units.push(this.crossModal.scores(pair(m), pair(e)));
     }
     return units.length === 1 ? units[0]! : scale(units.reduce(add), 1 / units.length);
   }
@@ -180,7 +205,9 @@ export class ScoringUnits {
   #scored(side: Side, { text, image }: ExpertFeatures) {
     return {
       text: this.textNorms?.scored(needed(text, this.kind, `${side} text features`)),
-      image: this.imageProjections?.scored(needed(image, this.kind, `${side} image features`)),
+      image: seesImages(this.kind, side)
+        ? this.imageProjections!.scored(needed(image, this.kind, `${side} image features`))
+        : undefined,
     };
   }
 }

@@ -47,15 +47,16 @@ export class TextNorms {
 
 /** An image's embeds and tokens, each through a linear layer and LayerNorm. */
 export class ImageProjections {
-  #embeds: Linear;
-  #embedsNorm: Norm;
+  #embeds: ((embeds: Tensor) => Tensor) | null = null;
   #tokens: Linear;
   #tokensNorm: Norm;
 
-  /** h: width of the scoring units. */
-  constructor(p: ParameterSource, { projection, vision }: ClipConfig, h: number) {
-    this.#embeds = p.linear('image_cls', projection, h);
-    this.#embedsNorm = p.norm('image_cls_norm', h);
+  /** h: width of the scoring units. `hasEmbeds`: whether embeds are looked at; else they stay as they are. */
+  constructor(p: ParameterSource, { projection, vision }: ClipConfig, h: number, hasEmbeds = true) {
+    if (hasEmbeds) {
+      const [embeds, norm] = [p.linear('image_cls', projection, h), p.norm('image_cls_norm', h)];
+      this.#embeds = (x) => norm(embeds(x));
+    }
     this.#tokens = p.linear('image_tokens', vision.width, h);
     this.#tokensNorm = p.norm('image_token_norm', h);
   }
@@ -64,7 +65,7 @@ export class ImageProjections {
   scored(image: Features): ScoredImage {
     checkFeatures('image', image);
     return {
-      embeds: this.#embedsNorm(this.#embeds(image.embeds)),
+      embeds: this.#embeds?.(image.embeds) ?? image.embeds,
       tokens: this.#tokensNorm(this.#tokens(image.tokens)),
     };
   }

@@ -9,18 +9,19 @@ import { concat, reshape, slice, transpose } from '../../engine/ops/shape.ts';
 import type { Tensor } from '../../engine/tensor.ts';
 import type { PackedSide, SideLayout } from '../../ranking/scorer.ts';
 import type { EntityOperands } from './expert-vectors.ts';
-import { type ExpertKind, usesOf } from './experts.ts';
+import { comparesImages, type ExpertKind, usesOf } from './experts.ts';
 import { entityVisionVectors, visionOperandOf } from './vision-vectors.ts';
 
 /** Columns of `rows` and of `scalars`, by the vectors' names. */
 function columnsOf(kind: ExpertKind, h: number) {
   const { text: hasText, image: hasImage } = usesOf(kind);
+  const hasVision = comparesImages(kind);
   return {
     weights: hasText ? h : 0,
-    vision: hasImage ? 6 * h : 0,
+    vision: hasVision ? 6 * h : 0,
     crossModal: hasText && hasImage ? h : 0,
     bias: hasText ? 1 : 0,
-    visionScalars: hasImage ? 16 : 0,
+    visionScalars: hasVision ? 16 : 0,
   };
 }
 

@@ -75,7 +75,10 @@ test('what is wrong with a flag is one line with the field', async () => {
       /^training\.trainFraction: expected a number more than 0, at most 1, found 2$/,
     ],
     [['--hold-out', '1'], /^training\.holdOut: expected a number of at least 0, less than 1, found 1$/],
-    [['--expert', 'audio'], /^expert\.kind: expected one of text, visual, multimodal, found audio$/],
+    [
+      ['--expert', 'audio'],
+      /^expert\.kind: expected one of text, visual, multimodal, text-multimodal, multimodal-text, found audio$/,
+    ],
     [
       ['--encode-chunk', 'few'],
       /^training\.encodeChunk: expected auto or an integer of at least 0, found few$/,

@@ -8,7 +8,6 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { openDevice } from '../../engine/device.ts';
 import { textTable } from '../../eval/text-table.ts';
-import { parseMention } from '../../link/link-input.ts';
 import {
   commandOf,
   complaint,
@@ -85,7 +84,8 @@ test('a file and standard input give the same, one JSON object a mention; an unr
     ],
   );
   for (const { entities } of lines) {
-    assert.equal(Object.keys(entities[0]!), ['qid', 'name', 'attributes', 'score', 'expert']);
+    const fields = ['qid', 'name', 'attributes', 'score', 'expert', 'probability', 'inKnowledgeBase'];
+    assert.equal(Object.keys(entities[0]!), fields);
     assert.ok(entities.every(({ score }, i) => i === 0 || score <= entities[i - 1]!.score));
   }
   const warnings = complaint(stderr).split('\n');
@@ -107,7 +107,7 @@ test('wrong input is one line and links nothing', () => {
     [[], /expected --word and --sentence, or --input/],
     [['--word', 'bat'], /expected --word and --sentence/],
     [['--input', file, '--word', 'bat'], /--input: /],
-    [['--input', file], /bad\.jsonl: line 2: sentence: expected a non-empty string/],
+    [['--input', file], /bad\.jsonl: line 2: sentence: expected a string, found nothing/],
     [['--input', join(toy.folder, 'nothing.jsonl')], /nothing\.jsonl: no such file/],
     [['--word', 'bat', '--sentence', 'x', '--top', '0'], /--top: expected an integer of at least 1, found 0/],
     [['--word', 'bat', '--sentence', 'x', '--run', toy.folder], /train an expert/],
@@ -122,27 +122,6 @@ test('wrong input is one line and links nothing', () => {
     assert.is(stdout, '');
     assert.match(complaint(stderr), message);
     assert.is(complaint(stderr).split('\n').length, 1, stderr);
-  }
-});
-
-test('every wrong line is named by file, line and field', () => {
-  assert.equal(parseMention('f', 2, '{"word":"a","sentence":"b","id":3}\r'), {
-    word: 'a',
-    sentence: 'b',
-    image: null,
-  });
-  assert.is(parseMention('f', 1, ' '), null);
-  for (const [line, message] of [
-    ['{"word": "a"', 'f: line 2: expected a JSON object'],
-    ['null', 'f: line 2: expected a JSON object'],
-    ['["a"]', 'f: line 2: expected a JSON object'],
-    ['{"word": 3, "sentence": "b"}', 'f: line 2: word: expected a non-empty string'],
-    ['{"word": "a", "sentence": "b", "image": 1}', 'f: line 2: image: expected the path of a file'],
-  ] as const) {
-    assert.throws(
-      () => parseMention('f', 2, line),
-      (error: Error) => error.message === message,
-    );
   }
 });
 
@@ -161,6 +140,24 @@ test('standard input is answered as it comes, line by line, and a reader that le
   child.stdin.write(`${JSON.stringify({ word: 'seal', sentence: 'x' })}\n`);
   child.stdin.end();
   assert.is(await closed, 0);
+});
+
+test('a threshold needs a calibration, and answers none of them where it is too high', () => {
+  const asked = ['--word', 'mouse', '--sentence', 'a small animal', '--top', '2'];
+  const refused = link(...asked, '--threshold', '0.5');
+  assert.is(refused.status, 1);
+  assert.match(complaint(refused.stderr), /^--threshold: dsmip is not calibrated/);
+  const made = dsmip('calibrate', ...common);
+  assert.is(made.status, 0, made.stderr);
+  assert.match(made.stdout, /^dsmip: temperature \d+\.\d{3}; a name adds /m);
+  const { stdout } = link(...asked, '--threshold', '1');
+  assert.match(stdout, /^mouse: a small animal \(in the knowledge base: \d+\.\d %\)\n +none of them\n/);
+  const [line] = parsed(link(...asked, '--threshold', '1', '--json').stdout) as [
+    Line & { inKnowledgeBase: number },
+  ];
+  assert.equal(line.entities, []);
+  assert.ok(line.inKnowledgeBase > 0 && line.inKnowledgeBase < 1);
+  assert.match(link(...asked).stdout, /^ +1 {2}[a-z]+ +Q\d+ +\d+\.\d % +-?\d+\.\d{3} {2}/m);
 });
 
 test('columns stand under each other, also for wide letters', () => {

@@ -5,6 +5,7 @@ import { existsSync, readFileSync, renameSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
+import { openLinker } from '../../link/linker.ts';
 import { bytesOf, complaint, dsmip, killThrice, makeToy, removeToy, runFolder } from '../support/toy-run.ts';
 
 const toy = await makeToy();
@@ -24,6 +25,12 @@ const results = (run: string) =>
       '',
     ),
   );
+const stagesOf = (run: string) => {
+  const { finished } = JSON.parse(readFileSync(join(runFolder(toy, run), 'stages.json'), 'utf8')) as {
+    finished: object;
+  };
+  return Object.keys(finished).sort();
+};
 
 test('one wrong flag is one line, and so is data that is missing: nothing is run', () => {
   for (const wrong of [
@@ -40,7 +47,7 @@ test('one wrong flag is one line, and so is data that is missing: nothing is run
   assert.not.ok(existsSync(runFolder(toy, 'none')));
 });
 
-test('all stages are done in their order, to a table and a report; a failure later leaves them all', () => {
+test('all stages are done in their order, to a table, a report and an index; a failure later leaves them all', async () => {
   const { status, stdout, stderr } = dsmip(...flags('run'));
   assert.is(status, 0, stderr);
   const commands = [
@@ -53,8 +60,10 @@ test('all stages are done in their order, to a table and a report; a failure lat
       'train expert text',
       'train expert visual',
       'train gate',
+      'calibrate',
       'evaluate',
       'report',
+      'index',
     ],
   );
   assert.match(stdout, /\$ .*train gate .*--seed 2/);
@@ -68,8 +77,13 @@ test('all stages are done in their order, to a table and a report; a failure lat
   ]) {
     assert.match(stdout, new RegExp(`^${row} +\\d+\\.\\d\\d `, 'm'));
   }
+  assert.match(stdout, /^index +\d+:\d\d$/m);
   assert.match(stdout, /^in all +\d+:\d\d$/m);
   assert.match(readFileSync(join(runFolder(toy, 'run'), 'report.html'), 'utf8'), /<\/html>/);
+
+  const linker = await openLinker(runFolder(toy, 'run'));
+  assert.is((await linker.link([{ word: 'mouse', sentence: 'the animal with fur' }]))[0]!.length, 5);
+  await linker.close();
 
   const before = [weights('run'), results('run')];
   const model = join(toy.clip, 'model.safetensors');
@@ -95,6 +109,7 @@ test('a process a stage gives the same bits, and so does a run that was killed a
   assert.is(resumed.status, 0, resumed.stderr);
   assert.ok(`${weights('killed')}` === `${weights('run')}`, `killed after ${delays} ms`);
   assert.equal(results('killed'), results('run'));
+  assert.equal(stagesOf('killed'), stagesOf('run'));
 });
 
 test.after(() => removeToy(toy));

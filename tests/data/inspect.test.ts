@@ -8,7 +8,11 @@ import { fileURLToPath } from 'node:url';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { readDataset } from '../../data/dataset.ts';
-import { type Inspection, inspect } from '../../data/inspect/inspect-dataset.ts';
+import {
+  type Inspection,
+  inspect,
+  type KnowledgeBaseInspection,
+} from '../../data/inspect/inspect-dataset.ts';
 import { paperSizes } from '../../data/inspect/inspect-paper.ts';
 import { report } from '../../data/inspect/inspect-report.ts';
 import { shortcutOf } from '../../data/inspect/picture-shortcut.ts';
@@ -83,7 +87,10 @@ test('entities, their images and texts', () => {
     firstImageFound: 2,
     images: 3,
     missingImages: 1,
+    firstMissingImage: join(folder, 'kb_image', '0a.jpg'),
     withoutAttributes: 2,
+    names: 2,
+    homonyms: 2,
     sharedName: 4,
     sharedText: 2,
     aliases: 2,
@@ -230,7 +237,8 @@ test('the command prints the report, or the inspection as JSON', () => {
   assert.equal(json.leakage, found.leakage);
   for (const [flags, message] of [
     [['/nowhere/at/all'], /^\/nowhere\/at\/all: no such folder$/],
-    [['--json'], /DIR is missing/],
+    [['--json'], /PATH is missing/],
+    [[folder, '--images', folder], /--images goes with a file of JSON lines/],
     [[folder, '--clip', folder], /vocab\.json: no such file$/],
     [[folder, 'twice'], /too many arguments/],
   ] as const) {
@@ -239,6 +247,44 @@ test('the command prints the report, or the inspection as JSON', () => {
     assert.match(stderr.trim(), message);
     assert.not.match(stderr.trim(), /\n/);
   }
+});
+
+test('a knowledge base of JSON lines: its entities, and no tables of mentions', () => {
+  const kb = join(folder, 'my kb.jsonl');
+  const lines = [
+    { id: 'E0', name: 'seal', description: 'an animal', images: ['kb_image/1.jpg', 'kb_image/none.jpg'] },
+    { id: 'E1', name: 'seal', description: 'of wax', aliases: ['signet'] },
+    { id: 'E2', name: 'crane', images: ['kb_image/1.jpg'] },
+  ];
+  writeFileSync(kb, lines.map((line) => JSON.stringify(line)).join('\n'));
+  const run = (...flags: string[]) =>
+    spawnSync(process.execPath, [...runtimeFlags, command, 'inspect', kb, ...flags], { encoding: 'utf8' });
+  const { entities, lengths, ...rest } = JSON.parse(run('--json').stdout) as KnowledgeBaseInspection;
+  assert.equal(rest, { name: 'my kb', remarks: [] });
+  assert.equal(entities, {
+    entities: 3,
+    withImage: 2,
+    firstImageFound: 2,
+    images: 2,
+    missingImages: 1,
+    firstMissingImage: join(folder, 'kb_image', 'none.jpg'),
+    withoutAttributes: 1,
+    aliases: 1,
+    names: 2,
+    homonyms: 1,
+    sharedName: 2,
+    sharedText: 0,
+  });
+  assert.is(lengths['entity text'].texts, 3);
+  const text = run('--images', join(folder, 'elsewhere')).stdout;
+  assert.match(text, /^my kb\n\nEntities +3\n/);
+  assert.match(text, /^ {2}names of several entities +1$/m);
+  assert.match(text, /^ {2}images missing +2\n {2}the first that is missing: .*elsewhere.*1\.jpg$/m);
+  assert.not.match(text, /Mentions/);
+  writeFileSync(kb, '{"id":"E0","name":""}\n');
+  const wrong = run();
+  assert.is(wrong.status, 1);
+  assert.match(wrong.stderr, /my kb\.jsonl: line 1: name: expected a non-empty string, found ""\n$/);
 });
 
 test.run();

@@ -61,9 +61,9 @@ test('every row has its stages, with its fields and no other', async () => {
   const of = (row: string) => all.find(({ name }) => name === `${row}/seed-4`)!;
   assert.equal(
     ablationRows.map((row) => of(row).stages.length),
-    [5, 3, 2, 4],
+    [5, 3, 2, 4, 2, 4],
   );
-  assert.is(all.length, 8);
+  assert.is(all.length, 12);
   const works = all.flatMap(({ stages }) => stages.map(({ work }) => work));
   const experts = works.flatMap((work) => (work.kind === 'expert' ? work.config : []));
   const trainings = works.flatMap((work) =>
@@ -76,6 +76,12 @@ test('every row has its stages, with its fields and no other', async () => {
   assert.is(experts.filter(({ expert }) => expert.finetuneEncoder).length, 2);
   assert.is(trainings.filter(({ trainFraction }) => trainFraction === 0.1).length, 6);
   assert.equal(of('no-prompts').shared, { from: 'full/seed-4', experts: ['text'] });
+  assert.equal(of('mixture').shared, { from: 'full/seed-4', experts: ['text', 'multimodal'] });
+  assert.equal(of('side').shared, { from: 'full/seed-4', experts: ['text', 'multimodal'] });
+  const gates = works.flatMap((work) => (work.kind === 'gate' ? work.config.gate : []));
+  assert.is(gates.filter(({ form }) => form === 'mixture').length, 2);
+  assert.is(gates.filter(({ by, experts }) => by === 'side' && experts.length === 4).length, 2);
+  assert.is(experts.filter(({ expert }) => expert.kind === 'text-multimodal').length, 2);
 });
 
 test('a row alone trains all that it needs', async () => {

@@ -7,7 +7,7 @@ import { Random } from '../../engine/random.ts';
 import { openSession } from '../../link/session.ts';
 import { rankSplit } from '../../link/split.ts';
 import { Expert } from '../../model/dsmip/expert-model.ts';
-import { expertKinds } from '../../model/dsmip/experts.ts';
+import { allExpertKinds } from '../../model/dsmip/experts.ts';
 import { device } from '../support/device.ts';
 import { makeToy, removeToy } from '../support/toy-run.ts';
 
@@ -19,7 +19,7 @@ const session = await openSession({
   cache: '',
 });
 
-for (const kind of expertKinds) {
+for (const kind of allExpertKinds) {
   test(`${kind}: ranks are the same of entities in memory, in a file's table and encoded as they come`, async () => {
     const shape = { hidden: 8, prompts: { length: 2, depth: 2 } };
     const expert = new Expert(device, kind, session.clip, shape, new Random(3));

@@ -16,7 +16,7 @@ import {
   expertPrompts,
   ScoringUnits,
 } from '../../model/dsmip/experts.ts';
-import { Gate } from '../../model/dsmip/gate.ts';
+import { Gate } from '../../model/dsmip/gating/gate.ts';
 import { initialise } from '../../model/initialise.ts';
 import { contrastiveLoss } from '../../model/loss.ts';
 import { countParameters, declared, type ParameterSource } from '../../model/parameter-source.ts';

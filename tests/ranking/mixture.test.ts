@@ -1,4 +1,4 @@
-// Mixtures of 1, 2, 5 and 8 made-up scorers, weighted and gated: as plain Scorers, through a pass, and from an index they
+// Mixtures of 1, 2, 3, 5 and 8 made-up scorers, weighted, gated and of probabilities: as plain Scorers, through a pass, and from an index they
 // give what is computed on the host.
 
 import { mkdtempSync, rmSync } from 'node:fs';
@@ -8,6 +8,7 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { buildIndex } from '../../ranking/index/builder.ts';
 import { openIndex } from '../../ranking/index/source.ts';
+import { FixedShares } from '../../ranking/mixed-probabilities.ts';
 import { Mixture, meanOf } from '../../ranking/mixture.ts';
 import type { AnyScorer, Side } from '../../ranking/scorer.ts';
 import { rankMentions } from '../../ranking/scoring-pass.ts';
@@ -15,6 +16,8 @@ import { preparedEntities, preparedMentions, range } from '../../ranking/sources
 import {
   denseScorer,
   features,
+  leadShares,
+  logSumExp,
   numberedEntities,
   numberedSamples,
   preparedSide,
@@ -30,7 +33,11 @@ const whole = (count: number, most: number) =>
 const lengths = new Array<number>(M).fill(5);
 const gold = Int32Array.from({ length: M }, (_, m) => (11 * m) % E);
 
-for (const B of [1, 2, 5, 8]) {
+/** Every other mention has an image. */
+const imageOf = (m: number) => m % 2;
+const hasNoImage = Uint8Array.from({ length: M }, (_, m) => 1 - imageOf(m));
+
+for (const B of [1, 2, 3, 5, 8]) {
   const vectors = range(0, B).map(() => ({ mention: whole(M * d, 3), entity: whole(E * d, 3) }));
   const parts = vectors.map((own, i) => denseScorer(`part${i}`, d, own));
   const dot = (part: number, m: number, e: number) =>
@@ -45,6 +52,19 @@ for (const B of [1, 2, 5, 8]) {
     return pi.indexOf(Math.max(...pi));
   };
   const gate = tableGate(B, logits, true, calibration);
+  const scales = range(0, B).map((i) => 0.3 + i / 16);
+  /** log sum_i pi_i p_i in float64, pi the softmax of `logit`. */
+  const mixed = (logit: (m: number, i: number) => number) => {
+    const known = range(0, M).map((m) => {
+      const logits = range(0, B).map((i) => logit(m, i));
+      return range(0, B).map((i) => {
+        const all = range(0, E).map((e) => scales[i]! * dot(i, m, e));
+        return logits[i]! - logSumExp(logits) - logSumExp(all);
+      });
+    });
+    return (m: number, e: number) =>
+      logSumExp(range(0, B).map((i) => known[m]![i]! + scales[i]! * dot(i, m, e)));
+  };
   const cases: [string, AnyScorer, (m: number, e: number) => number][] = [
     [
       'mean',
@@ -59,13 +79,28 @@ for (const B of [1, 2, 5, 8]) {
         return calibration[i]! * dot(i, m, e) + calibration[B + i]!;
       },
     ],
+    [
+      'fixed shares',
+      new Mixture('fixed', parts, { shares: new FixedShares(device, scales) }),
+      mixed(() => 0),
+    ],
+    [
+      'shares',
+      new Mixture('mixed', parts, { shares: leadShares(scales) }),
+      mixed((m, i) => {
+        const [first, , third] = range(0, E)
+          .map((e) => dot(i, m, e))
+          .sort((a, b) => b - a) as [number, number, number];
+        return (first - third) / 4 + (imageOf(m) * i) / 8;
+      }),
+    ],
   ];
   for (const [name, system, score] of cases) {
     test(`${name} of ${B}: a plain Scorer has the host's scores`, async () => {
       const batch = async (side: Side, n: number) => ({
         inputs: await system.prepare(side, numberedSamples(range(0, n)), [0], features),
         rows: range(0, n),
-        images: new Array<number>(n).fill(0),
+        images: range(0, n).map((row) => (side === 'mention' ? imageOf(row) : 0)),
       });
       const [ofMentions, ofEntities] = [await batch('mention', M), await batch('entity', E)];
       const scores = await device.scope(() => {
@@ -83,7 +118,7 @@ for (const B of [1, 2, 5, 8]) {
 
     test(`${name} of ${B}: a pass and an index give the same ranks, best entities and choices`, async () => {
       const folder = mkdtempSync(join(tmpdir(), 'dsmip-mixture-'));
-      const mentions = preparedMentions(preparedSide('mention', [...parts, gate], lengths));
+      const mentions = preparedMentions(preparedSide('mention', [...parts, gate], lengths, hasNoImage));
       const pass = { systems: [system], mentions, gold, top: 3, countsChoices: true };
       const prepared = preparedEntities(
         preparedSide('entity', [...parts, gate], new Uint8Array(E), new Uint8Array(E)),

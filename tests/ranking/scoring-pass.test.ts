@@ -3,14 +3,15 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { choiceOf, type GateLogits, logitsOf, pickedParts } from '../../ranking/gate-logits.ts';
+import { FixedShares } from '../../ranking/mixed-probabilities.ts';
 import { Mixture, meanOf } from '../../ranking/mixture.ts';
 import { joinLists, listOf, pairLists } from '../../ranking/pair-lists.ts';
 import { ranksAmongAll, recall, retrieve } from '../../ranking/retrieval.ts';
 import type { AnyScorer } from '../../ranking/scorer.ts';
-import { rankMentions, type ScoringPass } from '../../ranking/scoring-pass.ts';
+import { rankMentions, type ScoringPass, type SystemResult } from '../../ranking/scoring-pass.ts';
 import { preparedEntities, preparedMentions } from '../../ranking/sources.ts';
 import { pretend } from '../support/adapter.ts';
-import { denseScorer, preparedSide, tableGate } from '../support/dense-scorer.ts';
+import { denseScorer, leadShares, logSumExp, preparedSide, tableGate } from '../support/dense-scorer.ts';
 import { device } from '../support/device.ts';
 import { generator } from '../support/random.ts';
 import { forBothRowShapes } from '../support/row-shapes.ts';
@@ -326,10 +327,113 @@ test('the parts of a block are those that its pairs have', () => {
   }
 });
 
+/** Two mixtures of a's and b's probabilities with scales of their own. */
+const scales = { fixed: [0.4, 0.7], led: [0.6, 0.3] };
+const fixed = new Mixture('fixed', [a, b], { shares: new FixedShares(device, scales.fixed) });
+const led = new Mixture('led', [a, b], { shares: leadShares(scales.led) });
+
+/** By mention the shares' logits less log-sum-exp of each part's scores among these entities. */
+function offsets(by: 'fixed' | 'led', among: (m: number) => readonly number[]): number[][] {
+  return Array.from({ length: M }, (_, m) => {
+    const own = [0, 1].map((i) => among(m).map((e) => scoreOf(i, m, e)));
+    // All mentions have an image.
+    const logits = own.map((scores, i) => {
+      const [first, , third] = scores.toSorted((x, y) => y - x);
+      return by === 'fixed' ? 0 : (first! - third!) / 4 + i / 8;
+    });
+    const all = logSumExp(logits);
+    return own.map(
+      (scores, i) => logits[i]! - all - logSumExp(scores.map((score) => scales[by][i]! * score)),
+    );
+  });
+}
+
+/** Ranks and scores of a mixture: those of float64, but for scores that are nearly the gold entity's. */
+function checkMixture(
+  by: 'fixed' | 'led',
+  { ranks, top, shares }: SystemResult,
+  among: (m: number) => readonly number[],
+): void {
+  const known = offsets(by, among);
+  for (let m = 0; m < M; m++) {
+    const score = (e: number) =>
+      logSumExp([0, 1].map((i) => known[m]![i]! + scales[by][i]! * scoreOf(i, m, e)));
+    const scores = among(m).map(score);
+    assert.ok(Math.abs(logSumExp(scores)) < 1e-9, 'probabilities');
+    for (const found of top[m]!) assert.ok(Math.abs(found.score - score(found.entity)) < 1e-4);
+    const best = scores.toSorted((x, y) => y - x);
+    top[m]!.forEach(({ entity }, i) => {
+      assert.ok(Math.abs(score(entity) - best[i]!) < 1e-4);
+    });
+    assert.ok(Math.abs(shares!.values[m]![0]! + shares!.values[m]![1]! - 1) < 1e-5);
+    if (!among(m).includes(gold[m]!)) continue;
+    const own = score(gold[m]!);
+    const near = scores.filter((other) => Math.abs(other - own) < 1e-4).length - 1;
+    const higher = scores.filter((other) => other - own >= 1e-4).length;
+    assert.ok(Math.abs(ranks[m]! - (1 + higher + near / 2)) <= near / 2, `rank of mention ${m}`);
+  }
+}
+
+forBothRowShapes((shape, within) => {
+  test(
+    `mixtures of probabilities beside their parts, a mean and a gate: all as alone (${shape})`,
+    within(async () => {
+      const gated = new Mixture('gated', [a, b], { gate: byPair });
+      const all = [a, fixed, meanOf('mean', [a, b]), gated, led];
+      const { systems, pairs } = await rankMentions(passOf(all, [byPair]));
+      check(systems['a']!, (m, e) => scoreOf(0, m, e));
+      const everybody = [...Array(E).keys()];
+      checkMixture('fixed', systems['fixed']!, () => everybody);
+      checkMixture('led', systems['led']!, () => everybody);
+      assert.is(systems['a']!.shares, null);
+      assert.equal(systems['gated'], (await rankMentions(passOf([gated], [byPair]))).systems['gated']);
+      assert.equal(systems['a']!.goldScores[5], scoreOf(0, 5, gold[5]!));
+      assert.equal(pairs, { ranked: M * E, computed: { a: 2 * M * E, b: 2 * M * E } });
+    }),
+  );
+});
+
+test('among candidates probabilities are those of the candidates', async () => {
+  const candidates = await retrieve(a, passOf([a]).mentions, passOf([a]).entities, 9);
+  const among = (m: number) => [...candidates.rows.subarray(9 * m, 9 * m + 9)];
+  const { systems } = await rankMentions({ ...passOf([fixed, led]), candidates });
+  checkMixture('fixed', systems['fixed']!, among);
+  checkMixture('led', systems['led']!, among);
+});
+
+test('additions are to the logarithms of a mixture', async () => {
+  const { additions, plus } = someAdditions();
+  const variants = [{ name: 'led+', system: led, additions }];
+  const { systems, wanted } = await rankMentions({ ...passOf([led]), top: E, variants, wanted: additions });
+  for (let m = 0; m < M; m += 13) {
+    const own = new Map(systems['led']!.top[m]!.map(({ entity, score }) => [entity, score]));
+    const found = systems['led+']!.top[m]!;
+    for (const { entity, score } of found) {
+      assert.ok(Math.abs(score - own.get(entity)! - plus(m, entity)) < 1e-5);
+    }
+    const above = found.filter(({ entity }) => entity !== gold[m]);
+    const goldScore = found.find(({ entity }) => entity === gold[m])!.score;
+    const higher = above.filter(({ score }) => score > goldScore).length;
+    const equal = above.filter(({ score }) => score === goldScore).length;
+    assert.ok(Math.abs(systems['led+']!.ranks[m]! - (1 + higher + equal / 2)) <= 1);
+    for (let at = additions.offsets[m]!; at < additions.offsets[m + 1]!; at++) {
+      assert.ok(Math.abs(wanted['led']![at]! - own.get(additions.rows[at]!)!) < 1e-5);
+    }
+  }
+});
+
+test('of a score that is not finite a mixture names the pair', async () => {
+  const before = entityVectors[1]![700 * d]!;
+  entityVectors[1]![700 * d] = Number.NaN;
+  const message = await failure(rankMentions(passOf([fixed])));
+  entityVectors[1]![700 * d] = before;
+  assert.match(message, /^mention \d+: its score with entity 700 is not finite \(fixed\)$/);
+});
+
 test('nothing stays on the device', async () => {
   const { additions } = someAdditions();
   const variants = [{ name: 'a+', system: a, additions }];
-  const run = () => rankMentions({ ...passOf([a]), variants, wanted: additions });
+  const run = () => rankMentions({ ...passOf([a, led]), variants, wanted: additions });
   await run();
   const { liveBytes } = device.counters;
   await run();

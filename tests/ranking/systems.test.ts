@@ -21,7 +21,7 @@ import {
   pairScores,
 } from '../../model/dsmip/expert-vectors.ts';
 import { type ExpertFeatures, expertKinds, ScoringUnits, usesOf } from '../../model/dsmip/experts.ts';
-import { Gate, gateFeatures } from '../../model/dsmip/gate.ts';
+import { Gate, gateFeatures } from '../../model/dsmip/gating/gate.ts';
 import { ParameterStore } from '../../model/parameter-store.ts';
 import { Vgg } from '../../model/vgg/vgg.ts';
 import { choiceOf } from '../../ranking/gate-logits.ts';

@@ -3,8 +3,12 @@
 
 import type { FeatureOptions } from '../../encoding/features.ts';
 import type { Samples } from '../../encoding/samples.ts';
+import { add, log, mul, scale, sub } from '../../engine/ops/elementwise.ts';
 import { matmul } from '../../engine/ops/matmul.ts';
+import { concat, slice } from '../../engine/ops/shape.ts';
+import { softmax } from '../../engine/ops/softmax.ts';
 import type { Tensor } from '../../engine/tensor.ts';
+import type { Shares } from '../../ranking/mixed-probabilities.ts';
 import type { AnyGate } from '../../ranking/mixture.ts';
 import type { Batch, Scorer, Side } from '../../ranking/scorer.ts';
 import type { Prepared } from '../../ranking/sources.ts';
@@ -48,6 +52,7 @@ export function tableGate(
 ): AnyGate {
   return {
     device,
+    by: seesEntities ? 'pair' : 'mention',
     seesEntities,
     prepare,
     logits(side: Side, batch: Batch<DenseInputs>) {
@@ -60,6 +65,33 @@ export function tableGate(
     },
     calibration: () => device.tensor([2, parts], calibration),
   };
+}
+
+/**
+ * Shares that a part's lead (its best score less its third best) and an image decide: log softmax of
+ * lead / 4 + image part / 8.
+ */
+export function leadShares(scales: readonly number[]): Shares {
+  const B = scales.length;
+  return {
+    device,
+    best: 3,
+    scales: () => device.tensor([B], Float32Array.from(scales)),
+    logShares(best, hasImage) {
+      const leads = best.map((scores) => sub(slice(scores, 1, 0, 1), slice(scores, 1, 2, 1)));
+      const byImage = device.tensor(
+        [1, B],
+        Float32Array.from({ length: B }, (_, i) => i / 8),
+      );
+      return log(softmax(add(scale(concat(leads, 1), 1 / 4), mul(hasImage, byImage))));
+    },
+  };
+}
+
+/** log sum exp in float64. */
+export function logSumExp(values: readonly number[]): number {
+  const top = Math.max(...values);
+  return top + Math.log(values.reduce((sum, x) => sum + Math.exp(x - top), 0));
 }
 
 /** Samples of which scorers and gates keep nothing but their numbers. */

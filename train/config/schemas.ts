@@ -5,8 +5,9 @@ import * as v from 'valibot';
 import { mentionKinds } from '../../data/entity-mention.ts';
 import { linkingSystems } from '../../link/linking-model.ts';
 import { trainedBaselines } from '../../model/baselines/registry.ts';
-import { expertKinds } from '../../model/dsmip/experts.ts';
-import { gateStarts } from '../../model/dsmip/gate.ts';
+import { allExpertKinds } from '../../model/dsmip/experts.ts';
+import { gateStarts } from '../../model/dsmip/gating/gate.ts';
+import { choicesBy, gateForms } from '../../model/dsmip/gating/gate-forms.ts';
 import { promptStarts } from '../../model/dsmip/prompts.ts';
 import { localStarts } from '../../model/dsmip/text-unit.ts';
 import { hardNegativeOrders } from '../batches.ts';
@@ -73,7 +74,7 @@ const imageDropout = (description: string) =>
 export const expertSchema = v.strictObject({
   ...common,
   expert: v.strictObject({
-    kind: v.optional(choice(expertKinds, { description: 'which expert to train' }), 'multimodal'),
+    kind: v.optional(choice(allExpertKinds, { description: 'which expert to train' }), 'multimodal'),
     hidden: integer(1, { description: 'width of the scoring units' }),
     prompts: v.strictObject({
       use: v.optional(onOff({ description: 'prompts of the multimodal expert' }), true),
@@ -160,7 +161,7 @@ export type ExpertTraining = v.InferOutput<typeof expertSchema>;
 export const gateSchema = v.strictObject({
   ...common,
   gate: v.strictObject({
-    experts: some(expertKinds, { description: 'experts to choose among, separated by commas' }),
+    experts: some(allExpertKinds, { description: 'experts to choose among, separated by commas' }),
     hidden: integer(1, { description: "width of the gate's layers" }),
     dropout: real({ least: 0, below: 1 }, { description: "part of the gate's numbers to drop in training" }),
     temperature: real({ above: 0 }, { description: "temperature of the choice's gradient" }),
@@ -171,7 +172,21 @@ export const gateSchema = v.strictObject({
       path({ description: "VGG16's weights with torchvision's names, for vgg as the image feature" }),
       'weights/vgg16.safetensors',
     ),
-    by: v.optional(choice(['pair', 'mention'], { description: 'what an expert is chosen for' }), 'pair'),
+    form: v.optional(
+      choice(gateForms, {
+        description:
+          'an expert chosen for each pair, as in the paper, or a mixture of the probabilities that all experts give ' +
+          'entities, by how sure each is of a mention; its experts stay as stage 1 left them',
+      }),
+      'choice',
+    ),
+    by: v.optional(
+      choice(choicesBy, {
+        description:
+          'what an expert is chosen for; side: text or both modalities for the mention, and again for the entity',
+      }),
+      'pair',
+    ),
     start: v.optional(
       choice(gateStarts, {
         description:
@@ -306,7 +321,14 @@ export const evaluationSchema = v.strictObject({
         'test',
       ),
       system,
-      mean: v.optional(onOff({ description: "also the plain mean of the experts' scores" }), false),
+      mean: v.optional(
+        onOff({
+          description:
+            'also what the experts give together without a gate: the plain mean of their scores, the mean of ' +
+            'standardised ones, a mixture of their probabilities in equal shares',
+        }),
+        false,
+      ),
       index: v.optional(
         onOff({
           description:

@@ -5,7 +5,7 @@ import { backward } from '../../engine/autograd.ts';
 import type { Tensor } from '../../engine/tensor.ts';
 import type { Features, TextFeatures } from '../../model/clip/clip.ts';
 import { type Expert, repeatImages, type Side } from '../../model/dsmip/expert-model.ts';
-import { type ExpertFeatures, usesOf } from '../../model/dsmip/experts.ts';
+import { type ExpertFeatures, seesImages, usesOf } from '../../model/dsmip/experts.ts';
 import { contrastiveLoss } from '../../model/loss.ts';
 import type { SideBatch, StepBatch } from '../batch-inputs.ts';
 import { type Encoding, encodeInChunks, type LossGradients } from './encode-in-chunks.ts';
@@ -70,7 +70,7 @@ export interface SideEncoding extends Encoding {
 export function encodingsOf(expert: Expert, batch: StepBatch): SideEncoding[] {
   return sides.flatMap((side) => [
     ...(usesOf(expert.kind).text ? [texts(expert, side, batch[side])] : []),
-    ...(usesOf(expert.kind).image ? [images(expert, side, batch[side].pixels!)] : []),
+    ...(seesImages(expert.kind, side) ? [images(expert, side, batch[side].pixels!)] : []),
   ]);
 }
 

@@ -1,5 +1,5 @@
 // Stage 2: trains the gate and fine-tunes the scoring units of its experts, encoders and prompts frozen; keeps the best
-// epoch by validation MRR.
+// epoch by validation MRR. A gate that mixes probabilities is trained in train-mixture.ts.
 
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
@@ -7,22 +7,20 @@ import { spreadRows } from '../../encoding/features.ts';
 import { cutSamples } from '../../encoding/samples.ts';
 import { backward } from '../../engine/autograd.ts';
 import { Adam } from '../../engine/nn/adam.ts';
-import { scale } from '../../engine/ops/elementwise.ts';
-import { gumbelNoise } from '../../engine/ops/gumbel.ts';
 import { Random } from '../../engine/random.ts';
 import { originOf, type Session } from '../../link/session.ts';
 import { prepareSplit, rankPrepared } from '../../link/split.ts';
 import { expertsFingerprint, loadExperts } from '../../link/trained.ts';
 import { readAbout } from '../../model/checkpoint.ts';
-import { drawExperts, selectedScores } from '../../model/dsmip/dsmip.ts';
-import { Dsmip, gateTrainingInputs } from '../../model/dsmip/dsmip-model.ts';
+import { selectedScores } from '../../model/dsmip/dsmip.ts';
+import { Dsmip, gateTrainingInputs, sideExperts } from '../../model/dsmip/dsmip-model.ts';
 import type { Expert, SideTables } from '../../model/dsmip/expert-model.ts';
-import { statisticsTensors } from '../../model/dsmip/gate-inputs.ts';
+import { statisticsTensors } from '../../model/dsmip/gating/gate-inputs.ts';
 import { contrastiveLoss } from '../../model/loss.ts';
 import type { Side } from '../../ranking/scorer.ts';
 import { trainingTables } from '../batch-inputs.ts';
 import { batchesPerEpoch, epochBatches, fractionOf, holdOut, someOf } from '../batches.ts';
-import { ConfigError, checkConfig, decidingValues, valueAt } from '../config/check.ts';
+import { ConfigError, checkConfig, decidingValues, fieldError, valueAt } from '../config/check.ts';
 import { expertSchema, type GateTraining, gateSchema } from '../config/schemas.ts';
 import { deceptiveCandidates } from '../experts/hard-negatives.ts';
 import { type FitResult, fit, type Step } from '../fit.ts';
@@ -31,6 +29,7 @@ import { sessionOfKinds } from '../mentions-of-kinds.ts';
 import { RandomStream } from '../random-stream.ts';
 import { balanced } from './balance.ts';
 import { standardise } from './calibration.ts';
+import { trainMixture } from './train-mixture.ts';
 
 /** Added to pi before its logarithm. */
 const eps = 1e-6;
@@ -46,9 +45,36 @@ export async function trainGate(
   hooks: TrainingHooks = {},
 ): Promise<FitResult> {
   const checked = checkConfig(gateSchema, config);
-  const { gate, training, run, data } = checked;
   await checkRows(checked);
+  const { training } = checked;
   const session = sessionOfKinds(whole, training.kinds);
+  const fraction = fractionOf(
+    session.corpus.gold.train.length,
+    training.trainFraction,
+    new RandomStream(training.seed),
+  );
+  const own = training.holdOut > 0 ? holdOut(fraction, training.holdOut).held : fraction;
+  const rows = someOf(own, training.mentions, new RandomStream(training.seed));
+  return checked.gate.form === 'mixture'
+    ? trainMixture(checked, session, rows, hooks)
+    : trainChoice(checked, session, rows, rows !== own, hooks);
+}
+
+/**
+ * Trains a gate that chooses experts, on a checked configuration; `rows`: the training mentions to use; `areSome`: whether
+ * there are more.
+ */
+async function trainChoice(
+  checked: GateTraining,
+  session: Session,
+  rows: readonly number[],
+  areSome: boolean,
+  hooks: TrainingHooks,
+): Promise<FitResult> {
+  const { gate, training, run, data } = checked;
+  if (gate.by === 'side' && `${gate.experts}` !== `${sideExperts}`) {
+    throw fieldError('gate.experts', `${sideExperts} for gate.by side`, `${gate.experts}`);
+  }
   const { device, corpus, features } = session;
   const { epochs, batchSize, learningRate, unitLearningRate, schedule } = training;
   const random = new Random(training.seed);
@@ -56,13 +82,6 @@ export async function trainGate(
   const { inputs, statistics } = await gateTrainingInputs(session, gate);
   const dsmip = new Dsmip(session, experts, gate, statistics, random, gate.start);
   if (unitLearningRate === 0) dsmip.freezeUnits();
-  const fraction = fractionOf(
-    corpus.gold.train.length,
-    training.trainFraction,
-    new RandomStream(training.seed),
-  );
-  const own = training.holdOut > 0 ? holdOut(fraction, training.holdOut).held : fraction;
-  const rows = someOf(own, training.mentions, new RandomStream(training.seed));
   const stepsPerEpoch = batchesPerEpoch(rows.length, batchSize);
 
   const adams = {
@@ -73,7 +92,7 @@ export async function trainGate(
   };
   const tables: Record<Side, SideTables>[] = [];
   for (const expert of dsmip.experts) {
-    tables.push(await (rows === own ? trainingTables(session, expert) : someTables(session, expert, rows)));
+    tables.push(await (areSome ? someTables(session, expert, rows) : trainingTables(session, expert)));
   }
   const dev = await prepareSplit(session, [dsmip.scorer], 'dev');
   // Before a checkpoint is restored: what deceives the experts as stage 1 left them, resumed or not.
@@ -87,17 +106,18 @@ export async function trainGate(
       const take = (factor: number, random: Random) => {
         const scores = dsmip.expertScores(tables, batch);
         const drop = gate.dropout > 0 ? { rate: gate.dropout, random } : undefined;
-        const pi = dsmip.choice(
+        const { z, pi } = dsmip.draw(
           { inputs: inputs.mention, rows: batch.mentions, images: batch.mentionImages },
           { inputs: inputs.entity, rows: batch.entities, images: batch.entityImages },
+          { tau: gate.temperature, eps, noise: training.noise },
+          random,
           drop,
         );
-        const [M, E, B] = [batch.mentions.length, batch.entities.length, dsmip.experts.length];
-        const gumbel = gumbelNoise(device, dsmip.by === 'pair' ? [M, E, B] : [M, 1, B], random);
-        const noise = training.noise === 1 ? gumbel : scale(gumbel, training.noise);
-        const z = dsmip.spread(drawExperts(pi, noise, { tau: gate.temperature, eps }), E);
         const choice = contrastiveLoss(selectedScores(z, scores), Int32Array.from(batch.entities));
-        const loss = balanced(choice, pi, training.balance, eps, training.balanceOf);
+        const loss = pi.reduce(
+          (sum, own) => balanced(sum, own, training.balance, eps, training.balanceOf),
+          choice,
+        );
         const gradients = backward(loss);
         adams.units?.step(gradients, { lr: factor * unitLearningRate });
         adams.gate.step(gradients, { lr: factor * learningRate });

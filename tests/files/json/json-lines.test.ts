@@ -25,7 +25,7 @@ async function* pieces(bytes: Uint8Array, size: number): AsyncGenerator<Uint8Arr
 
 async function all(chunks: AsyncIterable<Uint8Array>): Promise<unknown[]> {
   const found: unknown[] = [];
-  for await (const line of parseJsonLines('in', chunks)) found.push(line);
+  for await (const lines of parseJsonLines('in', chunks)) found.push(...lines);
   return found;
 }
 
@@ -33,6 +33,14 @@ test('lines are the same however the bytes are cut', async () => {
   const bytes = new TextEncoder().encode(text);
   for (const size of [1, 2, 3, 7, 1000]) assert.equal(await all(pieces(bytes, size)), expected);
   assert.equal(await all(pieces(new Uint8Array(0), 1)), []);
+});
+
+test('the lines that a chunk completes are given together', async () => {
+  const groups: number[][] = [];
+  for await (const lines of parseJsonLines('in', pieces(new TextEncoder().encode('1\n2\n3\n\n\n4'), 3))) {
+    groups.push(lines.map(({ number }) => number));
+  }
+  assert.equal(groups, [[1], [2, 3], [6]]);
 });
 
 test('a line is given before the next one has come', async () => {
@@ -43,19 +51,22 @@ test('a line is given before the next one has come', async () => {
       yield new TextEncoder().encode(line);
     }
   }
-  for await (const { number } of parseJsonLines('in', slow())) assert.is(sent, number);
+  for await (const lines of parseJsonLines('in', slow())) {
+    assert.equal(lines, [{ number: sent, value: { n: sent } }]);
+  }
+  assert.is(sent, 2);
 });
 
 test('what has no end, is no JSON or no UTF-8 is refused with its line', async () => {
   async function* endless() {
     yield new TextEncoder().encode('{}\n');
     for (let sent = 0; ; sent++) {
-      assert.ok(sent < 100, 'it goes on reading');
+      assert.ok(sent < 300, 'it goes on reading');
       yield new Uint8Array(2 ** 16).fill(97);
     }
   }
   const cases: [AsyncIterable<Uint8Array>, RegExp][] = [
-    [endless(), /^in: line 2: expected at most 1048576 bytes$/],
+    [endless(), /^in: line 2: expected at most 16777216 bytes$/],
     [pieces(new TextEncoder().encode('{}\n{'), 10), /^in: line 2: not valid JSON/],
     [pieces(Uint8Array.of(0x7b, 0x7d, 10, 34, 0xff, 34), 10), /^in: line 2: expected UTF-8 text$/],
   ];

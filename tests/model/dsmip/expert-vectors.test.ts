@@ -19,6 +19,7 @@ import {
   pairScores,
 } from '../../../model/dsmip/expert-vectors.ts';
 import {
+  allExpertKinds,
   type ExpertFeatures,
   type ExpertKind,
   expertKinds,
@@ -126,7 +127,7 @@ async function fromVectors(
 }
 
 forBothRowShapes((shape, within) => {
-  for (const kind of expertKinds) {
+  for (const kind of allExpertKinds) {
     test(
       `${kind}: scores from vectors are the training units' at every shape (${shape})`,
       within(async () => {
@@ -144,7 +145,7 @@ forBothRowShapes((shape, within) => {
 
 test('a pair has the same bits in every tile', async () => {
   const sizes = shapes[2]!;
-  for (const kind of expertKinds) {
+  for (const kind of allExpertKinds) {
     const units = unitsOf(kind, sizes.h, parametersOf(kind, sizes.h, 7));
     const [m, e] = [featuresOf(sizes.M, sizes, 1), featuresOf(sizes.E, sizes, 2)];
     const all = await fromVectors(units, m, e);

@@ -102,6 +102,15 @@ test('a calibration of another gate is refused in a line', async () => {
   await evaluated();
 });
 
+test('a system that is used as it comes has its calibration beside the CLIP', async () => {
+  const system = 'clip-zero-shot';
+  const { file, calibration } = await calibrated({ names: { use: true }, calibration: { system } });
+  assert.is(file, join(toy.clip, 'calibration.json'));
+  assert.ok(calibration.names!.exact > 0);
+  const { results } = await evaluated({ 'evaluation.system': system });
+  assert.ok(results.systems['clip-zero-shot+names']);
+});
+
 test('the mentions that are asked once more without their entity', () => {
   const { dataset } = session;
   assert.is(takenOutRows(dataset, 'dev').length, dataset.splits.dev.length, 'all, where none are named');

@@ -1,18 +1,18 @@
 // What the gate sees: of each text the mean token embedding, of each image a feature, standardised over the training
 // mentions and over the entities. Means and deviations belong to the gate's weights, so that it needs no data set later.
 
-import { type FeatureOptions, type FeatureTable, meanTokens } from '../../encoding/features.ts';
-import { firstImage, pickTexts, type Samples } from '../../encoding/samples.ts';
-import type { Device } from '../../engine/device.ts';
-import type { Tensor } from '../../engine/tensor.ts';
-import { WeightsError } from '../../files/errors.ts';
-import type { Batch, Side } from '../../ranking/scorer.ts';
-import type { Safetensors } from '../../weights/safetensors.ts';
-import type { TensorToWrite } from '../../weights/write-safetensors.ts';
-import { imageTable } from '../clip/image-table.ts';
-import type { LoadedClip } from '../clip/load-clip.ts';
-import { vgg16 } from '../vgg/vgg.ts';
-import { vggTable } from '../vgg/vgg-table.ts';
+import { type FeatureOptions, type FeatureTable, meanTokens } from '../../../encoding/features.ts';
+import { firstImage, pickTexts, type Samples } from '../../../encoding/samples.ts';
+import type { Device } from '../../../engine/device.ts';
+import type { Tensor } from '../../../engine/tensor.ts';
+import { WeightsError } from '../../../files/errors.ts';
+import type { Batch, Side } from '../../../ranking/scorer.ts';
+import type { Safetensors } from '../../../weights/safetensors.ts';
+import type { TensorToWrite } from '../../../weights/write-safetensors.ts';
+import { imageTable } from '../../clip/image-table.ts';
+import type { LoadedClip } from '../../clip/load-clip.ts';
+import { vgg16 } from '../../vgg/vgg.ts';
+import { vggTable } from '../../vgg/vgg-table.ts';
 import { gateFeatures } from './gate.ts';
 
 /** A matrix on the host. */
@@ -105,19 +105,28 @@ const tensorName = (side: Side, moment: string) => `gate.statistics.${side}.${mo
 
 /** The statistics as tensors of the gate's checkpoint, in float64: figures keep their bits. */
 export function statisticsTensors(statistics: GateStatistics): Record<string, TensorToWrite> {
+  return Object.assign({}, ...sides.map((side) => columnTensors(side, statistics[side])));
+}
+
+/** Those of one side. */
+export function columnTensors(side: Side, statistics: ColumnStatistics): Record<string, TensorToWrite> {
   const tensors: Record<string, TensorToWrite> = {};
-  for (const side of sides) {
-    for (const moment of moments) {
-      const data = statistics[side][moment];
-      tensors[tensorName(side, moment)] = { dtype: 'F64', shape: [data.length], data };
-    }
+  for (const moment of moments) {
+    const data = statistics[moment];
+    tensors[tensorName(side, moment)] = { dtype: 'F64', shape: [data.length], data };
   }
   return tensors;
 }
 
 /** Reads them for features of this width. Throws WeightsError for a checkpoint without them or of another width. */
 export async function readStatistics(file: Safetensors, width: number): Promise<GateStatistics> {
-  const read = async (side: Side, moment: string) => {
+  const of = (side: Side) => readColumns(file, side, width);
+  return { mention: await of('mention'), entity: await of('entity') };
+}
+
+/** Reads those of one side. Throws WeightsError as `readStatistics` does. */
+export async function readColumns(file: Safetensors, side: Side, width: number): Promise<ColumnStatistics> {
+  const read = async (moment: string) => {
     const name = tensorName(side, moment);
     const { dtype, shape } = file.info(name);
     if (dtype !== 'F64' || `${shape}` !== `${width}`) {
@@ -127,11 +136,7 @@ export async function readStatistics(file: Safetensors, width: number): Promise<
     }
     return (await file.read(name)) as Float64Array<ArrayBuffer>;
   };
-  const of = async (side: Side) => ({
-    mean: await read(side, 'mean'),
-    deviation: await read(side, 'deviation'),
-  });
-  return { mention: await of('mention'), entity: await of('entity') };
+  return { mean: await read('mean'), deviation: await read('deviation') };
 }
 
 /** Rows of the texts' features beside their images': [rows, d_t + d_i]. */
@@ -176,7 +181,11 @@ async function meanEmbeddings(device: Device, clip: LoadedClip, samples: Samples
  * Mean and standard deviation of each column of n rows, which come some at a time, twice; 1 for a column that is
  * constant.
  */
-function columnStatistics(parts: () => Iterable<Float32Array>, n: number, width: number): ColumnStatistics {
+export function columnStatistics(
+  parts: () => Iterable<Float32Array>,
+  n: number,
+  width: number,
+): ColumnStatistics {
   const [mean, deviation] = [new Float64Array(width), new Float64Array(width)];
   for (const part of parts()) {
     for (let i = 0; i < part.length; i++) mean[i % width]! += part[i]! / n;

@@ -2,13 +2,17 @@
 
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { ShapeError } from '../../../engine/errors.ts';
-import { Random } from '../../../engine/random.ts';
-import { Gate, gateFeatures } from '../../../model/dsmip/gate.ts';
-import { initialise } from '../../../model/initialise.ts';
-import { device } from '../../support/device.ts';
-import { assertClose } from '../../support/gradient.ts';
-import { normal } from '../../support/random.ts';
+import { backward } from '../../../../engine/autograd.ts';
+import { ShapeError } from '../../../../engine/errors.ts';
+import { mul } from '../../../../engine/ops/elementwise.ts';
+import { sum } from '../../../../engine/ops/reduce.ts';
+import { Random } from '../../../../engine/random.ts';
+import { Gate, gateFeatures, SideGate } from '../../../../model/dsmip/gating/gate.ts';
+import { initialise } from '../../../../model/initialise.ts';
+import { choiceOf } from '../../../../ranking/gate-logits.ts';
+import { device } from '../../../support/device.ts';
+import { assertClose } from '../../../support/gradient.ts';
+import { normal } from '../../../support/random.ts';
 
 const config = { hidden: 12, experts: 3 };
 const width = 7;
@@ -66,6 +70,26 @@ test('dropout changes the probabilities, the same way for the same generator', a
   assert.not.equal(await draw(1), without);
 });
 
+test('a gate by side chooses each side alone, and sums of its logits choose the same', async () => {
+  const { module: sides } = initialise(device, new Random(5), (p) => new SideGate(p, 12, width));
+  const pi = {
+    mention: await device.read<'f32'>(sides.modalities('mention', mention)),
+    entity: await device.read<'f32'>(sides.modalities('entity', entity)),
+  };
+  const u = await device.read<'f32'>(sides.logits('mention', mention));
+  const v = await device.read<'f32'>(sides.logits('entity', entity));
+  const larger = (own: Float32Array, row: number) => Number(own[2 * row + 1]! > own[2 * row]!);
+  const seen = new Set<number>();
+  for (let m = 0; m < 4; m++) {
+    for (let e = 0; e < 5; e++) {
+      const expert = 2 * larger(pi.mention, m) + larger(pi.entity, e);
+      assert.is(choiceOf(u.subarray(4 * m, 4 * m + 4), v.subarray(4 * e, 4 * e + 4)), expert);
+      seen.add(expert);
+    }
+  }
+  assert.ok(seen.size > 1, `${[...seen]}`);
+});
+
 test('features of another width or rank are refused', () => {
   const refused = (f: number[], message: RegExp) =>
     assert.throws(
@@ -74,6 +98,20 @@ test('features of another width or rank are refused', () => {
     );
   refused([4, 8], /\[4,8\].*gate\.mention\.0\.weight \[12,7\]/);
   refused([7], /must be \[samples, width\]/);
+});
+
+test('a gate that starts by mention is the same for all entities at first, and learns to tell them apart', async () => {
+  const { module, tensors } = initialise(device, new Random(3), (p) => new Gate(p, config, width, 'mention'));
+  const pi = module.probabilities(mention, entity); // [4, 5, 3]
+  const values = await pi.read();
+  for (let m = 0; m < 4; m++) {
+    const first = values.slice(15 * m, 15 * m + 3);
+    for (let e = 1; e < 5; e++) assert.equal(values.slice(15 * m + 3 * e, 15 * m + 3 * e + 3), first);
+  }
+  assert.ok(new Set(values).size >= 8, 'mentions differ');
+  const weights = device.tensor([4, 5, 3], normal(60, 9));
+  const gradient = backward(sum(mul(pi, weights))).get(tensors.get('gate.entity.1.weight')!)!;
+  assert.ok((await gradient.read()).some((v) => v !== 0));
 });
 
 test.run();

@@ -1,7 +1,7 @@
 // Random views of an image: scaled, shifted, turned, and other colours. No mirroring: flags would become
 // others. Works on normalised pixels on the host.
 
-import type { RandomStream } from '../random-stream.ts';
+import type { RandomStream } from '../../random-stream.ts';
 
 /** How far a view may be from its image. */
 export interface Augmentation {

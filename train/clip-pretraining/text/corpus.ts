@@ -1,0 +1,280 @@
+// The texts that the text encoder is pretrained on, in the data set's two manners: `name : attributes` for an entity,
+// `word : sentence` for a mention. They are WordNet's senses outside of the knowledge base, WordNet's example sentences,
+// and the ordinary sentences of training entities. Never a text that a synset of the knowledge base has, never a gloss
+// that a mention of any split is made of, never a sentence of a dev or test entity.
+
+import { type Dataset, type Entity, entityText, type Mention, mentionText } from '../../../data/dataset.ts';
+import {
+  kindsOf,
+  type PartOfSpeech,
+  related,
+  relatedWords,
+  type Synset,
+  type WordNet,
+} from '../../../data/openconcepts-builder/wordnet.ts';
+import type { RandomStream } from '../../random-stream.ts';
+
+/** WordNet by part of speech. */
+export type WordNets = Readonly<Record<PartOfSpeech, WordNet>>;
+
+/** One sense of a word: rows of `texts` that describe it as an entity does, and that mention it. */
+export interface Sense {
+  /** The synset's offset: words of one synset mean the same. */
+  synset: string;
+  entities: number[];
+  mentions: number[];
+}
+
+/** What the text encoder is pretrained on. */
+export interface Corpus {
+  /** All texts, each once: first those of WordNet, then the knowledge base's, then sentences. */
+  texts: string[];
+  /** The senses of a word with at least two. */
+  words: Sense[][];
+  /** Rows of `texts`: an example sentence with one of its nouns as the word. */
+  contexts: number[];
+  /** Rows of `texts` by entity of the knowledge base. */
+  entities: number[];
+  /** Entities of the knowledge base that a training mention's ordinary sentence speaks of. */
+  spoken: SpokenEntity[];
+  /** Rows of `texts`: those sentences, with the mention as the word. */
+  sentences: number[];
+  /** Rows of `texts`: those sentences, with another of their nouns as the word. */
+  sentenceContexts: number[];
+}
+
+/** An entity with its ordinary sentences, and those that share a name with one of them. */
+export interface SpokenEntity {
+  /** Row of the knowledge base. */
+  entity: number;
+  /** Rows of `texts`. */
+  sentences: number[];
+  /** For each sentence the entities, by place in `spoken`, that have its word for a name. */
+  homonyms: number[][];
+}
+
+export interface CorpusOptions {
+  /** At most so many texts of WordNet; 0: all. */
+  limit: number;
+  /** Nouns of an example or ordinary sentence that it is taken with as the word, at most. */
+  contextWords: number;
+}
+
+const mostSenses = 6;
+const mostAliases = 3;
+const mostExamples = 2;
+/** What WordNet has as nouns, but ordinary sentences hardly ever. */
+const functionWords = new Set(
+  (
+    'the and that this with from for her his its our your was were has have had not one two can will who out all over more ' +
+    'than then them they their into off down back just about after before when while where which what been being are but you ' +
+    'she him why how any some now may set get let put'
+  ).split(' '),
+);
+/** Words that an example sentence has at the least. */
+const leastWords = 4;
+
+/** Collects the corpus; the same draws give the same texts in the same order. */
+export function pretrainingCorpus(
+  { entities, splits, unlinkable }: Pick<Dataset, 'entities' | 'splits' | 'unlinkable'>,
+  wordNets: WordNets,
+  { limit, contextWords }: CorpusOptions,
+  draws: RandomStream,
+): Corpus {
+  const inside = new Set(entities.map(({ qid }) => offsetOf(qid)));
+  const mentions = [...Object.values(splits), ...Object.values(unlinkable)].flat();
+  const bans = bannedTexts(inside, wordNets.noun, mentions);
+  const isFree = (synset: Synset) => !sentencesOf(synset).some((text) => bans.has(comparable(text)));
+  const isOutside = (synset: Synset) => !inside.has(synset.offset) && isFree(synset);
+  const rows = new TextRows();
+
+  const words = draws.shuffled(wordsOutside(wordNets.noun, isOutside));
+  const contexts = draws.shuffled(contextTexts(wordNets, isFree, isOutside, contextWords, draws));
+  const corpus: Pick<Corpus, 'words' | 'contexts'> = { words: [], contexts: [] };
+  // Interleaved, so that a part of the corpus has both in their proportion.
+  for (const [i, { word, senses }] of words.entries()) {
+    if (limit > 0 && rows.texts.length >= limit) break;
+    corpus.words.push(senses.map((synset) => senseOf(wordNets.noun, word, synset, rows)));
+    const until = Math.ceil(((i + 1) * contexts.length) / words.length);
+    for (const text of contexts.slice(Math.ceil((i * contexts.length) / words.length), until)) {
+      corpus.contexts.push(rows.of(text));
+    }
+  }
+  const entityRows = entities.map((entity) => rows.of(entityText(entity)));
+  const ordinary = splits.train.filter(({ kind }) => kind === 'sentence');
+  const spoken = spokenEntities(entities, ordinary, rows);
+  const sentences = ordinary.map((mention) => rows.of(mentionText(mention)));
+  const others = otherNouns(ordinary, wordNets.noun, contextWords, draws);
+  const sentenceContexts = others.map((text) => rows.of(text));
+  return { ...corpus, entities: entityRows, spoken, sentences, sentenceContexts, texts: rows.texts };
+}
+
+function spokenEntities(
+  entities: readonly Entity[],
+  sentences: readonly Mention[],
+  rows: TextRows,
+): SpokenEntity[] {
+  const places = new Map([...new Set(sentences.map(({ entity }) => entity))].map((entity, i) => [entity, i]));
+  const byName = new Map<string, number[]>();
+  for (const [entity, place] of places) {
+    const { name, aliases } = entities[entity]!;
+    for (const known of new Set([name, ...aliases].map((word) => word.toLowerCase()))) {
+      byName.set(known, [...(byName.get(known) ?? []), place]);
+    }
+  }
+  const spoken: SpokenEntity[] = [...places.keys()].map((entity) => ({
+    entity,
+    sentences: [],
+    homonyms: [],
+  }));
+  for (const mention of sentences) {
+    const place = places.get(mention.entity)!;
+    spoken[place]!.sentences.push(rows.of(mentionText(mention)));
+    const homonyms = byName.get(mention.word.toLowerCase()) ?? [];
+    spoken[place]!.homonyms.push(homonyms.filter((other) => other !== place));
+  }
+  return spoken;
+}
+
+/** The noun synset that a qid `wn31-OFFSET-n` names. */
+function offsetOf(qid: string): string {
+  return qid.slice('wn31-'.length, -'-n'.length);
+}
+
+/** Numbers texts in the order in which they come, each once. */
+class TextRows {
+  readonly texts: string[] = [];
+  #rows = new Map<string, number>();
+
+  of(text: string): number {
+    const known = this.#rows.get(text);
+    if (known !== undefined) return known;
+    this.#rows.set(text, this.texts.length);
+    return this.texts.push(text) - 1;
+  }
+}
+
+/**
+ * What no text of WordNet may say: the glosses and examples of the knowledge base's synsets, and the sentences of all
+ * mentions, as they compare.
+ */
+function bannedTexts(
+  inside: ReadonlySet<string>,
+  nouns: WordNet,
+  mentions: readonly Mention[],
+): ReadonlySet<string> {
+  const synsets = [...inside].flatMap((offset) => nouns.synsets.get(offset) ?? []);
+  return new Set(
+    [...synsets.flatMap(sentencesOf), ...mentions.map(({ sentence }) => sentence)].map(comparable),
+  );
+}
+
+/**
+ * Words with at least two senses outside of the knowledge base. One sense would teach little: in a batch, the word itself
+ * tells the pair from all others.
+ */
+function wordsOutside(nouns: WordNet, isOutside: (synset: Synset) => boolean) {
+  return [...nouns.senses].flatMap(([word, offsets]) => {
+    const senses = offsets.flatMap((offset) => nouns.synsets.get(offset) ?? []).filter(isOutside);
+    return senses.length > 1 ? [{ word, senses: senses.slice(0, mostSenses) }] : [];
+  });
+}
+
+function senseOf(nouns: WordNet, word: string, synset: Synset, rows: TextRows): Sense {
+  const begins = new RegExp(`\\b${word.replaceAll(/[.*+?^${}()|[\]\\]/g, '\\$&')}`);
+  const examples = synset.examples
+    .slice(0, mostExamples)
+    .filter((example) => begins.test(example.toLowerCase()));
+  return {
+    synset: synset.offset,
+    entities: [rows.of(`${word} : ${attributesOf(nouns, synset, word)}`)],
+    mentions: [`${synset.definition}.`, ...examples].map((sentence) => rows.of(`${word} : ${sentence}`)),
+  };
+}
+
+/** `type kinds aliases example parts whole topic opposite`, in the manner of the knowledge base's own attributes. */
+function attributesOf(nouns: WordNet, synset: Synset, name: string): string {
+  const opposite = related(nouns, synset, '!')
+    .slice(0, 1)
+    .map(({ words }) => words[0]!);
+  const fields = [
+    synset.type,
+    ...kindsOf(nouns, synset, 3),
+    ...synset.words.slice(0, mostAliases + 1),
+    ...relatedWords(nouns, synset),
+    ...opposite,
+  ];
+  const seen = new Set([name.toLowerCase()]);
+  return fields.filter((field) => !seen.has(field.toLowerCase()) && seen.add(field.toLowerCase())).join(' ');
+}
+
+/** `noun : example` for nouns of several senses in the example sentences of all parts of speech. */
+function contextTexts(
+  wordNets: WordNets,
+  isFree: (synset: Synset) => boolean,
+  isOutside: (synset: Synset) => boolean,
+  most: number,
+  draws: RandomStream,
+): string[] {
+  const lemmas = nounForms(wordNets.noun);
+  const isOf = { noun: isOutside, verb: isFree, adj: isFree, adv: isFree };
+  return (['verb', 'adj', 'adv', 'noun'] as const).flatMap((part) =>
+    [...wordNets[part].synsets.values()].filter(isOf[part]).flatMap((synset) => {
+      // The word that an example is for is of another part of speech there.
+      const own = new Set(part === 'noun' ? [] : synset.words.map((word) => word.toLowerCase()));
+      return synset.examples.flatMap((example) => {
+        const words = example.toLowerCase().match(/[a-z][a-z'-]+/g) ?? [];
+        if (words.length < leastWords) return [];
+        const nouns = words.filter(
+          (word) => lemmas.has(word) && !own.has(word) && !own.has(lemmas.get(word)!),
+        );
+        return draws
+          .shuffled([...new Set(nouns)])
+          .slice(0, most)
+          .map((noun) => `${noun} : ${example}`);
+      });
+    }),
+  );
+}
+
+/** `noun : sentence` for nouns of several senses that a mention's sentence has beside the mention. */
+function otherNouns(
+  mentions: readonly Mention[],
+  nouns: WordNet,
+  most: number,
+  draws: RandomStream,
+): string[] {
+  const lemmas = nounForms(nouns);
+  return mentions.flatMap(({ word, sentence }) => {
+    const words = sentence.toLowerCase().match(/[a-z][a-z'-]+/g) ?? [];
+    const own = word.toLowerCase();
+    const others = words.filter(
+      (other) => lemmas.has(other) && !functionWords.has(other) && !own.includes(other),
+    );
+    return draws
+      .shuffled([...new Set(others)])
+      .slice(0, most)
+      .map((noun) => `${noun} : ${sentence}`);
+  });
+}
+
+/** Nouns of several senses by their singular and plural forms. */
+function nounForms(nouns: WordNet): Map<string, string> {
+  const forms = new Map<string, string>();
+  for (const lemma of nouns.senses.keys()) {
+    if (lemma.includes(' ') || lemma.length < 3) continue;
+    for (const form of [lemma, `${lemma}s`, `${lemma}es`]) if (!forms.has(form)) forms.set(form, lemma);
+  }
+  for (const [form, lemma] of forms) if (nouns.senses.get(lemma)!.length < 2) forms.delete(form);
+  return forms;
+}
+
+/** Gloss and examples. */
+function sentencesOf({ definition, examples }: Synset): string[] {
+  return [definition, ...examples];
+}
+
+/** A sentence as it compares: lower case, no marks at the end. */
+function comparable(text: string): string {
+  return text.toLowerCase().replace(/[.;:,!? ]+$/, '');
+}
