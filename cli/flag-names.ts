@@ -78,6 +78,7 @@ export const flagNames: Readonly<Record<string, string>> = {
   'training.checkpointSteps': 'checkpoint-steps',
   'corpus.seed': 'corpus-seed',
   'corpus.texts': 'texts',
+  'corpus.sentences': 'sentences',
   'corpus.contextWords': 'context-words',
   'projection.width': 'projection',
   'loss.logitScale': 'logit-scale',

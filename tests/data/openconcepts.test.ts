@@ -168,12 +168,12 @@ test('half of the entities of dev and test count as taken away in copies of thei
 });
 
 test('the builder makes all of it again, and the first edition', async () => {
-  const { texts, drawings } = openconceptsFiles(2);
+  const { texts, drawings } = await openconceptsFiles(2);
   for (const [name, text] of texts) assert.ok(readFileSync(join(folder, name), 'utf8') === text, name);
   for (const [name, svg] of [...drawings].filter((_, i) => i % 200 === 0)) {
     assert.equal(readFileSync(join(folder, name)), Buffer.from(await renderJpeg(svg)), name);
   }
-  const first = openconceptsFiles(1);
+  const first = await openconceptsFiles(1);
   assert.is(
     sha256([...first.texts].flat().join('\n')),
     'd522053d2da297331faf5a31762ed13fbd9cac157a2c5c5944f21712448429ce',

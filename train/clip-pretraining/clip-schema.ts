@@ -2,7 +2,7 @@
 
 import * as v from 'valibot';
 import { fieldError } from '../config/check.ts';
-import { integer, onOff, path, real } from '../config/fields.ts';
+import { integer, onOff, path, real, text as word } from '../config/fields.ts';
 import { patchSquares } from './image/begin-as-pixels.ts';
 
 const counted = (usual: number, description: string, unit: string, least = 0) =>
@@ -84,6 +84,10 @@ export const clipSchema = v.strictObject({
         1,
       ),
       texts: counted(0, 'texts of WordNet to use; 0: all', 'texts'),
+      sentences: v.optional(
+        word({ description: "file of ordinary sentences beside the data set's; '' for none", isPlace: true }),
+        '',
+      ),
       contextWords: counted(2, 'nouns that an example sentence is taken with, at most', 'nouns'),
     }),
     {},

@@ -8,6 +8,7 @@ import { mkdir, rmdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Dataset, readDataset } from '../../data/dataset.ts';
 import { problemLines } from '../../data/images/image-loader.ts';
+import { readMarkedSentences } from '../../data/openconcepts-builder/marked-sentences.ts';
 import { type PartOfSpeech, readWordNet } from '../../data/openconcepts-builder/wordnet.ts';
 import { trainBpe } from '../../data/text/bpe-trainer.ts';
 import { createTokenizer } from '../../data/text/tokenizer.ts';
@@ -30,7 +31,7 @@ import type { Workplace } from './phase.ts';
 import { pickRows, type Rows } from './principal-axes.ts';
 import { applyMap, trainTeacherMap } from './teacher-map.ts';
 import { teacherVectors } from './teacher-vectors.ts';
-import { pretrainingCorpus, type WordNets } from './text/corpus.ts';
+import { type Corpus, pretrainingCorpus, type WordNets } from './text/corpus.ts';
 import { type Tokens, tokenize } from './text/text-rows.ts';
 import { type Encode, encodeTexts, trainBag, trainTransformer, type Weights } from './text/text-student.ts';
 import { devTexts, type ZeroShot, zeroShot } from './text/zero-shot.ts';
@@ -65,9 +66,18 @@ export async function pretrainClip(
   checkClipFields(checked);
   const dataset = await readDataset(checked.data.folder);
   const wordNets = readWordNets(checked.wordnet.folder);
+  const sentences =
+    checked.corpus.sentences === '' ? [] : await readMarkedSentences(checked.corpus.sentences);
+  const { texts: limit, contextWords } = checked.corpus;
+  const corpus = pretrainingCorpus(
+    dataset,
+    wordNets,
+    { limit, contextWords, sentences },
+    new RandomStream(checked.corpus.seed),
+  );
   const removeFolder = await reserve(checked.out.folder);
   try {
-    return await pretrain(checked, device, teacher, hooks, dataset, wordNets);
+    return await pretrain(checked, device, teacher, hooks, dataset, corpus);
   } catch (error) {
     await removeFolder();
     throw error;
@@ -80,16 +90,10 @@ async function pretrain(
   teacher: Teacher,
   hooks: TrainingHooks,
   dataset: Dataset,
-  wordNets: WordNets,
+  corpus: Corpus,
 ): Promise<PretrainedClip> {
   const { seed, checkpointSteps } = config.training;
   const place: Workplace = { device, folder: config.run.folder, seed, checkpointSteps, hooks };
-  const corpus = pretrainingCorpus(
-    dataset,
-    wordNets,
-    { limit: config.corpus.texts, contextWords: config.corpus.contextWords },
-    new RandomStream(config.corpus.seed),
-  );
   const vocabulary = trainBpe(corpus.texts, { vocabularySize: config.text.vocabulary });
   const tokenizer = createTokenizer(vocabulary.vocab, vocabulary.merges);
   const dev = devTexts(dataset.entities, dataset.splits.dev);

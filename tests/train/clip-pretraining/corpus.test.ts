@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { readDataset } from '../../../data/dataset.ts';
+import type { MarkedSentence } from '../../../data/openconcepts-builder/marked-sentences.ts';
 import { readWordNet } from '../../../data/openconcepts-builder/wordnet.ts';
 import { pretrainingCorpus } from '../../../train/clip-pretraining/text/corpus.ts';
 import { TextBatches } from '../../../train/clip-pretraining/text/text-batches.ts';
@@ -23,8 +24,8 @@ const wordNets = {
   adj: readWordNet(dict, 'adj'),
   adv: readWordNet(dict, 'adv'),
 };
-const corpusOf = (seed: number, limit = 0) =>
-  pretrainingCorpus(dataset, wordNets, { limit, contextWords: 1 }, new RandomStream(seed));
+const corpusOf = (seed: number, limit = 0, sentences: MarkedSentence[] = []) =>
+  pretrainingCorpus(dataset, wordNets, { limit, contextWords: 1, sentences }, new RandomStream(seed));
 
 test('the same seed gives the same texts, each once, another seed another order', () => {
   const [a, b, c] = [corpusOf(1), corpusOf(1), corpusOf(5)];
@@ -164,5 +165,19 @@ test('batches: senses of a word and entities of a name together, pairs in their 
 });
 
 test.after(() => rmSync(folder, { recursive: true }));
+
+test('further sentences speak of training entities, and of no others', () => {
+  const [train, dev] = [dataset.splits.train[0]!, dataset.splits.dev[0]!].map(({ entity, word }) => ({
+    offset: dataset.entities[entity]!.qid.slice(5, 13),
+    word,
+    sentence: `somebody spoke of ${word} at length`,
+  }));
+  const { texts, sentences } = corpusOf(1, 0, [train!]);
+  assert.is(sentences.length, corpusOf(1).sentences.length + 1);
+  assert.is(texts[sentences.at(-1)!], `${train!.word} : ${train!.sentence}`);
+  assert.throws(() => corpusOf(1, 0, [dev!]), /expected an entity of the training split/);
+  const said = { ...train!, sentence: dataset.splits.dev[0]!.sentence };
+  assert.throws(() => corpusOf(1, 0, [said]), /expected no sentence of the data set/);
+});
 
 test.run();

@@ -4,6 +4,7 @@
 // that a mention of any split is made of, never a sentence of a dev or test entity.
 
 import { type Dataset, type Entity, entityText, type Mention, mentionText } from '../../../data/dataset.ts';
+import type { MarkedSentence } from '../../../data/openconcepts-builder/marked-sentences.ts';
 import {
   kindsOf,
   type PartOfSpeech,
@@ -12,6 +13,7 @@ import {
   type Synset,
   type WordNet,
 } from '../../../data/openconcepts-builder/wordnet.ts';
+import { InputError } from '../../../files/errors.ts';
 import type { RandomStream } from '../../random-stream.ts';
 
 /** WordNet by part of speech. */
@@ -58,6 +60,8 @@ export interface CorpusOptions {
   limit: number;
   /** Nouns of an example or ordinary sentence that it is taken with as the word, at most. */
   contextWords: number;
+  /** Ordinary sentences beside the data set's, of its training entities. */
+  sentences: readonly MarkedSentence[];
 }
 
 const mostSenses = 6;
@@ -78,7 +82,7 @@ const leastWords = 4;
 export function pretrainingCorpus(
   { entities, splits, unlinkable }: Pick<Dataset, 'entities' | 'splits' | 'unlinkable'>,
   wordNets: WordNets,
-  { limit, contextWords }: CorpusOptions,
+  { limit, contextWords, sentences: further }: CorpusOptions,
   draws: RandomStream,
 ): Corpus {
   const inside = new Set(entities.map(({ qid }) => offsetOf(qid)));
@@ -101,7 +105,10 @@ export function pretrainingCorpus(
     }
   }
   const entityRows = entities.map((entity) => rows.of(entityText(entity)));
-  const ordinary = splits.train.filter(({ kind }) => kind === 'sentence');
+  const ordinary = [
+    ...splits.train.filter(({ kind }) => kind === 'sentence'),
+    ...furtherMentions(further, entities, splits, bans),
+  ];
   const spoken = spokenEntities(entities, ordinary, rows);
   const sentences = ordinary.map((mention) => rows.of(mentionText(mention)));
   const others = otherNouns(ordinary, wordNets.noun, contextWords, draws);
@@ -109,9 +116,43 @@ export function pretrainingCorpus(
   return { ...corpus, entities: entityRows, spoken, sentences, sentenceContexts, texts: rows.texts };
 }
 
+/** What a sentence says of an entity, wherever it comes from. */
+type Said = Pick<Mention, 'word' | 'sentence' | 'entity'>;
+
+/**
+ * Further sentences as mentions. Throws an `InputError` for one of an entity that is no training entity or that a mention
+ * of any split says: what is trained must not know dev or test.
+ */
+function furtherMentions(
+  sentences: readonly MarkedSentence[],
+  entities: readonly Entity[],
+  { train }: Pick<Dataset['splits'], 'train'>,
+  bans: ReadonlySet<string>,
+): Said[] {
+  const trained = new Set(train.map(({ entity }) => entity));
+  const rowOf = new Map(entities.map(({ qid }, row) => [offsetOf(qid), row]));
+  return sentences.map(({ offset, word, sentence }) => {
+    const entity = rowOf.get(offset);
+    if (entity === undefined || !trained.has(entity))
+      throw new InputError({
+        file: 'sentences for pretraining',
+        field: offset,
+        expected: 'an entity of the training split',
+      });
+    if (bans.has(comparable(sentence)))
+      throw new InputError({
+        file: 'sentences for pretraining',
+        field: offset,
+        expected: 'no sentence of the data set',
+        found: sentence,
+      });
+    return { word, sentence, entity };
+  });
+}
+
 function spokenEntities(
   entities: readonly Entity[],
-  sentences: readonly Mention[],
+  sentences: readonly Said[],
   rows: TextRows,
 ): SpokenEntity[] {
   const places = new Map([...new Set(sentences.map(({ entity }) => entity))].map((entity, i) => [entity, i]));
@@ -238,12 +279,7 @@ function contextTexts(
 }
 
 /** `noun : sentence` for nouns of several senses that a mention's sentence has beside the mention. */
-function otherNouns(
-  mentions: readonly Mention[],
-  nouns: WordNet,
-  most: number,
-  draws: RandomStream,
-): string[] {
+function otherNouns(mentions: readonly Said[], nouns: WordNet, most: number, draws: RandomStream): string[] {
   const lemmas = nounForms(nouns);
   return mentions.flatMap(({ word, sentence }) => {
     const words = sentence.toLowerCase().match(/[a-z][a-z'-]+/g) ?? [];
