@@ -5,7 +5,7 @@ import type { Corpus, Samples } from '../../encoding/samples.ts';
 import { noGrad } from '../../engine/autograd.ts';
 import type { Device } from '../../engine/device.ts';
 import { EngineError } from '../../engine/errors.ts';
-import { mul } from '../../engine/ops/elementwise.ts';
+import { mul, scale } from '../../engine/ops/elementwise.ts';
 import { gumbelNoise } from '../../engine/ops/gumbel.ts';
 import { broadcastTo, concat, reshape } from '../../engine/ops/shape.ts';
 import type { Random } from '../../engine/random.ts';
@@ -17,7 +17,7 @@ import { initialise } from '../initialise.ts';
 import { Calibration, drawExperts, type SelectionConfig } from './dsmip.ts';
 import type { Expert, SideTables } from './expert-model.ts';
 import type { ExpertKind } from './experts.ts';
-import { Gate, type GateDropout, SideGate } from './gating/gate.ts';
+import { Gate, type GateDropout, type GateStart, SideGate } from './gating/gate.ts';
 import type { ChoiceBy } from './gating/gate-forms.ts';
 import {
   type GateImage,
@@ -82,6 +82,7 @@ export class Dsmip implements GateOfParts<GateInputs | null> {
     shape: DsmipShape,
     statistics: GateStatistics,
     random: Random | null,
+    start: GateStart = 'random',
   ) {
     const B = experts.length;
     if (shape.by === 'side' && `${experts.map(({ kind }) => kind)}` !== `${sideExperts}`) {
@@ -99,7 +100,7 @@ export class Dsmip implements GateOfParts<GateInputs | null> {
       gate:
         shape.by === 'side'
           ? new SideGate(p, shape.hidden, width)
-          : new Gate(p, { hidden: shape.hidden, experts: B }, width),
+          : new Gate(p, { hidden: shape.hidden, experts: B }, width, start),
       calibration: shape.calibrate ? new Calibration(p, B) : null,
     }));
     this.#gate = module.gate;
@@ -136,13 +137,28 @@ export class Dsmip implements GateOfParts<GateInputs | null> {
     return noGrad(() => concat([reshape(scale, [1, B]), reshape(offset, [1, B])], 0));
   }
 
+  /** Leaves the scoring units as they are: what is trained from here on is the gate alone. */
+  freezeUnits(): void {
+    for (const tensor of this.units.values()) tensor.requiresGrad = false;
+  }
+
   /** Each expert's scores of a training batch, calibrated: [M, E] each. */
   expertScores(tables: readonly Record<Side, SideTables>[], batch: TrainingBatch): Tensor[] {
+    const { mentions, mentionImages, entities, entityImages } = batch;
+    const isFrozen = ![...this.units.values()].some(({ requiresGrad }) => requiresGrad);
     return this.calibrated(
       this.experts.map((expert, i) => {
-        const m = expert.featuresOf(tables[i]!.mention, batch.mentions, batch.mentionImages);
-        const e = expert.featuresOf(tables[i]!.entity, batch.entities, batch.entityImages);
-        return expert.scores(m, e);
+        const { mention, entity } = tables[i]!;
+        // Units that are frozen score by vectors of each side, which is less work.
+        if (isFrozen) {
+          const m = expert.mentionSide({ inputs: mention, rows: mentions, images: mentionImages });
+          return expert.scores(
+            m,
+            expert.entitySide({ inputs: entity, rows: entities, images: entityImages }),
+          );
+        }
+        const m = expert.featuresOf(mention, mentions, mentionImages);
+        return expert.scores(m, expert.featuresOf(entity, entities, entityImages));
       }),
     );
   }
@@ -159,13 +175,16 @@ export class Dsmip implements GateOfParts<GateInputs | null> {
   draw(
     mention: Batch<GateInputs | null>,
     entity: Batch<GateInputs | null>,
-    selection: SelectionConfig,
+    { noise, ...selection }: SelectionConfig & { noise: number },
     random: Random,
     drop?: GateDropout,
   ): { z: Tensor; pi: Tensor[] } {
     const [m, e] = [this.#features('mention', mention), this.#features('entity', entity)];
     const [M, E] = [mention.rows.length, entity.rows.length];
-    const drawn = (pi: Tensor) => drawExperts(pi, gumbelNoise(this.device, pi.shape, random), selection);
+    const drawn = (pi: Tensor) => {
+      const gumbel = gumbelNoise(this.device, pi.shape, random);
+      return drawExperts(pi, noise === 1 ? gumbel : scale(gumbel, noise), selection);
+    };
     if (this.#gate instanceof SideGate) {
       const ofMentions = reshape(this.#gate.modalities('mention', m, drop), [M, 1, 2]);
       const ofEntities = reshape(this.#gate.modalities('entity', e, drop), [1, E, 2]);

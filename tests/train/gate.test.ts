@@ -10,6 +10,7 @@ import { sideExperts } from '../../model/dsmip/dsmip-model.ts';
 import { trainExpert } from '../../train/experts/train-expert.ts';
 import { trainGate } from '../../train/gating/train-gate.ts';
 import type { WorkEvent } from '../../train/hooks.ts';
+import { openSafetensors } from '../../weights/safetensors.ts';
 import { device } from '../support/device.ts';
 import {
   bytesOf,
@@ -93,18 +94,51 @@ test('a choice per mention, with a trained scale and offset, evaluates as it was
 test('a gate trained on some of the mentions sees these alone, and each as with all of them there', async () => {
   const fields = { 'training.mentions': 12, 'training.hardNegatives': 2, 'training.hardNegativesBy': 'name' };
   const train = async () => {
-    await trainGate(await toyGate(toy, 'run', { ...fields, ...epochs }), session);
+    await trainGate(await toyGate(toy, 'run', fields), session);
     return losses(folder) as { loss?: number }[];
   };
   const lines = await train();
-  assert.is(lines.flatMap(({ loss }) => loss ?? []).length, 2 * 5);
+  assert.is(lines.flatMap(({ loss }) => loss ?? []).length, 2);
   assert.equal(await train(), lines);
+});
+
+test("at a learning rate of 0 the scoring units stay stage 1's, and the gate trains on the same scores", async () => {
+  const train = async (rate: number) => {
+    const fields = { 'training.unitLearningRate': rate, 'training.hardNegatives': 2 };
+    await trainGate(await toyGate(toy, 'run', fields), session);
+    return (losses(folder) as { loss?: number }[]).flatMap(({ loss }) => loss ?? []);
+  };
+  // So small a rate moves no loss of five steps that anybody would see.
+  const [trained, frozen] = [await train(1e-9), await train(0)];
+  trained.forEach((loss, i) => {
+    assert.ok(Math.abs(frozen[i]! - loss) < 1e-3 * loss, `step ${i}: ${frozen[i]}, ${loss}`);
+  });
+  const gate = await openSafetensors(join(folder, 'best.safetensors'));
+  for (const kind of ['text', 'multimodal'] as const) {
+    const expert = await openSafetensors(join(run, kind, 'best.safetensors'));
+    const units = gate.names.filter((name) => name.startsWith(`${kind}.`));
+    assert.ok(units.length > 0);
+    for (const name of units) {
+      assert.equal(await gate.read(name), await expert.read(name.slice(kind.length + 1)), name);
+    }
+  }
+});
+
+test('without noise the draws of training are the choices of ranking: too little of it makes no difference', async () => {
+  const train = async (noise: number) => {
+    const fields = { 'training.noise': noise, 'training.epochs': 1, 'gate.dropout': 0 };
+    await trainGate(await toyGate(toy, 'run', fields), session);
+    return losses(folder);
+  };
+  const none = await train(0);
+  assert.equal(await train(1e-12), none);
+  assert.not.equal(await train(1), none);
 });
 
 test('a heavy balance term keeps both experts chosen where the gate alone takes to one', async () => {
   const share = async (balance: number) => {
     const fields = {
-      'training.epochs': 8,
+      'training.epochs': 4,
       'training.balance': balance,
       'training.hardNegativesBy': 'name',
       'training.learningRate': 0.02,

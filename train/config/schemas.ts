@@ -6,6 +6,7 @@ import { mentionKinds } from '../../data/entity-mention.ts';
 import { linkingSystems } from '../../link/linking-model.ts';
 import { trainedBaselines } from '../../model/baselines/registry.ts';
 import { allExpertKinds } from '../../model/dsmip/experts.ts';
+import { gateStarts } from '../../model/dsmip/gating/gate.ts';
 import { choicesBy, gateForms } from '../../model/dsmip/gating/gate-forms.ts';
 import { promptStarts } from '../../model/dsmip/prompts.ts';
 import { localStarts } from '../../model/dsmip/text-unit.ts';
@@ -186,6 +187,13 @@ export const gateSchema = v.strictObject({
       }),
       'pair',
     ),
+    start: v.optional(
+      choice(gateStarts, {
+        description:
+          "the gate at first: as random as PyTorch's layers, or with nothing of the entity in its choice",
+      }),
+      'random',
+    ),
     calibrate: onOff({
       description:
         "a trained scale and offset of each expert's scores, which begins at equal means and deviations",
@@ -196,7 +204,10 @@ export const gateSchema = v.strictObject({
     epochs: integer(1, { description: 'times through the training mentions', unit: 'epochs' }),
     batchSize,
     learningRate: real({ least: 0 }, { description: "Adam's learning rate of the gate" }),
-    unitLearningRate: real({ least: 0 }, { description: 'the same of the scoring units' }),
+    unitLearningRate: real(
+      { least: 0 },
+      { description: 'the same of the scoring units; 0 leaves them as they are' },
+    ),
     schedule: choice(['constant', 'cosine'], { description: 'how the learning rates change' }),
     mentions: v.optional(
       integer(0, {
@@ -219,6 +230,13 @@ export const gateSchema = v.strictObject({
       unit: 'entities',
     }),
     hardNegativesBy,
+    noise: v.optional(
+      real(
+        { least: 0 },
+        { description: 'factor on the Gumbel noise of the draws in training; 0: the choices of ranking' },
+      ),
+      1,
+    ),
     balance: v.optional(
       real(
         { least: 0 },

@@ -80,11 +80,14 @@ async function trainChoice(
   const random = new Random(training.seed);
   const experts = await loadExperts(session, run.folder, gate.experts);
   const { inputs, statistics } = await gateTrainingInputs(session, gate);
-  const dsmip = new Dsmip(session, experts, gate, statistics, random);
+  const dsmip = new Dsmip(session, experts, gate, statistics, random, gate.start);
+  if (unitLearningRate === 0) dsmip.freezeUnits();
   const stepsPerEpoch = batchesPerEpoch(rows.length, batchSize);
 
   const adams = {
-    units: new Adam([...dsmip.units.values()], { lr: unitLearningRate }),
+    ...(unitLearningRate === 0
+      ? {}
+      : { units: new Adam([...dsmip.units.values()], { lr: unitLearningRate }) }),
     gate: new Adam([...dsmip.gate.values()], { lr: learningRate }),
   };
   const tables: Record<Side, SideTables>[] = [];
@@ -106,7 +109,7 @@ async function trainChoice(
         const { z, pi } = dsmip.draw(
           { inputs: inputs.mention, rows: batch.mentions, images: batch.mentionImages },
           { inputs: inputs.entity, rows: batch.entities, images: batch.entityImages },
-          { tau: gate.temperature, eps },
+          { tau: gate.temperature, eps, noise: training.noise },
           random,
           drop,
         );
@@ -116,7 +119,7 @@ async function trainChoice(
           choice,
         );
         const gradients = backward(loss);
-        adams.units.step(gradients, { lr: factor * unitLearningRate });
+        adams.units?.step(gradients, { lr: factor * unitLearningRate });
         adams.gate.step(gradients, { lr: factor * learningRate });
         return loss;
       };

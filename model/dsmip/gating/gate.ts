@@ -32,6 +32,14 @@ export interface GateConfig {
   experts: number;
 }
 
+/**
+ * How a gate by pair starts: as PyTorch starts linear layers, or with the entity's side at 0, so that at first it chooses
+ * for each mention and learns from there which entities differ. An addition of ours: choices that jump from entity to entity
+ * make scores of one mention compare that do not.
+ */
+export const gateStarts = ['random', 'mention'] as const;
+export type GateStart = (typeof gateStarts)[number];
+
 /** Dropout after each layer of a side, in training. */
 export interface GateDropout {
   rate: number;
@@ -68,11 +76,16 @@ export class Gate implements GateNetwork {
   #out: Linear;
 
   /** f: width of the features. The last bias starts at 1, so that ReLU lets every expert through. */
-  constructor(source: ParameterSource, { hidden: g, experts: B }: GateConfig, f: number) {
+  constructor(
+    source: ParameterSource,
+    { hidden: g, experts: B }: GateConfig,
+    f: number,
+    start: GateStart = 'random',
+  ) {
     const p = source.under('gate');
     this.#layers = {
       mention: [p.linear('mention.0', f, g), p.linear('mention.1', g, g)],
-      entity: [p.linear('entity.0', f, g), p.linear('entity.1', g, g)],
+      entity: [p.linear('entity.0', f, g), p.linear('entity.1', g, g, start === 'mention' ? atZero : {})],
     };
     this.#out = p.linear('out', 2 * g, B, { bias: { value: 1 } });
   }
@@ -147,3 +160,5 @@ function hiddenOf(layers: readonly Linear[], f: Tensor, drop?: GateDropout): Ten
   }
   return x;
 }
+
+const atZero = { weight: { value: 0 }, bias: { value: 0 } };

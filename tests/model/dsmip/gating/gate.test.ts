@@ -2,7 +2,10 @@
 
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
+import { backward } from '../../../../engine/autograd.ts';
 import { ShapeError } from '../../../../engine/errors.ts';
+import { mul } from '../../../../engine/ops/elementwise.ts';
+import { sum } from '../../../../engine/ops/reduce.ts';
 import { Random } from '../../../../engine/random.ts';
 import { Gate, gateFeatures, SideGate } from '../../../../model/dsmip/gating/gate.ts';
 import { initialise } from '../../../../model/initialise.ts';
@@ -95,6 +98,20 @@ test('features of another width or rank are refused', () => {
     );
   refused([4, 8], /\[4,8\].*gate\.mention\.0\.weight \[12,7\]/);
   refused([7], /must be \[samples, width\]/);
+});
+
+test('a gate that starts by mention is the same for all entities at first, and learns to tell them apart', async () => {
+  const { module, tensors } = initialise(device, new Random(3), (p) => new Gate(p, config, width, 'mention'));
+  const pi = module.probabilities(mention, entity); // [4, 5, 3]
+  const values = await pi.read();
+  for (let m = 0; m < 4; m++) {
+    const first = values.slice(15 * m, 15 * m + 3);
+    for (let e = 1; e < 5; e++) assert.equal(values.slice(15 * m + 3 * e, 15 * m + 3 * e + 3), first);
+  }
+  assert.ok(new Set(values).size >= 8, 'mentions differ');
+  const weights = device.tensor([4, 5, 3], normal(60, 9));
+  const gradient = backward(sum(mul(pi, weights))).get(tensors.get('gate.entity.1.weight')!)!;
+  assert.ok((await gradient.read()).some((v) => v !== 0));
 });
 
 test.run();
