@@ -79,6 +79,7 @@ export const flagNames: Readonly<Record<string, string>> = {
   'corpus.seed': 'corpus-seed',
   'corpus.texts': 'texts',
   'corpus.sentences': 'sentences',
+  'corpus.mentions': 'mention-sentences',
   'corpus.contextWords': 'context-words',
   'projection.width': 'projection',
   'loss.logitScale': 'logit-scale',

@@ -85,8 +85,12 @@ export const clipSchema = v.strictObject({
       ),
       texts: counted(0, 'texts of WordNet to use; 0: all', 'texts'),
       sentences: v.optional(
-        word({ description: "file of ordinary sentences beside the data set's; '' for none", isPlace: true }),
+        word({ description: "file of ordinary sentences of training entities; '' for none", isPlace: true }),
         '',
+      ),
+      mentions: v.optional(
+        onOff({ description: "learn from the training mentions' ordinary sentences as well" }),
+        false,
       ),
       contextWords: counted(2, 'nouns that an example sentence is taken with, at most', 'nouns'),
     }),

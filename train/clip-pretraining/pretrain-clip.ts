@@ -68,11 +68,11 @@ export async function pretrainClip(
   const wordNets = readWordNets(checked.wordnet.folder);
   const sentences =
     checked.corpus.sentences === '' ? [] : await readMarkedSentences(checked.corpus.sentences);
-  const { texts: limit, contextWords } = checked.corpus;
+  const { texts: limit, contextWords, mentions } = checked.corpus;
   const corpus = pretrainingCorpus(
     dataset,
     wordNets,
-    { limit, contextWords, sentences },
+    { limit, contextWords, sentences, mentions },
     new RandomStream(checked.corpus.seed),
   );
   const removeFolder = await reserve(checked.out.folder);

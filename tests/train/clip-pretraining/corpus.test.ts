@@ -25,7 +25,12 @@ const wordNets = {
   adv: readWordNet(dict, 'adv'),
 };
 const corpusOf = (seed: number, limit = 0, sentences: MarkedSentence[] = []) =>
-  pretrainingCorpus(dataset, wordNets, { limit, contextWords: 1, sentences }, new RandomStream(seed));
+  pretrainingCorpus(
+    dataset,
+    wordNets,
+    { limit, contextWords: 1, sentences, mentions: true },
+    new RandomStream(seed),
+  );
 
 test('the same seed gives the same texts, each once, another seed another order', () => {
   const [a, b, c] = [corpusOf(1), corpusOf(1), corpusOf(5)];

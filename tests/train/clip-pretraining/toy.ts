@@ -120,7 +120,7 @@ export const toyTeacher: Teacher = async (_, texts) => {
 
 /** Settings by which a pretraining on toys takes seconds. */
 export const small = {
-  corpus: { contextWords: 1 },
+  corpus: { contextWords: 1, mentions: true },
   training: { checkpointSteps: 2 },
   projection: { width: 8 },
   text: { vocabulary: 540, width: 16, heads: 2, layers: 2, length: 16 },

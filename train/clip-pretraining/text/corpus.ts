@@ -1,7 +1,7 @@
 // The texts that the text encoder is pretrained on, in the data set's two manners: `name : attributes` for an entity,
 // `word : sentence` for a mention. They are WordNet's senses outside of the knowledge base, WordNet's example sentences,
-// and the ordinary sentences of training entities. Never a text that a synset of the knowledge base has, never a gloss
-// that a mention of any split is made of, never a sentence of a dev or test entity.
+// and ordinary sentences of training entities. Never a text that a synset of the knowledge base has, never a gloss that a
+// mention of any split is made of, never a sentence of a dev or test entity, and no mention at all unless told to.
 
 import { type Dataset, type Entity, entityText, type Mention, mentionText } from '../../../data/dataset.ts';
 import type { MarkedSentence } from '../../../data/openconcepts-builder/marked-sentences.ts';
@@ -60,8 +60,13 @@ export interface CorpusOptions {
   limit: number;
   /** Nouns of an example or ordinary sentence that it is taken with as the word, at most. */
   contextWords: number;
-  /** Ordinary sentences beside the data set's, of its training entities. */
+  /** Ordinary sentences of training entities that are no mentions of the data set. */
   sentences: readonly MarkedSentence[];
+  /**
+   * Whether the training mentions' sentences are learnt from, too. An encoder knows by heart what it learnt from, so that
+   * they would tell the trainings that come after it little.
+   */
+  mentions: boolean;
 }
 
 const mostSenses = 6;
@@ -82,7 +87,7 @@ const leastWords = 4;
 export function pretrainingCorpus(
   { entities, splits, unlinkable }: Pick<Dataset, 'entities' | 'splits' | 'unlinkable'>,
   wordNets: WordNets,
-  { limit, contextWords, sentences: further }: CorpusOptions,
+  { limit, contextWords, sentences: further, mentions: withMentions }: CorpusOptions,
   draws: RandomStream,
 ): Corpus {
   const inside = new Set(entities.map(({ qid }) => offsetOf(qid)));
@@ -106,7 +111,7 @@ export function pretrainingCorpus(
   }
   const entityRows = entities.map((entity) => rows.of(entityText(entity)));
   const ordinary = [
-    ...splits.train.filter(({ kind }) => kind === 'sentence'),
+    ...splits.train.filter(({ kind }) => withMentions && kind === 'sentence'),
     ...furtherMentions(further, entities, splits, bans),
   ];
   const spoken = spokenEntities(entities, ordinary, rows);
