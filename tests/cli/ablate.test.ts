@@ -11,13 +11,13 @@ const commands = (stdout: string) =>
 
 test('a row is listed as commands, filled, and then not filled again', () => {
   const run = join(toy.folder, 'cells');
-  const small = ['--seeds', '1', '--epochs', '1', '--batch', '8', '--only', 'finetune'];
+  const small = ['--seeds', '1', '--epochs', '2', '--batch', '8', '--only', 'finetune'];
   const ablate = (...more: string[]) => dsmip('ablate', ...toy.flags, '--run', run, ...small, ...more);
   const list = commands(ablate('--list').stdout);
   assert.is(list.length, 2);
   assert.match(
     list[0]!,
-    /dsmip\.ts train expert --expert multimodal .*--finetune-encoder .*--epochs 1 --batch 8/,
+    /dsmip\.ts train expert --expert multimodal .*--finetune-encoder .*--epochs 2 --batch 8/,
   );
   assert.match(list[1]!, /dsmip\.ts evaluate .*--split dev --mean/);
 

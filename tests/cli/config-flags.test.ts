@@ -192,7 +192,7 @@ test('it works from any folder, in paths with spaces and letters of other alphab
     spawnSync(process.execPath, commandOf(args), { cwd: away, encoding: 'utf8' });
   const inspected = run('train', 'expert', '--print-parameters');
   assert.is(inspected.status, 0, inspected.stderr);
-  assert.match(inspected.stdout, /trainable parameters +49,315\n/);
+  assert.match(inspected.stdout, /trainable parameters +104,483\n/);
   cpSync(join(import.meta.dirname, '../../presets/openconcepts.json'), join(away, 'mein Preset.json'));
   const own = run('train', 'gate', '--config', 'mein Preset.json', '--run', 'Läufe');
   assert.is(own.status, 1);
