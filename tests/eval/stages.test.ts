@@ -85,7 +85,7 @@ test('together, each begins when what it needs is finished; one that fails stops
       {
         async run({ name }, { signal }) {
           order.push(name);
-          await new Promise((resolve) => setTimeout(resolve, name === 'a' ? 20 : 5));
+          await new Promise((resolve) => setTimeout(resolve, name === 'a' ? 400 : 5));
           if (name === fails) throw new Error(`${name} failed`);
           signal.throwIfAborted();
           order.push(`${name} done`);
@@ -118,7 +118,7 @@ test('no more are done at once than there is room for, each in a place of its ow
         assert.not.ok(busy.has(place), `place ${place} is taken`);
         busy.add(place);
         order.push(`${name} ${place}`);
-        await new Promise((resolve) => setTimeout(resolve, name === 'a' ? 30 : 5));
+        await new Promise((resolve) => setTimeout(resolve, name === 'a' ? 400 : 5));
         busy.delete(place);
         writeFileSync(join(folder, name), 'done');
       },
