@@ -4,7 +4,7 @@ import * as v from 'valibot';
 import { InputError } from '../../files/errors.ts';
 import { parseBySchema } from '../../files/json/schema.ts';
 import type { AnyBaseline, BaselineParts, Recipe } from './baseline.ts';
-import { ClipBaseline, clipRecipes, clipSchema } from './clip/clip-baseline.ts';
+import { ClipBaseline, clipRecipes, clipSchema, zeroShotSchema } from './clip/clip-baseline.ts';
 
 interface BaselineSystem {
   /** For tables. */
@@ -22,7 +22,7 @@ export const baselines: Readonly<Record<string, BaselineSystem>> = {
     title: 'CLIP, zero-shot',
     recipe: null,
     trainsClip: false,
-    build: building(clipSchema, (...of) => new ClipBaseline('none', ...of)),
+    build: building(zeroShotSchema, (...of) => new ClipBaseline('none', ...of)),
   },
   'clip-head': {
     title: 'CLIP, trained head',
@@ -30,7 +30,7 @@ export const baselines: Readonly<Record<string, BaselineSystem>> = {
     trainsClip: false,
     build: building(
       v.strictObject({}),
-      (name, parts) => new ClipBaseline('head', name, parts, { cross: false }),
+      (name, parts) => new ClipBaseline('head', name, parts, { cross: false, missingImages: 'encoded' }),
     ),
   },
   clip: {

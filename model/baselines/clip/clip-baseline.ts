@@ -28,9 +28,22 @@ import { addition, concatenation, type Fusion, Heads } from './fusion.ts';
 /** What is trained: nothing, a linear layer a side on frozen towers, or all of CLIP. */
 export type ClipTraining = 'none' | 'head' | 'all';
 
+const missingImages = ['encoded', 'dropped'] as const;
+
 export const clipSchema = v.strictObject({
   /** Whether each side's text is compared with the other's image as well; a head sees both anyway. */
   cross: v.optional(v.boolean(), false),
+  /**
+   * What a missing image is: the embed of a black one, by which all that have none are alike, or the vector 0, which leaves
+   * the image's cosine out. Of towers that are trained it is always the former.
+   */
+  missingImages: v.optional(v.picklist(missingImages), 'encoded'),
+});
+
+/** Untrained, where nothing learns to pass over what black images have in common. */
+export const zeroShotSchema = v.strictObject({
+  ...clipSchema.entries,
+  missingImages: v.optional(v.picklist(missingImages), 'dropped'),
 });
 
 /** A side: one vector a sample, [B, width]. Those of mentions have the score's scale in them. */
@@ -46,6 +59,9 @@ export const clipRecipes: Readonly<Record<'head' | 'all', Recipe>> = {
   all: { ...shared, learningRate: 1e-5, weightDecay: 1e-4 },
 };
 
+/** The number of what stands in for an image that a sample lacks (encoding/samples.ts). */
+const noImage = 0;
+
 /** Scores are at most so many times a cosine. */
 const mostScale = 100;
 
@@ -60,6 +76,7 @@ export class ClipBaseline implements Baseline<EmbedTables, ClipSide, ClipSide> {
   readonly usesPairMask = false;
   #clip: BaselineParts['clip']['module'];
   #fusion: Fusion;
+  #dropsMissing: boolean;
   /** The scale's logarithm: []. */
   #logitScale: Tensor;
 
@@ -67,7 +84,7 @@ export class ClipBaseline implements Baseline<EmbedTables, ClipSide, ClipSide> {
     training: ClipTraining,
     name: string,
     { device, clip, random }: BaselineParts,
-    { cross }: v.InferOutput<typeof clipSchema>,
+    { cross, missingImages }: v.InferOutput<typeof clipSchema>,
   ) {
     const { projection } = clip.config;
     const head = training === 'head' ? initialise(device, random, (p) => new Heads(p, projection)) : null;
@@ -75,6 +92,7 @@ export class ClipBaseline implements Baseline<EmbedTables, ClipSide, ClipSide> {
     this.device = device;
     this.#clip = clip.module;
     this.#fusion = head?.module ?? (cross ? addition : concatenation);
+    this.#dropsMissing = missingImages === 'dropped';
     this.#logitScale = head?.module.logitScale ?? clip.module.logitScale;
     this.isFrozen = training !== 'all';
     if (!this.isFrozen) for (const tensor of clip.tensors.values()) tensor.requiresGrad = true;
@@ -160,7 +178,9 @@ export class ClipBaseline implements Baseline<EmbedTables, ClipSide, ClipSide> {
 
   #vectorsOf(side: Side, { inputs, rows, images }: Batch<EmbedTables>): Tensor {
     const { text, image } = embedRows(this.device, inputs, rows, images);
-    return this.#fusion.vectors(side, text, image);
+    if (!this.#dropsMissing) return this.#fusion.vectors(side, text, image);
+    const isThere = Float32Array.from(images, (number) => (number === noImage ? 0 : 1));
+    return this.#fusion.vectors(side, text, mul(image, this.device.tensor([images.length, 1], isThere)));
   }
 
   #scaled(vectors: Tensor): Tensor {

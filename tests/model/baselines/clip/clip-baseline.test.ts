@@ -77,10 +77,14 @@ const samples = { mention: samplesOf(1, 1), entity: samplesOf(2, n + 1) };
 const imagesOf = (of: Samples) => of.images.map(([image]) => image ?? 0);
 const rows = Array.from({ length: n }, (_, i) => i);
 
-function baselineOf(training: ClipTraining, cross = false): ClipBaseline {
+function baselineOf(
+  training: ClipTraining,
+  cross = false,
+  missingImages: 'encoded' | 'dropped' = 'encoded',
+): ClipBaseline {
   const fresh = initialise(device, new Random(4), (p) => new Clip(p, config));
   const parts = { device, clip: { ...fresh, config }, random: new Random(5) };
-  return new ClipBaseline(training, 'clip', parts, { cross });
+  return new ClipBaseline(training, 'clip', parts, { cross, missingImages });
 }
 
 const prepared = (baseline: ClipBaseline, side: 'mention' | 'entity', of: Samples = samples[side]) =>
@@ -119,6 +123,23 @@ const scoresOf = async (baseline: ClipBaseline) => {
 const hits = (scores: Float32Array) =>
   (100 / n) *
   rows.filter((m) => rows.every((e) => e === m || scores[m * n + e]! < scores[m * n + m]!)).length;
+
+test('where a side has no image, and missing ones are dropped, texts alone count', async () => {
+  const [encoded, dropped] = [
+    await scoresOf(baselineOf('none')),
+    await scoresOf(baselineOf('none', false, 'dropped')),
+  ];
+  const [mention, entity] = [imagesOf(samples.mention), imagesOf(samples.entity)];
+  let without = 0;
+  for (const m of rows) {
+    for (const e of rows) {
+      const isMissing = mention[m] === 0 || entity[e] === 0;
+      if (isMissing) without++;
+      assert.is(encoded[m * n + e] === dropped[m * n + e], !isMissing, `${m} ${e}`);
+    }
+  }
+  assert.is(without, 2 * n - 1);
+});
 
 for (const cross of [false, true]) {
   test(`zero-shot${cross ? ' with cross terms' : ''}: CLIP alone gives the scores of the formula`, async () => {
