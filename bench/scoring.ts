@@ -16,6 +16,7 @@ import {
 import { type ExpertFeatures, type ExpertKind, expertKinds, ScoringUnits } from '../model/dsmip/experts.ts';
 import { initialise } from '../model/initialise.ts';
 import { FixedShares, MixtureState } from '../ranking/mixed-probabilities.ts';
+import { type BlockPairs, blockPairs, pairLists, withAdditions } from '../ranking/pair-lists.ts';
 import { chosenScores } from '../ranking/systems.ts';
 import { type Benchmark, benchmark, random } from './benchmark.ts';
 
@@ -195,4 +196,29 @@ const mixtureBenchmark = benchmark({
   },
 });
 
-export const scoringBenchmarks: Benchmark[] = [...pairBenchmarks, ...dsmipBenchmarks, mixtureBenchmark];
+/** What names take of a tile: a copy of its scores, and something added to four entities of each mention. */
+const additionsBenchmark = benchmark({
+  name: 'sparse-pairs',
+  bound: 'copy',
+  flops: 0,
+  bytes: 4 * M * E * 2,
+  pairs: M * E,
+  operands: (device) => {
+    const lists = pairLists(Array.from({ length: M }, (_, m) => [0, 1, 2, 3].map((k) => (m + k * 97) % E)));
+    const all = (count: number) => Array.from({ length: count }, (_, i) => i);
+    const pairs: BlockPairs = blockPairs(lists, all(M), all(E));
+    return {
+      scores: random(device, M, E),
+      additions: { ...lists, values: new Float32Array(lists.rows.length).fill(1) },
+      pairs,
+    };
+  },
+  run: ({ scores, additions, pairs }): Tensor => withAdditions(scores, additions, pairs),
+});
+
+export const scoringBenchmarks: Benchmark[] = [
+  ...pairBenchmarks,
+  ...dsmipBenchmarks,
+  mixtureBenchmark,
+  additionsBenchmark,
+];
