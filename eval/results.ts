@@ -57,8 +57,8 @@ const systemTitles: Readonly<Record<string, string>> = {
   visual: 'visual expert',
   multimodal: 'multimodal expert',
   mean: 'plain mean',
-  'standardised-mean': 'mean of standardised scores',
-  'fixed-mixture': 'mixture of probabilities, equal shares',
+  'standardised-mean': 'standardised mean',
+  'fixed-mixture': 'equal mixture',
   dsmip: 'DSMIP',
 };
 

@@ -30,6 +30,37 @@ export function chooseMentions(candidates: readonly Candidate[], count: number):
   return chosen.sort((a, b) => a - b);
 }
 
+/** The rule of the failures in words. */
+export const failureRuleInWords =
+  'The wrong first choices of which the system was surest: those furthest above the right entity, which is among the first five, a word ' +
+  'once, and as many of each kind of mention.';
+
+/** A wrong first choice. */
+export interface Failure {
+  /** Of the prediction. */
+  number: number;
+  kind: string | null;
+  word: string;
+  /** How far the first entity's score is above the right one's. */
+  lead: number;
+}
+
+/** Numbers of `count` of the failures, the surest first, by the rule; fewer where a kind has fewer. */
+export function chooseFailures(failures: readonly Failure[], count: number): number[] {
+  const kinds = new Set(failures.map(({ kind }) => kind));
+  const each = Math.floor(count / Math.max(1, kinds.size));
+  const surest = [...failures].sort((a, b) => b.lead - a.lead || a.number - b.number);
+  const words = new Set<string>();
+  const taken = new Map<string | null, number>();
+  return surest.flatMap(({ number, kind, word }) => {
+    const known = word.toLowerCase();
+    if (words.has(known) || (taken.get(kind) ?? 0) >= each) return [];
+    words.add(known);
+    taken.set(kind, (taken.get(kind) ?? 0) + 1);
+    return [number];
+  });
+}
+
 function chosenOf(numbers: readonly number[], count: number, candidates: readonly Candidate[]): number[] {
   const withImage = numbers.filter((i) => candidates[i]!.hasImage);
   const without = numbers.filter((i) => !candidates[i]!.hasImage);

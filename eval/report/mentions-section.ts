@@ -2,7 +2,13 @@
 
 import type { Dataset, Entity, Mention, Split } from '../../data/dataset.ts';
 import { colourOf } from './charts.ts';
-import { chooseMentions, ruleInWords } from './choose-mentions.ts';
+import {
+  chooseFailures,
+  chooseMentions,
+  type Failure,
+  failureRuleInWords,
+  ruleInWords,
+} from './choose-mentions.ts';
 import { type Html, html } from './html.ts';
 import { type Picture, readPicture } from './pictures.ts';
 import type { Prediction } from './read-run.ts';
@@ -11,6 +17,7 @@ const tick = html` <span class="right" role="img" aria-label="the right entity">
 
 /** How many mentions are shown. */
 const shown = 20;
+const failuresShown = 10;
 
 /**
  * The mentions that the rule chooses, each as a card; null without predictions. Throws one line when the
@@ -33,15 +40,36 @@ export async function mentionsSection(
     shown,
   );
   const entities = new Map(dataset.entities.map((entity) => [entity.qid, entity]));
-  const cards: Html[] = [];
-  for (const number of chosen) {
-    const prediction = predictions[number]!;
-    cards.push(await card(prediction, mentions[prediction.mention]!, entities));
-  }
+  const cardsOf = async (numbers: readonly number[]): Promise<Html[]> => {
+    const cards: Html[] = [];
+    for (const number of numbers) {
+      const prediction = predictions[number]!;
+      cards.push(await card(prediction, mentions[prediction.mention]!, entities));
+    }
+    return cards;
+  };
+  const failed = chooseFailures(failuresOf(predictions, mentions), failuresShown);
   return html`<h2>${chosen.length} mentions</h2>
 <p>As ${system} ranks them. ${ruleInWords} The right entity is marked with a tick and a bar at its left; if it
 is not among the first five, the last line gives its rank.</p>
-<div class="cards">${cards}</div>`;
+<div class="cards">${await cardsOf(chosen)}</div>
+${
+  failed.length === 0
+    ? null
+    : html`<h2>${failed.length} failures to learn from</h2>
+<p>${failureRuleInWords}</p>
+<div class="cards">${await cardsOf(failed)}</div>`
+}`;
+}
+
+/** Wrong first choices whose right entity is shown as well. */
+function failuresOf(predictions: readonly Prediction[], mentions: readonly Mention[]): Failure[] {
+  return predictions.flatMap(({ mention, answer, rank, top }, number) => {
+    const right = top.find(({ qid }) => qid === answer);
+    if (rank <= 1 || !right) return [];
+    const { word, kind = null } = mentions[mention]!;
+    return [{ number, kind, word, lead: top[0]!.score - right.score }];
+  });
 }
 
 async function card(

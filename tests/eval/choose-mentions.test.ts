@@ -2,7 +2,7 @@
 
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { chooseMentions } from '../../eval/report/choose-mentions.ts';
+import { chooseFailures, chooseMentions } from '../../eval/report/choose-mentions.ts';
 
 /** Every third is without an image; of those with one a quarter are wrong, of the others a half. */
 const many = Array.from({ length: 240 }, (_, i) => ({
@@ -48,6 +48,18 @@ test('as many of each kind, and more of one where the other has too few', () => 
   }
   const last = many.map((each, i) => ({ ...each, kind: i < 237 ? 'gloss' : 'sentence' }));
   assert.is(chooseMentions(last, 20).length, 20);
+});
+
+test('failures: the surest first, a word once, as many of each kind', () => {
+  const failures = Array.from({ length: 40 }, (_, number) => ({
+    number,
+    kind: number % 4 === 0 ? 'gloss' : 'sentence',
+    word: number === 39 ? 'Word38' : `word${number}`,
+    lead: number,
+  }));
+  assert.equal(chooseFailures(failures, 6), [39, 37, 36, 35, 32, 28]);
+  assert.equal(chooseFailures(failures.slice(0, 3), 10), [2, 1, 0]);
+  assert.equal(chooseFailures([], 10), []);
 });
 
 test.run();

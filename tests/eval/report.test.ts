@@ -95,7 +95,7 @@ function write(parts: readonly ('course' | 'metrics' | 'predictions')[]): void {
 const report = () => writeReport({ data: { folder: toy.data }, run: { folder: run } });
 const page = () => readFileSync(join(run, 'report.html'), 'utf8');
 
-test('a whole run gives a page with table, charts and twenty mentions', async () => {
+test('a whole run gives a page with table, charts, twenty mentions and failures', async () => {
   write(['course', 'metrics', 'predictions']);
   await report();
   const { document } = parseHTML(page());
@@ -114,7 +114,8 @@ test('a whole run gives a page with table, charts and twenty mentions', async ()
     ],
   );
   const cards = [...document.querySelectorAll('article.card')];
-  assert.is(cards.length, 20);
+  // Twenty by the rule, and a failure of each of the four words whose right entity is among the first five.
+  assert.is(cards.length, 20 + 4);
   for (const card of cards) {
     const places = [...card.querySelectorAll('.ranking li')].map(
       (row) => row.querySelector('.place')!.textContent,
@@ -182,7 +183,7 @@ test('a run with less gives a shorter report', async () => {
     [['course'], 0, 1],
     [['metrics'], 0, 3],
     [['course', 'metrics'], 0, 4],
-    [['metrics', 'predictions'], 20, 3],
+    [['metrics', 'predictions'], 24, 3],
   ] as const) {
     write(parts);
     await report();
