@@ -1,15 +1,15 @@
 // The test runner: `npm test [-- FILTER...]`, in Node and in Deno. Finds tests/**/*.test.ts, runs each file
 // in a process of its own (tests/child.ts): a device that leaks or a driver that crashes ends with its file.
-// In Deno as many files run at a time as there are cores: it looks for a result only every ten milliseconds and
-// is idle for most of the time. In Node one does, since on a busy machine lavapipe under Dawn now and then ends
-// with a segmentation fault (seen in train/expert.test.ts). Prints one line a file as it ends, the
-// details of what failed, and as its last line `N passed, N failed`; exit code 1 on any failure or no test. What is no clean end is one failed test: a crash, a file
-// without tests, the time limit, a process that does not exit by itself once its tests are done.
+// As many files run at a time as there are cores, since none keeps them all busy: short kernels wait for the
+// host, and Deno looks for a result only every ten milliseconds. Prints one line a file as it ends, the
+// details of what failed, and as its last line `N passed, N failed`; exit code 1 on any failure or no test.
+// What is no clean end is one failed test: a crash, a file without tests, the time limit, a process that
+// does not exit by itself once its tests are done.
 //
 //   FILTER          runs only the files whose path under the folder contains it (any of several)
 //   --swiftshader   on SwiftShader, where `npm run setup -- --swiftshader` put it
 //   --limit SECONDS how long one file may take (600)
-//   --jobs N        files at a time (in Deno the number of cores, else 1)
+//   --jobs N        files at a time (the number of cores)
 //   --dir FOLDER    another folder than tests/
 //
 // The tests of tests/package look at the packed package, not at the sources: `npm run test:package` runs them.
@@ -53,7 +53,7 @@ async function main(): Promise<number> {
     options: {
       swiftshader: { type: 'boolean', default: false },
       limit: { type: 'string', default: '600' },
-      jobs: { type: 'string', default: 'deno' in process.versions ? String(os.availableParallelism()) : '1' },
+      jobs: { type: 'string', default: String(os.availableParallelism()) },
       dir: { type: 'string', default: HERE },
     },
   });

@@ -4,6 +4,7 @@
 import { type Kernel, type KernelName, kernels } from '../../shaders/index.ts';
 import { KernelError, LimitError } from '../errors.ts';
 import type { Counters } from './counters.ts';
+import { collectGarbage } from './platform.ts';
 import type { Storage } from './pool.ts';
 import type { Recorder } from './recorder.ts';
 import { type Specialisation, specialise } from './specialise.ts';
@@ -40,7 +41,7 @@ interface CompiledKernel {
 
 type ParamField = readonly [name: string, type: Kernel['params'][string]];
 
-const cachedBindGroups = 16_384;
+const cachedBindGroups = 2_048;
 
 export class Kernels {
   #gpu: GPUDevice;
@@ -87,7 +88,10 @@ export class Kernels {
     for (const { storage, offset, size } of ranges) key += `,${storage.id}:${offset}:${size}`;
     const known = this.#bindGroups.get(key);
     if (known) return known;
-    if (this.#bindGroups.size >= cachedBindGroups) this.#bindGroups.clear();
+    if (this.#bindGroups.size >= cachedBindGroups) {
+      this.#bindGroups.clear();
+      collectGarbage();
+    }
     const group = this.#bind(kernel, variables, ranges);
     this.#bindGroups.set(key, group);
     return group;
