@@ -41,7 +41,8 @@ interface CompiledKernel {
 
 type ParamField = readonly [name: string, type: Kernel['params'][string]];
 
-const cachedBindGroups = 2_048;
+/** As many as a step of the multimodal expert asks for again; each may hold a memory map of the process (see collectGarbage). */
+const cachedBindGroups = 8_192;
 
 export class Kernels {
   #gpu: GPUDevice;

@@ -133,6 +133,7 @@ async function cacheFile(key: string): Promise<string> {
   return join(folder ?? join(usual(), 'dsmip'), `${key.replace(/[^\w.-]+/g, '_')}.json`);
 }
 
+/** Null where there is none, undefined until it is asked for. */
 let gc: (() => void) | null | undefined;
 
 /**
@@ -141,7 +142,7 @@ let gc: (() => void) | null | undefined;
  * a process may have 65,530: with one more it ends with a segmentation fault.
  */
 export function collectGarbage(): void {
-  gc ??= exposedGc();
+  if (gc === undefined) gc = exposedGc();
   gc?.();
 }
 

@@ -1,5 +1,6 @@
 // Scopes, views and the pool: what lives how long, and that a repeated step allocates nothing.
 
+import { readFileSync } from 'node:fs';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { backward } from '../../../engine/autograd.ts';
@@ -148,6 +149,24 @@ test('a binding over the limit is refused by kernel and operand', async () => {
   const x = small.zeros([1000, 1000]);
   throws(() => transpose(x, [1, 0]), LimitError, /strided-copy\/gather binds 4000000 bytes as x/);
   small.destroy();
+});
+
+// Where a bind group is a map of the process's memory, as on lavapipe, a process has room for 65,530.
+const hasMaps = process.platform === 'linux' && !('Deno' in globalThis);
+(hasMaps ? test : test.skip)('bind groups that nothing uses are freed', async () => {
+  const maps = () => readFileSync('/proc/self/maps', 'utf8').split('\n').length;
+  const own = await openDevice();
+  const tensors = Array.from({ length: 160 }, (_, i) => own.tensor([2], [i, 1]));
+  const before = maps();
+  for (const a of tensors) {
+    own.scope(() => {
+      for (const b of tensors) add(a, b);
+    });
+    await own.finish();
+  }
+  assert.ok(own.counters.bindGroups >= 25_000, `${own.counters.bindGroups}`);
+  assert.ok(maps() - before < 12_000, `${maps() - before} more maps`);
+  own.destroy();
 });
 
 test.run();
