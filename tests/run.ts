@@ -134,7 +134,7 @@ function judge(report: Report | undefined, ended: Ended, limit: number): Outcome
   else if (ended.stopped === 'after its tests')
     faults.push('the process did not exit by itself after its last test');
   else if (ended.code !== (failed > 0 ? 1 : 0)) faults.push(`crash: ended with ${end} after its last test`);
-  else if (passed + failed + skipped === 0) faults.push('no tests: is test.run() missing?');
+  else if (passed + failed === 0) faults.push('no tests: is test.run() missing?');
   const details = [...faults, errors.trimEnd()].filter((text) => text !== '').join('\n');
   return {
     // A file cut short has not reported its suites: what it passed until then stays uncounted.

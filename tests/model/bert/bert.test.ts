@@ -5,10 +5,13 @@ import * as os from 'node:os';
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
+import { loadWordPiece } from '../../../data/text/wordpiece/wordpiece-files.ts';
 import { ShapeError } from '../../../engine/errors.ts';
 import { WeightsError } from '../../../files/errors.ts';
+import { packageRoot } from '../../../files/package-path.ts';
 import { type BertBatch, firstTokens, meanEmbeds } from '../../../model/bert/bert.ts';
 import { type LoadedBert, loadBert } from '../../../model/bert/load-bert.ts';
+import { sentenceVectors } from '../../../model/bert/sentence-vectors.ts';
 import { device } from '../../support/device.ts';
 import { assertClose } from '../../support/gradient.ts';
 import { smallBert, smallBertTensors, writeSmallBert } from '../../support/small-bert.ts';
@@ -159,5 +162,30 @@ test('batches that do not fit are refused', async () => {
 function release(loaded: LoadedBert): void {
   for (const tensor of loaded.tensors.values()) tensor.release();
 }
+
+// all-MiniLM-L6-v2 itself, where it was downloaded (`dsmip download all-minilm-l6-v2`): its weights are not in the repository.
+const miniLm = join(packageRoot(), 'weights', 'all-minilm-l6-v2');
+const isThere = fs.existsSync(join(miniLm, 'model.safetensors'));
+if (!isThere) console.log(`skipped: ${miniLm} is not there`);
+const fixture = new URL('minilm-similarities.json', import.meta.url);
+
+(isThere ? test : test.skip)('similarities of twenty pairs are those of transformers', async () => {
+  const { pairs, maxLength } = JSON.parse(fs.readFileSync(fixture, 'utf8')) as {
+    pairs: { first: string; second: string; similarity: number }[];
+    maxLength: number;
+  };
+  assert.is(pairs.length, 20);
+  const [{ module }, tokenizer] = [await loadBert(device, miniLm), await loadWordPiece(miniLm)];
+  const texts = pairs.flatMap(({ first, second }) => [first, second]);
+  const vectors: Float32Array[] = [];
+  for await (const { places, rows } of sentenceVectors(module, tokenizer, texts, maxLength)) {
+    for (const [i, place] of places.entries()) vectors[place] = rows.subarray(i * 384, (i + 1) * 384);
+  }
+  for (const [i, { first, second, similarity }] of pairs.entries()) {
+    const [a, b] = [vectors[2 * i]!, vectors[2 * i + 1]!];
+    const found = a.reduce((sum, x, k) => sum + x * b[k]!, 0);
+    assert.ok(Math.abs(found - similarity) < 1e-5, `${first} | ${second}: ${found}, expected ${similarity}`);
+  }
+});
 
 test.run();
