@@ -3,6 +3,7 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { backward } from '../../../engine/autograd.ts';
+import { softmax } from '../../../engine/ops/softmax.ts';
 import { sizeOf } from '../../../engine/tensor.ts';
 import { balanced, balanceTerm } from '../../../train/gating/balance.ts';
 import { device } from '../../support/device.ts';
@@ -68,6 +69,30 @@ test("choices: each pair's likeliest expert counts, and the gradient is that of 
     const slope = ((i % 2 === 0 ? 1 : -1) * pull * (other + eps)) / (own + other + 2 * eps) ** 2;
     assert.ok(Math.abs(gradient[i]! - slope) < 1e-4, `${i}: ${gradient[i]} ${slope}`);
   });
+});
+
+test('of choices, it brings back an expert that no pair takes', async () => {
+  const [pairs, steps, rate] = [60, 200, 5];
+  const logits = normal(2 * pairs, 9).map((x, i) => 0.5 * x + (i % 2 === 0 ? 3 : 0));
+  const rest = device.parameter([pairs, 1, 2], Float32Array.from(logits), 'logits');
+  const share = () => {
+    let first = 0;
+    for (let pair = 0; pair < pairs; pair++) if (logits[2 * pair]! > logits[2 * pair + 1]!) first++;
+    return first / pairs;
+  };
+  assert.is(share(), 1);
+  for (let step = 0; step < steps; step++) {
+    const slope = await device.scope(() =>
+      backward(balanceTerm(softmax(rest), eps, 'choices'))
+        .get(rest)!
+        .read(),
+    );
+    slope.forEach((x, i) => {
+      logits[i]! -= rate * x;
+    });
+    device.write(rest, Float32Array.from(logits));
+  }
+  assert.ok(share() > 0.3 && share() < 0.7, `${share()}`);
 });
 
 test('an expert that is never chosen gives a finite term and a gradient towards it', async () => {
