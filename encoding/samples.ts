@@ -66,6 +66,9 @@ export function prepareCorpus(dataset: Dataset, tokenizer: Tokenizer, maxLength:
   };
 }
 
+/** The number of what stands in for an image that a sample lacks. */
+export const noImage = 0;
+
 /** Files by numbers, in the order in which they are first asked for; number 0 is no file. */
 export function numberedFiles(): { files: (string | null)[]; numberOf: (file: string) => number } {
   const files: (string | null)[] = [null];
@@ -122,7 +125,7 @@ export function cutSamples({ tokens, images }: Samples, rows: readonly number[])
 
 /** The image that evaluation takes of a sample: the first, or number 0 where there is none. */
 export function firstImage(samples: Samples, row: number): number {
-  return samples.images[row]![0] ?? 0;
+  return samples.images[row]![0] ?? noImage;
 }
 
 /** Each sample's first image, and the distinct ones of all samples. */

@@ -1,6 +1,6 @@
 // One epoch's batches: the mentions in a random order, each with its entity, and of each entity one of its images.
 
-import type { Samples } from '../encoding/samples.ts';
+import { noImage, type Samples } from '../encoding/samples.ts';
 import type { Side } from '../ranking/scorer.ts';
 import { ConfigError } from './config/check.ts';
 import { RandomStream } from './random-stream.ts';
@@ -117,6 +117,6 @@ function drawNegatives(
 /** One of the row's images; number 0, which stands in for a missing one, where it has none or it is dropped. */
 function drawImage({ images }: Samples, row: number, draws: RandomStream, dropout = 0): number {
   const own = images[row]!;
-  if (own.length === 0 || (dropout > 0 && draws.uniform() < dropout)) return 0;
+  if (own.length === 0 || (dropout > 0 && draws.uniform() < dropout)) return noImage;
   return own.length === 1 ? own[0]! : draws.pick(own);
 }

@@ -18,7 +18,7 @@ export const clipBaseline: Kind = (context) =>
       (p) => new Clip(p, config),
     );
     const parts = { device, clip: { module, tensors, config }, random: new Random(0) };
-    const baseline = new ClipBaseline('all', 'clip', parts, { cross: false, missingImages: 'encoded' });
+    const baseline = new ClipBaseline('all', 'clip', parts, { cross: false });
     const [mention, entity] = (['mention', 'entity'] as const).map((side) => {
       const { texts, pixels } = expertInput(context, side);
       return { texts, pixels, places: Int32Array.from({ length: texts.count }, (_, i) => i) };

@@ -30,7 +30,7 @@ export const baselines: Readonly<Record<string, BaselineSystem>> = {
     trainsClip: false,
     build: building(
       v.strictObject({}),
-      (name, parts) => new ClipBaseline('head', name, parts, { cross: false, missingImages: 'encoded' }),
+      (name, parts) => new ClipBaseline('head', name, parts, { cross: false }),
     ),
   },
   clip: {

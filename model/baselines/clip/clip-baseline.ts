@@ -4,7 +4,7 @@
 
 import * as v from 'valibot';
 import type { FeatureOptions } from '../../../encoding/features.ts';
-import { firstImages, type Samples } from '../../../encoding/samples.ts';
+import { firstImages, noImage, type Samples } from '../../../encoding/samples.ts';
 import { noGrad } from '../../../engine/autograd.ts';
 import type { Device } from '../../../engine/device.ts';
 import { affine, exp, mul, relu, sub } from '../../../engine/ops/elementwise.ts';
@@ -28,22 +28,19 @@ import { addition, concatenation, type Fusion, Heads } from './fusion.ts';
 /** What is trained: nothing, a linear layer a side on frozen towers, or all of CLIP. */
 export type ClipTraining = 'none' | 'head' | 'all';
 
-const missingImages = ['encoded', 'dropped'] as const;
-
 export const clipSchema = v.strictObject({
   /** Whether each side's text is compared with the other's image as well; a head sees both anyway. */
   cross: v.optional(v.boolean(), false),
-  /**
-   * What a missing image is: the embed of a black one, by which all that have none are alike, or the vector 0, which leaves
-   * the image's cosine out. Of towers that are trained it is always the former.
-   */
-  missingImages: v.optional(v.picklist(missingImages), 'encoded'),
 });
 
 /** Untrained, where nothing learns to pass over what black images have in common. */
 export const zeroShotSchema = v.strictObject({
   ...clipSchema.entries,
-  missingImages: v.optional(v.picklist(missingImages), 'dropped'),
+  /**
+   * What a missing image is: the embed of a black one, by which all that have none are alike, as for trained towers; or the
+   * vector 0, which leaves the image's cosine out.
+   */
+  missingImages: v.optional(v.picklist(['encoded', 'dropped']), 'dropped'),
 });
 
 /** A side: one vector a sample, [B, width]. Those of mentions have the score's scale in them. */
@@ -58,9 +55,6 @@ export const clipRecipes: Readonly<Record<'head' | 'all', Recipe>> = {
   // MIMIC's published rate on this backbone (Luo et al. 2023).
   all: { ...shared, learningRate: 1e-5, weightDecay: 1e-4 },
 };
-
-/** The number of what stands in for an image that a sample lacks (encoding/samples.ts). */
-const noImage = 0;
 
 /** Scores are at most so many times a cosine. */
 const mostScale = 100;
@@ -84,7 +78,10 @@ export class ClipBaseline implements Baseline<EmbedTables, ClipSide, ClipSide> {
     training: ClipTraining,
     name: string,
     { device, clip, random }: BaselineParts,
-    { cross, missingImages }: v.InferOutput<typeof clipSchema>,
+    {
+      cross,
+      missingImages = 'encoded',
+    }: v.InferOutput<typeof clipSchema> & Partial<v.InferOutput<typeof zeroShotSchema>>,
   ) {
     const { projection } = clip.config;
     const head = training === 'head' ? initialise(device, random, (p) => new Heads(p, projection)) : null;
