@@ -126,7 +126,9 @@ async function examplesOf(
     const candidates = [...own].map(([entity, score]) => ({ entity, score }));
     return { gold, isTakenOut: false, matches: matches[i]!, candidates };
   });
-  return [...all, ...takenOutRows(dataset, 'dev').map((row) => takenOut(all[row]!))];
+  // Mistyped ones as well: else a word that is nearly a name would be a sign that its entity is there.
+  const out = new Set(takenOutRows(dataset, 'dev'));
+  return [...all, ...all.filter((_, i) => out.has(mentions[i]!.row)).map(takenOut)];
 }
 
 /** The same mention with its gold entity out of the knowledge base. */

@@ -55,6 +55,9 @@ test('names and probabilities of DSMIP and of an expert; with the same seed the 
   assert.is(file, join(run, 'calibration.json'));
   // Every gold entity of the toy has the mention's name.
   assert.ok(calibration.temperature > 0 && calibration.names!.exact > 0);
+  // The toy names no unlinkable mentions: all are asked without their entity, mistyped ones as well.
+  assert.ok(calibration.fit['mentions']! > session.dataset.splits.dev.length);
+  assert.is(calibration.fit['takenOut'], calibration.fit['mentions']);
   const before = readFileSync(file, 'utf8');
   await calibrated();
   assert.is(readFileSync(file, 'utf8'), before);
