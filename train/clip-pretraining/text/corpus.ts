@@ -7,6 +7,7 @@ import { type Dataset, type Entity, entityText, type Mention, mentionText } from
 import type { MarkedSentence } from '../../../data/openconcepts-builder/marked-sentences.ts';
 import {
   kindsOf,
+  offsetOf,
   type PartOfSpeech,
   related,
   relatedWords,
@@ -180,11 +181,6 @@ function spokenEntities(
     spoken[place]!.homonyms.push(homonyms.filter((other) => other !== place));
   }
   return spoken;
-}
-
-/** The noun synset that a qid `wn31-OFFSET-n` names. */
-function offsetOf(qid: string): string {
-  return qid.slice('wn31-'.length, -'-n'.length);
 }
 
 /** Numbers texts in the order in which they come, each once. */
