@@ -16,6 +16,7 @@ import {
 } from '../../../data/openconcepts-builder/wordnet.ts';
 import { InputError } from '../../../files/errors.ts';
 import type { RandomStream } from '../../random-stream.ts';
+import { placesByName } from './by-name.ts';
 
 /** WordNet by part of speech. */
 export type WordNets = Readonly<Record<PartOfSpeech, WordNet>>;
@@ -162,13 +163,7 @@ function spokenEntities(
   rows: TextRows,
 ): SpokenEntity[] {
   const places = new Map([...new Set(sentences.map(({ entity }) => entity))].map((entity, i) => [entity, i]));
-  const byName = new Map<string, number[]>();
-  for (const [entity, place] of places) {
-    const { name, aliases } = entities[entity]!;
-    for (const known of new Set([name, ...aliases].map((word) => word.toLowerCase()))) {
-      byName.set(known, [...(byName.get(known) ?? []), place]);
-    }
-  }
+  const byName = placesByName([...places.keys()].map((entity) => entities[entity]!));
   const spoken: SpokenEntity[] = [...places.keys()].map((entity) => ({
     entity,
     sentences: [],
