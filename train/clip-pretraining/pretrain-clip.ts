@@ -33,8 +33,9 @@ import { applyMap, trainTeacherMap } from './teacher-map.ts';
 import { teacherVectors } from './teacher-vectors.ts';
 import { type Corpus, pretrainingCorpus, type WordNets } from './text/corpus.ts';
 import { type Tokens, tokenize } from './text/text-rows.ts';
-import { type Encode, encodeTexts, trainBag, trainTransformer, type Weights } from './text/text-student.ts';
+import { type Encode, encodeTexts, trainBag, trainTransformer } from './text/text-student.ts';
 import { devTexts, type ZeroShot, zeroShot } from './text/zero-shot.ts';
+import type { Weights } from './weights.ts';
 
 /** What a CLIP was pretrained on, how large it is, and how well it finds dev's entities untrained. */
 export interface PretrainedClip {

@@ -16,6 +16,7 @@ import { type ClipPretraining, phaseSchemas, type StudentSettings } from '../cli
 import { normalNumbers } from '../normal-numbers.ts';
 import { type Phase, type PhaseStep, trainPhase, type Workplace } from '../phase.ts';
 import { centred, meanOf, pickRows, principalAxes, projected, type Rows, ridge } from '../principal-axes.ts';
+import { readWeights, type Weights } from '../weights.ts';
 import type { Corpus } from './corpus.ts';
 import { TextBag } from './text-bag.ts';
 import { countsOf, TextBatches } from './text-batches.ts';
@@ -34,9 +35,6 @@ export interface TextData {
   bosId: number;
   eosId: number;
 }
-
-/** A network's parameters on the host, by name. */
-export type Weights = ReadonlyMap<string, Float32Array<ArrayBuffer>>;
 
 /** Embeds texts [B, L] as [B, d_z]. */
 export type Encode = (batch: TextBatch) => Tensor;
@@ -273,9 +271,4 @@ function scaledRows(values: Float32Array, width: number, deviation: number): Flo
 
 function identity(width: number): Float32Array<ArrayBuffer> {
   return Float32Array.from({ length: width * width }, (_, i) => Number(i % (width + 1) === 0));
-}
-
-async function readWeights(device: Device, tensors: ReadonlyMap<string, Tensor>): Promise<Weights> {
-  const reads = [...tensors].map(async ([name, tensor]) => [name, await device.read<'f32'>(tensor)] as const);
-  return new Map(await Promise.all(reads));
 }
