@@ -15,7 +15,16 @@ import { RandomStream } from '../../random-stream.ts';
 import { type ClipPretraining, phaseSchemas, type StudentSettings } from '../clip-schema.ts';
 import { normalNumbers } from '../normal-numbers.ts';
 import { type Phase, type PhaseStep, trainPhase, type Workplace } from '../phase.ts';
-import { centred, meanOf, pickRows, principalAxes, projected, type Rows, ridge } from '../principal-axes.ts';
+import {
+  centred,
+  identity,
+  meanOf,
+  pickRows,
+  principalAxes,
+  projected,
+  type Rows,
+  ridge,
+} from '../principal-axes.ts';
 import { readWeights, type Weights } from '../weights.ts';
 import type { Corpus } from './corpus.ts';
 import { TextBag } from './text-bag.ts';
@@ -111,7 +120,7 @@ export function beginTransformer(
     const values = bag.get(name);
     if (values)
       device.write(tensor, name === tokenTableName ? scaledRows(values, text.width, tokenDeviation) : values);
-    else if (identities.test(name)) device.write(tensor, identity(text.width));
+    else if (identities.test(name)) device.write(tensor, identity(text.width, text.width));
   }
   return built;
 }
@@ -267,8 +276,4 @@ function scaledRows(values: Float32Array, width: number, deviation: number): Flo
     for (let j = 0; j < width; j++) row[j] = (row[j]! * deviation) / Math.max(spread, 1e-12);
   }
   return scaled;
-}
-
-function identity(width: number): Float32Array<ArrayBuffer> {
-  return Float32Array.from({ length: width * width }, (_, i) => Number(i % (width + 1) === 0));
 }
