@@ -65,7 +65,6 @@ export async function trainVision(
       schedule: 'cosine',
       adam: { beta2: 0.98, eps: 1e-6 },
       parameters: tensors,
-      isDecayed: (name, { rank }) => rank >= 2 && !name.includes('embedding'),
       schema: phaseSchemas.vision,
       config,
       madeFrom,

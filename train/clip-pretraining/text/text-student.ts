@@ -77,7 +77,6 @@ export async function trainBag(
       schedule: 'cosine',
       adam: { beta2: 0.999, eps: 1e-8 },
       parameters: tensors,
-      isDecayed,
       schema: phaseSchemas.bag,
       config,
       madeFrom,
@@ -147,7 +146,6 @@ export async function trainTransformer(
         schedule: 'cosine',
         adam: { beta2: 0.98, eps: 1e-6 },
         parameters: tensors,
-        isDecayed,
         schema: phaseSchemas[name],
         config,
         madeFrom: { ...madeFrom, start: hashOf([...(await readWeights(device, tensors)).values()]) },
@@ -184,11 +182,6 @@ export async function encodeTexts(
     values.set(part, i * chunkTexts * width);
   });
   return { values, width };
-}
-
-/** Decay is for matrices, not for tables, norms, biases and scales. */
-function isDecayed(name: string, { rank }: Tensor): boolean {
-  return rank >= 2 && !name.includes('embedding');
 }
 
 /** The batches of a phase with their losses, without an end. */
