@@ -45,7 +45,7 @@ export function wrongField(
 }
 
 /** A value of a JSON file, cut short where it is long. */
-export function shown(value: unknown): string {
+function shown(value: unknown): string {
   const text = JSON.stringify(value) ?? 'nothing';
   return text.length > 80 ? `${text.slice(0, 77)}...` : text;
 }

@@ -1,4 +1,4 @@
-// The contrastive loss of both training stages.
+// The contrastive loss of both training stages and of pretraining.
 
 import { ShapeError } from '../engine/errors.ts';
 import { crossEntropy } from '../engine/ops/cross-entropy.ts';

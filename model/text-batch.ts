@@ -1,4 +1,4 @@
-// What text encoders ask of the texts that they are given.
+// What text encoders ask of the texts that they are given, and what weighs their tokens.
 
 import type { TextBatch } from '../encoding/samples.ts';
 import { ShapeError } from '../engine/errors.ts';
@@ -27,4 +27,14 @@ export function checkTexts(
       throw new ShapeError(`encodeText: the mask of text ${text} is not ones followed by zeros`);
     }
   }
+}
+
+/** By what the sum over a text's tokens is their mean, of texts [count, length]: 1 / tokens, 0 on padding. */
+export function meanWeights(mask: Int32Array, length: number): Float32Array<ArrayBuffer> {
+  const weights = new Float32Array(mask.length);
+  for (let first = 0; first < mask.length; first += length) {
+    const real = mask.subarray(first, first + length).reduce((sum, one) => sum + one, 0);
+    weights.fill(1 / real, first, first + real);
+  }
+  return weights;
 }

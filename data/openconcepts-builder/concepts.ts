@@ -9,6 +9,7 @@ import { emojiNames, findIcon, readIconSet, slug } from './icons.ts';
 import type { Place } from './places.ts';
 import { findCountries, findStates } from './places.ts';
 import type { WordNet } from './wordnet.ts';
+import { offsetOf } from './wordnet.ts';
 
 const homonymsAWord = 4;
 /** No homonym of a default data set is an insult, a drug or what one does not show children: by names and gloss. */
@@ -33,7 +34,7 @@ export function drawnConcepts(wordNet: WordNet, packages: string): Concept[] {
     .map((line) => line.split('\t') as [string, string, string]);
   const found = new Map<string, Concept>();
   for (const [hexcode, label, qid] of rows) {
-    const synset = wordNet.synsets.get(qid.slice(5, 13));
+    const synset = wordNet.synsets.get(offsetOf(qid));
     if (synset === undefined) throw new Error(`concepts.tsv: ${label}: WordNet has no synset ${qid}`);
     const names = emojiNames([noto, ...others], hexcode, label);
     const concept = found.get(qid) ?? {

@@ -2,11 +2,10 @@
 
 import type { Split } from '../entity-mention.ts';
 import type { Concept, ConceptMention } from './concept.ts';
-import { byHash, fraction, hasPictures, rudeWord, splitAt } from './concept.ts';
+import { byHash, droppedImages, fraction, hasPictures, rudeWord, splitAt } from './concept.ts';
 
 const imagelessMentions = 700;
 const mentionImagesAnEntity = 4;
-const droppedImages = 0.15;
 
 /** A mention for each picture of another vendor, and one without for many imageless entities. */
 export function glossMentions(concepts: readonly Concept[]): ConceptMention[] {

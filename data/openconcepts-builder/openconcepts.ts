@@ -8,16 +8,15 @@ import { existsSync, mkdirSync, renameSync, rmSync, writeFileSync } from 'node:f
 import { fileURLToPath } from 'node:url';
 import { aliasesOf, attributesOf } from './attributes.ts';
 import type { Concept, ConceptMention, Picture } from './concept.ts';
-import { fraction } from './concept.ts';
+import { droppedImages, fraction } from './concept.ts';
 import { drawnConcepts, flaggedPlaces, homonyms } from './concepts.ts';
 import { glossMentions, splitByEntity } from './glosses.ts';
 import { renderJpeg } from './icons.ts';
 import { dealPictures } from './pictures.ts';
 import { sentenceMentions, withSplitsOfOthers } from './sentences.ts';
 import { unlinkableMentions } from './unlinkable.ts';
-import { readWordNet } from './wordnet.ts';
+import { qidOf, readWordNet } from './wordnet.ts';
 
-const droppedImages = 0.15;
 const packages = fileURLToPath(new URL('../../node_modules', import.meta.url));
 
 /** 1: glosses only, with the pictures that they had until November 2026; its files are those of then, byte for byte. */
@@ -63,7 +62,7 @@ export async function openconceptsFiles(edition: Edition): Promise<DatasetFiles>
 
   const entities = concepts.map((concept, id) => ({
     id,
-    qid: qidOf(concept),
+    qid: qidOf(concept.synset.offset),
     entity_name: concept.name,
     ...(edition === 1 ? {} : { aliases: aliasesOf(concept) }),
     attr: attributesOf(wordNet, concept),
@@ -105,15 +104,11 @@ function mentionsFile(mentions: readonly ConceptMention[], edition: Edition): st
       sentence,
       mentions: word,
       entities: concept.name,
-      answer: qidOf(concept),
+      answer: qidOf(concept.synset.offset),
       imgPath: picture?.file ?? '',
       ...(edition === 1 ? {} : { kind }),
     })),
   );
-}
-
-function qidOf(concept: Concept): string {
-  return `wn31-${concept.synset.offset}-n`;
 }
 
 /** One entry a line, so that a change shows in a diff. */

@@ -3,7 +3,7 @@
 // nobody gives pictures. So a mention of an entity with a picture may come without, and one of an entity without may carry
 // a picture that does not help. Every picture here is one that a gloss of the same split has.
 
-import type { Split } from '../entity-mention.ts';
+import { mentionKinds, type Split } from '../entity-mention.ts';
 import type { Concept, ConceptMention, Picture } from './concept.ts';
 import { byHash, fraction } from './concept.ts';
 import type { WordNet } from './wordnet.ts';
@@ -32,7 +32,7 @@ export function dealPictures(mentions: readonly ConceptMention[], dealing: Pictu
   const choose = pictureChooser(mentions, dealing);
   const pictures = new Map<ConceptMention, Picture | null>();
   for (const split of ['train', 'dev', 'test'] as const) {
-    for (const kind of ['gloss', 'sentence'] as const) {
+    for (const kind of mentionKinds) {
       if (kind === 'gloss' && split !== 'train') continue;
       const own = mentions.filter(
         (mention) => mention.kind === kind && dealing.splits.get(mention.concept) === split,

@@ -2,7 +2,7 @@
 // Knows countries-list, emojibase's flag labels and WordNet; draws nothing.
 import { readFileSync } from 'node:fs';
 import type { Synset, WordNet } from './wordnet.ts';
-import { related } from './wordnet.ts';
+import { parentsOf, related } from './wordnet.ts';
 
 export interface Place {
   synset: Synset;
@@ -113,7 +113,7 @@ function ancestors(wordNet: WordNet, synset: Synset): Set<string> {
   const found = new Set<string>();
   const open = [synset];
   for (let next = open.pop(); next !== undefined; next = open.pop()) {
-    for (const parent of [...related(wordNet, next, '@i'), ...related(wordNet, next, '@')]) {
+    for (const parent of parentsOf(wordNet, next)) {
       for (const word of parent.words) found.add(word);
       open.push(parent);
     }

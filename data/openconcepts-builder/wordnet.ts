@@ -52,7 +52,7 @@ export function kindsOf(wordNet: WordNet, synset: Synset, depth: number): string
   const kinds: string[] = [];
   let current = synset;
   while (kinds.length < depth) {
-    const parent = [...related(wordNet, current, '@i'), ...related(wordNet, current, '@')][0];
+    const [parent] = parentsOf(wordNet, current);
     if (parent === undefined) break;
     kinds.push(parent.words[0]!);
     current = parent;
@@ -63,10 +63,8 @@ export function kindsOf(wordNet: WordNet, synset: Synset, depth: number): string
 /** Offsets of a synset's hypernyms from the root on, by the first of several, and its own. */
 export function hypernymPath(wordNet: WordNet, synset: Synset): string[] {
   const path: string[] = [];
-  for (let current: Synset | undefined = synset; current !== undefined; ) {
+  for (let current: Synset | undefined = synset; current; current = parentsOf(wordNet, current)[0]) {
     path.unshift(current.offset);
-    const parents: Synset[] = [...related(wordNet, current, '@i'), ...related(wordNet, current, '@')];
-    current = parents[0];
   }
   return path;
 }
@@ -80,9 +78,23 @@ export function relatedWords(wordNet: WordNet, synset: Synset): string[] {
   return [...words('~', 1), ...words('%p', 2), ...words('#p', 1), ...words(';c', 1)];
 }
 
+/** A synset's hypernyms: first what it is an instance of, then what it is a kind of. */
+export function parentsOf(wordNet: WordNet, synset: Synset): Synset[] {
+  return [...related(wordNet, synset, '@i'), ...related(wordNet, synset, '@')];
+}
+
 /** The synsets that `synset` points to by `symbol`. */
 export function related(wordNet: WordNet, synset: Synset, symbol: string): Synset[] {
   return (synset.relations.get(symbol) ?? []).flatMap((offset) => wordNet.synsets.get(offset) ?? []);
+}
+
+/** The data set's qid of the noun synset at an offset, and back. */
+export function qidOf(offset: string): string {
+  return `wn31-${offset}-n`;
+}
+
+export function offsetOf(qid: string): string {
+  return qid.slice('wn31-'.length, -'-n'.length);
 }
 
 function recordLines(file: string): string[] {

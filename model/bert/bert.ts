@@ -16,7 +16,7 @@ import { reshape, slice } from '../../engine/ops/shape.ts';
 import type { Tensor } from '../../engine/tensor.ts';
 import type { Linear, Norm } from '../layers.ts';
 import type { ParameterSource } from '../parameter-source.ts';
-import { checkTexts } from '../text-batch.ts';
+import { checkTexts, meanWeights } from '../text-batch.ts';
 
 /** The comments name the fields of Hugging Face's config.json. */
 export interface BertConfig {
@@ -131,12 +131,8 @@ export function firstTokens(hidden: Tensor): Tensor {
  */
 export function meanEmbeds(hidden: Tensor, mask: Int32Array): Tensor {
   const [B, L, d] = hidden.shape as [number, number, number];
-  const weights = new Float32Array(B * L);
-  for (let b = 0; b < B; b++) {
-    const real = mask.subarray(b * L, (b + 1) * L).reduce((sum, one) => sum + one, 0);
-    weights.fill(1 / real, b * L, b * L + real);
-  }
-  const mean = matmul(hidden.device.tensor([B, 1, L], weights, { name: 'token weights' }), hidden); // [B, 1, d]
+  const weights = hidden.device.tensor([B, 1, L], meanWeights(mask, L), { name: 'token weights' });
+  const mean = matmul(weights, hidden); // [B, 1, d]
   return l2Normalize(reshape(mean, [B, d]));
 }
 

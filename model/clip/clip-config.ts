@@ -1,8 +1,7 @@
 // Hugging Face's config.json of a CLIP: read, checked field by field, and written. Knows nothing of weights.
 
-import { WeightsError } from '../../files/errors.ts';
 import { parseJsonObject, readSmallText } from '../../files/locate.ts';
-import { type Fields, integersOf, mostConfigBytes, shown } from '../config-fields.ts';
+import { type Fields, integersOf, mostConfigBytes, wrongField } from '../config-fields.ts';
 import type { ClipConfig, TransformerConfig } from './clip.ts';
 
 /** What config.json says, as far as the encoders need it. */
@@ -53,7 +52,7 @@ export async function readClipConfig(where: string): Promise<ClipDescription> {
 export function parseClipConfig(file: string, text: string): ClipDescription {
   const root = parseJsonObject(file, text);
   if (root.model_type !== undefined && root.model_type !== 'clip') {
-    throw new WeightsError(`${file}: model_type: expected "clip", found ${shown(root.model_type)}`);
+    throw wrongField(file, '', 'model_type', '"clip"', root.model_type);
   }
   const [textFields, visionFields] = [
     fieldsOf(file, root, 'text_config'),
@@ -62,9 +61,7 @@ export function parseClipConfig(file: string, text: string): ClipDescription {
   const textInteger = integersOf(file, 'text_config', textFields);
   const visionInteger = integersOf(file, 'vision_config', visionFields);
   if (visionInteger('num_channels') !== 3) {
-    throw new WeightsError(
-      `${file}: vision_config.num_channels: expected 3, found ${visionFields.num_channels}`,
-    );
+    throw wrongField(file, 'vision_config', 'num_channels', '3', visionFields.num_channels);
   }
   const config: ClipConfig = {
     text: {
@@ -79,11 +76,9 @@ export function parseClipConfig(file: string, text: string): ClipDescription {
     },
     projection: integersOf(file, '', { projection_dim: defaults.projection_dim, ...root })('projection_dim'),
   };
-  if (config.vision.patchSize > config.vision.imageSize) {
-    throw new WeightsError(
-      `${file}: vision_config.patch_size: expected at most image_size ${config.vision.imageSize}, ` +
-        `found ${config.vision.patchSize}`,
-    );
+  const { imageSize, patchSize } = config.vision;
+  if (patchSize > imageSize) {
+    throw wrongField(file, 'vision_config', 'patch_size', `at most image_size ${imageSize}`, patchSize);
   }
   return { config, eosId: eosOf(file, textInteger('eos_token_id'), config.text.vocabulary) };
 }
@@ -138,7 +133,7 @@ function fieldsOf(file: string, root: Fields, section: 'text_config' | 'vision_c
 /** An object of the file, {} where it is left out or null. */
 function objectAt(file: string, root: Fields, name: string): Fields {
   const value = root[name] ?? {};
-  if (!isObject(value)) throw new WeightsError(`${file}: ${name}: expected an object, found ${shown(value)}`);
+  if (!isObject(value)) throw wrongField(file, '', name, 'an object', value);
   return value;
 }
 
@@ -146,7 +141,7 @@ function transformer(file: string, section: string, fields: Fields): Transformer
   const integer = integersOf(file, section, fields);
   const [width, heads] = [integer('hidden_size'), integer('num_attention_heads')];
   const fail = (name: string, expected: string) => {
-    throw new WeightsError(`${file}: ${section}.${name}: expected ${expected}, found ${shown(fields[name])}`);
+    throw wrongField(file, section, name, expected, fields[name]);
   };
   if (width % heads !== 0) fail('num_attention_heads', `a divisor of hidden_size ${width}`);
   if (fields.hidden_act !== 'quick_gelu') fail('hidden_act', '"quick_gelu"');
@@ -157,9 +152,7 @@ function transformer(file: string, section: string, fields: Fields): Transformer
 function eosOf(file: string, id: number, vocabulary: number): number {
   if (id === legacyEos) return vocabulary - 1;
   if (id < vocabulary) return id;
-  throw new WeightsError(
-    `${file}: text_config.eos_token_id: expected less than vocab_size ${vocabulary}, found ${id}`,
-  );
+  throw wrongField(file, 'text_config', 'eos_token_id', `less than vocab_size ${vocabulary}`, id);
 }
 
 function isObject(value: unknown): value is Fields {

@@ -23,30 +23,31 @@ const optimiser = (
 });
 
 /** What a student of texts learns from in each step, and by what. */
-const student = (usual: Record<keyof typeof studentFields, number>) => ({
-  distillation: studentFields.distillation(usual.distillation),
-  senseContrast: studentFields.senseContrast(usual.senseContrast),
-  spokenContrast: studentFields.spokenContrast(usual.spokenContrast),
-  sensePairs: studentFields.sensePairs(usual.sensePairs),
-  spokenPairs: studentFields.spokenPairs(usual.spokenPairs),
-  contexts: studentFields.contexts(usual.contexts),
-  entities: studentFields.entities(usual.entities),
-  sentences: studentFields.sentences(usual.sentences),
-  sentenceContexts: studentFields.sentenceContexts(usual.sentenceContexts),
+const student = (usual: {
+  distillation: number;
+  senseContrast: number;
+  spokenContrast: number;
+  sensePairs: number;
+  spokenPairs: number;
+  contexts: number;
+  entities: number;
+  sentences: number;
+  sentenceContexts: number;
+}) => ({
+  distillation: part(usual.distillation, "weight of the distance to the teacher's vectors"),
+  senseContrast: part(usual.senseContrast, 'weight of telling senses of WordNet apart'),
+  spokenContrast: part(usual.spokenContrast, 'weight of telling entities apart by ordinary sentences'),
+  sensePairs: counted(usual.sensePairs, 'senses of WordNet with two texts a step', 'pairs'),
+  spokenPairs: counted(usual.spokenPairs, 'entities with an ordinary sentence a step', 'pairs'),
+  contexts: counted(usual.contexts, "WordNet's example sentences a step", 'texts'),
+  entities: counted(usual.entities, "texts of the knowledge base's entities a step", 'texts'),
+  sentences: counted(usual.sentences, 'ordinary sentences a step', 'texts'),
+  sentenceContexts: counted(
+    usual.sentenceContexts,
+    'ordinary sentences with another noun as the word a step',
+    'texts',
+  ),
 });
-
-const studentFields = {
-  distillation: (usual: number) => part(usual, "weight of the distance to the teacher's vectors"),
-  senseContrast: (usual: number) => part(usual, 'weight of telling senses of WordNet apart'),
-  spokenContrast: (usual: number) => part(usual, 'weight of telling entities apart by ordinary sentences'),
-  sensePairs: (usual: number) => counted(usual, 'senses of WordNet with two texts a step', 'pairs'),
-  spokenPairs: (usual: number) => counted(usual, 'entities with an ordinary sentence a step', 'pairs'),
-  contexts: (usual: number) => counted(usual, "WordNet's example sentences a step", 'texts'),
-  entities: (usual: number) => counted(usual, "texts of the knowledge base's entities a step", 'texts'),
-  sentences: (usual: number) => counted(usual, 'ordinary sentences a step', 'texts'),
-  sentenceContexts: (usual: number) =>
-    counted(usual, 'ordinary sentences with another noun as the word a step', 'texts'),
-};
 
 export const clipSchema = v.strictObject({
   data: v.strictObject({ folder: path({ description: 'folder of the data set', isPlace: true }) }),

@@ -37,8 +37,6 @@ export interface Phase {
   schedule: Schedule;
   adam: { beta2: number; eps: number };
   parameters: ReadonlyMap<string, Tensor>;
-  /** Which of them decay. */
-  isDecayed: (name: string, parameter: Tensor) => boolean;
   /** The fields that decide its result, and all fields. */
   schema: ConfigSchema;
   config: object;
@@ -75,7 +73,7 @@ export async function trainPhase(
   const stepsPerEpoch = Math.min(checkpointSteps, steps);
   const { beta2, eps } = phase.adam;
   const adam = new Adam([...parameters.values()], { lr: learningRate, beta2, eps });
-  const decayed = [...parameters].filter(([of, tensor]) => phase.isDecayed(of, tensor)).map(([, of]) => of);
+  const decayed = [...parameters].filter(([of, tensor]) => isDecayed(of, tensor)).map(([, of]) => of);
   const take = (factor: number, { loss }: PhaseStep): Tensor => {
     const lr = factor * learningRate;
     const value = loss();
@@ -122,4 +120,9 @@ export async function trainPhase(
   } finally {
     adam.release();
   }
+}
+
+/** Decay is for matrices, not for tables, norms, biases and scales. */
+function isDecayed(name: string, { rank }: Tensor): boolean {
+  return rank >= 2 && !name.includes('embedding');
 }

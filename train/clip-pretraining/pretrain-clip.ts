@@ -12,6 +12,7 @@ import { readMarkedSentences } from '../../data/openconcepts-builder/marked-sent
 import { type PartOfSpeech, readWordNet } from '../../data/openconcepts-builder/wordnet.ts';
 import { trainBpe } from '../../data/text/bpe-trainer.ts';
 import { createTokenizer } from '../../data/text/tokenizer.ts';
+import { type Tokens, tokenizeTexts } from '../../encoding/samples.ts';
 import type { Device } from '../../engine/device.ts';
 import { Random } from '../../engine/random.ts';
 import { InputError } from '../../files/errors.ts';
@@ -32,9 +33,9 @@ import { pickRows, type Rows } from './principal-axes.ts';
 import { applyMap, trainTeacherMap } from './teacher-map.ts';
 import { teacherVectors } from './teacher-vectors.ts';
 import { type Corpus, pretrainingCorpus, type WordNets } from './text/corpus.ts';
-import { type Tokens, tokenize } from './text/text-rows.ts';
-import { type Encode, encodeTexts, trainBag, trainTransformer, type Weights } from './text/text-student.ts';
+import { type Encode, encodeTexts, trainBag, trainTransformer } from './text/text-student.ts';
 import { devTexts, type ZeroShot, zeroShot } from './text/zero-shot.ts';
+import type { Weights } from './weights.ts';
 
 /** What a CLIP was pretrained on, how large it is, and how well it finds dev's entities untrained. */
 export interface PretrainedClip {
@@ -117,17 +118,15 @@ async function pretrain(
     return (await zeroShot(device, dev, await of(devMentions), await of(devEntities))).all;
   });
   const targets = await applyMap(device, map, vectors);
-  const tokens = tokenize(tokenizer, corpus.texts, config.text.length);
+  const tokenize = (texts: string[]) => tokenizeTexts(tokenizer, texts, config.text.length);
+  const tokens = tokenize(corpus.texts);
   const data = { corpus, tokens, targets, words, bosId: tokenizer.bosId, eosId: tokenizer.eosId };
   const ofText = { ...madeFrom, targets: hashOf([targets.values]) };
 
   const shape = shapeOf(config, tokenizer.vocabularySize);
-  const devTokens = {
-    mentions: tokenize(tokenizer, dev.mentions, config.text.length),
-    entities: tokenize(tokenizer, dev.entities, config.text.length),
-  };
+  const devTokens = { mentions: tokenize(dev.mentions), entities: tokenize(dev.entities) };
   const judgeText = async (encode: Encode) => {
-    const embeds = (texts: readonly Tokens[]) => encodeTexts(device, encode, texts, config.text.length);
+    const embeds = (texts: Tokens) => encodeTexts(device, encode, texts);
     return zeroShot(device, dev, await embeds(devTokens.mentions), await embeds(devTokens.entities));
   };
   const validateText = async (encode: Encode) => (await judgeText(encode)).all;

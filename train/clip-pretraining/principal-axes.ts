@@ -14,6 +14,13 @@ export interface Rows {
 /** Rows that go to the device at a time. */
 const chunkRows = 8192;
 
+/** [rows, columns]: 1 where row and column are the same. */
+export function identity(rows: number, columns: number): Float32Array<ArrayBuffer> {
+  return Float32Array.from({ length: rows * columns }, (_, i) =>
+    Number(Math.floor(i / columns) === i % columns),
+  );
+}
+
 /** The mean of rows. */
 export function meanOf({ values, width }: Rows): Float32Array<ArrayBuffer> {
   const sums = new Float64Array(width);

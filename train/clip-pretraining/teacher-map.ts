@@ -78,7 +78,6 @@ export async function trainTeacherMap(
       schedule: 'linear',
       adam: { beta2: 0.999, eps: 1e-8 },
       parameters: tensors,
-      isDecayed: (_, { rank }) => rank === 2,
       schema: phaseSchemas.map,
       config,
       madeFrom,

@@ -2,12 +2,13 @@
 
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
+import type { Tokens } from '../../../encoding/samples.ts';
 import { Random } from '../../../engine/random.ts';
 import type { ClipConfig } from '../../../model/clip/clip.ts';
 import { initialise } from '../../../model/initialise.ts';
+import { encodeByLength } from '../../../train/clip-pretraining/text/encode-by-length.ts';
 import { TextBag } from '../../../train/clip-pretraining/text/text-bag.ts';
 import { studentLoss } from '../../../train/clip-pretraining/text/text-loss.ts';
-import { encodeByLength } from '../../../train/clip-pretraining/text/text-rows.ts';
 import { beginTransformer, encodeTexts } from '../../../train/clip-pretraining/text/text-student.ts';
 import { RandomStream } from '../../../train/random-stream.ts';
 import { device } from '../../support/device.ts';
@@ -18,6 +19,7 @@ const numbers = (n: number, size: number) => new Float32Array(n).map(() => draws
 const texts = [3, 9, 6, 6, 14, 4, 11].map(
   (n) => new Int32Array([48, ...Array.from({ length: n - 2 }, () => draws.below(48)), 49]),
 );
+const longest = Math.max(...texts.map(({ length }) => length));
 const weights = new Map([
   ['logit_scale', Float32Array.of(3)],
   ['text_model.embeddings.token_embedding.weight', numbers(vocabulary * width, 0.1)],
@@ -32,7 +34,18 @@ const { module: bag, tensors } = initialise(
   (p) => new TextBag(p, vocabulary, width, projection, 3),
 );
 for (const [name, tensor] of tensors) device.write(tensor, weights.get(name)!);
-const ofBag = await encodeTexts(device, (batch) => bag.encode(batch), texts, 16);
+const tokens: Tokens = {
+  ids: new Int32Array(texts.length * longest).fill(49),
+  mask: new Int32Array(texts.length * longest),
+  lengths: Int32Array.from(texts, ({ length }) => length),
+  count: texts.length,
+  length: longest,
+};
+texts.forEach((text, i) => {
+  tokens.ids.set(text, i * longest);
+  tokens.mask.fill(1, i * longest, i * longest + text.length);
+});
+const ofBag = await encodeTexts(device, (batch) => bag.encode(batch), tokens);
 
 test('the bag is norm(P LN(mean of LN(E)))', () => {
   const table = weights.get('text_model.embeddings.token_embedding.weight')!;
@@ -77,9 +90,9 @@ test('a transformer that begins as the bag gives nearly its embeds; one that beg
 
 test('texts come back in their order, whatever their lengths', async () => {
   const one = await Promise.all(
-    texts.map(async (tokens) =>
+    texts.map(async (_, t) =>
       device.scope(() =>
-        device.read<'f32'>(encodeByLength(device, (batch) => bag.encode(batch), [tokens], 16)),
+        device.read<'f32'>(encodeByLength(device, (batch) => bag.encode(batch), tokens, [t])),
       ),
     ),
   );
@@ -140,7 +153,7 @@ test.run();
 
 /** Of each text's embed and the bag's. */
 async function similarities(encode: Parameters<typeof encodeTexts>[1]): Promise<number[]> {
-  const found = await encodeTexts(device, encode, texts, 16);
+  const found = await encodeTexts(device, encode, tokens);
   return texts.map((_, t) =>
     Array.from({ length: projection }, (_, z) => t * projection + z).reduce(
       (sum, i) => sum + found.values[i]! * ofBag.values[i]!,

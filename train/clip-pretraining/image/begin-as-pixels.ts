@@ -13,7 +13,7 @@ import type { Tensor } from '../../../engine/tensor.ts';
 import type { ClipImageEncoder } from '../../../model/clip/clip.ts';
 import type { ParameterSpec, Start } from '../../../model/parameter-source.ts';
 import { normalNumbers } from '../normal-numbers.ts';
-import { centred, meanOf, principalAxes, projected, type Rows } from '../principal-axes.ts';
+import { centred, identity, meanOf, principalAxes, projected, type Rows } from '../principal-axes.ts';
 import { type Picture, pixelsOf, shrunk } from './pictures.ts';
 
 /** A patch is seen as so many squares along each side. */
@@ -165,11 +165,4 @@ function cropped(
     const colour = Math.floor(i / side ** 2);
     return pixels[(colour * size + top + y) * size + left + x]!;
   });
-}
-
-/** [rows, columns]: 1 where row and column are the same. */
-function identity(rows: number, columns: number): Float32Array<ArrayBuffer> {
-  return Float32Array.from({ length: rows * columns }, (_, i) =>
-    Number(Math.floor(i / columns) === i % columns),
-  );
 }

@@ -17,7 +17,7 @@ import { type ClipPretraining, phaseSchemas } from '../clip-schema.ts';
 import { type Phase, type PhaseStep, trainPhase, type Workplace } from '../phase.ts';
 import { pickRows, type Rows } from '../principal-axes.ts';
 import { contrast, distance } from '../text/text-loss.ts';
-import type { Weights } from '../text/text-student.ts';
+import { readWeights, type Weights } from '../weights.ts';
 import { randomView } from './augment.ts';
 import { pixelStart, writePixelStart } from './begin-as-pixels.ts';
 import { type Picture, pixelFeatures } from './pictures.ts';
@@ -65,16 +65,16 @@ export async function trainVision(
       schedule: 'cosine',
       adam: { beta2: 0.98, eps: 1e-6 },
       parameters: tensors,
-      isDecayed: (name, { rank }) => rank >= 2 && !name.includes('embedding'),
       schema: phaseSchemas.vision,
       config,
       madeFrom,
       batches: () => imageSteps(module, config, pictures, pixels, texts, place.seed),
       validate: () => validate(module.encoder),
     });
-    const names = [...tensors.keys()].filter((name) => name.startsWith('vis'));
-    const reads = names.map(async (name) => [name, await device.read<'f32'>(tensors.get(name)!)] as const);
-    return new Map(await Promise.all(reads));
+    return await readWeights(
+      device,
+      [...tensors].filter(([name]) => name.startsWith('vis')),
+    );
   } finally {
     for (const tensor of tensors.values()) tensor.release();
   }

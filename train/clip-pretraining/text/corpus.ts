@@ -7,6 +7,7 @@ import { type Dataset, type Entity, entityText, type Mention, mentionText } from
 import type { MarkedSentence } from '../../../data/openconcepts-builder/marked-sentences.ts';
 import {
   kindsOf,
+  offsetOf,
   type PartOfSpeech,
   related,
   relatedWords,
@@ -15,6 +16,7 @@ import {
 } from '../../../data/openconcepts-builder/wordnet.ts';
 import { InputError } from '../../../files/errors.ts';
 import type { RandomStream } from '../../random-stream.ts';
+import { placesByName } from './by-name.ts';
 
 /** WordNet by part of speech. */
 export type WordNets = Readonly<Record<PartOfSpeech, WordNet>>;
@@ -98,7 +100,9 @@ export function pretrainingCorpus(
   const rows = new TextRows();
 
   const words = draws.shuffled(wordsOutside(wordNets.noun, isOutside));
-  const contexts = draws.shuffled(contextTexts(wordNets, isFree, isOutside, contextWords, draws));
+  const nouns = nounForms(wordNets.noun);
+  const isOf = { noun: isOutside, verb: isFree, adj: isFree, adv: isFree };
+  const contexts = draws.shuffled(contextTexts(wordNets, nouns, isOf, contextWords, draws));
   const corpus: Pick<Corpus, 'words' | 'contexts'> = { words: [], contexts: [] };
   // Interleaved, so that a part of the corpus has both in their proportion.
   for (const [i, { word, senses }] of words.entries()) {
@@ -116,7 +120,7 @@ export function pretrainingCorpus(
   ];
   const spoken = spokenEntities(entities, ordinary, rows);
   const sentences = ordinary.map((mention) => rows.of(mentionText(mention)));
-  const others = otherNouns(ordinary, wordNets.noun, contextWords, draws);
+  const others = otherNouns(ordinary, nouns, contextWords, draws);
   const sentenceContexts = others.map((text) => rows.of(text));
   return { ...corpus, entities: entityRows, spoken, sentences, sentenceContexts, texts: rows.texts };
 }
@@ -161,13 +165,7 @@ function spokenEntities(
   rows: TextRows,
 ): SpokenEntity[] {
   const places = new Map([...new Set(sentences.map(({ entity }) => entity))].map((entity, i) => [entity, i]));
-  const byName = new Map<string, number[]>();
-  for (const [entity, place] of places) {
-    const { name, aliases } = entities[entity]!;
-    for (const known of new Set([name, ...aliases].map((word) => word.toLowerCase()))) {
-      byName.set(known, [...(byName.get(known) ?? []), place]);
-    }
-  }
+  const byName = placesByName([...places.keys()].map((entity) => entities[entity]!));
   const spoken: SpokenEntity[] = [...places.keys()].map((entity) => ({
     entity,
     sentences: [],
@@ -180,11 +178,6 @@ function spokenEntities(
     spoken[place]!.homonyms.push(homonyms.filter((other) => other !== place));
   }
   return spoken;
-}
-
-/** The noun synset that a qid `wn31-OFFSET-n` names. */
-function offsetOf(qid: string): string {
-  return qid.slice('wn31-'.length, -'-n'.length);
 }
 
 /** Numbers texts in the order in which they come, each once. */
@@ -257,50 +250,60 @@ function attributesOf(nouns: WordNet, synset: Synset, name: string): string {
 /** `noun : example` for nouns of several senses in the example sentences of all parts of speech. */
 function contextTexts(
   wordNets: WordNets,
-  isFree: (synset: Synset) => boolean,
-  isOutside: (synset: Synset) => boolean,
+  nouns: NounForms,
+  isOf: Readonly<Record<PartOfSpeech, (synset: Synset) => boolean>>,
   most: number,
   draws: RandomStream,
 ): string[] {
-  const lemmas = nounForms(wordNets.noun);
-  const isOf = { noun: isOutside, verb: isFree, adj: isFree, adv: isFree };
   return (['verb', 'adj', 'adv', 'noun'] as const).flatMap((part) =>
     [...wordNets[part].synsets.values()].filter(isOf[part]).flatMap((synset) => {
       // The word that an example is for is of another part of speech there.
       const own = new Set(part === 'noun' ? [] : synset.words.map((word) => word.toLowerCase()));
       return synset.examples.flatMap((example) => {
-        const words = example.toLowerCase().match(/[a-z][a-z'-]+/g) ?? [];
+        const words = wordsOf(example);
         if (words.length < leastWords) return [];
-        const nouns = words.filter(
-          (word) => lemmas.has(word) && !own.has(word) && !own.has(lemmas.get(word)!),
+        const others = words.filter(
+          (word) => nouns.has(word) && !own.has(word) && !own.has(nouns.get(word)!),
         );
-        return draws
-          .shuffled([...new Set(nouns)])
-          .slice(0, most)
-          .map((noun) => `${noun} : ${example}`);
+        return withSome(others, example, most, draws);
       });
     }),
   );
 }
 
 /** `noun : sentence` for nouns of several senses that a mention's sentence has beside the mention. */
-function otherNouns(mentions: readonly Said[], nouns: WordNet, most: number, draws: RandomStream): string[] {
-  const lemmas = nounForms(nouns);
+function otherNouns(
+  mentions: readonly Said[],
+  nouns: NounForms,
+  most: number,
+  draws: RandomStream,
+): string[] {
   return mentions.flatMap(({ word, sentence }) => {
-    const words = sentence.toLowerCase().match(/[a-z][a-z'-]+/g) ?? [];
     const own = word.toLowerCase();
-    const others = words.filter(
-      (other) => lemmas.has(other) && !functionWords.has(other) && !own.includes(other),
+    const others = wordsOf(sentence).filter(
+      (other) => nouns.has(other) && !functionWords.has(other) && !own.includes(other),
     );
-    return draws
-      .shuffled([...new Set(others)])
-      .slice(0, most)
-      .map((noun) => `${noun} : ${sentence}`);
+    return withSome(others, sentence, most, draws);
   });
 }
 
+/** A text's words of two letters and more, in lower case. */
+function wordsOf(text: string): string[] {
+  return text.toLowerCase().match(/[a-z][a-z'-]+/g) ?? [];
+}
+
+/** `noun : sentence` for at most so many of the nouns, each once. */
+function withSome(nouns: readonly string[], sentence: string, most: number, draws: RandomStream): string[] {
+  return draws
+    .shuffled([...new Set(nouns)])
+    .slice(0, most)
+    .map((noun) => `${noun} : ${sentence}`);
+}
+
 /** Nouns of several senses by their singular and plural forms. */
-function nounForms(nouns: WordNet): Map<string, string> {
+type NounForms = ReadonlyMap<string, string>;
+
+function nounForms(nouns: WordNet): NounForms {
   const forms = new Map<string, string>();
   for (const lemma of nouns.senses.keys()) {
     if (lemma.includes(' ') || lemma.length < 3) continue;

@@ -13,6 +13,7 @@ import { sum } from '../../../engine/ops/reduce.ts';
 import type { Tensor } from '../../../engine/tensor.ts';
 import type { Norm, Projection } from '../../../model/layers.ts';
 import type { ParameterSource } from '../../../model/parameter-source.ts';
+import { meanWeights } from '../../../model/text-batch.ts';
 
 /** The bag with its logit scale, all that its training changes. Names are those that CLIP has for the same parts. */
 export class TextBag {
@@ -38,17 +39,10 @@ export class TextBag {
   features({ ids, mask, count, length }: TextBatch): Tensor {
     const { device } = this.tokenTable;
     const width = this.tokenTable.shape[1]!;
-    const shares = new Float32Array(count * length);
-    for (let i = 0; i < count; i++) {
-      const real = mask.subarray(i * length, (i + 1) * length);
-      const tokens = real.reduce((sum, value) => sum + value, 0);
-      real.forEach((value, j) => {
-        shares[i * length + j] = value / tokens;
-      });
-    }
     const [ones, zeros] = [device.tensor([width], new Float32Array(width).fill(1)), device.zeros([width])];
     const rows = embedding(this.tokenTable, device.tensor([count, length], ids, { name: 'token ids' })); // [B, L, d_t]
-    const weighted = mul(layerNorm(rows, ones, zeros), device.tensor([count, length, 1], shares));
+    const shares = device.tensor([count, length, 1], meanWeights(mask, length));
+    const weighted = mul(layerNorm(rows, ones, zeros), shares);
     return this.#finalNorm(sum(weighted, 1)); // [B, d_t]
   }
 }

@@ -2,13 +2,13 @@
 // kinds k of pairs, s a text's embedding and y the teacher's, both of length 1. InfoNCE is symmetric (Radford et al. 2021,
 // figure 3) with a learned logit scale; a pair that means the same is no negative.
 
-import { crossEntropy } from '../../../engine/ops/cross-entropy.ts';
 import { add, affine, exp, mul, relu, scale } from '../../../engine/ops/elementwise.ts';
 import { matmul } from '../../../engine/ops/matmul.ts';
 import { sum } from '../../../engine/ops/reduce.ts';
 import { slice, transpose } from '../../../engine/ops/shape.ts';
 import type { Tensor } from '../../../engine/tensor.ts';
 import { UsageError } from '../../../files/errors.ts';
+import { contrastiveLoss } from '../../../model/loss.ts';
 import type { StudentSettings } from '../clip-schema.ts';
 import type { TextStep } from './text-batches.ts';
 
@@ -62,30 +62,13 @@ export function contrast(
   logitScale: Tensor,
   maxScale: number,
 ): Tensor {
-  const n = a.shape[0]!;
-  const { device } = a;
-  const targets = device.tensor(
-    [n],
-    Int32Array.from({ length: n }, (_, i) => i),
-  );
-  // Symmetric, so that it serves both directions.
-  const excluded = device.tensor([n, n], sameMeaning(meanings));
+  const numbers = Int32Array.from(meanings, (meaning) => meanings.indexOf(meaning));
   const logits = mul(matmul(a, b, { transposeB: true }), factorOf(logitScale, maxScale));
   const back = transpose(logits, [1, 0]);
-  return scale(add(crossEntropy(logits, targets, excluded), crossEntropy(back, targets, excluded)), 0.5);
+  return scale(add(contrastiveLoss(logits, numbers), contrastiveLoss(back, numbers)), 0.5);
 }
 
 /** exp(logitScale), at most `maxScale`; no gradient above it. */
 function factorOf(logitScale: Tensor, maxScale: number): Tensor {
   return exp(affine(relu(affine(logitScale, -1, Math.log(maxScale))), -1, Math.log(maxScale)));
-}
-
-/** [n, n]: 1 where two different pairs mean the same. */
-function sameMeaning(meanings: readonly unknown[]): Int32Array<ArrayBuffer> {
-  const n = meanings.length;
-  const same = new Int32Array(n * n);
-  for (let i = 0; i < n; i++) {
-    for (let j = 0; j < n; j++) same[i * n + j] = i !== j && meanings[i] === meanings[j] ? 1 : 0;
-  }
-  return same;
 }

@@ -1,7 +1,7 @@
 // The student of texts, in two phases and an end: a bag of the teacher's words, a transformer that begins as that bag, and
 // ordinary sentences with the entities of a name together.
 
-import type { TextBatch } from '../../../encoding/samples.ts';
+import type { TextBatch, Tokens } from '../../../encoding/samples.ts';
 import { noGrad } from '../../../engine/autograd.ts';
 import type { Device } from '../../../engine/device.ts';
 import { Random } from '../../../engine/random.ts';
@@ -15,18 +15,28 @@ import { RandomStream } from '../../random-stream.ts';
 import { type ClipPretraining, phaseSchemas, type StudentSettings } from '../clip-schema.ts';
 import { normalNumbers } from '../normal-numbers.ts';
 import { type Phase, type PhaseStep, trainPhase, type Workplace } from '../phase.ts';
-import { centred, meanOf, pickRows, principalAxes, projected, type Rows, ridge } from '../principal-axes.ts';
+import {
+  centred,
+  identity,
+  meanOf,
+  pickRows,
+  principalAxes,
+  projected,
+  type Rows,
+  ridge,
+} from '../principal-axes.ts';
+import { readWeights, type Weights } from '../weights.ts';
 import type { Corpus } from './corpus.ts';
+import { encodeByLength } from './encode-by-length.ts';
 import { TextBag } from './text-bag.ts';
 import { countsOf, TextBatches } from './text-batches.ts';
 import { studentLoss } from './text-loss.ts';
-import { encodeByLength, type Tokens } from './text-rows.ts';
 
 /** What the student learns from. */
 export interface TextData {
   corpus: Corpus;
   /** Of the corpus's texts. */
-  tokens: readonly Tokens[];
+  tokens: Tokens;
   /** The teacher's vectors of the corpus's texts, mapped: [texts, d_z], of length 1. */
   targets: Rows;
   /** The teacher's vectors of the vocabulary's tokens: [V, d_teacher]. */
@@ -34,9 +44,6 @@ export interface TextData {
   bosId: number;
   eosId: number;
 }
-
-/** A network's parameters on the host, by name. */
-export type Weights = ReadonlyMap<string, Float32Array<ArrayBuffer>>;
 
 /** Embeds texts [B, L] as [B, d_z]. */
 export type Encode = (batch: TextBatch) => Tensor;
@@ -70,7 +77,6 @@ export async function trainBag(
       schedule: 'cosine',
       adam: { beta2: 0.999, eps: 1e-8 },
       parameters: tensors,
-      isDecayed,
       schema: phaseSchemas.bag,
       config,
       madeFrom,
@@ -113,7 +119,7 @@ export function beginTransformer(
     const values = bag.get(name);
     if (values)
       device.write(tensor, name === tokenTableName ? scaledRows(values, text.width, tokenDeviation) : values);
-    else if (identities.test(name)) device.write(tensor, identity(text.width));
+    else if (identities.test(name)) device.write(tensor, identity(text.width, text.width));
   }
   return built;
 }
@@ -140,7 +146,6 @@ export async function trainTransformer(
         schedule: 'cosine',
         adam: { beta2: 0.98, eps: 1e-6 },
         parameters: tensors,
-        isDecayed,
         schema: phaseSchemas[name],
         config,
         madeFrom: { ...madeFrom, start: hashOf([...(await readWeights(device, tensors)).values()]) },
@@ -154,34 +159,29 @@ export async function trainTransformer(
   }
 }
 
-/** Embeds [n, d_z] of texts, read from the device. */
+/** Embeds [count, d_z] of the first `count` texts, or of all, read from the device. */
 export async function encodeTexts(
   device: Device,
   encode: Encode,
-  texts: readonly Tokens[],
-  maxLength: number,
+  tokens: Tokens,
+  count = tokens.count,
 ): Promise<Rows> {
   const parts: Float32Array[] = [];
   let width = 0;
-  for (let first = 0; first < texts.length; first += chunkTexts) {
-    const chunk = texts.slice(first, first + chunkTexts);
+  for (let first = 0; first < count; first += chunkTexts) {
+    const rows = Array.from({ length: Math.min(chunkTexts, count - first) }, (_, i) => first + i);
     const read = device.scope(() => {
-      const embeds = noGrad(() => encodeByLength(device, encode, chunk, maxLength));
+      const embeds = noGrad(() => encodeByLength(device, encode, tokens, rows));
       width = embeds.shape[1]!;
       return device.read<'f32'>(embeds);
     });
     parts.push(await read);
   }
-  const values = new Float32Array(texts.length * width);
+  const values = new Float32Array(count * width);
   parts.forEach((part, i) => {
     values.set(part, i * chunkTexts * width);
   });
   return { values, width };
-}
-
-/** Decay is for matrices, not for tables, norms, biases and scales. */
-function isDecayed(name: string, { rank }: Tensor): boolean {
-  return rank >= 2 && !name.includes('embedding');
 }
 
 /** The batches of a phase with their losses, without an end. */
@@ -189,7 +189,7 @@ function* studentSteps(
   encode: Encode,
   logitScale: Tensor,
   settings: StudentSettings,
-  { text, loss }: ClipPretraining,
+  { loss }: ClipPretraining,
   { corpus, tokens, targets }: TextData,
   seed: number,
 ): Generator<PhaseStep, never> {
@@ -201,8 +201,7 @@ function* studentSteps(
     yield {
       examples: n,
       loss: () => {
-        const texts = step.rows.map((row) => tokens[row]!);
-        const embeds = encodeByLength(device, encode, texts, text.length);
+        const embeds = encodeByLength(device, encode, tokens, step.rows);
         const goal = device.tensor([n, targets.width], pickRows(targets, step.rows));
         return studentLoss(embeds, goal, step, logitScale, settings, loss.maxLogitScale);
       },
@@ -230,12 +229,12 @@ async function tokenTable(
 async function fitProjection(
   bag: TextBag,
   { tokens, targets }: TextData,
-  { text, bag: { ridge: penalty, ridgeTexts } }: ClipPretraining,
+  { bag: { ridge: penalty, ridgeTexts } }: ClipPretraining,
 ): Promise<Float32Array<ArrayBuffer>> {
   const { device } = bag.logitScale;
-  const some = tokens.slice(0, ridgeTexts);
-  const features = await encodeTexts(device, (batch) => bag.features(batch), some, text.length);
-  const goals = { values: targets.values.slice(0, some.length * targets.width), width: targets.width };
+  const count = Math.min(ridgeTexts, tokens.count);
+  const features = await encodeTexts(device, (batch) => bag.features(batch), tokens, count);
+  const goals = { values: targets.values.slice(0, count * targets.width), width: targets.width };
   return ridge(device, features, goals, penalty);
 }
 
@@ -269,13 +268,4 @@ function scaledRows(values: Float32Array, width: number, deviation: number): Flo
     for (let j = 0; j < width; j++) row[j] = (row[j]! * deviation) / Math.max(spread, 1e-12);
   }
   return scaled;
-}
-
-function identity(width: number): Float32Array<ArrayBuffer> {
-  return Float32Array.from({ length: width * width }, (_, i) => Number(i % (width + 1) === 0));
-}
-
-async function readWeights(device: Device, tensors: ReadonlyMap<string, Tensor>): Promise<Weights> {
-  const reads = [...tensors].map(async ([name, tensor]) => [name, await device.read<'f32'>(tensor)] as const);
-  return new Map(await Promise.all(reads));
 }

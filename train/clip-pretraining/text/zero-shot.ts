@@ -7,6 +7,7 @@ import type { Device } from '../../../engine/device.ts';
 import { matmul } from '../../../engine/ops/matmul.ts';
 import { type Metrics, metricsOf } from '../../../ranking/metrics.ts';
 import type { Rows } from '../principal-axes.ts';
+import { placesByName } from './by-name.ts';
 
 /** Dev's texts and what each should find. */
 export interface DevTexts {
@@ -36,12 +37,7 @@ export interface ZeroShot {
 const chunkMentions = 256;
 
 export function devTexts(entities: readonly Entity[], mentions: readonly Mention[]): DevTexts {
-  const byName = new Map<string, number[]>();
-  for (const [row, { name, aliases }] of entities.entries()) {
-    for (const known of new Set([name, ...aliases].map((word) => word.toLowerCase()))) {
-      byName.set(known, [...(byName.get(known) ?? []), row]);
-    }
-  }
+  const byName = placesByName(entities);
   return {
     namesakes: mentions.map(({ word }) => byName.get(word.toLowerCase()) ?? []),
     entities: entities.map(entityText),
