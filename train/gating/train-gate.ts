@@ -183,10 +183,11 @@ async function checkRows({ gate, training, run }: GateTraining): Promise<void> {
     const path = join(run.folder, kind, 'best.safetensors');
     if (!existsSync(path)) continue; // said where the experts are loaded
     const { config } = await readAbout(path);
+    const values = decidingValues(expertSchema, config);
     for (const name of deciding) {
       const field = `training.${name}`;
       const own = valueAt({ training }, field);
-      const theirs = decidingValues(expertSchema, config).get(field);
+      const theirs = values.get(field);
       if (String(theirs) === String(own)) continue;
       throw new ConfigError([field], `${field} ${own}: ${path} was trained with ${field} ${theirs}`);
     }
