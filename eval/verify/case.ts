@@ -2,10 +2,10 @@
 // with param/, input/, output/ and grad/ (d output/loss / d param). Parameters that lie elsewhere in the tree are named
 // instead of copied: case.json's parameters {file, sha256}. Read completely and checked here.
 
-import { createHash } from 'node:crypto';
 import * as fs from 'node:fs';
 import * as path from 'node:path';
 import type { Shape } from '../../engine/tensor.ts';
+import { contentStamp } from '../../files/content-stamp.ts';
 import { WeightsError } from '../../files/errors.ts';
 import { openSafetensors, type Safetensors } from '../../weights/safetensors.ts';
 
@@ -113,7 +113,7 @@ async function readParameters(
 ): Promise<void> {
   const where = path.join(path.dirname(description), file);
   if (!fs.existsSync(where)) throw new WeightsError(`${where}: no such file`);
-  const found = createHash('sha256').update(fs.readFileSync(where)).digest('hex');
+  const found = await contentStamp(where);
   if (found !== sha256)
     throw new WeightsError(
       `${where}: not the weights of the case: expected SHA-256 ${sha256}, found ${found}`,
