@@ -16,8 +16,8 @@ import type { TextBatch } from '../../clip/clip.ts';
 import type { Linear } from '../../layers.ts';
 import { type ParameterSource, zeroLinear } from '../../parameter-source.ts';
 
-/** Columns of experts for each side's choice, text or multimodal: tt, tm, mt, mm, the mention's first. */
-const sideExperts = { mention: [0, 0, 1, 1], entity: [0, 1, 0, 1] } satisfies Record<Side, readonly number[]>;
+/** By expert of a choice by side, what it sees of a side: 0 the text, 1 both. Text-text, text-both, both-text, both-both. */
+const modalityOf = { mention: [0, 0, 1, 1], entity: [0, 1, 0, 1] } satisfies Record<Side, readonly number[]>;
 
 /** What a gate of either form gives of a side. */
 interface GateNetwork {
@@ -145,7 +145,7 @@ export class SideGate implements GateNetwork {
   logits(side: Side, f: Tensor, drop?: GateDropout): Tensor {
     const pi = this.modalities(side, f, drop);
     return concat(
-      sideExperts[side].map((modality) => slice(pi, 1, modality, 1)),
+      modalityOf[side].map((modality) => slice(pi, 1, modality, 1)),
       1,
     );
   }
