@@ -17,6 +17,7 @@ import { type ExpertFeatures, type ExpertKind, expertKinds, ScoringUnits } from 
 import { initialise } from '../model/initialise.ts';
 import { FixedShares, MixtureState } from '../ranking/mixed-probabilities.ts';
 import { type BlockPairs, blockPairs, pairLists, withAdditions } from '../ranking/pair-lists.ts';
+import { range } from '../ranking/sources.ts';
 import { chosenScores } from '../ranking/systems.ts';
 import { type Benchmark, benchmark, random } from './benchmark.ts';
 
@@ -182,10 +183,7 @@ const mixtureBenchmark = benchmark({
   pairs: M * E,
   operands: (device) => ({
     scores: [random(device, M, E), random(device, M, E)],
-    numbers: device.tensor(
-      [E],
-      Int32Array.from({ length: E }, (_, e) => e),
-    ),
+    numbers: device.tensor([E], Int32Array.from(range(0, E))),
     shares: new FixedShares(device, [1, 2]),
   }),
   run: ({ scores, numbers, shares }): Tensor => {
@@ -205,8 +203,7 @@ const additionsBenchmark = benchmark({
   pairs: M * E,
   operands: (device) => {
     const lists = pairLists(Array.from({ length: M }, (_, m) => [0, 1, 2, 3].map((k) => (m + k * 97) % E)));
-    const all = (count: number) => Array.from({ length: count }, (_, i) => i);
-    const pairs: BlockPairs = blockPairs(lists, all(M), all(E));
+    const pairs: BlockPairs = blockPairs(lists, range(0, M), range(0, E));
     return {
       scores: random(device, M, E),
       additions: { ...lists, values: new Float32Array(lists.rows.length).fill(1) },

@@ -18,6 +18,9 @@ import {
 /** A value everywhere, normal numbers of mean 0, or uniform ones between -bound and bound. */
 export type Start = { value: number } | { deviation: number } | { bound: number };
 
+/** How a linear layer starts that gives 0 until it is trained. */
+export const zeroLinear = { weight: { value: 0 }, bias: { value: 0 } } satisfies Record<string, Start>;
+
 export interface ParameterSpec {
   shape: Shape;
   start: Start;

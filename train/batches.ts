@@ -86,13 +86,9 @@ export function holdOut(rows: readonly number[], part: number): { kept: number[]
 }
 
 /** A part of 0 .. n - 1, at least one, always the same for a seed. */
-export function fractionOf(n: number, fraction: number, draws: RandomStream): number[] {
+export function fractionOf(n: number, fraction: number, draws: RandomStream): readonly number[] {
   const all = Array.from({ length: n }, (_, i) => i);
-  if (fraction >= 1) return all;
-  return draws
-    .shuffled(all)
-    .slice(0, Math.max(1, Math.round(fraction * n)))
-    .sort((a, b) => a - b);
+  return fraction >= 1 ? all : someOf(all, Math.max(1, Math.round(fraction * n)), draws);
 }
 
 /** At most so many of the rows by chance, in their order; all for 0. */

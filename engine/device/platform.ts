@@ -147,11 +147,8 @@ export function collectGarbage(): void {
 }
 
 function exposedGc(): (() => void) | null {
-  const builtin = (globalThis as { process?: { getBuiltinModule?: (name: string) => unknown } }).process
-    ?.getBuiltinModule;
-  if (!builtin || 'Deno' in globalThis) return null;
-  const v8 = builtin('node:v8') as { setFlagsFromString(flags: string): void };
-  const vm = builtin('node:vm') as { runInNewContext(code: string): () => void };
+  if (runtime !== 'node') return null;
+  const [v8, vm] = [process.getBuiltinModule('node:v8'), process.getBuiltinModule('node:vm')];
   // A flag of V8, not one of ours.
   const flag = 'expose-gc';
   v8.setFlagsFromString(`--${flag}`);

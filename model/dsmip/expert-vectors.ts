@@ -11,7 +11,6 @@ import {
   type ExpertFeatures,
   type ExpertKind,
   type ScoringUnits,
-  seesImages,
   usesOf,
 } from './experts.ts';
 import {
@@ -58,12 +57,10 @@ export interface EntityFeatures {
 
 /** The vectors of M mentions. Throws EngineError for features that are missing. */
 export function mentionVectors(units: ScoringUnits, { text, image }: ExpertFeatures): MentionVectors {
-  const { kind, textNorms, imageProjections } = units;
+  const { kind, textNorms } = units;
   const vectors: MentionVectors = {};
   if (textNorms) vectors.text = textMentions(textNorms, units.text!, needed(text, kind, 'mention text'));
-  const scored = seesImages(kind, 'mention')
-    ? imageProjections!.scored(needed(image, kind, 'mention image'))
-    : undefined;
+  const scored = units.scoredImage('mention', image);
   if (units.vision)
     vectors.vision = visionOperand('mention', visionVectors(units.vision, 'mention', scored!));
   if (units.crossModal) vectors.crossModal = units.crossModal.context({ text: vectors.text!, image: scored });
@@ -76,12 +73,10 @@ export function entityVectors(
   { text, image }: EntityFeatures,
   rounded?: (x: Tensor) => Tensor,
 ): EntityVectors {
-  const { kind, textNorms, imageProjections } = units;
+  const { kind, textNorms } = units;
   const vectors: EntityVectors = {};
   if (textNorms) vectors.text = textEntities(textNorms, units.text!, needed(text, kind, 'entity text'));
-  const scored = seesImages(kind, 'entity')
-    ? imageProjections!.scored(needed(image, kind, 'entity image'))
-    : undefined;
+  const scored = units.scoredImage('entity', image);
   if (units.vision) vectors.vision = visionVectors(units.vision, 'entity', scored!, rounded);
   if (units.crossModal) vectors.crossModal = units.crossModal.context({ text: vectors.text!, image: scored });
   return vectors;

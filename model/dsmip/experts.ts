@@ -21,7 +21,7 @@ import {
   type PromptStart,
   type Prompts,
 } from './prompts.ts';
-import { ImageProjections, TextNorms } from './scoring-features.ts';
+import { ImageProjections, type ScoredImage, TextNorms } from './scoring-features.ts';
 import { type LocalStart, TextUnit } from './text-unit.ts';
 import { VisionUnit } from './vision-unit.ts';
 
@@ -201,13 +201,17 @@ export class ScoringUnits {
     return units.length === 1 ? units[0]! : scale(units.reduce(add), 1 / units.length);
   }
 
+  /** What the units see of a side's images; undefined where the expert does not look at them. Throws EngineError. */
+  scoredImage(side: Side, image: Features | undefined): ScoredImage | undefined {
+    if (!seesImages(this.kind, side)) return undefined;
+    return this.imageProjections!.scored(needed(image, this.kind, `${side} image features`));
+  }
+
   /** What the units see of one side. */
   #scored(side: Side, { text, image }: ExpertFeatures) {
     return {
       text: this.textNorms?.scored(needed(text, this.kind, `${side} text features`)),
-      image: seesImages(this.kind, side)
-        ? this.imageProjections!.scored(needed(image, this.kind, `${side} image features`))
-        : undefined,
+      image: this.scoredImage(side, image),
     };
   }
 }

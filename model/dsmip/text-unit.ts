@@ -8,7 +8,7 @@ import { sum } from '../../engine/ops/reduce.ts';
 import type { Tensor } from '../../engine/tensor.ts';
 import type { ClipConfig } from '../clip/clip.ts';
 import type { Linear, Norm } from '../layers.ts';
-import type { ParameterSource } from '../parameter-source.ts';
+import { type ParameterSource, zeroLinear } from '../parameter-source.ts';
 import type { ScoredText } from './scoring-features.ts';
 
 /**
@@ -37,7 +37,7 @@ export class TextUnit {
     this.query = p.linear('query', text.width, h);
     this.key = p.linear('key', text.width, h);
     this.value = p.linear('value', text.width, h);
-    this.embeds = p.linear('cls', projection, h, localStart === 'zero' ? atZero : {});
+    this.embeds = p.linear('cls', projection, h, localStart === 'zero' ? zeroLinear : {});
     this.contextNorm = p.norm('context_norm', h);
   }
 
@@ -56,5 +56,3 @@ export class TextUnit {
     return scale(add(local, global), 1 / 2);
   }
 }
-
-const atZero = { weight: { value: 0 }, bias: { value: 0 } };

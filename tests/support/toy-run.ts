@@ -35,6 +35,7 @@ import {
 } from '../../train/config/schemas.ts';
 import { trainExpert } from '../../train/experts/train-expert.ts';
 import { trainGate } from '../../train/gating/train-gate.ts';
+import type { Hooks } from '../../train/hooks.ts';
 import { tinyMerges, tinyVocabulary } from '../data/text/tiny-vocabulary.ts';
 
 export const root = fileURLToPath(new URL('../..', import.meta.url));
@@ -212,6 +213,17 @@ export async function killThrice(args: readonly string[], most = 500): Promise<(
     delays.push((await ended) === 'SIGKILL' ? delay : null);
   }
   return delays;
+}
+
+/** Hooks that stop a training once it has taken so many steps. */
+export function stopAfter(steps: number, reason?: Error): Pick<Hooks, 'signal' | 'onProgress'> {
+  const stop = new AbortController();
+  return {
+    signal: stop.signal,
+    onProgress({ task, done }) {
+      if (task === 'training' && done === steps) stop.abort(reason);
+    },
+  };
 }
 
 /** The one line that a refused piece of work says. */

@@ -25,7 +25,7 @@ import { batchInputs, type StepBatch } from '../../train/batch-inputs.ts';
 import { checkConfig } from '../../train/config/check.ts';
 import { indexSchema } from '../../train/config/schemas.ts';
 import { trainExpert } from '../../train/experts/train-expert.ts';
-import type { Progress, WorkEvent } from '../../train/hooks.ts';
+import type { WorkEvent } from '../../train/hooks.ts';
 import { scheduleFactor } from '../../train/schedule.ts';
 import { device } from '../support/device.ts';
 import { assertClose } from '../support/gradient.ts';
@@ -37,6 +37,7 @@ import {
   refusal,
   removeToy,
   runFolder,
+  stopAfter,
   toyBaseline,
   toyEvaluation,
   toyExpert,
@@ -63,12 +64,8 @@ for (const system of ['clip-head', 'clip']) {
     const before = await device.read<'f32'>(tower);
     const whole = await trainBaseline(await toyBaseline(toy, 'whole', system, fields), session);
     const config = await toyBaseline(toy, 'stopped', system, fields);
-    const stop = new AbortController();
-    const onProgress = ({ done }: Progress) => {
-      if (done === 7) stop.abort();
-    };
     let stopped = false;
-    await trainBaseline(config, session, { signal: stop.signal, onProgress }).catch(() => {
+    await trainBaseline(config, session, stopAfter(7)).catch(() => {
       stopped = true;
     });
     assert.ok(stopped);

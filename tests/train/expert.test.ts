@@ -15,6 +15,7 @@ import {
   refusal,
   removeToy,
   runFolder,
+  stopAfter,
   toyExpert,
 } from '../support/toy-run.ts';
 
@@ -110,13 +111,9 @@ test('with a zero start, namesakes and dropped images, it goes on from a stop to
   };
   const dropout = { 'training.mentionImageDropout': 0.4, 'training.entityImageDropout': 0.15 };
   const undropped = { 'training.mentionImageDropout': 0, 'training.entityImageDropout': 0 };
-  const train = async (run: string, overrides: object, stopAt = Infinity) => {
+  const train = async (run: string, overrides: object, stopsAfter = Infinity) => {
     const config = await toyExpert(toy, run, 'multimodal', { ...ours, ...overrides });
-    const stop = new AbortController();
-    const onProgress = ({ task, done }: { task: string; done: number }) => {
-      if (task === 'training' && done === stopAt) stop.abort();
-    };
-    await trainExpert(config, session, { signal: stop.signal, onProgress, resume: true }).catch(() => {});
+    await trainExpert(config, session, { ...stopAfter(stopsAfter), resume: true }).catch(() => {});
     return join(runFolder(toy, run), 'multimodal');
   };
   const whole = await train('ours', dropout);
@@ -134,13 +131,9 @@ test('units alone come first, on a schedule of their own, and prompts start wher
     'training.mentionsPerEpoch': 16,
     'training.schedule': 'cosine',
   };
-  const train = async (run: string, stopAt = Infinity, kind: 'text' | 'multimodal' = 'multimodal') => {
+  const train = async (run: string, stopsAfter = Infinity, kind: 'text' | 'multimodal' = 'multimodal') => {
     const config = await toyExpert(toy, run, kind, fields);
-    const stop = new AbortController();
-    const onProgress = ({ task, done }: { task: string; done: number }) => {
-      if (task === 'training' && done === stopAt) stop.abort();
-    };
-    await trainExpert(config, session, { signal: stop.signal, onProgress, resume: true }).catch(() => {});
+    await trainExpert(config, session, { ...stopAfter(stopsAfter), resume: true }).catch(() => {});
     return join(runFolder(toy, run), kind);
   };
   const folder = await train('units first');
@@ -166,13 +159,9 @@ test('stopped between two steps, it goes on from the last finished epoch to the 
   const whole = join(runFolder(toy, 'whole'), 'multimodal');
   await trainExpert(await toyExpert(toy, 'whole', 'multimodal', epochs), session);
   const config = await toyExpert(toy, 'stopped', 'multimodal', epochs);
-  const stop = new AbortController();
   const reason = new Error('enough');
-  const onProgress = ({ task, done }: { task: string; done: number }) => {
-    if (task === 'training' && done === 7) stop.abort(reason);
-  };
   let thrown: unknown = null;
-  await trainExpert(config, session, { signal: stop.signal, onProgress }).catch((error) => {
+  await trainExpert(config, session, stopAfter(7, reason)).catch((error) => {
     thrown = error;
   });
   assert.is(thrown, reason);

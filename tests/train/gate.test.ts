@@ -20,6 +20,7 @@ import {
   refusal,
   removeToy,
   runFolder,
+  stopAfter,
   toyEvaluation,
   toyExpert,
   toyGate,
@@ -47,11 +48,7 @@ test('stage 2 trains gate and scoring units, and goes on after a stop to the sam
   ];
   const whole = files();
 
-  const stop = new AbortController();
-  const onProgress = ({ task, done }: { task: string; done: number }) => {
-    if (task === 'training' && done === 12) stop.abort();
-  };
-  await trainGate(config, session, { signal: stop.signal, onProgress }).catch(() => {});
+  await trainGate(config, session, stopAfter(12)).catch(() => {});
   assert.ok(existsSync(`${folder}.new`));
   assert.equal(files(), whole, 'the gate that was finished before is still there');
   await trainGate(config, session, { resume: true });
@@ -162,11 +159,7 @@ test('a choice of a modality for each side goes on to the same bits, and evaluat
   });
   await trainGate(config, session);
   const whole = bytesOf(folder, 'last.safetensors');
-  const stop = new AbortController();
-  const onProgress = ({ task, done }: { task: string; done: number }) => {
-    if (task === 'training' && done === 7) stop.abort();
-  };
-  await trainGate(config, session, { signal: stop.signal, onProgress }).catch(() => {});
+  await trainGate(config, session, stopAfter(7)).catch(() => {});
   assert.ok(existsSync(`${folder}.new`));
   await trainGate(config, session, { resume: true });
   assert.equal(bytesOf(folder, 'last.safetensors'), whole);

@@ -25,6 +25,7 @@ import {
   openToy,
   removeToy,
   runFolder,
+  stopAfter,
   toyEvaluation,
   toyExpert,
   toyGate,
@@ -57,11 +58,7 @@ test('a mixture leaves the experts alone, and goes on after a stop to the same b
     losses(folder),
   ];
   const whole = files();
-  const stop = new AbortController();
-  const onProgress = ({ task, done }: { task: string; done: number }) => {
-    if (task === 'training' && done === 7) stop.abort();
-  };
-  await trainGate(config, session, { signal: stop.signal, onProgress }).catch(() => {});
+  await trainGate(config, session, stopAfter(7)).catch(() => {});
   assert.ok(existsSync(`${folder}.new`));
   await trainGate(config, session, { resume: true });
   assert.equal(files(), whole);

@@ -88,7 +88,8 @@ export async function readPresetFile(file: string): Promise<Preset> {
 /** What an expert of a kind is trained with; to be checked once flags or a caller have overridden fields. */
 export function expertConfigOf({ data, clip, run, cache, expert }: Preset, kind: ExpertKind) {
   const { training, ...shape } = expert;
-  const byKind = (numbers: { multimodal: number } & Partial<Record<ExpertKind, number>>) =>
+  // A kind that a preset has no number for looks at both modalities.
+  const own = (numbers: { multimodal: number } & Partial<Record<ExpertKind, number>>) =>
     numbers[kind] ?? numbers.multimodal;
   return {
     data,
@@ -96,11 +97,10 @@ export function expertConfigOf({ data, clip, run, cache, expert }: Preset, kind:
     run,
     cache,
     expert: { kind, ...shape },
-    // What a preset has no number for looks at both modalities.
     training: {
       ...training,
-      epochs: byKind(training.epochs),
-      mentionsPerEpoch: byKind(training.mentionsPerEpoch),
+      epochs: own(training.epochs),
+      mentionsPerEpoch: own(training.mentionsPerEpoch),
     },
   };
 }

@@ -47,7 +47,7 @@ function inGroups(
   if (usesOf(expert.kind).text) {
     features.text = encodeInGroups(texts, groups, (some) => expert.encodeTexts(side, some));
   }
-  if (pixels) {
+  if (pixels && seesImages(expert.kind, side)) {
     features.image = repeatImages(expert.encodeImages(side, pixelsOf(expert, pixels)), places);
   }
   return features;

@@ -31,9 +31,9 @@ const chunk = 256;
 export async function hardCandidates(
   session: Session,
   rows: readonly number[],
-  { hardNegatives: count, hardNegativesBy: by }: HardChoice,
+  choice: HardChoice,
 ): Promise<HardNegatives | null> {
-  if (count === 0) return null;
+  if (choice.hardNegatives === 0) return null;
   const { device, corpus } = session;
   const text = new Expert(
     device,
@@ -64,7 +64,7 @@ export async function hardCandidates(
     });
   }
   table.release();
-  return { candidates, count, ...(by === 'name' ? { namesakes: namesakes(session.dataset) } : {}) };
+  return negatives(session, candidates, choice);
 }
 
 /**
@@ -76,10 +76,10 @@ export async function deceptiveCandidates(
   experts: readonly Expert[],
   tables: readonly Record<Side, SideTables>[],
   mentionRows: readonly number[],
-  { hardNegatives: count, hardNegativesBy: by }: HardChoice,
+  choice: HardChoice,
   onProgress?: Hooks['onProgress'],
 ): Promise<HardNegatives | null> {
-  if (count === 0) return null;
+  if (choice.hardNegatives === 0) return null;
   const { corpus } = session;
   const samples = { mention: corpus.mentions.train, entity: corpus.entities };
   const prepared = (side: Side): Prepared => ({
@@ -100,7 +100,15 @@ export async function deceptiveCandidates(
     const found = experts.flatMap(({ name }) => systems[name]!.top[i]!.map(({ entity }) => entity));
     candidates[row] = [...new Set(found)].filter((entity) => entity !== corpus.gold.train[row]);
   });
-  return { candidates, count, ...(by === 'name' ? { namesakes: namesakes(session.dataset) } : {}) };
+  return negatives(session, candidates, choice);
+}
+
+function negatives(
+  { dataset }: Session,
+  candidates: readonly (readonly number[])[],
+  { hardNegatives: count, hardNegativesBy: by }: HardChoice,
+): HardNegatives {
+  return { candidates, count, ...(by === 'name' ? { namesakes: namesakes(dataset) } : {}) };
 }
 
 /** Of each training mention the entities that have its name, but for its own. */

@@ -125,17 +125,25 @@ async function allScores(
 ): Promise<Float32Array> {
   const { device } = scorer;
   const found = new Float32Array(mentions.count * entities.count);
+  const parts: number[][] = [];
+  for (let first = 0; first < mentions.count; first += atOnce.mentions) {
+    parts.push(range(first, Math.min(atOnce.mentions, mentions.count - first)));
+  }
   for (let from = 0; from < entities.count; from += atOnce.entities) {
     const columns = range(from, Math.min(atOnce.entities, entities.count - from));
     const load = await entities.load([scorer], columns);
-    for (let first = 0; first < mentions.count; first += atOnce.mentions) {
-      const rows = range(first, Math.min(atOnce.mentions, mentions.count - first));
-      const block = await device.scope(() =>
-        noGrad(() => device.read<'f32'>(scorer.scores(mentions.side(scorer, rows), load()[0]))),
-      );
-      for (const i of rows.keys()) {
-        const row = block.subarray(i * columns.length, (i + 1) * columns.length);
-        found.set(row, (first + i) * entities.count + from);
+    const blocks = device.scope(() =>
+      noGrad(() => {
+        const [side] = load();
+        return parts.map((rows) =>
+          device.scope(() => device.read<'f32'>(scorer.scores(mentions.side(scorer, rows), side))),
+        );
+      }),
+    );
+    for (const [part, block] of (await Promise.all(blocks)).entries()) {
+      for (const [i, row] of parts[part]!.entries()) {
+        const scores = block.subarray(i * columns.length, (i + 1) * columns.length);
+        found.set(scores, row * entities.count + from);
       }
     }
   }

@@ -8,9 +8,8 @@ import { cutSamples } from '../../encoding/samples.ts';
 import { backward } from '../../engine/autograd.ts';
 import { Adam } from '../../engine/nn/adam.ts';
 import { Random } from '../../engine/random.ts';
-import { originOf, type Session } from '../../link/session.ts';
-import { prepareSplit, rankPrepared } from '../../link/split.ts';
-import { expertsFingerprint, loadExperts } from '../../link/trained.ts';
+import type { Session } from '../../link/session.ts';
+import { loadExperts } from '../../link/trained.ts';
 import { readAbout } from '../../model/checkpoint.ts';
 import { selectedScores } from '../../model/dsmip/dsmip.ts';
 import { Dsmip, gateTrainingInputs, sideExperts } from '../../model/dsmip/dsmip-model.ts';
@@ -23,12 +22,13 @@ import { batchesPerEpoch, epochBatches, fractionOf, holdOut, someOf } from '../b
 import { ConfigError, checkConfig, decidingValues, fieldError, valueAt } from '../config/check.ts';
 import { expertSchema, type GateTraining, gateSchema } from '../config/schemas.ts';
 import { deceptiveCandidates } from '../experts/hard-negatives.ts';
-import { type FitResult, fit, type Step } from '../fit.ts';
+import type { FitResult, Step } from '../fit.ts';
 import type { TrainingHooks } from '../hooks.ts';
 import { sessionOfKinds } from '../mentions-of-kinds.ts';
 import { RandomStream } from '../random-stream.ts';
 import { balanced } from './balance.ts';
 import { standardise } from './calibration.ts';
+import { fitGate } from './fit-gate.ts';
 import { trainMixture } from './train-mixture.ts';
 
 /** Added to pi before its logarithm. */
@@ -71,12 +71,12 @@ async function trainChoice(
   areSome: boolean,
   hooks: TrainingHooks,
 ): Promise<FitResult> {
-  const { gate, training, run, data } = checked;
+  const { gate, training, run } = checked;
   if (gate.by === 'side' && `${gate.experts}` !== `${sideExperts}`) {
     throw fieldError('gate.experts', `${sideExperts} for gate.by side`, `${gate.experts}`);
   }
-  const { device, corpus, features } = session;
-  const { epochs, batchSize, learningRate, unitLearningRate, schedule } = training;
+  const { device, corpus } = session;
+  const { batchSize, learningRate, unitLearningRate } = training;
   const random = new Random(training.seed);
   const experts = await loadExperts(session, run.folder, gate.experts);
   const { inputs, statistics } = await gateTrainingInputs(session, gate);
@@ -94,7 +94,6 @@ async function trainChoice(
   for (const expert of dsmip.experts) {
     tables.push(await (areSome ? someTables(session, expert, rows) : trainingTables(session, expert)));
   }
-  const dev = await prepareSplit(session, [dsmip.scorer], 'dev');
   // Before a checkpoint is restored: what deceives the experts as stage 1 left them, resumed or not.
   const hard = await deceptiveCandidates(session, dsmip.experts, tables, rows, training, hooks.onProgress);
   const options = { size: batchSize, ...(hard ? { hard } : {}) };
@@ -129,20 +128,12 @@ async function trainChoice(
 
   const parameters = new Map([...dsmip.units, ...dsmip.gate]);
   try {
-    return await fit(
+    return await fitGate(
+      checked,
+      session,
+      dsmip,
       {
-        device,
-        folder: join(run.folder, 'gate'),
-        schema: gateSchema,
-        config: checked,
-        madeFrom: {
-          ...originOf(session),
-          expertFiles: await expertsFingerprint(run.folder, gate.experts),
-        },
-        epochs,
         stepsPerEpoch,
-        schedule,
-        learningRate,
         parameters,
         constants: statisticsTensors(statistics),
         adams,
@@ -152,11 +143,6 @@ async function trainChoice(
           await standardise(device, dsmip, tables, batchesOf(new RandomStream(training.seed)));
         },
         steps,
-        async validate() {
-          const { metrics, picked } = await rankPrepared(dsmip.scorer, dev);
-          for (const line of features.source.takeProblems(data.folder)) hooks.onWarning?.(line);
-          return { dev: metrics, line: { picked: picked! }, choices: picked!.overall };
-        },
       },
       hooks,
     );
@@ -183,10 +169,11 @@ async function checkRows({ gate, training, run }: GateTraining): Promise<void> {
     const path = join(run.folder, kind, 'best.safetensors');
     if (!existsSync(path)) continue; // said where the experts are loaded
     const { config } = await readAbout(path);
+    const values = decidingValues(expertSchema, config);
     for (const name of deciding) {
       const field = `training.${name}`;
       const own = valueAt({ training }, field);
-      const theirs = decidingValues(expertSchema, config).get(field);
+      const theirs = values.get(field);
       if (String(theirs) === String(own)) continue;
       throw new ConfigError([field], `${field} ${own}: ${path} was trained with ${field} ${theirs}`);
     }

@@ -1,24 +1,23 @@
 // Stage 2 where the gate mixes the experts' probabilities: trains the shares and each expert's scale on scores that are made
 // once, the experts staying as stage 1 left them; keeps the best epoch by validation MRR.
 
-import { join } from 'node:path';
 import { backward, noGrad } from '../../engine/autograd.ts';
 import { Adam } from '../../engine/nn/adam.ts';
 import { Random } from '../../engine/random.ts';
-import { originOf, type Session } from '../../link/session.ts';
-import { prepareSplit, rankPrepared } from '../../link/split.ts';
-import { expertsFingerprint, loadExperts } from '../../link/trained.ts';
+import type { Session } from '../../link/session.ts';
+import { loadExperts } from '../../link/trained.ts';
 import type { Expert } from '../../model/dsmip/expert-model.ts';
 import { bestScores, confidenceFeatures, confidenceWidth } from '../../model/dsmip/gating/confidence.ts';
 import { ExpertMixture } from '../../model/dsmip/gating/expert-mixture.ts';
 import { columnStatistics, columnTensors } from '../../model/dsmip/gating/gate-inputs.ts';
 import { rankMentions } from '../../ranking/scoring-pass.ts';
 import { preparedEntities, preparedMentions, prepareSamples, someMentions } from '../../ranking/sources.ts';
-import { type GateTraining, gateSchema } from '../config/schemas.ts';
-import { type FitResult, fit, type Step } from '../fit.ts';
+import type { GateTraining } from '../config/schemas.ts';
+import type { FitResult, Step } from '../fit.ts';
 import type { TrainingHooks } from '../hooks.ts';
 import type { RandomStream } from '../random-stream.ts';
 import { balanced } from './balance.ts';
+import { fitGate } from './fit-gate.ts';
 import { scoreStatistics, spread } from './score-statistics.ts';
 
 /** Mentions to learn from, at most, spread evenly over all: more are known by no more than a few hundred numbers. */
@@ -38,9 +37,9 @@ export async function trainMixture(
   hooks: TrainingHooks,
 ): Promise<FitResult> {
   const rows = spread(all.length, mostMentions).map((place) => all[place]!);
-  const { gate, training, run, data } = config;
-  const { device, features } = session;
-  const { epochs, batchSize, learningRate, schedule } = training;
+  const { gate, training, run } = config;
+  const { device } = session;
+  const { batchSize, learningRate } = training;
   const random = new Random(training.seed);
   const experts = await loadExperts(session, run.folder, gate.experts);
   const known = await scoreTraining(session, experts, rows, hooks);
@@ -48,7 +47,6 @@ export async function trainMixture(
   const statistics = columnStatistics(() => [known.confidence], rows.length, f);
   const mixture = new ExpertMixture(device, experts, gate, statistics, random);
   const adam = new Adam([...mixture.gate.values()], { lr: learningRate });
-  const dev = await prepareSplit(session, [mixture.scorer], 'dev');
 
   function* steps(draws: RandomStream): Generator<Step> {
     const order = draws.shuffled(rows.map((_, i) => i));
@@ -72,20 +70,12 @@ export async function trainMixture(
   }
 
   try {
-    return await fit(
+    return await fitGate(
+      config,
+      session,
+      mixture,
       {
-        device,
-        folder: join(run.folder, 'gate'),
-        schema: gateSchema,
-        config,
-        madeFrom: {
-          ...originOf(session),
-          expertFiles: await expertsFingerprint(run.folder, gate.experts),
-        },
-        epochs,
         stepsPerEpoch: Math.ceil(rows.length / batchSize),
-        schedule,
-        learningRate,
         parameters: mixture.gate,
         constants: columnTensors('mention', statistics),
         adams: { gate: adam },
@@ -95,11 +85,6 @@ export async function trainMixture(
           mixture.setScales((await scoreStatistics(session, experts)).map(({ scale }) => scale));
         },
         steps,
-        async validate() {
-          const { metrics, picked } = await rankPrepared(mixture.scorer, dev);
-          for (const line of features.source.takeProblems(data.folder)) hooks.onWarning?.(line);
-          return { dev: metrics, line: { picked: picked! }, choices: picked!.overall };
-        },
       },
       hooks,
     );

@@ -4,19 +4,7 @@
 
 import { noGrad } from '../../../engine/autograd.ts';
 import type { Device } from '../../../engine/device.ts';
-import { dropout } from '../../../engine/ops/dropout.ts';
-import {
-  add,
-  affine,
-  div,
-  exp,
-  leakyRelu,
-  log,
-  mul,
-  relu,
-  scale,
-  sub,
-} from '../../../engine/ops/elementwise.ts';
+import { add, affine, div, exp, log, mul, relu, scale, sub } from '../../../engine/ops/elementwise.ts';
 import { mean, sum } from '../../../engine/ops/reduce.ts';
 import { reshape, slice } from '../../../engine/ops/shape.ts';
 import { softmax } from '../../../engine/ops/softmax.ts';
@@ -26,10 +14,10 @@ import type { Shares } from '../../../ranking/mixed-probabilities.ts';
 import { Mixture } from '../../../ranking/mixture.ts';
 import { initialise } from '../../initialise.ts';
 import type { Linear } from '../../layers.ts';
-import type { ParameterSource } from '../../parameter-source.ts';
+import { type ParameterSource, zeroLinear } from '../../parameter-source.ts';
 import type { Expert } from '../expert-model.ts';
 import { bestScores, confidenceFeatures, confidenceWidth } from './confidence.ts';
-import type { GateDropout } from './gate.ts';
+import { type GateDropout, hiddenOf } from './gate.ts';
 import type { ColumnStatistics } from './gate-inputs.ts';
 
 /** What training knows of some mentions: scores of each expert alone, on the device. */
@@ -120,18 +108,13 @@ class MixtureGate {
   constructor(source: ParameterSource, g: number, B: number) {
     const p = source.under('gate');
     this.#layers = [p.linear('mention.0', confidenceWidth(B), g), p.linear('mention.1', g, g)];
-    this.#out = p.linear('out', g, B, { weight: { value: 0 }, bias: { value: 0 } });
+    this.#out = p.linear('out', g, B, zeroLinear);
     this.logScale = p.parameter('log_scale', [B], { value: 0 });
   }
 
   /** [M, f] -> [M, B]. */
   logits(features: Tensor, drop?: GateDropout): Tensor {
-    let x = features;
-    for (const layer of this.#layers) {
-      x = leakyRelu(layer(x), 0.01);
-      if (drop) x = dropout(x, drop.rate, drop.random);
-    }
-    return this.#out(x);
+    return this.#out(hiddenOf(this.#layers, features, drop));
   }
 }
 

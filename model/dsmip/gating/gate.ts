@@ -14,10 +14,10 @@ import { describe, type Tensor } from '../../../engine/tensor.ts';
 import type { Side } from '../../../ranking/scorer.ts';
 import type { TextBatch } from '../../clip/clip.ts';
 import type { Linear } from '../../layers.ts';
-import type { ParameterSource } from '../../parameter-source.ts';
+import { type ParameterSource, zeroLinear } from '../../parameter-source.ts';
 
-/** Columns of experts for each side's choice, text or multimodal: tt, tm, mt, mm, the mention's first. */
-const sideExperts = { mention: [0, 0, 1, 1], entity: [0, 1, 0, 1] } satisfies Record<Side, readonly number[]>;
+/** By expert of a choice by side, what it sees of a side: 0 the text, 1 both. Text-text, text-both, both-text, both-both. */
+const modalityOf = { mention: [0, 0, 1, 1], entity: [0, 1, 0, 1] } satisfies Record<Side, readonly number[]>;
 
 /** What a gate of either form gives of a side. */
 interface GateNetwork {
@@ -85,7 +85,7 @@ export class Gate implements GateNetwork {
     const p = source.under('gate');
     this.#layers = {
       mention: [p.linear('mention.0', f, g), p.linear('mention.1', g, g)],
-      entity: [p.linear('entity.0', f, g), p.linear('entity.1', g, g, start === 'mention' ? atZero : {})],
+      entity: [p.linear('entity.0', f, g), p.linear('entity.1', g, g, start === 'mention' ? zeroLinear : {})],
     };
     this.#out = p.linear('out', 2 * g, B, { bias: { value: 1 } });
   }
@@ -145,14 +145,14 @@ export class SideGate implements GateNetwork {
   logits(side: Side, f: Tensor, drop?: GateDropout): Tensor {
     const pi = this.modalities(side, f, drop);
     return concat(
-      sideExperts[side].map((modality) => slice(pi, 1, modality, 1)),
+      modalityOf[side].map((modality) => slice(pi, 1, modality, 1)),
       1,
     );
   }
 }
 
 /** h_m or h_e: two layers of FC, LeakyReLU and dropout, [n, f] -> [n, g]. */
-function hiddenOf(layers: readonly Linear[], f: Tensor, drop?: GateDropout): Tensor {
+export function hiddenOf(layers: readonly Linear[], f: Tensor, drop?: GateDropout): Tensor {
   let x = f;
   for (const layer of layers) {
     x = leakyRelu(layer(x), 0.01);
@@ -160,5 +160,3 @@ function hiddenOf(layers: readonly Linear[], f: Tensor, drop?: GateDropout): Ten
   }
   return x;
 }
-
-const atZero = { weight: { value: 0 }, bias: { value: 0 } };
