@@ -1,9 +1,8 @@
 // Names in an evaluation: each calibrated system is ranked a second time with them, in the same pass; and how well its
 // probabilities say when it is right and whether the right entity is in the knowledge base.
 
-import { aliasTable, type NameMatch } from '../data/names/name-matches.ts';
+import type { NameMatch } from '../data/names/name-matches.ts';
 import { type Calibration, confidenceOf, nameAdditions, probableEntities } from '../link/calibration.ts';
-import type { Session } from '../link/session.ts';
 import {
   areaUnderRoc,
   calibrationError,
@@ -34,15 +33,6 @@ export interface ConfidenceReport {
   takenOut: number;
   /** Precision and recall of answers by the least such probability at which one is given. */
   curve: ThresholdPoint[];
-}
-
-/** The entities that the words of a split's mentions may name. */
-export async function matchesOf(
-  { dataset }: Session,
-  mentions: readonly { word: string }[],
-): Promise<NameMatch[][]> {
-  const table = aliasTable(dataset.entities);
-  return Promise.all(mentions.map(({ word }) => table.matches(word)));
 }
 
 /** The calibrated systems with their names, as rankings of their own. */
