@@ -111,11 +111,7 @@ export async function rankMentions(pass: ScoringPass): Promise<PassResult> {
           ({ name, system }) => [name, emptyResult(system)],
         ),
       ),
-      wanted: Object.fromEntries(
-        scoring.wanted
-          ? systems.map(({ name }) => [name, new Float32Array(scoring.wanted!.rows.length)])
-          : [],
-      ),
+      wanted: {},
       choices: choice && {
         parts: choice.parts.map((part) => parts[part]!.name),
         counts,
@@ -135,9 +131,14 @@ export async function rankMentions(pass: ScoringPass): Promise<PassResult> {
       );
       first = end;
     }
+    for (const [i, taken] of (scoring.wanted?.taken ?? []).entries()) {
+      const scores = await scoring.device.read<'f32'>(taken);
+      result.wanted[systems[i]!.name] = scores.subarray(0, pass.wanted!.rows.length);
+    }
     return result;
   } finally {
     scoring.choice?.calibration.release();
+    for (const taken of scoring.wanted?.taken ?? []) taken.release();
   }
 }
 
@@ -149,7 +150,7 @@ function emptyResult(system: AnyScorer): SystemResult {
 type Candidates = ScoringPass['candidates'];
 
 async function openScoring(pass: ScoringPass): Promise<Scoring> {
-  const { systems, mentions, entities, gold = null, top = 0, variants = [], wanted = null } = pass;
+  const { systems, mentions, entities, gold = null, top = 0, variants = [] } = pass;
   const parts = distinctParts(systems);
   const names = new Set(parts.map(({ name }) => name));
   const gated = systems.filter((system) => gateOf(system) !== null);
@@ -162,6 +163,12 @@ async function openScoring(pass: ScoringPass): Promise<Scoring> {
   const { device } = parts[0]!;
   const [system] = gated;
   const choice = system ? await openChoice(device, system, parts, pass) : null;
+  const wanted = pass.wanted
+    ? {
+        pairs: pass.wanted,
+        taken: systems.map(() => device.zeros([Math.max(1, pass.wanted!.rows.length)])),
+      }
+    : null;
   return { device, systems, parts, choice, mentions, entities, gold, top, variants, wanted };
 }
 
@@ -409,11 +416,7 @@ async function readBlock(
   return { needs, make };
 }
 
-async function collect(
-  scoring: Scoring,
-  tile: Tile,
-  { systems, choices, wanted }: PassResult,
-): Promise<void> {
+async function collect(scoring: Scoring, tile: Tile, { systems, choices }: PassResult): Promise<void> {
   const ranked = [...scoring.systems.map((system) => ({ name: system.name, system })), ...scoring.variants];
   for (const [i, { name, system }] of ranked.entries()) {
     const ranking = await tile.states[i]!.read();
@@ -429,18 +432,6 @@ async function collect(
       into.top[mention] = top[j]!;
       if (shares) into.shares!.values[mention] = [...shares.subarray(j * B, (j + 1) * B)].map(Math.exp);
     });
-  }
-  for (const [i, taken] of tile.taken.entries()) {
-    const scores = await taken.device.read<'f32'>(taken);
-    let begin = 0;
-    for (const mention of tile.mentions) {
-      const { length } = listOf(scoring.wanted!, mention);
-      wanted[scoring.systems[i]!.name]!.set(
-        scores.subarray(begin, begin + length),
-        scoring.wanted!.offsets[mention]!,
-      );
-      begin += length;
-    }
   }
   if (!tile.counts) return;
   const counts = await readCounts(tile.counts);

@@ -8,14 +8,7 @@ import type { Tensor } from '../engine/tensor.ts';
 import { choiceOf, type GateLogits, logitsOf } from './gate-logits.ts';
 import { MixtureState } from './mixed-probabilities.ts';
 import { type AnyGate, combinationOf, combine, partsOf, sharesOf } from './mixture.ts';
-import {
-  blockPairs,
-  listOf,
-  type PairAdditions,
-  type PairLists,
-  takeScores,
-  withAdditions,
-} from './pair-lists.ts';
+import { blockPairs, type PairAdditions, type PairLists, takeScores, withAdditions } from './pair-lists.ts';
 import { type Ranking, RankState, rankAt } from './rank-state.ts';
 import type { AnyScorer } from './scorer.ts';
 import type { EntitySource, MentionSource } from './sources.ts';
@@ -37,8 +30,8 @@ export interface Scoring {
   top: number;
   /** Ranked besides the systems, in this order after them. */
   variants: readonly Variant[];
-  /** Pairs whose scores are read. */
-  wanted: PairLists | null;
+  /** Pairs whose scores are read, and by system the room for these on the device: [pairs]. */
+  wanted: { pairs: PairLists; taken: readonly Tensor[] } | null;
 }
 
 /** A system with something added to its scores of some pairs. */
@@ -78,8 +71,6 @@ export interface Tile {
   states: readonly RankState[];
   /** By system: what those that mix probabilities know of these mentions; null for others. */
   mixtures: readonly (MixtureState | null)[];
-  /** By system, the scores of wanted pairs, mention by mention; empty where none are wanted. */
-  taken: readonly Tensor[];
   /** How often the gate picked each part, u32 [mentions, 2, parts]; null where nobody counts. */
   counts: Tensor | null;
 }
@@ -137,13 +128,12 @@ export function openTile(
         )
       );
     }),
-    taken: scoring.wanted ? takenFor(scoring, scoring.wanted, mentions) : [],
     counts: logits && choice?.isCounted ? device.zeros([count, 2, logits.parts], 'u32') : null,
   };
 }
 
-export function closeTile({ sides, u, states, mixtures, taken, counts }: Tile): void {
-  for (const tensor of tensorsIn([sides, u, taken, counts])) tensor.release();
+export function closeTile({ sides, u, states, mixtures, counts }: Tile): void {
+  for (const tensor of tensorsIn([sides, u, counts])) tensor.release();
   for (const state of [...states, ...mixtures]) state?.release();
 }
 
@@ -216,7 +206,10 @@ export function addToMixtures({ systems, parts }: Scoring, tile: Tile, block: Bl
 export function addScores(scoring: Scoring, tile: Tile, block: Block, scores: readonly Tensor[]): void {
   const { choice, wanted } = scoring;
   for (const [i, state] of tile.states.entries()) state.add(scores[i]!, block.numbers);
-  if (wanted) takeWanted(wanted, tile, block, scores);
+  if (wanted) {
+    const { places, numbers } = blockPairs(wanted.pairs, tile.mentions, block.rows);
+    for (const [i, taken] of wanted.taken.entries()) takeScores(scores[i]!, places, numbers, taken);
+  }
   const logits = pairLogits(choice, tile, block);
   if (logits && tile.counts && block.hasNoImage) countChoices(logits, block.hasNoImage, tile.counts);
 }
@@ -256,28 +249,6 @@ export function pickedPart({ choice, parts }: Scoring, mention: number, entity: 
   const { u, v, rowOf } = choice;
   const picked = choiceOf(logitsOf(u, mention), logitsOf(v, rowOf(entity)));
   return parts[choice.parts[picked]!]!.name;
-}
-
-/** Room for the scores of a tile's wanted pairs, by system. */
-function takenFor({ device, systems }: Scoring, wanted: PairLists, mentions: readonly number[]): Tensor[] {
-  const count = mentions.reduce((sum, mention) => sum + listOf(wanted, mention).length, 0);
-  return systems.map(() => device.zeros([Math.max(1, count)]));
-}
-
-function takeWanted(wanted: PairLists, tile: Tile, block: Block, scores: readonly Tensor[]): void {
-  const { places, numbers } = blockPairs(wanted, tile.mentions, block.rows);
-  const columns = block.rows.length;
-  const begins: number[] = [];
-  let begin = 0;
-  for (const mention of tile.mentions) {
-    begins.push(begin);
-    begin += listOf(wanted, mention).length;
-  }
-  const slots = numbers.map((number, i) => {
-    const row = Math.floor(places[i]! / columns);
-    return begins[row]! + number - wanted.offsets[tile.mentions[row]!]!;
-  });
-  for (const [i, taken] of tile.taken.entries()) takeScores(scores[i]!, places, slots, taken);
 }
 
 function brokenScore(system: string, mention: number, entity: number, part: string | null): string {
