@@ -11,7 +11,7 @@ import {
 } from '../ranking/confidence.ts';
 import { type PairLists, pairLists } from '../ranking/pair-lists.ts';
 import type { AnyScorer } from '../ranking/scorer.ts';
-import type { Found, Variant } from '../ranking/tile.ts';
+import type { Found, SystemRanking } from '../ranking/tile.ts';
 import { withNames } from './results.ts';
 
 /** What a task needs to know of names. */
@@ -35,8 +35,8 @@ export interface ConfidenceReport {
   curve: ThresholdPoint[];
 }
 
-/** The calibrated systems with their names, as rankings of their own. */
-export function nameVariants({ matches, calibrations }: TaskNames): Variant[] {
+/** The rankings of calibrated systems in which names count. */
+export function nameRankings({ matches, calibrations }: TaskNames): SystemRanking[] {
   return calibrations.flatMap(({ system, calibration: { names } }) =>
     names ? [{ name: withNames(system.name), system, additions: nameAdditions(matches, names) }] : [],
   );

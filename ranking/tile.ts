@@ -28,17 +28,23 @@ export interface Scoring {
   gold: Int32Array | null;
   /** How many of the best entities to keep of each mention. */
   top: number;
-  /** Ranked besides the systems, in this order after them. */
-  variants: readonly Variant[];
+  /** What mentions are ranked by. */
+  rankings: readonly SystemRanking[];
   /** Pairs whose scores are read, and by system the room for these on the device: [pairs]. */
   wanted: { pairs: PairLists; taken: readonly Tensor[] } | null;
 }
 
-/** A system with something added to its scores of some pairs. */
-export interface Variant {
+/** A ranking by a system's scores, of which some pairs' have something added. */
+export interface SystemRanking {
   name: string;
   system: AnyScorer;
-  additions: PairAdditions;
+  /** Null: the scores as they are. */
+  additions: PairAdditions | null;
+}
+
+/** The ranking by a system's scores as they are, under its name. */
+export function plainRanking(system: AnyScorer): SystemRanking {
+  return { name: system.name, system, additions: null };
 }
 
 /** A gate at work. */
@@ -67,7 +73,7 @@ export interface Tile {
   /** The gate's logits, where one picks. */
   logits: GateLogits | null;
   u: Tensor | null;
-  /** By system, then by variant. */
+  /** By ranking. */
   states: readonly RankState[];
   /** By system: what those that mix probabilities know of these mentions; null for others. */
   mixtures: readonly (MixtureState | null)[];
@@ -113,7 +119,7 @@ export function openTile(
     u: logits ? device.tensor([count, logits.parts], logits.values) : null,
     picked,
     logits,
-    states: [...systems, ...scoring.variants].map(() => {
+    states: scoring.rankings.map(() => {
       const own = Int32Array.from(mentions, (mention) => gold?.[mention] ?? -1);
       return new RankState(device, own, top);
     }),
@@ -151,13 +157,19 @@ export function neededParts({ parts, systems }: Scoring, picked: readonly boolea
   return needs;
 }
 
-/** Scores [mentions, rows] by each system and then by each variant; `needs`: the parts to compute. Call it in a scope. */
+/** Scores [mentions, rows] of a tile and a block. */
+export interface TileScores {
+  bySystem: readonly Tensor[];
+  byRanking: readonly Tensor[];
+}
+
+/** Scores by each system and for each ranking; `needs`: the parts to compute. Call it in a scope. */
 export function tileScores(
-  { systems, parts, choice, variants }: Scoring,
+  { systems, parts, choice, rankings }: Scoring,
   tile: Tile,
   block: Block,
   needs: readonly boolean[],
-): Tensor[] {
+): TileScores {
   const logits = pairLogits(choice, tile, block);
   // Where the gate alone decides, costly scores are computed for a part's own pairs only.
   const isMasked =
@@ -170,7 +182,7 @@ export function tileScores(
       isMasked && part.usesPairMask ? pairMask(logits, block.rows.length, choice!.parts.indexOf(i)) : null;
     return part.scores(tile.sides[i], block.sides[i], mask);
   });
-  const own = systems.map((system, i) =>
+  const bySystem = systems.map((system, i) =>
     combine(
       combinationOf(system),
       partsOf(system).map((part) => scores[parts.indexOf(part)]!),
@@ -179,10 +191,11 @@ export function tileScores(
       tile.mixtures[i]!,
     ),
   );
-  const others = variants.map(({ system, additions }) =>
-    withAdditions(own[systems.indexOf(system)]!, additions, blockPairs(additions, tile.mentions, block.rows)),
-  );
-  return [...own, ...others];
+  const byRanking = rankings.map(({ system, additions }) => {
+    const own = bySystem[systems.indexOf(system)]!;
+    return additions ? withAdditions(own, additions, blockPairs(additions, tile.mentions, block.rows)) : own;
+  });
+  return { bySystem, byRanking };
 }
 
 /** Lets the systems that mix probabilities see a block's scores, before `tileScores` is called. Call it in a scope. */
@@ -202,13 +215,17 @@ export function addToMixtures({ systems, parts }: Scoring, tile: Tile, block: Bl
   }
 }
 
-/** Takes a block's scores by each system into account. Call it in a scope. */
-export function addScores(scoring: Scoring, tile: Tile, block: Block, scores: readonly Tensor[]): void {
-  const { choice, wanted } = scoring;
-  for (const [i, state] of tile.states.entries()) state.add(scores[i]!, block.numbers);
+/** Takes a block's scores into account. Call it in a scope. */
+export function addScores(
+  { choice, wanted }: Scoring,
+  tile: Tile,
+  block: Block,
+  { bySystem, byRanking }: TileScores,
+): void {
+  for (const [i, state] of tile.states.entries()) state.add(byRanking[i]!, block.numbers);
   if (wanted) {
     const { places, numbers } = blockPairs(wanted.pairs, tile.mentions, block.rows);
-    for (const [i, taken] of wanted.taken.entries()) takeScores(scores[i]!, places, numbers, taken);
+    for (const [i, taken] of wanted.taken.entries()) takeScores(bySystem[i]!, places, numbers, taken);
   }
   const logits = pairLogits(choice, tile, block);
   if (logits && tile.counts && block.hasNoImage) countChoices(logits, block.hasNoImage, tile.counts);
