@@ -1,19 +1,14 @@
 // Evaluates a ranking task: ranks all its mentions among all entities, or among candidates only, and makes the metrics.
 
 import { UsageError } from '../files/errors.ts';
+import { namedLists } from '../link/calibration.ts';
 import { type Metrics, metricsOf } from '../ranking/metrics.ts';
 import { retrievalScorer } from '../ranking/mixture.ts';
 import { joinLists } from '../ranking/pair-lists.ts';
 import { type Candidates, ranksAmongAll, recall, retrieve } from '../ranking/retrieval.ts';
 import { type PassResult, rankMentions } from '../ranking/scoring-pass.ts';
 import { plainRanking } from '../ranking/tile.ts';
-import {
-  type ConfidenceReport,
-  confidenceReport,
-  entitiesToJudge,
-  namedLists,
-  nameRankings,
-} from './names.ts';
+import { type ConfidenceReport, confidenceReport, entitiesToJudge, nameRankings } from './names.ts';
 import type { RankingTask } from './ranking-task.ts';
 import { withNames } from './results.ts';
 
@@ -50,7 +45,7 @@ export async function proposeCandidates({ pass, names }: RankingTask, count: num
   }
   const start = performance.now();
   const near = await retrieve(scorer, mentions, entities, count);
-  const candidates = names ? joinLists(near, namedLists(names)) : near;
+  const candidates = names ? joinLists(near, namedLists(names.matches)) : near;
   const seconds = (performance.now() - start) / 1000;
   return { candidates, count, by: scorer.name, recall: recall(candidates, gold), seconds };
 }

@@ -9,7 +9,6 @@ import {
   type ThresholdPoint,
   thresholdCurve,
 } from '../ranking/confidence.ts';
-import { type PairLists, pairLists } from '../ranking/pair-lists.ts';
 import type { AnyScorer } from '../ranking/scorer.ts';
 import type { Found, SystemRanking } from '../ranking/tile.ts';
 import { withNames } from './results.ts';
@@ -40,11 +39,6 @@ export function nameRankings({ matches, calibrations }: TaskNames): SystemRankin
   return calibrations.flatMap(({ system, calibration: { names } }) =>
     names ? [{ name: withNames(system.name), system, additions: nameAdditions(matches, names) }] : [],
   );
-}
-
-/** The named entities of each mention: a source of candidates of its own. */
-export function namedLists({ matches }: TaskNames): PairLists {
-  return pairLists(matches.map((own) => own.map(({ row }) => row)));
 }
 
 /** How many of the best entities of each mention `confidenceReport` asks for. */
