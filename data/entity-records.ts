@@ -96,7 +96,7 @@ export class EntityRecords implements NameFinder {
 
 /** Opens the file of records at a path or an http(s) address; see `readEntityRecords`. */
 export async function openEntityRecords(where: string): Promise<EntityRecords> {
-  const source = await openSource(where);
+  const source = await openSource(where, { scattered: true });
   try {
     return await readEntityRecords(source);
   } catch (error) {

@@ -4,6 +4,7 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Split } from '../data/dataset.ts';
+import { matchesOf } from '../data/names/name-matches.ts';
 import { takenOutRows } from '../data/taken-out.ts';
 import { UsageError } from '../files/errors.ts';
 import { type Calibration, readCalibration } from '../link/calibration.ts';
@@ -29,7 +30,7 @@ import { scoreStatistics } from '../train/gating/score-statistics.ts';
 import type { Hooks } from '../train/hooks.ts';
 import { type Evaluation, evaluateTask, proposeCandidates } from './evaluation.ts';
 import { writeMetrics } from './metrics-file.ts';
-import { matchesOf } from './names.ts';
+import type { TaskNames } from './names.ts';
 import { writePredictions } from './predictions.ts';
 import { indexTask, type RankingTask, splitTask } from './ranking-task.ts';
 
@@ -190,6 +191,7 @@ async function addNames(
   tasks: readonly RankingTask[],
   fingerprints: ReadonlyMap<AnyScorer, string | null>,
 ): Promise<void> {
+  const calibrated: { task: RankingTask; calibrations: TaskNames['calibrations'] }[] = [];
   for (const task of tasks) {
     const calibrations: { system: AnyScorer; calibration: Calibration }[] = [];
     for (const system of task.pass.systems) {
@@ -199,14 +201,13 @@ async function addNames(
       const calibration = await readCalibration(folder, system.name, fingerprint);
       if (calibration) calibrations.push({ system, calibration });
     }
-    if (calibrations.length === 0) continue;
-    const { dataset } = session;
-    task.names = {
-      matches: await matchesOf(session, dataset.splits[split]),
-      takenOut: takenOutRows(dataset, split),
-      calibrations,
-    };
+    if (calibrations.length > 0) calibrated.push({ task, calibrations });
   }
+  if (calibrated.length === 0) return;
+  const { entities, splits } = session.dataset;
+  const matches = await matchesOf(entities, splits[split]);
+  const takenOut = takenOutRows(session.dataset, split);
+  for (const { task, calibrations } of calibrated) task.names = { matches, takenOut, calibrations };
 }
 
 /** The groups with the system of this name at the end. */

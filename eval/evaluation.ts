@@ -1,18 +1,14 @@
 // Evaluates a ranking task: ranks all its mentions among all entities, or among candidates only, and makes the metrics.
 
 import { UsageError } from '../files/errors.ts';
+import { namedLists } from '../link/calibration.ts';
 import { type Metrics, metricsOf } from '../ranking/metrics.ts';
 import { retrievalScorer } from '../ranking/mixture.ts';
 import { joinLists } from '../ranking/pair-lists.ts';
 import { type Candidates, ranksAmongAll, recall, retrieve } from '../ranking/retrieval.ts';
 import { type PassResult, rankMentions } from '../ranking/scoring-pass.ts';
-import {
-  type ConfidenceReport,
-  confidenceReport,
-  entitiesToJudge,
-  namedLists,
-  nameVariants,
-} from './names.ts';
+import { plainRanking } from '../ranking/tile.ts';
+import { type ConfidenceReport, confidenceReport, entitiesToJudge, nameRankings } from './names.ts';
 import type { RankingTask } from './ranking-task.ts';
 import { withNames } from './results.ts';
 
@@ -49,7 +45,7 @@ export async function proposeCandidates({ pass, names }: RankingTask, count: num
   }
   const start = performance.now();
   const near = await retrieve(scorer, mentions, entities, count);
-  const candidates = names ? joinLists(near, namedLists(names)) : near;
+  const candidates = names ? joinLists(near, namedLists(names.matches)) : near;
   const seconds = (performance.now() - start) / 1000;
   return { candidates, count, by: scorer.name, recall: recall(candidates, gold), seconds };
 }
@@ -68,19 +64,19 @@ export async function evaluateTask(
   { top, candidates, onProgress }: EvaluateOptions,
 ): Promise<Evaluation> {
   const { pass, names } = task;
-  const variants = names ? nameVariants(names) : [];
+  const rankings = [...pass.systems.map(plainRanking), ...(names ? nameRankings(names) : [])];
   const start = performance.now();
   const result = await rankMentions({
     ...pass,
     top: Math.min(pass.entities.count, names ? Math.max(top, entitiesToJudge) : top),
-    variants,
+    rankings,
     countsChoices: true,
     ...(candidates ? { candidates } : {}),
     onProgress,
   });
   const seconds = (performance.now() - start) / 1000;
   const metrics: Record<string, Metrics> = {};
-  for (const { name } of [...pass.systems, ...variants]) {
+  for (const { name } of rankings) {
     const system = result.systems[name]!;
     if (candidates) {
       system.ranks = ranksAmongAll(system.ranks, candidates, pass.gold, pass.entities.count);

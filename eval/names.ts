@@ -1,18 +1,16 @@
 // Names in an evaluation: each calibrated system is ranked a second time with them, in the same pass; and how well its
 // probabilities say when it is right and whether the right entity is in the knowledge base.
 
-import { aliasTable, type NameMatch } from '../data/names/name-matches.ts';
+import type { NameMatch } from '../data/names/name-matches.ts';
 import { type Calibration, confidenceOf, nameAdditions, probableEntities } from '../link/calibration.ts';
-import type { Session } from '../link/session.ts';
 import {
   areaUnderRoc,
   calibrationError,
   type ThresholdPoint,
   thresholdCurve,
 } from '../ranking/confidence.ts';
-import { type PairLists, pairLists } from '../ranking/pair-lists.ts';
 import type { AnyScorer } from '../ranking/scorer.ts';
-import type { Found, Variant } from '../ranking/tile.ts';
+import type { Found, SystemRanking } from '../ranking/tile.ts';
 import { withNames } from './results.ts';
 
 /** What a task needs to know of names. */
@@ -36,25 +34,11 @@ export interface ConfidenceReport {
   curve: ThresholdPoint[];
 }
 
-/** The entities that the words of a split's mentions may name. */
-export async function matchesOf(
-  { dataset }: Session,
-  mentions: readonly { word: string }[],
-): Promise<NameMatch[][]> {
-  const table = aliasTable(dataset.entities);
-  return Promise.all(mentions.map(({ word }) => table.matches(word)));
-}
-
-/** The calibrated systems with their names, as rankings of their own. */
-export function nameVariants({ matches, calibrations }: TaskNames): Variant[] {
+/** The rankings of calibrated systems in which names count. */
+export function nameRankings({ matches, calibrations }: TaskNames): SystemRanking[] {
   return calibrations.flatMap(({ system, calibration: { names } }) =>
     names ? [{ name: withNames(system.name), system, additions: nameAdditions(matches, names) }] : [],
   );
-}
-
-/** The named entities of each mention: a source of candidates of its own. */
-export function namedLists({ matches }: TaskNames): PairLists {
-  return pairLists(matches.map((own) => own.map(({ row }) => row)));
 }
 
 /** How many of the best entities of each mention `confidenceReport` asks for. */

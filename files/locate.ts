@@ -21,8 +21,8 @@ export function locate(folder: string, name: string): string {
 }
 
 /** Opens a file for reading in ranges. Throws WeightsError. */
-export function openSource(where: string): Promise<ByteSource> {
-  return isUrl(where) ? openUrl(where) : openFile(where);
+export function openSource(where: string, options: { scattered?: boolean } = {}): Promise<ByteSource> {
+  return isUrl(where) ? openUrl(where, options) : openFile(where);
 }
 
 /** Whether there is a file. Throws WeightsError where that cannot be told. */

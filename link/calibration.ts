@@ -8,8 +8,7 @@ import { InputError, MissingFileError, WeightsError } from '../files/errors.ts';
 import { parseJson } from '../files/json/json-fields.ts';
 import { parseBySchema } from '../files/json/schema.ts';
 import { locate, readSmallText } from '../files/locate.ts';
-import type { PairAdditions } from '../ranking/pair-lists.ts';
-import { pairLists } from '../ranking/pair-lists.ts';
+import { type PairAdditions, type PairLists, pairLists } from '../ranking/pair-lists.ts';
 
 /** Raise it when the meaning of a field changes. */
 const calibrationVersion = 1;
@@ -104,6 +103,11 @@ export function nameAddition(match: NameMatch | undefined, names: Calibration['n
   return match.kind === 'exact' ? names.exact : names.fuzzy * match.similarity;
 }
 
+/** The entities that the mentions' words may name. */
+export function namedLists(matches: readonly (readonly NameMatch[])[]): PairLists {
+  return pairLists(matches.map((own) => own.map(({ row }) => row)));
+}
+
 /** What names add to the scores of the mentions' named entities. */
 export function nameAdditions(
   matches: readonly (readonly NameMatch[])[],
@@ -112,10 +116,7 @@ export function nameAdditions(
   const values = matches.flatMap((own) =>
     own.toSorted((a, b) => a.row - b.row).map((match) => nameAddition(match, names)),
   );
-  return {
-    ...pairLists(matches.map((own) => own.map(({ row }) => row))),
-    values: Float32Array.from(values),
-  };
+  return { ...namedLists(matches), values: Float32Array.from(values) };
 }
 
 /** How sure an answer is. */

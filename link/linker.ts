@@ -104,8 +104,6 @@ export interface Linker {
   close(): Promise<void>;
 }
 
-/** The ranking in which names count. */
-const withNames = 'with names';
 const mostTop = 1000;
 const defaultTop = 5;
 
@@ -232,11 +230,11 @@ class OpenLinker implements Linker {
       entities,
       top: Math.min(calibration ? Math.max(top, probableEntities) : top, this.entityCount),
       ...(near && { candidates: additions ? joinLists(near, additions) : near }),
-      ...(additions && { variants: [{ name: withNames, system: scorer, additions }] }),
+      rankings: [{ name: scorer.name, system: scorer, additions }],
     });
     const alone = scorer instanceof Mixture || !isExpert(scorer.name) ? null : scorer.name;
     return Promise.all(
-      systems[additions ? withNames : scorer.name]!.top.map((found, mention) => {
+      systems[scorer.name]!.top.map((found, mention) => {
         const sure =
           calibration &&
           confidenceOf(found.slice(0, probableEntities), matches?.[mention] ?? [], calibration);

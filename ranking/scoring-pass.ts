@@ -23,10 +23,12 @@ import {
   neededParts,
   openTile,
   pickedPart,
+  plainRanking,
   type Scoring,
+  type SystemRanking,
   type Tile,
+  type TileScores,
   tileScores,
-  type Variant,
 } from './tile.ts';
 
 export interface ScoringPass {
@@ -40,8 +42,8 @@ export interface ScoringPass {
   top?: number;
   /** Score only these. */
   candidates?: PairLists;
-  /** Rank by these besides, under names of their own. */
-  variants?: readonly Variant[];
+  /** What to rank by, each under a name of its own. Default: the systems as they are. */
+  rankings?: readonly SystemRanking[];
   /** Pairs whose scores by the systems are wanted; those of pairs that are not scored are 0. */
   wanted?: PairLists;
   /** Whether to count what the gate picks. Default false. */
@@ -51,10 +53,7 @@ export interface ScoringPass {
 }
 
 export interface PassResult {
-  /**
-   * By system and variant: the rank of each mention's gold entity among what was scored (empty where unknown) and its best
-   * entities.
-   */
+  /** By ranking: the rank of each mention's gold entity among what was scored (empty where unknown) and its best entities. */
   systems: Record<string, SystemResult>;
   /** By system the scores of the wanted pairs, in their order. */
   wanted: Record<string, Float32Array>;
@@ -106,16 +105,8 @@ export async function rankMentions(pass: ScoringPass): Promise<PassResult> {
     const { systems, parts, choice } = scoring;
     const counts = choice?.isCounted ? new Float64Array(pass.mentions.count * 2 * choice.parts.length) : null;
     const result: PassResult = {
-      systems: Object.fromEntries(
-        [...systems.map((system) => ({ name: system.name, system })), ...scoring.variants].map(
-          ({ name, system }) => [name, emptyResult(system)],
-        ),
-      ),
-      wanted: Object.fromEntries(
-        scoring.wanted
-          ? systems.map(({ name }) => [name, new Float32Array(scoring.wanted!.rows.length)])
-          : [],
-      ),
+      systems: Object.fromEntries(scoring.rankings.map(({ name, system }) => [name, emptyResult(system)])),
+      wanted: {},
       choices: choice && {
         parts: choice.parts.map((part) => parts[part]!.name),
         counts,
@@ -135,9 +126,14 @@ export async function rankMentions(pass: ScoringPass): Promise<PassResult> {
       );
       first = end;
     }
+    for (const [i, taken] of (scoring.wanted?.taken ?? []).entries()) {
+      const scores = await scoring.device.read<'f32'>(taken);
+      result.wanted[systems[i]!.name] = scores.subarray(0, pass.wanted!.rows.length);
+    }
     return result;
   } finally {
     scoring.choice?.calibration.release();
+    for (const taken of scoring.wanted?.taken ?? []) taken.release();
   }
 }
 
@@ -149,7 +145,7 @@ function emptyResult(system: AnyScorer): SystemResult {
 type Candidates = ScoringPass['candidates'];
 
 async function openScoring(pass: ScoringPass): Promise<Scoring> {
-  const { systems, mentions, entities, gold = null, top = 0, variants = [], wanted = null } = pass;
+  const { systems, mentions, entities, gold = null, top = 0, rankings = systems.map(plainRanking) } = pass;
   const parts = distinctParts(systems);
   const names = new Set(parts.map(({ name }) => name));
   const gated = systems.filter((system) => gateOf(system) !== null);
@@ -162,7 +158,13 @@ async function openScoring(pass: ScoringPass): Promise<Scoring> {
   const { device } = parts[0]!;
   const [system] = gated;
   const choice = system ? await openChoice(device, system, parts, pass) : null;
-  return { device, systems, parts, choice, mentions, entities, gold, top, variants, wanted };
+  const wanted = pass.wanted
+    ? {
+        pairs: pass.wanted,
+        taken: systems.map(() => device.zeros([Math.max(1, pass.wanted!.rows.length)])),
+      }
+    : null;
+  return { device, systems, parts, choice, mentions, entities, gold, top, rankings, wanted };
 }
 
 /** Reads the gate's logits: of all entities in a pass through all, else of candidates and gold entities only. */
@@ -347,9 +349,13 @@ async function scoreGold(scoring: Scoring, tile: Tile, gold: Int32Array): Promis
   const rows = tile.mentions.map((mention) => gold[mention]!);
   const { needs, make } = await readBlock(scoring, [tile], rows);
   ranked(scoring.device, () => {
-    const scores = tileScores(scoring, tile, make(), needs[0]!);
-    for (const [i, state] of tile.states.entries()) state.setGold(scores[i]!, [...rows.keys()]);
+    setGold(tile, tileScores(scoring, tile, make(), needs[0]!), [...rows.keys()]);
   });
+}
+
+/** Takes the gold entities' scores; that of mention i is in column columns[i]. */
+function setGold({ states }: Tile, { byRanking }: TileScores, columns: readonly number[]): void {
+  for (const [i, state] of states.entries()) state.setGold(byRanking[i]!, columns);
 }
 
 /** The candidates of a tile's only mention; a gold entity that is none of them stays without a rank. */
@@ -375,7 +381,7 @@ async function scoreCandidates(
     const block = make();
     const scores = tileScores(scoring, tile, block, needs[0]!);
     const gold = rows.indexOf(scoring.gold?.[mention] ?? -1);
-    if (gold >= 0) for (const [i, state] of tile.states.entries()) state.setGold(scores[i]!, [gold]);
+    if (gold >= 0) setGold(tile, scores, [gold]);
     addScores(scoring, tile, block, scores);
     count(scoring, result, tile, block, needs[0]!);
   });
@@ -409,13 +415,8 @@ async function readBlock(
   return { needs, make };
 }
 
-async function collect(
-  scoring: Scoring,
-  tile: Tile,
-  { systems, choices, wanted }: PassResult,
-): Promise<void> {
-  const ranked = [...scoring.systems.map((system) => ({ name: system.name, system })), ...scoring.variants];
-  for (const [i, { name, system }] of ranked.entries()) {
+async function collect(scoring: Scoring, tile: Tile, { systems, choices }: PassResult): Promise<void> {
+  for (const [i, { name, system }] of scoring.rankings.entries()) {
     const ranking = await tile.states[i]!.read();
     const { ranks, top } = findings(scoring, system, tile, ranking);
     const into = systems[name]!;
@@ -429,18 +430,6 @@ async function collect(
       into.top[mention] = top[j]!;
       if (shares) into.shares!.values[mention] = [...shares.subarray(j * B, (j + 1) * B)].map(Math.exp);
     });
-  }
-  for (const [i, taken] of tile.taken.entries()) {
-    const scores = await taken.device.read<'f32'>(taken);
-    let begin = 0;
-    for (const mention of tile.mentions) {
-      const { length } = listOf(scoring.wanted!, mention);
-      wanted[scoring.systems[i]!.name]!.set(
-        scores.subarray(begin, begin + length),
-        scoring.wanted!.offsets[mention]!,
-      );
-      begin += length;
-    }
   }
   if (!tile.counts) return;
   const counts = await readCounts(tile.counts);

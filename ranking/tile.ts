@@ -8,14 +8,7 @@ import type { Tensor } from '../engine/tensor.ts';
 import { choiceOf, type GateLogits, logitsOf } from './gate-logits.ts';
 import { MixtureState } from './mixed-probabilities.ts';
 import { type AnyGate, combinationOf, combine, partsOf, sharesOf } from './mixture.ts';
-import {
-  blockPairs,
-  listOf,
-  type PairAdditions,
-  type PairLists,
-  takeScores,
-  withAdditions,
-} from './pair-lists.ts';
+import { blockPairs, type PairAdditions, type PairLists, takeScores, withAdditions } from './pair-lists.ts';
 import { type Ranking, RankState, rankAt } from './rank-state.ts';
 import type { AnyScorer } from './scorer.ts';
 import type { EntitySource, MentionSource } from './sources.ts';
@@ -35,17 +28,23 @@ export interface Scoring {
   gold: Int32Array | null;
   /** How many of the best entities to keep of each mention. */
   top: number;
-  /** Ranked besides the systems, in this order after them. */
-  variants: readonly Variant[];
-  /** Pairs whose scores are read. */
-  wanted: PairLists | null;
+  /** What mentions are ranked by. */
+  rankings: readonly SystemRanking[];
+  /** Pairs whose scores are read, and by system the room for these on the device: [pairs]. */
+  wanted: { pairs: PairLists; taken: readonly Tensor[] } | null;
 }
 
-/** A system with something added to its scores of some pairs. */
-export interface Variant {
+/** A ranking by a system's scores, of which some pairs' have something added. */
+export interface SystemRanking {
   name: string;
   system: AnyScorer;
-  additions: PairAdditions;
+  /** Null: the scores as they are. */
+  additions: PairAdditions | null;
+}
+
+/** The ranking by a system's scores as they are, under its name. */
+export function plainRanking(system: AnyScorer): SystemRanking {
+  return { name: system.name, system, additions: null };
 }
 
 /** A gate at work. */
@@ -74,12 +73,10 @@ export interface Tile {
   /** The gate's logits, where one picks. */
   logits: GateLogits | null;
   u: Tensor | null;
-  /** By system, then by variant. */
+  /** By ranking. */
   states: readonly RankState[];
   /** By system: what those that mix probabilities know of these mentions; null for others. */
   mixtures: readonly (MixtureState | null)[];
-  /** By system, the scores of wanted pairs, mention by mention; empty where none are wanted. */
-  taken: readonly Tensor[];
   /** How often the gate picked each part, u32 [mentions, 2, parts]; null where nobody counts. */
   counts: Tensor | null;
 }
@@ -122,7 +119,7 @@ export function openTile(
     u: logits ? device.tensor([count, logits.parts], logits.values) : null,
     picked,
     logits,
-    states: [...systems, ...scoring.variants].map(() => {
+    states: scoring.rankings.map(() => {
       const own = Int32Array.from(mentions, (mention) => gold?.[mention] ?? -1);
       return new RankState(device, own, top);
     }),
@@ -137,13 +134,12 @@ export function openTile(
         )
       );
     }),
-    taken: scoring.wanted ? takenFor(scoring, scoring.wanted, mentions) : [],
     counts: logits && choice?.isCounted ? device.zeros([count, 2, logits.parts], 'u32') : null,
   };
 }
 
-export function closeTile({ sides, u, states, mixtures, taken, counts }: Tile): void {
-  for (const tensor of tensorsIn([sides, u, taken, counts])) tensor.release();
+export function closeTile({ sides, u, states, mixtures, counts }: Tile): void {
+  for (const tensor of tensorsIn([sides, u, counts])) tensor.release();
   for (const state of [...states, ...mixtures]) state?.release();
 }
 
@@ -161,13 +157,19 @@ export function neededParts({ parts, systems }: Scoring, picked: readonly boolea
   return needs;
 }
 
-/** Scores [mentions, rows] by each system and then by each variant; `needs`: the parts to compute. Call it in a scope. */
+/** Scores [mentions, rows] of a tile and a block. */
+export interface TileScores {
+  bySystem: readonly Tensor[];
+  byRanking: readonly Tensor[];
+}
+
+/** Scores by each system and for each ranking; `needs`: the parts to compute. Call it in a scope. */
 export function tileScores(
-  { systems, parts, choice, variants }: Scoring,
+  { systems, parts, choice, rankings }: Scoring,
   tile: Tile,
   block: Block,
   needs: readonly boolean[],
-): Tensor[] {
+): TileScores {
   const logits = pairLogits(choice, tile, block);
   // Where the gate alone decides, costly scores are computed for a part's own pairs only.
   const isMasked =
@@ -180,7 +182,7 @@ export function tileScores(
       isMasked && part.usesPairMask ? pairMask(logits, block.rows.length, choice!.parts.indexOf(i)) : null;
     return part.scores(tile.sides[i], block.sides[i], mask);
   });
-  const own = systems.map((system, i) =>
+  const bySystem = systems.map((system, i) =>
     combine(
       combinationOf(system),
       partsOf(system).map((part) => scores[parts.indexOf(part)]!),
@@ -189,10 +191,11 @@ export function tileScores(
       tile.mixtures[i]!,
     ),
   );
-  const others = variants.map(({ system, additions }) =>
-    withAdditions(own[systems.indexOf(system)]!, additions, blockPairs(additions, tile.mentions, block.rows)),
-  );
-  return [...own, ...others];
+  const byRanking = rankings.map(({ system, additions }) => {
+    const own = bySystem[systems.indexOf(system)]!;
+    return additions ? withAdditions(own, additions, blockPairs(additions, tile.mentions, block.rows)) : own;
+  });
+  return { bySystem, byRanking };
 }
 
 /** Lets the systems that mix probabilities see a block's scores, before `tileScores` is called. Call it in a scope. */
@@ -212,11 +215,18 @@ export function addToMixtures({ systems, parts }: Scoring, tile: Tile, block: Bl
   }
 }
 
-/** Takes a block's scores by each system into account. Call it in a scope. */
-export function addScores(scoring: Scoring, tile: Tile, block: Block, scores: readonly Tensor[]): void {
-  const { choice, wanted } = scoring;
-  for (const [i, state] of tile.states.entries()) state.add(scores[i]!, block.numbers);
-  if (wanted) takeWanted(wanted, tile, block, scores);
+/** Takes a block's scores into account. Call it in a scope. */
+export function addScores(
+  { choice, wanted }: Scoring,
+  tile: Tile,
+  block: Block,
+  { bySystem, byRanking }: TileScores,
+): void {
+  for (const [i, state] of tile.states.entries()) state.add(byRanking[i]!, block.numbers);
+  if (wanted) {
+    const { places, numbers } = blockPairs(wanted.pairs, tile.mentions, block.rows);
+    for (const [i, taken] of wanted.taken.entries()) takeScores(bySystem[i]!, places, numbers, taken);
+  }
   const logits = pairLogits(choice, tile, block);
   if (logits && tile.counts && block.hasNoImage) countChoices(logits, block.hasNoImage, tile.counts);
 }
@@ -256,28 +266,6 @@ export function pickedPart({ choice, parts }: Scoring, mention: number, entity: 
   const { u, v, rowOf } = choice;
   const picked = choiceOf(logitsOf(u, mention), logitsOf(v, rowOf(entity)));
   return parts[choice.parts[picked]!]!.name;
-}
-
-/** Room for the scores of a tile's wanted pairs, by system. */
-function takenFor({ device, systems }: Scoring, wanted: PairLists, mentions: readonly number[]): Tensor[] {
-  const count = mentions.reduce((sum, mention) => sum + listOf(wanted, mention).length, 0);
-  return systems.map(() => device.zeros([Math.max(1, count)]));
-}
-
-function takeWanted(wanted: PairLists, tile: Tile, block: Block, scores: readonly Tensor[]): void {
-  const { places, numbers } = blockPairs(wanted, tile.mentions, block.rows);
-  const columns = block.rows.length;
-  const begins: number[] = [];
-  let begin = 0;
-  for (const mention of tile.mentions) {
-    begins.push(begin);
-    begin += listOf(wanted, mention).length;
-  }
-  const slots = numbers.map((number, i) => {
-    const row = Math.floor(places[i]! / columns);
-    return begins[row]! + number - wanted.offsets[tile.mentions[row]!]!;
-  });
-  for (const [i, taken] of tile.taken.entries()) takeScores(scores[i]!, places, slots, taken);
 }
 
 function brokenScore(system: string, mention: number, entity: number, part: string | null): string {

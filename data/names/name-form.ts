@@ -26,23 +26,33 @@ const mostLetters = 32;
 const longWord = 8;
 
 /**
- * A name without case, accents of Latin, Greek and Cyrillic letters, apostrophes, full stops and the differences between
- * spaces, hyphens and other punctuation; a Turkish i of any kind is an i. A name of nothing but punctuation stays.
+ * A name without case, accents of Latin, Greek and Cyrillic letters, and the number of spaces between words; a Turkish i of
+ * any kind is an i. Marks that are letters stay, as Devanagari has them.
  */
-export function plainName(name: string): string {
-  const plain = name
+export function foldName(name: string): string {
+  return name
     .normalize('NFKD')
     .replace(/[\u0300-\u036f]/g, '')
     .normalize('NFC')
     .toLowerCase()
-    .replace(unusual, (letter) => letters[letter]!);
-  const bare = plain
+    .replace(unusual, (letter) => letters[letter]!)
+    .trim()
+    .replace(/\s+/g, ' ');
+}
+
+/**
+ * `foldName` without apostrophes, full stops and the differences between hyphens and other punctuation. A name of nothing but
+ * punctuation stays.
+ */
+export function plainName(name: string): string {
+  const folded = foldName(name);
+  const bare = folded
     .replace(/['’ʼ`]/g, '')
     .replace(/(?<!\p{N})\.|\.(?!\p{N})/gu, '')
     // Signs that tell names apart stay: C#, AT&T.
     .replace(/(?:(?![#%&@*])[\p{P}\s])+/gu, ' ')
     .trim();
-  return bare === '' ? plain.trim() : bare;
+  return bare === '' ? folded : bare;
 }
 
 /** The form in which two names are the same: `plainName` without an article before it and a possessive s after it. */

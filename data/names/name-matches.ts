@@ -103,6 +103,15 @@ export class NameTablesBuilder {
   }
 }
 
+/** By mention the entities that its word may name. */
+export function matchesOf(
+  entities: readonly Pick<Entity, 'name' | 'aliases'>[],
+  mentions: readonly { word: string }[],
+): Promise<NameMatch[][]> {
+  const table = aliasTable(entities);
+  return Promise.all(mentions.map(({ word }) => table.matches(word)));
+}
+
 /** The alias table of entities in memory. Words that were asked for are remembered. */
 export function aliasTable(entities: readonly Pick<Entity, 'name' | 'aliases'>[]): NameFinder {
   const builder = new NameTablesBuilder();

@@ -9,8 +9,15 @@ import { type RetryOptions, withRetries } from './retry.ts';
 interface HttpSourceOptions extends HttpOptions, RetryOptions {
   /** Small reads fetch so many bytes at once, for the reads that follow. Default 4 MiB. */
   aheadBytes?: number;
+  /**
+   * The reads are small and in no order. A file of at most `aheadBytes` bytes is then fetched whole, once; of a larger one a
+   * read fetches little.
+   */
+  scattered?: boolean;
 }
 
+/** Bytes that a scattered small read fetches. */
+const scatteredBytes = 2 ** 16;
 /** Bytes of the first request: enough for the header of most files. */
 const firstBytes = 2 ** 17;
 /** Bytes of one request; a longer read asks several times. */
@@ -18,10 +25,13 @@ const mostBytesPerRequest = 2 ** 26;
 
 /** Opens the file at an http or https address. Throws WeightsError, one line with the address. */
 export async function openUrl(url: string, options: HttpSourceOptions = {}): Promise<ByteSource> {
-  const { aheadBytes = 2 ** 22 } = options;
+  const { aheadBytes = 2 ** 22, scattered = false } = options;
   const start = await withRetries((progressed) => fetchStart(url, options, progressed), options);
   let window = { first: 0, bytes: start.bytes };
   const { total: size, etag } = start;
+  const isWhole = scattered && size <= aheadBytes;
+  const pieceBytes = scattered ? Math.min(scatteredBytes, aheadBytes) : aheadBytes;
+  let whole: Promise<Uint8Array<ArrayBuffer>> | null = null;
 
   const fetchRange = async (offset: number, length: number): Promise<Uint8Array<ArrayBuffer>> => {
     const bytes = allocate(url, length);
@@ -43,9 +53,17 @@ export async function openUrl(url: string, options: HttpSourceOptions = {}): Pro
     size,
     async read(offset, length) {
       if (length === 0) return new Uint8Array(0);
-      if (length >= aheadBytes) return fetchRange(offset, length);
+      if (!isWhole && length >= pieceBytes) return fetchRange(offset, length);
       if (offset < window.first || offset + length > window.first + window.bytes.length) {
-        window = { first: offset, bytes: await fetchRange(offset, Math.min(aheadBytes, size - offset)) };
+        if (isWhole) {
+          // One that failed is asked for again.
+          whole ??= fetchRange(0, size).finally(() => {
+            whole = null;
+          });
+          window = { first: 0, bytes: await whole };
+        } else {
+          window = { first: offset, bytes: await fetchRange(offset, Math.min(pieceBytes, size - offset)) };
+        }
       }
       return window.bytes.slice(offset - window.first, offset - window.first + length);
     },

@@ -10,6 +10,7 @@ import { ranksAmongAll, recall, retrieve } from '../../ranking/retrieval.ts';
 import type { AnyScorer } from '../../ranking/scorer.ts';
 import { rankMentions, type ScoringPass, type SystemResult } from '../../ranking/scoring-pass.ts';
 import { preparedEntities, preparedMentions } from '../../ranking/sources.ts';
+import { plainRanking } from '../../ranking/tile.ts';
 import { pretend } from '../support/adapter.ts';
 import { denseScorer, leadShares, logSumExp, preparedSide, tableGate } from '../support/dense-scorer.ts';
 import { device } from '../support/device.ts';
@@ -213,11 +214,12 @@ test('with additions to some pairs: ranks and best entities of sorting all sums,
   const { additions, plus } = someAdditions();
   const mean = meanOf('mean', [a, b]);
   const pass = passOf([a, mean]);
-  const variants = [
+  const rankings = [
+    ...pass.systems.map(plainRanking),
     { name: 'a+', system: a, additions },
     { name: 'mean+', system: mean, additions },
   ];
-  const { systems } = await rankMentions({ ...pass, variants });
+  const { systems } = await rankMentions({ ...pass, rankings });
   const ofMean = (m: number, e: number) => (scoreOf(0, m, e) + scoreOf(1, m, e)) / 2;
   check(systems['a']!, (m, e) => scoreOf(0, m, e));
   check(systems['mean']!, ofMean);
@@ -231,8 +233,9 @@ test('additions among candidates', async () => {
     additions,
     pairLists(Array.from({ length: M }, (_, m) => [m, m + 1, gold[m]!])),
   );
-  const variants = [{ name: 'a+', system: a, additions }];
-  const { systems } = await rankMentions({ ...passOf([a]), variants, candidates });
+  const rankings = [{ name: 'a+', system: a, additions }];
+  const { systems } = await rankMentions({ ...passOf([a]), rankings, candidates });
+  assert.equal(Object.keys(systems), ['a+'], 'what is not asked for is not ranked');
   for (let m = 0; m < M; m++) {
     const { rank, best } = expected((m, e) => scoreOf(0, m, e) + plus(m, e), m, [...listOf(candidates, m)]);
     assert.is(systems['a+']!.ranks[m], rank);
@@ -246,8 +249,8 @@ test('additions among candidates', async () => {
 test('the scores of wanted pairs are those of the systems alone', async () => {
   const { additions } = someAdditions();
   const gated = new Mixture('gated', [a, b], { gate: byPair });
-  const variants = [{ name: 'a+', system: a, additions }];
-  const { wanted } = await rankMentions({ ...passOf([a, gated], [byPair]), variants, wanted: additions });
+  const rankings = [{ name: 'a+', system: a, additions }];
+  const { wanted } = await rankMentions({ ...passOf([a, gated], [byPair]), rankings, wanted: additions });
   assert.equal(Object.keys(wanted), ['a', 'gated']);
   for (let m = 0; m < M; m++) {
     for (let at = additions.offsets[m]!; at < additions.offsets[m + 1]!; at++) {
@@ -403,8 +406,8 @@ test('among candidates probabilities are those of the candidates', async () => {
 
 test('additions are to the logarithms of a mixture', async () => {
   const { additions, plus } = someAdditions();
-  const variants = [{ name: 'led+', system: led, additions }];
-  const { systems, wanted } = await rankMentions({ ...passOf([led]), top: E, variants, wanted: additions });
+  const rankings = [plainRanking(led), { name: 'led+', system: led, additions }];
+  const { systems, wanted } = await rankMentions({ ...passOf([led]), top: E, rankings, wanted: additions });
   for (let m = 0; m < M; m += 13) {
     const own = new Map(systems['led']!.top[m]!.map(({ entity, score }) => [entity, score]));
     const found = systems['led+']!.top[m]!;
@@ -432,8 +435,8 @@ test('of a score that is not finite a mixture names the pair', async () => {
 
 test('nothing stays on the device', async () => {
   const { additions } = someAdditions();
-  const variants = [{ name: 'a+', system: a, additions }];
-  const run = () => rankMentions({ ...passOf([a, led]), variants, wanted: additions });
+  const rankings = [plainRanking(a), plainRanking(led), { name: 'a+', system: a, additions }];
+  const run = () => rankMentions({ ...passOf([a, led]), rankings, wanted: additions });
   await run();
   const { liveBytes } = device.counters;
   await run();

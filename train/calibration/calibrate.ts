@@ -3,7 +3,7 @@
 // knowledge base, by mentions whose entity counts as taken out. Nothing of the system itself changes.
 
 import { type Mention, mentionText } from '../../data/entity-mention.ts';
-import { aliasTable, type NameMatch } from '../../data/names/name-matches.ts';
+import { matchesOf, type NameMatch } from '../../data/names/name-matches.ts';
 import { takenOutRows } from '../../data/taken-out.ts';
 import { type Samples, tokenizeTexts } from '../../encoding/samples.ts';
 import { UsageError } from '../../files/errors.ts';
@@ -95,8 +95,7 @@ async function examplesOf(
     ? numbered.filter((_, i) => i % changedEvery === 0).flatMap((mention) => mistyped(mention, draws) ?? [])
     : [];
   const mentions = [...numbered, ...changed];
-  const table = aliasTable(dataset.entities);
-  const matches = await Promise.all(mentions.map(({ word }) => (usesNames ? table.matches(word) : [])));
+  const matches = usesNames ? await matchesOf(dataset.entities, mentions) : mentions.map(() => []);
   const wanted = pairLists(mentions.map(({ entity }, i) => [entity, ...matches[i]!.map(({ row }) => row)]));
   const samples = await samplesOf(
     session,
@@ -197,8 +196,8 @@ type Fitted = Pick<Calibration, 'temperature' | 'names' | 'inKnowledgeBase'>;
 
 function fitOn(examples: readonly Example[], usesNames: boolean): Fitted {
   const linkable = examples.filter(({ isTakenOut }) => !isTakenOut);
-  const ridge = usesNames ? nameRidge : [nameRidge[0]!, 1, 1];
-  const [scale, exact, fuzzy] = fitConditionalLogit(linkable.map(choiceOf), ridge) as [
+  // Without names their features are all 0, and so are their weights.
+  const [scale, exact, fuzzy] = fitConditionalLogit(linkable.map(choiceOf), nameRidge) as [
     number,
     number,
     number,

@@ -3,7 +3,7 @@
 // are too easy, and homonyms almost never meet in a batch.
 
 import type { Dataset } from '../../data/dataset.ts';
-import { foldName } from '../../data/text/fold-name.ts';
+import { foldName } from '../../data/names/name-form.ts';
 import { embedsOf } from '../../encoding/features.ts';
 import { firstImages } from '../../encoding/samples.ts';
 import { noGrad } from '../../engine/autograd.ts';

@@ -63,6 +63,26 @@ test('any range is read; small reads near each other share a request', async () 
   ]);
 });
 
+test('of scattered reads each fetches little, but a small file is fetched whole, once', async () => {
+  const places = [500_000, 300_000, 500_010, 200_000] as const;
+  const readAll = async (aheadBytes: number) => {
+    hub.requests.length = 0;
+    const source = await openUrl(url, { aheadBytes, scattered: true });
+    const found = await Promise.all(places.map((offset) => source.read(offset, 10)));
+    found.push(await source.read(400_000, 70_000), await source.read(200_005, 5));
+    const expected = places.map((offset) => bytes.slice(offset, offset + 10));
+    assert.equal(found, [...expected, bytes.slice(400_000, 470_000), bytes.slice(200_005, 200_010)]);
+    return hub.requests.map((request) => request.replace('GET /file bytes=', ''));
+  };
+  const [first, ...pieces] = await readAll(size - 1);
+  assert.is(first, '0-131071');
+  assert.equal(
+    pieces.toSorted(),
+    ['200000-265535', '300000-365535', '400000-469999', '500000-565535', '500010-565545'].toSorted(),
+  );
+  assert.equal(await readAll(size), ['0-131071', '0-599999']);
+});
+
 test('an empty file has no bytes', async () => {
   assert.is((await openUrl(`${hub.url}/empty`)).size, 0);
 });
