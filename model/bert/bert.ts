@@ -48,7 +48,10 @@ export interface BertBatch extends TextBatch {
   positions?: Int32Array<ArrayBuffer>;
 }
 
-/** What training leaves out at random: of the embeddings and of what each sublayer adds. */
+/**
+ * What training leaves out at random: of the embeddings and of what each sublayer adds. Not of the attention's probabilities, as
+ * BERT's own training did: the attention kernels never write them.
+ */
 export interface BertDropout {
   rate: number;
   random: Random;
