@@ -1,9 +1,11 @@
 // The kinds of reference cases that can be computed, by the name in case.json.
 
 import { adam } from './adam.ts';
+import { bertBiencoder } from './baselines/bert-biencoder.ts';
+import { blinkBiencoder, blinkCrossencoder } from './baselines/blink.ts';
+import { clipBaseline } from './baselines/clip-baseline.ts';
 import { bert } from './bert.ts';
 import { clip, prompts } from './clip.ts';
-import { clipBaseline } from './clip-baseline.ts';
 import { dsmip } from './dsmip.ts';
 import { expert } from './expert.ts';
 import { gate } from './gate.ts';
@@ -15,6 +17,9 @@ import { wordpiece } from './wordpiece.ts';
 export const kinds: Readonly<Record<string, Kind>> = {
   adam,
   bert,
+  'bert-biencoder': bertBiencoder,
+  'blink-biencoder': blinkBiencoder,
+  'blink-crossencoder': blinkCrossencoder,
   clip,
   'clip-baseline': clipBaseline,
   dsmip,
