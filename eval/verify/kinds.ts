@@ -4,6 +4,7 @@ import { adam } from './adam.ts';
 import { bertBiencoder } from './baselines/bert-biencoder.ts';
 import { blinkBiencoder, blinkCrossencoder } from './baselines/blink.ts';
 import { clipBaseline } from './baselines/clip-baseline.ts';
+import { ghmfc } from './baselines/ghmfc.ts';
 import { bert } from './bert.ts';
 import { clip, prompts } from './clip.ts';
 import { dsmip } from './dsmip.ts';
@@ -25,6 +26,7 @@ export const kinds: Readonly<Record<string, Kind>> = {
   dsmip,
   expert,
   gate,
+  ghmfc,
   prompts,
   units,
   vgg,
