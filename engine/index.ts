@@ -52,6 +52,7 @@ export { layerNorm } from './ops/layer-norm.ts';
 export { type LinearOptions, linear } from './ops/linear.ts';
 export { type MatmulOptions, matmul } from './ops/matmul.ts';
 export { mean, sum } from './ops/reduce.ts';
+export { type LstmOptions, lstm } from './ops/sequence/lstm.ts';
 export { broadcastTo, concat, reshape, slice, transpose } from './ops/shape.ts';
 export { softmax } from './ops/softmax.ts';
 export { cast } from './ops/storage/cast.ts';
