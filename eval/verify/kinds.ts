@@ -1,6 +1,8 @@
 // The kinds of reference cases that can be computed, by the name in case.json.
 
 import { adam } from './adam.ts';
+import { dzmned } from './baselines/dzmned.ts';
+import { jmel } from './baselines/jmel.ts';
 import { bert } from './bert.ts';
 import { clip, prompts } from './clip.ts';
 import { clipBaseline } from './clip-baseline.ts';
@@ -18,8 +20,10 @@ export const kinds: Readonly<Record<string, Kind>> = {
   clip,
   'clip-baseline': clipBaseline,
   dsmip,
+  dzmned,
   expert,
   gate,
+  jmel,
   prompts,
   units,
   vgg,
