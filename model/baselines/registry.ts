@@ -5,6 +5,8 @@ import { InputError } from '../../files/errors.ts';
 import { parseBySchema } from '../../files/json/schema.ts';
 import type { AnyBaseline, BaselineParts, EncoderName, Recipe } from './baseline.ts';
 import { ClipBaseline, clipRecipes, clipSchema, zeroShotSchema } from './clip/clip-baseline.ts';
+import { DzmnedBaseline, dzmnedRecipe, dzmnedSchema } from './dzmned/dzmned-baseline.ts';
+import { JmelBaseline, jmelRecipe, jmelSchema } from './jmel/jmel-baseline.ts';
 
 interface BaselineSystem {
   /** For tables. */
@@ -44,6 +46,18 @@ export const baselines: Readonly<Record<string, BaselineSystem>> = {
       clipSchema,
       async (name, parts, config) => new ClipBaseline('all', name, parts, await parts.own.clip(), config),
     ),
+  },
+  dzmned: {
+    title: 'DZMNED',
+    recipe: dzmnedRecipe,
+    encoders: [],
+    build: building(dzmnedSchema, async (...of) => new DzmnedBaseline(...of)),
+  },
+  jmel: {
+    title: 'JMEL',
+    recipe: jmelRecipe,
+    encoders: [],
+    build: building(jmelSchema, async (...of) => new JmelBaseline(...of)),
   },
 };
 

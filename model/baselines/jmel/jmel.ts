@@ -19,7 +19,7 @@ import { paddedRows } from '../padded-rows.ts';
 import { ngramRows } from './ngram-rows.ts';
 
 /** Token ids are embedded here, alone and as pairs of neighbours hashed into buckets. */
-export interface TokenTable {
+interface TokenTable {
   vocabulary: number;
   /** A power of 2. */
   buckets: number;
