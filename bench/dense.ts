@@ -8,7 +8,7 @@ import { conv3x3 } from '../engine/ops/images/convolution.ts';
 import { patchEmbedding } from '../engine/ops/images/patch-embedding.ts';
 import { linear } from '../engine/ops/linear.ts';
 import { type MatmulOptions, matmul } from '../engine/ops/matmul.ts';
-import { conv1d } from '../engine/ops/sequences/conv1d.ts';
+import { conv1d } from '../engine/ops/sequence/conv1d.ts';
 import { reshape, transpose } from '../engine/ops/shape.ts';
 import { softmax } from '../engine/ops/softmax.ts';
 import type { Tensor } from '../engine/tensor.ts';

@@ -7,7 +7,7 @@ import { gumbelNoise, straightThrough } from '../engine/ops/gumbel.ts';
 import { l2Normalize } from '../engine/ops/l2-normalize.ts';
 import { layerNorm } from '../engine/ops/layer-norm.ts';
 import { mean, sum } from '../engine/ops/reduce.ts';
-import { maxOverTime } from '../engine/ops/sequences/max-over-time.ts';
+import { maxOverTime } from '../engine/ops/sequence/max-over-time.ts';
 import { softmax } from '../engine/ops/softmax.ts';
 import { argmax, topK } from '../engine/ops/top-k.ts';
 import { Random } from '../engine/random.ts';

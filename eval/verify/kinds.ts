@@ -4,7 +4,9 @@ import { adam } from './adam.ts';
 import { bertBiencoder } from './baselines/bert-biencoder.ts';
 import { blinkBiencoder, blinkCrossencoder } from './baselines/blink.ts';
 import { clipBaseline } from './baselines/clip-baseline.ts';
+import { dzmned } from './baselines/dzmned.ts';
 import { ghmfc } from './baselines/ghmfc.ts';
+import { jmel } from './baselines/jmel.ts';
 import { bert } from './bert.ts';
 import { clip, prompts } from './clip.ts';
 import { dsmip } from './dsmip.ts';
@@ -24,9 +26,11 @@ export const kinds: Readonly<Record<string, Kind>> = {
   clip,
   'clip-baseline': clipBaseline,
   dsmip,
+  dzmned,
   expert,
   gate,
   ghmfc,
+  jmel,
   prompts,
   units,
   vgg,

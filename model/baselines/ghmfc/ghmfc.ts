@@ -8,7 +8,7 @@
 import { add, mul, relu } from '../../../engine/ops/elementwise.ts';
 import { l2Normalize } from '../../../engine/ops/l2-normalize.ts';
 import { mean } from '../../../engine/ops/reduce.ts';
-import { maxOverTime } from '../../../engine/ops/sequences/max-over-time.ts';
+import { maxOverTime } from '../../../engine/ops/sequence/max-over-time.ts';
 import { concat, slice } from '../../../engine/ops/shape.ts';
 import { softmax } from '../../../engine/ops/softmax.ts';
 import type { Tensor } from '../../../engine/tensor.ts';

@@ -1,8 +1,8 @@
 // Phrases of a text: at each token, the largest of what convolutions over one, two and three tokens find there.
 
 import { mul, relu } from '../../../engine/ops/elementwise.ts';
-import { conv1d } from '../../../engine/ops/sequences/conv1d.ts';
-import { maximum } from '../../../engine/ops/sequences/max-over-time.ts';
+import { conv1d } from '../../../engine/ops/sequence/conv1d.ts';
+import { maximum } from '../../../engine/ops/sequence/max-over-time.ts';
 import type { Tensor } from '../../../engine/tensor.ts';
 import type { Norm } from '../../layers.ts';
 import type { ParameterSource } from '../../parameter-source.ts';

@@ -7,7 +7,7 @@ import { openDevice } from '../../../../engine/device.ts';
 import { DtypeError, ShapeError } from '../../../../engine/errors.ts';
 import { mul } from '../../../../engine/ops/elementwise.ts';
 import { sum } from '../../../../engine/ops/reduce.ts';
-import { maximum, maxOverTime } from '../../../../engine/ops/sequences/max-over-time.ts';
+import { maximum, maxOverTime } from '../../../../engine/ops/sequence/max-over-time.ts';
 import type { Tensor } from '../../../../engine/tensor.ts';
 import { device } from '../../../support/device.ts';
 import { checkGradients } from '../../../support/gradient.ts';

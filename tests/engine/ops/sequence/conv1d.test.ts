@@ -7,7 +7,7 @@ import { openDevice } from '../../../../engine/device.ts';
 import { DtypeError, ShapeError } from '../../../../engine/errors.ts';
 import { mul } from '../../../../engine/ops/elementwise.ts';
 import { sum } from '../../../../engine/ops/reduce.ts';
-import { conv1d } from '../../../../engine/ops/sequences/conv1d.ts';
+import { conv1d } from '../../../../engine/ops/sequence/conv1d.ts';
 import { device } from '../../../support/device.ts';
 import { checkGradients } from '../../../support/gradient.ts';
 import { normal } from '../../../support/random.ts';
