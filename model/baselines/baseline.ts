@@ -46,6 +46,8 @@ export interface EncodingBatch<Inputs> extends Batch<Inputs> {
   places: Int32Array<ArrayBuffer>;
   /** What dropout draws from; null where nothing is dropped. */
   random: Random | null;
+  /** Of a batch that is encoded in parts: the rows of all, which sides of a row a token are as long as. Default: `rows`. */
+  allRows?: readonly number[];
 }
 
 /** What training changes, and how far the optimiser's weight decay reaches: not to biases, norms and scales. */

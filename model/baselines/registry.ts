@@ -5,6 +5,7 @@ import { InputError } from '../../files/errors.ts';
 import { parseBySchema } from '../../files/json/schema.ts';
 import type { AnyBaseline, BaselineParts, EncoderName, Recipe } from './baseline.ts';
 import { ClipBaseline, clipRecipes, clipSchema, zeroShotSchema } from './clip/clip-baseline.ts';
+import { Mimic, mimicRecipe, mimicSchema } from './mimic/mimic.ts';
 
 interface BaselineSystem {
   /** For tables. */
@@ -43,6 +44,15 @@ export const baselines: Readonly<Record<string, BaselineSystem>> = {
     build: building(
       clipSchema,
       async (name, parts, config) => new ClipBaseline('all', name, parts, await parts.own.clip(), config),
+    ),
+  },
+  mimic: {
+    title: 'MIMIC',
+    recipe: mimicRecipe,
+    encoders: ['clip'],
+    build: building(
+      mimicSchema,
+      async (name, parts, config) => new Mimic(name, parts, await parts.own.clip(), config),
     ),
   },
 };

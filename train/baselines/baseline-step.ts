@@ -66,6 +66,7 @@ function encoder(
     return encode({
       inputs,
       rows: rows.slice(first, first + count),
+      allRows: rows,
       images: own,
       pixels: pixels && pixelTensor(device, pixelsOf(pixels, numbers), numbers.length),
       places: Int32Array.from(own, (image) => numbers.indexOf(image)),

@@ -5,7 +5,7 @@ import { pickTexts, type Tokens } from '../../encoding/samples.ts';
 import { embedding } from '../../engine/ops/embedding.ts';
 import { concat, reshape } from '../../engine/ops/shape.ts';
 import type { Tensor } from '../../engine/tensor.ts';
-import type { TextBatch, TextFeatures } from '../../model/clip/clip.ts';
+import type { TextBatch, TextFeatures } from './clip.ts';
 
 /**
  * What `encode` makes of the texts, as if of all at once, up to rounding: differentiable, tokens [B, r + L, d_t], zeros on
