@@ -34,7 +34,7 @@ export const mimic: Kind = (context) =>
       const { texts, pixels } = expertInput(context, side);
       return caseBatch({ ...texts, lengths: lengthsOf(texts) }, texts.count, pixels);
     });
-    const [m, e] = [system.encodeMentions(mention!), system.encodeEntities(entity!)];
+    const { mentions: m, entities: e } = system.encodeBoth(mention!, entity!);
     const columns = integers(context, 'entity').data;
     const scores = system.scores(m, e);
     const [text, vision, crossModal] = system.unitScores(m, e) as [Tensor, Tensor, Tensor];

@@ -9,9 +9,11 @@ import type { FeatureOptions } from '../../../encoding/features.ts';
 import { pickTexts, type Samples, type Tokens } from '../../../encoding/samples.ts';
 import type { Device } from '../../../engine/device.ts';
 import { add } from '../../../engine/ops/elementwise.ts';
+import { concat } from '../../../engine/ops/shape.ts';
 import type { Tensor } from '../../../engine/tensor.ts';
 import type { Batch, PackedSide, Side, SideLayout } from '../../../ranking/scorer.ts';
-import { encodeInGroups } from '../../clip/encode-in-groups.ts';
+import type { Clip } from '../../clip/clip.ts';
+import { encodeTogether } from '../../clip/encode-in-groups.ts';
 import type { ClipTowers } from '../../clip/load-clip.ts';
 import {
   type EntitySide,
@@ -52,7 +54,7 @@ export const mimicRecipe: Recipe = {
   clipNorm: 0,
 };
 
-/** Groups by length that a side's texts are encoded in while training. */
+/** Groups by length that a batch's texts are encoded in while training. */
 const textGroups = 2;
 
 /** A side that gradients flow into: an expert's features, flat. */
@@ -77,6 +79,7 @@ export class Mimic implements Baseline<SideTables, Mentions, Entities, Tokens> {
   readonly retrievalPart: string | null;
   readonly usesPairMask: boolean;
   #expert: Expert;
+  #towers: Pick<Clip, 'text' | 'vision'>;
 
   /** `clip`: its towers, which training changes. `random`: null where all parameters are about to be loaded. */
   constructor(
@@ -102,6 +105,7 @@ export class Mimic implements Baseline<SideTables, Mentions, Entities, Tokens> {
     this.retrievalPart = expert.retrievalPart;
     this.usesPairMask = expert.usesPairMask;
     this.#expert = expert;
+    this.#towers = clip.module;
   }
 
   prepare(
@@ -161,11 +165,16 @@ export class Mimic implements Baseline<SideTables, Mentions, Entities, Tokens> {
   }
 
   encodeMentions(batch: EncodingBatch<Tokens>): MimicFeatures {
-    return this.#encode('mention', batch);
+    return this.#encode([batch])[0]!;
   }
 
   encodeEntities(batch: EncodingBatch<Tokens>): MimicFeatures {
-    return this.#encode('entity', batch);
+    return this.#encode([batch])[0]!;
+  }
+
+  encodeBoth(mentions: EncodingBatch<Tokens>, entities: EncodingBatch<Tokens>) {
+    const [m, e] = this.#encode([mentions, entities]) as [MimicFeatures, MimicFeatures];
+    return { mentions: m, entities: e };
   }
 
   /** The sum of four cross-entropies: of the mean and of each unit. Sides as they were encoded. */
@@ -176,15 +185,25 @@ export class Mimic implements Baseline<SideTables, Mentions, Entities, Tokens> {
 
   afterStep(): void {}
 
-  #encode(
-    side: Side,
-    { inputs, rows, allRows = rows, pixels, places }: EncodingBatch<Tokens>,
-  ): MimicFeatures {
-    const expert = this.#expert;
-    const texts = pickTexts(inputs, rows, allRows);
-    const text = encodeInGroups(texts, textGroups, (some) => expert.encodeTexts(side, some));
-    const image = repeatImages(expert.encodeImages(side, pixels!), places);
-    return { ...text, imageTokens: image.tokens, imageEmbeds: image.embeds };
+  /** Sides of the same towers. */
+  #encode(batches: readonly EncodingBatch<Tokens>[]): MimicFeatures[] {
+    const { text, vision } = this.#towers;
+    const texts = encodeTogether(
+      batches.map(({ inputs, rows, allRows }) => pickTexts(inputs, rows, allRows)),
+      textGroups,
+      (some) => text.encode(some),
+    );
+    const pixels = batches.map((batch) => batch.pixels!);
+    const images = vision.encode(pixels.length === 1 ? pixels[0]! : concat(pixels, 0));
+    let before = 0;
+    return batches.map(({ places }, i) => {
+      const own = repeatImages(
+        images,
+        places.map((place) => before + place),
+      );
+      before += pixels[i]!.shape[0]!;
+      return { ...texts[i]!, imageTokens: own.tokens, imageEmbeds: own.embeds };
+    });
   }
 }
 
