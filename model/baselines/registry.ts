@@ -9,6 +9,7 @@ import { BlinkBaseline, blinkRecipe, blinkSchema } from './blink/blink-baseline.
 import { ClipBaseline, clipRecipes, clipSchema, zeroShotSchema } from './clip/clip-baseline.ts';
 import { DzmnedBaseline, dzmnedRecipe, dzmnedSchema } from './dzmned/dzmned-baseline.ts';
 import { JmelBaseline, jmelRecipe, jmelSchema } from './jmel/jmel-baseline.ts';
+import { Mimic, mimicRecipe, mimicSchema } from './mimic/mimic.ts';
 
 interface BaselineSystem {
   /** For tables. */
@@ -78,6 +79,15 @@ export const baselines: Readonly<Record<string, BaselineSystem>> = {
     recipe: jmelRecipe,
     encoders: [],
     build: building(jmelSchema, async (...of) => new JmelBaseline(...of)),
+  },
+  mimic: {
+    title: 'MIMIC',
+    recipe: mimicRecipe,
+    encoders: ['clip'],
+    build: building(
+      mimicSchema,
+      async (name, parts, config) => new Mimic(name, parts, await parts.own.clip(), config),
+    ),
   },
 };
 
