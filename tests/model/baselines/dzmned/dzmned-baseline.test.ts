@@ -18,7 +18,7 @@ import {
   features,
   pairs,
   vectorsOf,
-} from '../../../support/clip-pairs.ts';
+} from '../../../support/baselines/clip-pairs.ts';
 import { device } from '../../../support/device.ts';
 import { assertClose } from '../../../support/gradient.ts';
 import { normal } from '../../../support/random.ts';

@@ -17,7 +17,7 @@ import {
   clipParts,
   features,
   pairs,
-} from '../../../support/clip-pairs.ts';
+} from '../../../support/baselines/clip-pairs.ts';
 import { device } from '../../../support/device.ts';
 import { assertClose } from '../../../support/gradient.ts';
 

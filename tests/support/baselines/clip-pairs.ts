@@ -3,22 +3,22 @@
 
 import jpeg from 'jpeg-js';
 import * as assert from 'uvu/assert';
-import { PixelSource } from '../../data/images/pixel-source.ts';
-import { clipPreprocessing } from '../../data/images/preprocess.ts';
-import type { FeatureOptions } from '../../encoding/features.ts';
-import { firstImages, pickSamples, type Samples } from '../../encoding/samples.ts';
-import { noGrad } from '../../engine/autograd.ts';
-import { Random } from '../../engine/random.ts';
-import type { AnyBaseline, BaselineParts } from '../../model/baselines/baseline.ts';
-import { Clip } from '../../model/clip/clip.ts';
-import { initialise } from '../../model/initialise.ts';
-import type { Side } from '../../ranking/scorer.ts';
-import { rankMentions } from '../../ranking/scoring-pass.ts';
-import { preparedEntities, preparedMentions, prepareSamples } from '../../ranking/sources.ts';
-import { noEncoders, type Pairs } from './baseline.ts';
-import { device } from './device.ts';
-import { assertClose } from './gradient.ts';
-import { generator } from './random.ts';
+import { PixelSource } from '../../../data/images/pixel-source.ts';
+import { clipPreprocessing } from '../../../data/images/preprocess.ts';
+import type { FeatureOptions } from '../../../encoding/features.ts';
+import { firstImages, pickSamples, type Samples } from '../../../encoding/samples.ts';
+import { noGrad } from '../../../engine/autograd.ts';
+import { Random } from '../../../engine/random.ts';
+import type { AnyBaseline, BaselineParts } from '../../../model/baselines/baseline.ts';
+import { Clip } from '../../../model/clip/clip.ts';
+import { initialise } from '../../../model/initialise.ts';
+import type { Side } from '../../../ranking/scorer.ts';
+import { rankMentions } from '../../../ranking/scoring-pass.ts';
+import { preparedEntities, preparedMentions, prepareSamples } from '../../../ranking/sources.ts';
+import { noEncoders, type Pairs } from '../baseline.ts';
+import { device } from '../device.ts';
+import { assertClose } from '../gradient.ts';
+import { generator } from '../random.ts';
 
 const config = {
   text: { width: 16, hidden: 32, heads: 2, layers: 1, vocabulary: 40, maxLength: 12 },
