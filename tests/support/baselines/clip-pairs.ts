@@ -50,7 +50,7 @@ export function clipParts(): BaselineParts {
 }
 
 /** `count` samples of 3 to 12 tokens, BOS and EOS counted, with a name and an image each, but that sample 5 has neither. */
-export function clipSamples(count: number, seed: number): Samples {
+function clipSamples(count: number, seed: number): Samples {
   const next = generator(seed);
   const length = 12;
   const lengths = Int32Array.from({ length: count }, () => 3 + Math.floor(10 * next()));
