@@ -6,6 +6,7 @@ import * as assert from 'uvu/assert';
 import { Random } from '../../../../engine/random.ts';
 import { InputError } from '../../../../files/errors.ts';
 import { Dzmned } from '../../../../model/baselines/dzmned/dzmned.ts';
+import type { DzmnedBaseline } from '../../../../model/baselines/dzmned/dzmned-baseline.ts';
 import { nameSymbols } from '../../../../model/baselines/dzmned/name-symbols.ts';
 import { buildBaseline } from '../../../../model/baselines/registry.ts';
 import { initialise } from '../../../../model/initialise.ts';
@@ -95,6 +96,18 @@ test('without attention the three modalities count alike, and none counts e time
   device.write(tensors.get('attention.bias')!, Float32Array.of(50, -50, 0));
   const [most, least] = await alpha();
   assertClose([most! / least!], [Math.E], 1e-5, 'ratio');
+});
+
+test('it tells what the modalities of prepared samples counted for, once', async () => {
+  const baseline = (await baselineOf()) as DzmnedBaseline;
+  assert.equal(baseline.takeWarnings(), []);
+  await vectorsOf(baseline, 'entity', pairs.entity);
+  const lines = baseline.takeWarnings();
+  assert.is(lines.length, 1);
+  assert.match(lines[0]!, /^mean attention of entities: words 0\.\d{3}, name 0\.\d{3}, image 0\.\d{3}$/);
+  const shares = [...lines[0]!.matchAll(/0\.\d{3}/g)].map(Number);
+  assert.ok(Math.abs(shares.reduce((sum, share) => sum + share) - 1) < 2e-3);
+  assert.equal(baseline.takeWarnings(), []);
 });
 
 test('a name is its bytes, 32 at most, an empty one a symbol of its own', () => {
