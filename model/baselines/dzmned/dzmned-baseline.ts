@@ -138,7 +138,7 @@ export class DzmnedBaseline extends DenseBaseline<DzmnedInputs> {
   }
 
   /** What words, names and images counted for; by the sigmoid none can count for more than e times another. */
-  takeWarnings(): string[] {
+  takeRemarks(): string[] {
     return (['mention', 'entity'] as const).flatMap((side) => {
       const { sums, samples } = this.#attention[side];
       if (samples === 0) return [];

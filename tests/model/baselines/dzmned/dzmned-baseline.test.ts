@@ -100,14 +100,14 @@ test('without attention the three modalities count alike, and none counts e time
 
 test('it tells what the modalities of prepared samples counted for, once', async () => {
   const baseline = (await baselineOf()) as DzmnedBaseline;
-  assert.equal(baseline.takeWarnings(), []);
+  assert.equal(baseline.takeRemarks(), []);
   await vectorsOf(baseline, 'entity', pairs.entity);
-  const lines = baseline.takeWarnings();
+  const lines = baseline.takeRemarks();
   assert.is(lines.length, 1);
   assert.match(lines[0]!, /^mean attention of entities: words 0\.\d{3}, name 0\.\d{3}, image 0\.\d{3}$/);
   const shares = [...lines[0]!.matchAll(/0\.\d{3}/g)].map(Number);
   assert.ok(Math.abs(shares.reduce((sum, share) => sum + share) - 1) < 2e-3);
-  assert.equal(baseline.takeWarnings(), []);
+  assert.equal(baseline.takeRemarks(), []);
 });
 
 test('a name is its bytes, 32 at most, an empty one a symbol of its own', () => {
