@@ -114,6 +114,7 @@ async function train(config: BaselineTraining, session: Session, hooks: Training
         },
         async validate() {
           const dev = metricsOf(await rankSplit(session, baseline, 'dev', features));
+          for (const line of baseline.takeRemarks?.() ?? []) hooks.onWarning?.(line);
           for (const each of new Set([features.source, ...(source ? [source] : [])])) {
             for (const line of each.takeProblems(config.data.folder)) hooks.onWarning?.(line);
           }
