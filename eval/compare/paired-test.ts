@@ -42,13 +42,13 @@ export function pairedTests(
   const pairs = values.flatMap((_, a) => values.slice(a + 1).map((_, i) => ({ a, b: a + 1 + i })));
   if (pairs.length === 0) return [];
   const count = values[0]!.length;
-  const differences = pairs.map(({ a, b }) => values[a]!.map((value, i) => value - values[b]![i]!));
-  const p = randomisation(differences, count, rounds, new RandomStream(seed));
-  const intervals = bootstrap(values, pairs, resamples, new RandomStream(seed));
+  const table = values.map((own) => Float64Array.from(own));
+  const p = randomisation(table, pairs, rounds, new RandomStream(seed));
+  const intervals = bootstrap(table, pairs, resamples, new RandomStream(seed));
   const adjusted = holm(p);
   return pairs.map((pair, i) => ({
     ...pair,
-    difference: sumOf(differences[i]!) / count,
+    difference: (sumOf(table[pair.a]!) - sumOf(table[pair.b]!)) / count,
     ...intervals[i]!,
     p: p[i]!,
     adjusted: adjusted[i]!,
@@ -71,34 +71,37 @@ export function holm(p: readonly number[]): number[] {
 }
 
 /** Sums that differ by less are equal but for rounding. */
-const rounding = 1e-9;
+const rounding = 1e-6;
 
 /**
- * For each list of paired differences: were the two systems the same, each difference could as well have the other sign. The
- * part of random signs whose sum is at least as far from 0 as the true one, which itself counts as one of them (Davison and
- * Hinkley, "Bootstrap methods and their application", 1997, 4.2).
+ * For each pair: were the two systems the same, each mention's difference could as well have the other sign. The part of random
+ * signs whose sum of differences is at least as far from 0 as the true one, which itself counts as one of them (Davison and
+ * Hinkley, "Bootstrap methods and their application", 1997, 4.2). The sum of signed differences is the difference of the
+ * systems' signed sums, so that all pairs together cost no more than all systems.
  */
 function randomisation(
-  differences: readonly (readonly number[])[],
-  count: number,
+  values: readonly Float64Array[],
+  pairs: readonly { a: number; b: number }[],
   rounds: number,
   draws: RandomStream,
 ): number[] {
-  const sparse = differences.map((all) => {
-    const places = [...all.keys()].filter((i) => all[i] !== 0);
-    return { places, values: places.map((i) => all[i]!), extreme: Math.abs(sumOf(all)) - rounding };
-  });
-  const asFar = new Array<number>(differences.length).fill(1);
-  const signs = new Int8Array(count);
+  const count = values[0]!.length;
+  const sums = values.map(sumOf);
+  const observed = pairs.map(({ a, b }) => Math.abs(sums[a]! - sums[b]!) - rounding);
+  const asFar = new Array<number>(pairs.length).fill(1);
+  const signs = new Float64Array(count);
   for (let round = 0; round < rounds; round++) {
     for (let i = 0; i < count; ) {
       let bits = draws.below(2 ** 32);
       for (let bit = 0; bit < 32 && i < count; bit++, bits >>>= 1) signs[i++] = bits & 1 ? 1 : -1;
     }
-    for (const [pair, { places, values, extreme }] of sparse.entries()) {
+    const signed = values.map((own) => {
       let sum = 0;
-      for (let j = 0; j < places.length; j++) sum += signs[places[j]!]! * values[j]!;
-      if (Math.abs(sum) >= extreme) asFar[pair]!++;
+      for (let i = 0; i < count; i++) sum += signs[i]! * own[i]!;
+      return sum;
+    });
+    for (const [i, { a, b }] of pairs.entries()) {
+      if (Math.abs(signed[a]! - signed[b]!) >= observed[i]!) asFar[i]!++;
     }
   }
   return asFar.map((times) => times / (rounds + 1));
@@ -106,7 +109,7 @@ function randomisation(
 
 /** The intervals of the pairs' differences over resamples of the mentions. */
 function bootstrap(
-  values: readonly (readonly number[])[],
+  values: readonly Float64Array[],
   pairs: readonly { a: number; b: number }[],
   resamples: number,
   draws: RandomStream,
@@ -130,6 +133,6 @@ function bootstrap(
   });
 }
 
-function sumOf(values: readonly number[]): number {
+function sumOf(values: Float64Array): number {
   return values.reduce((sum, value) => sum + value, 0);
 }

@@ -125,7 +125,7 @@ function pairLines({ systems, pairs }: Comparison): string[] {
   const shown = areFew ? other : real;
   const head = `${real.length} of ${pairs.length} differences in H@1 are real (paired randomisation test, p < ${significance} by Holm's correction)`;
   if (shown.length === 0) return ['', `${head}.`];
-  const header = [areFew ? 'May be chance' : 'Real', 'points', '95 % interval', 'p, corrected'];
+  const header = [areFew ? 'May be chance' : 'Real', 'points', '95 % interval', 'corrected p'];
   const rows = shown.map(({ a, b, difference, low, high, adjusted }) => [
     `${titles.get(a)} - ${titles.get(b)}`,
     signed(difference),

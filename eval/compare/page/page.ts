@@ -13,11 +13,15 @@ import { type Dot, scatterChart } from './scatter.ts';
 
 /** What the report's style has not. */
 const ownStyle = `
-th:first-child { white-space: normal; min-width: 8.5rem; max-width: 13rem; }
+body { max-width: 84rem; }
+thead th { white-space: normal; vertical-align: bottom; }
+th:first-child { white-space: normal; min-width: 8rem; max-width: 15rem; }
+@media (min-width: 48rem) { th:first-child { min-width: 13rem; } }
 td small { color: var(--muted); }
 td.paper, th.paper { color: var(--muted); }
 td.first, th.first { border-left: 1px solid var(--line); }
-.pairs td { text-align: center; padding: .3rem .45rem; }
+.pairs { font-size: .85rem; }
+.pairs td { text-align: center; padding: .3rem .35rem; }
 .pairs thead th:not(:first-child) { text-align: center; }
 .pairs .better, .pairs .worse { font-weight: 700; background: var(--raised); }
 .pairs .better { color: var(--right); } .pairs .worse { color: var(--wrong); }
@@ -145,7 +149,7 @@ function costSection({ systems, entities, mentions }: Comparison): Html {
   const charts: [string, string, (system: ComparedSystem) => number][] = [
     ['Trained parameters', 'trained parameters', ({ parameters }) => parameters],
     [
-      'Seconds for the whole knowledge base',
+      'Seconds for the knowledge base',
       'seconds to encode it and to rank the split',
       ({ costs }) => costs.encode + costs.rank,
     ],

@@ -41,7 +41,7 @@ mentions alone may be the reason.</p>
 p &lt; ${significance} by Holm's correction for all pairs together. It asks whether other mentions of this kind would show the
 same order, not whether other seeds would: that is what the spread in the first table is for.</p>
 <details><summary>Every pair with its interval</summary><div class="scroll"><table>
-<caption><span class="wide">The interval holds the differences of 95 of 100 resamples of the mentions (paired bootstrap).</span></caption>
+<caption><span class="wide">The interval holds the differences of 95 of 100 resamples of the mentions (paired bootstrap), of each pair by itself, while p is corrected for all of them.</span></caption>
 <thead><tr>${['Pair', 'Points', '95 % interval', 'p', 'p, corrected', ''].map(
     (title) => html`<th scope="col">${title}</th>`,
   )}</tr></thead><tbody>${list}</tbody></table></div></details>`;

@@ -17,7 +17,7 @@ export interface Dot {
 }
 
 const size = { width: 340, height: 280 };
-const margins = { marginTop: 12, marginRight: 20, marginBottom: 40, marginLeft: 40 };
+const margins = { marginTop: 24, marginRight: 20, marginBottom: 40, marginLeft: 40 };
 /** Where a number may stand, from its dot. */
 const places = [
   [0, -11],
