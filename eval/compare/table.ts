@@ -35,7 +35,7 @@ export function compareTables(comparison: Comparison): string[] {
 }
 
 /** '68.92 ± 0.45'; one seed alone has no spread. */
-export function withSpread(mean: number, spread: number | undefined, digits = 2): string {
+function withSpread(mean: number, spread: number | undefined, digits = 2): string {
   return spread === undefined ? mean.toFixed(digits) : `${mean.toFixed(digits)} ± ${spread.toFixed(digits)}`;
 }
 
@@ -115,13 +115,13 @@ function costLines({ systems }: Comparison): string[] {
   ];
 }
 
-/** The pairs whose difference may be chance, where these are fewer; else those that are told apart. */
+/** The pairs whose difference may be chance, where these are few; else those that are told apart. */
 function pairLines({ systems, pairs }: Comparison): string[] {
   if (pairs.length === 0) return [];
   const titles = new Map(systems.map(({ name, title }) => [name, title]));
   const real = pairs.filter(({ adjusted }) => adjusted < significance);
   const other = pairs.filter(({ adjusted }) => !(adjusted < significance));
-  const areFew = other.length <= real.length;
+  const areFew = other.length <= Math.max(10, real.length);
   const shown = areFew ? other : real;
   const head = `${real.length} of ${pairs.length} differences in H@1 are real (paired randomisation test, p < ${significance} by Holm's correction)`;
   if (shown.length === 0) return ['', `${head}.`];

@@ -201,12 +201,16 @@ export function commandOf(args: readonly string[]): string[] {
 
 /**
  * Starts a command three times and kills it each time, at a random moment after its first output; from the second time on
- * it resumes. Says how long after, in milliseconds; null for one that was done before.
+ * it is told to resume. Says how long after, in milliseconds; null for one that was done before.
  */
-export async function killThrice(args: readonly string[], most = 500): Promise<(number | null)[]> {
+export async function killThrice(
+  args: readonly string[],
+  most = 500,
+  resume: readonly string[] = ['--resume'],
+): Promise<(number | null)[]> {
   const delays: (number | null)[] = [];
   for (let i = 0; i < 3; i++) {
-    const child = spawn(process.execPath, commandOf([...args, ...(i === 0 ? [] : ['--resume'])]));
+    const child = spawn(process.execPath, commandOf([...args, ...(i === 0 ? [] : resume)]));
     const delay = Math.round(Math.random() * most);
     const ended = new Promise<string | null>((resolve) => child.on('close', (_, signal) => resolve(signal)));
     child.stdout.once('data', () => setTimeout(() => child.kill('SIGKILL'), delay));
