@@ -11,7 +11,7 @@ import type { Hooks } from '../../train/hooks.ts';
 import { type CompareConfig, compareSchema } from './compare-schema.ts';
 import { type Comparison, readComparison, writeComparison } from './comparison-file.ts';
 import { type Contender, contenders, isTrained } from './contenders.ts';
-import { dataFingerprint, type FillHooks, fill } from './fill.ts';
+import { dataFingerprint, type FillHooks, fill, originHash } from './fill.ts';
 import type { RowResults } from './kept-results.ts';
 import { comparePairs, groupsOf, type Row, summarise } from './summarise.ts';
 
@@ -57,13 +57,21 @@ export async function compareSystems(
   };
   const chosen = contenders.filter(({ name }) => compare.systems.includes(name));
   const results = new Map<Contender, SeedResults[]>(chosen.map((contender) => [contender, []]));
+  // What is missing for any of them shows before the first is trained.
+  for (const contender of chosen) {
+    await originHash(options, contender, isTrained(contender) ? compare.seeds[0]! : null, run);
+  }
   const lock = await lockFolder(run);
   try {
     for (const [turn, seed] of compare.seeds.entries()) {
       for (const contender of chosen) {
         if (!isTrained(contender) && turn > 0) continue;
         const own = isTrained(contender) ? seed : null;
-        const folder = join(run, contender.name, own === null ? 'untrained' : `seed-${own}`);
+        const folder = join(
+          run,
+          contender.firstStage ?? contender.name,
+          own === null ? 'untrained' : `seed-${own}`,
+        );
         results.get(contender)!.push({ seed: own, rows: await filled(contender, own, folder) });
       }
     }
@@ -92,9 +100,9 @@ export async function compareSystems(
     let isKept = true;
     const own: FillHooks = {
       ...hooks,
-      onBegin() {
-        isKept = false;
-        hooks.onContender?.(contender, seed, false);
+      onBegin(begun) {
+        isKept &&= begun !== contender;
+        hooks.onContender?.(begun, seed, false);
       },
     };
     const rows = await fill(options, contender, seed, folder, own);

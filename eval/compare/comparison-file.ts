@@ -49,6 +49,8 @@ const systemSchema = v.strictObject({
   contender: v.string(),
   /** Trained numbers. */
   parameters: count,
+  /** Of a reranker: percent of mentions whose gold entity is among its candidates, the mean over the seeds. */
+  recall: v.nullable(v.number()),
   /** In an index. */
   bytesPerEntity: v.number(),
   mean: byGroup(metrics),

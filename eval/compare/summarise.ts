@@ -54,6 +54,7 @@ export function summarise(
     metrics: byGroup(groups, (rows) => metricsOf(rows.map((row) => results.ranks[row]!))),
     costs: costsOf(results),
   }));
+  const recalls = runs.flatMap(({ results }) => results.recall ?? []);
   const over = (how: (values: readonly number[]) => number) =>
     byGroup(groups, (_, group) => {
       const all = each.map(({ metrics }) => metrics[group]!);
@@ -66,6 +67,7 @@ export function summarise(
     title,
     contender,
     parameters,
+    recall: recalls.length === 0 ? null : mean(recalls),
     bytesPerEntity,
     mean: over(mean),
     spread: runs.length > 1 ? over(deviation) : null,

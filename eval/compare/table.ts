@@ -112,7 +112,17 @@ function costLines({ systems }: Comparison): string[] {
     '',
     ...textTable([header, ...rows]),
     'Encoding: the whole knowledge base, once. Ranking: all mentions against it then. MB: on the device, at the peak.',
+    ...recallLines(systems),
   ];
+}
+
+/** How often what a reranker puts in order has the right entity. */
+export function recallLines(systems: readonly ComparedSystem[]): string[] {
+  return systems.flatMap(({ title, recall }) =>
+    recall === null
+      ? []
+      : [`${title}: the right entity is among the candidates of ${recall.toFixed(1)} % of the mentions.`],
+  );
 }
 
 /** The pairs whose difference may be chance, where these are few; else those that are told apart. */

@@ -6,7 +6,7 @@ import { style } from '../../report/style.ts';
 import { metricColumns } from '../../results.ts';
 import type { ComparedSystem, Comparison, MentionGroup } from '../comparison-file.ts';
 import { significance } from '../paired-test.ts';
-import { aboutSeeds, groupTitles, megabytes, paperColumns } from '../table.ts';
+import { aboutSeeds, groupTitles, megabytes, paperColumns, recallLines } from '../table.ts';
 import { imageChart } from './image-chart.ts';
 import { pairSection } from './pair-section.ts';
 import { type Dot, scatterChart } from './scatter.ts';
@@ -201,7 +201,7 @@ experts, circles the systems that it is compared with.</p>
 <p class="muted">Training: its steps and validations; what several systems share, such as features of frozen encoders, is not in it.
 Encoding: all ${number(entities)} entities once, by a part of them, with nothing from a cache. Ranking: all ${number(mentions.all!)}
 mentions against them then. Bytes: queries of tokens in int8, the rest in float16. MB: the most on the device at a time.
-Means over the seeds.</p>`;
+Means over the seeds. ${recallLines(systems).join(' ')}</p>`;
 }
 
 /** Table 1, for orientation. */

@@ -13,6 +13,7 @@ import { type Comparison, readComparison } from '../../../eval/compare/compariso
 import { lockFolder } from '../../../files/folder-lock.ts';
 import { checkConfig } from '../../../train/config/check.ts';
 import { type Preset, readPreset } from '../../../train/config/presets.ts';
+import { makeToyBert } from '../../support/toy-bert.ts';
 import {
   bytesOf,
   makeToy,
@@ -137,8 +138,8 @@ test('results that are damaged are ranked again, on the weights that are there',
   const folder = join(runFolder(toy, 'whole'), 'clip-head', 'seed-1');
   const weights = join(folder, 'clip-head', 'best.safetensors');
   const { mtimeMs } = statSync(weights);
-  const ranks = readFileSync(join(folder, 'ranks.json'), 'utf8');
-  writeFileSync(join(folder, 'ranks.json'), ranks.slice(0, 100));
+  const ranks = readFileSync(join(folder, 'clip-head.ranks.json'), 'utf8');
+  writeFileSync(join(folder, 'clip-head.ranks.json'), ranks.slice(0, 100));
   const again = await compareToy(config('whole', all));
   assert.equal(again.begun, ['clip-head 1']);
   assert.is(statSync(weights).mtimeMs, mtimeMs);
@@ -177,6 +178,37 @@ test('a row of the same system with other settings is trained beside it', async 
   assert.ok(folders.every((folder) => existsSync(join(folder, 'best.safetensors'))));
   const [one, two] = folders.map((folder) => bytesOf(folder, 'best.safetensors'));
   assert.is.not(one, two);
+});
+
+test('a reranker is trained after its first stage, in its folder, and shares what that has', async () => {
+  const bert = await makeToyBert(toy.folder, session);
+  const own = { ...session, encoders: { bert } };
+  const begun: string[] = [];
+  const compareOf = (systems: string[]) =>
+    compareSystems(config('two-stages', { systems, seeds: [1] }, { bert: { folder: bert } }), preset, own, {
+      onContender: ({ name }, _, isKept) => begun.push(isKept ? `(${name})` : name),
+    });
+  const { comparison } = await compareOf(['blink-two-stage']);
+  assert.equal(begun.splice(0), ['blink', 'blink-two-stage']);
+  const [second] = comparison.systems;
+  assert.is(second!.name, 'blink-two-stage');
+  assert.is(second!.recall, 100, 'the toy has no more entities than candidates');
+  const { systems } = (await compareOf(['blink', 'blink-two-stage'])).comparison;
+  assert.equal(begun.splice(0), ['(blink)', '(blink-two-stage)']);
+  const [first] = systems;
+  assert.is(first!.recall, null);
+  assert.is(systems[1]!.bytesPerEntity, first!.bytesPerEntity);
+  assert.ok(systems[1]!.parameters > first!.parameters);
+  assert.ok(systems[1]!.costs.train! > first!.costs.train! && systems[1]!.costs.rank > first!.costs.rank);
+  assert.ok(existsSync(join(runFolder(toy, 'two-stages'), 'blink', 'seed-1', 'blink-two-stage')));
+});
+
+test('what a system lacks is said before another is trained', async () => {
+  const settings = config('lacking', { systems: ['clip-head', 'bert'], seeds: [1] });
+  const own = { ...session, encoders: { bert: join(toy.folder, 'nowhere') } };
+  const { message } = await refusal(() => compareSystems(settings, preset, own));
+  assert.match(message, /nowhere/);
+  assert.not.ok(existsSync(runFolder(toy, 'lacking')));
 });
 
 test('unknown systems, a folder that is written to and damaged files are one line', async () => {
