@@ -5,8 +5,9 @@ import { compareSystems } from '../../eval/compare/compare.ts';
 import { compareSchema } from '../../eval/compare/compare-schema.ts';
 import { compareTables } from '../../eval/compare/table.ts';
 import { type ConfigCommand, parseConfig } from '../config-flags.ts';
+import { ExitError } from '../errors.ts';
 import { closeWork, describeSession, openWork, profileFlag } from '../open-work.ts';
-import { showWork } from '../show-work.ts';
+import { StoppedError, showWork } from '../show-work.ts';
 
 const compareCommand: ConfigCommand<typeof compareSchema, 'profile'> = {
   name: 'compare',
@@ -30,12 +31,17 @@ export async function run(args: readonly string[]): Promise<void> {
   const session = await openWork(config, { profile });
   describeSession(session);
   const shown = showWork();
-  const { comparison, json, page } = await compareSystems(config, preset, session, {
+  const compared = compareSystems(config, preset, session, {
     ...shown,
     onContender({ title }, seed, isKept) {
       const name = seed === null ? title : `${title}, seed ${seed}`;
       shown.line(isKept ? `${name}: finished before` : `\n== ${name}`);
     },
+  });
+  const { comparison, json, page } = await compared.catch((error: unknown) => {
+    if (!(error instanceof StoppedError)) throw error;
+    console.error('stopped; the same command goes on from there');
+    throw new ExitError(130);
   });
   console.log(`\n${compareTables(comparison).join('\n')}\n\nwrote ${json}; open ${page}`);
   await closeWork(session, profile);

@@ -171,7 +171,7 @@ function costSection({ systems, entities, mentions }: Comparison): Html {
   const rows = systems.map(({ title, parameters, bytesPerEntity, costs }, i) => {
     const texts = [
       number(parameters),
-      costs.train?.toFixed(1) ?? '–',
+      costs.train?.toFixed(1) ?? '-',
       costs.encode.toFixed(2),
       costs.rank.toFixed(2),
       costs.mention.toFixed(2),
@@ -179,18 +179,18 @@ function costSection({ systems, entities, mentions }: Comparison): Html {
       megabytes(costs.trainBytes),
       megabytes(costs.rankBytes),
     ];
-    return html`<tr><th scope="row">${i + 1} ${title}</th>${texts.map((text) => html`<td>${text}</td>`)}</tr>\n`;
+    return html`<tr><th scope="row">${i + 1} ${title}</th>${texts.map((text) => html`<td>${text === '-' ? '–' : text}</td>`)}</tr>\n`;
   });
   const heads = [
     'System',
     'Trained parameters',
-    'Training, s',
-    'Encoding, s',
-    'Ranking, s',
+    'Training,\u00a0s',
+    'Encoding,\u00a0s',
+    'Ranking,\u00a0s',
     'ms a mention',
     'Bytes an entity',
-    'Training, MB',
-    'Ranking, MB',
+    'Training,\u00a0MB',
+    'Ranking,\u00a0MB',
   ];
   return html`<h2>What it takes</h2>
 <p>H@1 against three costs, each on a logarithmic scale. The numbers are those of the tables; diamonds are DSMIP and its
