@@ -12,11 +12,11 @@ import { metricsOf } from '../../ranking/metrics.ts';
 import { ownMistakes } from '../../train/baselines/own-mistakes.ts';
 import { trainBaseline } from '../../train/baselines/train-baseline.ts';
 import { device } from '../support/device.ts';
-import { makeToyBert } from '../support/toy-bert.ts';
 import {
   bytesOf,
   losses,
   makeToy,
+  makeToyBert,
   openToy,
   refusal,
   removeToy,

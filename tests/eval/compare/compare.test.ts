@@ -13,10 +13,10 @@ import { type Comparison, readComparison } from '../../../eval/compare/compariso
 import { lockFolder } from '../../../files/folder-lock.ts';
 import { checkConfig } from '../../../train/config/check.ts';
 import { type Preset, readPreset } from '../../../train/config/presets.ts';
-import { makeToyBert } from '../../support/toy-bert.ts';
 import {
   bytesOf,
   makeToy,
+  makeToyBert,
   openToy,
   refusal,
   removeToy,
