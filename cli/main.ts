@@ -55,6 +55,10 @@ const commands: Readonly<Record<string, { summary: string; load: () => Promise<C
     summary: 'write the page about a run',
     load: () => import('./commands/report.ts'),
   },
+  compare: {
+    summary: "train and rank the systems of the paper's table side by side",
+    load: () => import('./commands/compare.ts'),
+  },
   ablate: {
     summary: "run the paper's ablations",
     load: () => import('./commands/ablate.ts'),

@@ -66,7 +66,7 @@ test('a baseline is trained by its recipe but for what preset and flags say; its
   const preset = baselineConfigOf(jmel!.preset, 'jmel').baseline.options;
   assert.equal(jmel!.config.baseline.options, { ...preset, loss: 'ce', jointWidth: 8 });
   for (const [wrong, message] of [
-    [['--system', 'blip'], /^baseline\.system: expected one of clip-head, clip, .*found blip$/],
+    [['--system', 'blip'], /^baseline\.system: expected one of clip-head, clip, .*, found blip$/],
     [['--options', 'cross'], /^baseline\.options: expected an object of fields, found cross$/],
   ] as const) {
     assert.match((await refusal(() => parseConfig(baselineCommand, wrong))).message, message);
