@@ -1,5 +1,5 @@
-// The vision encoder's features of images, made once or found in the cache: what experts and, without prompts, the gate
-// take of them.
+// The vision encoder's features of images, made once or found in the cache: what experts and, without prompts, the
+// gate and the baseline GHMFC take of them.
 
 import { keptTable } from '../../encoding/feature-cache.ts';
 import { encodeImages, type FeatureOptions, type FeatureTable } from '../../encoding/features.ts';
@@ -7,6 +7,8 @@ import { imageStamps } from '../../encoding/samples.ts';
 import type { Tensor } from '../../engine/tensor.ts';
 import { hashOf } from '../../files/fingerprint.ts';
 import type { LoadedClip } from './load-clip.ts';
+
+type ClipParts = Pick<LoadedClip, 'module' | 'config' | 'tensors'>;
 
 /**
  * Where nothing is kept, what a CLIP without prompts made last with these options: a linker's visual expert and its gate take
@@ -22,7 +24,7 @@ const madeLast = new WeakMap<
  * not kept beyond the life of `features`.
  */
 export function imageTable(
-  clip: LoadedClip,
+  clip: ClipParts,
   prompts: readonly Tensor[],
   images: readonly number[],
   features: FeatureOptions,
@@ -38,7 +40,7 @@ export function imageTable(
 }
 
 function tableOf(
-  { module, config, tensors }: LoadedClip,
+  { module, config, tensors }: ClipParts,
   prompts: readonly Tensor[],
   images: readonly number[],
   { source, files, cache, clipHash }: FeatureOptions,
