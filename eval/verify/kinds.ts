@@ -13,6 +13,7 @@ import { dsmip } from './dsmip.ts';
 import { expert } from './expert.ts';
 import { gate } from './gate.ts';
 import type { Kind } from './kind.ts';
+import { mimic } from './mimic.ts';
 import { units } from './units.ts';
 import { vgg } from './vgg.ts';
 import { wordpiece } from './wordpiece.ts';
@@ -31,6 +32,7 @@ export const kinds: Readonly<Record<string, Kind>> = {
   gate,
   ghmfc,
   jmel,
+  mimic,
   prompts,
   units,
   vgg,

@@ -10,6 +10,7 @@ import { ClipBaseline, clipRecipes, clipSchema, zeroShotSchema } from './clip/cl
 import { DzmnedBaseline, dzmnedRecipe, dzmnedSchema } from './dzmned/dzmned-baseline.ts';
 import { GhmfcBaseline, ghmfcRecipe, ghmfcSchema } from './ghmfc/ghmfc-baseline.ts';
 import { JmelBaseline, jmelRecipe, jmelSchema } from './jmel/jmel-baseline.ts';
+import { Mimic, mimicRecipe, mimicSchema } from './mimic/mimic.ts';
 
 interface BaselineSystem {
   /** For tables. */
@@ -87,6 +88,15 @@ export const baselines: Readonly<Record<string, BaselineSystem>> = {
     build: building(
       ghmfcSchema,
       async (name, parts, config) => new GhmfcBaseline(name, parts, await parts.own.bert(), config),
+    ),
+  },
+  mimic: {
+    title: 'MIMIC',
+    recipe: mimicRecipe,
+    encoders: ['clip'],
+    build: building(
+      mimicSchema,
+      async (name, parts, config) => new Mimic(name, parts, await parts.own.clip(), config),
     ),
   },
 };

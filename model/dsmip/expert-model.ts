@@ -20,7 +20,7 @@ import type { Tensor } from '../../engine/tensor.ts';
 import type { Batch, PackedSide, Scorer, Side, SideLayout } from '../../ranking/scorer.ts';
 import type { Features, TextBatch, TextFeatures } from '../clip/clip.ts';
 import { imageTable } from '../clip/image-table.ts';
-import type { LoadedClip } from '../clip/load-clip.ts';
+import type { ClipTowers } from '../clip/load-clip.ts';
 import { textTable } from '../clip/text-table.ts';
 import { initialise } from '../initialise.ts';
 import {
@@ -58,14 +58,14 @@ export interface SideTables {
 }
 
 /** A side of pairs: scoring vectors, or features where the tape records and gradients must flow into the units. */
-type MentionSide = MentionVectors | ExpertFeatures;
-type EntitySide = EntityOperands | ExpertFeatures;
+export type MentionSide = MentionVectors | ExpertFeatures;
+export type EntitySide = EntityOperands | ExpertFeatures;
 
 export class Expert implements Scorer<SideTables, MentionSide, EntitySide> {
   readonly kind: ExpertKind;
   readonly config: ExpertConfig;
   readonly device: Device;
-  readonly clip: LoadedClip;
+  readonly clip: ClipTowers;
   readonly encoders: ExpertEncoders;
   readonly units: ScoringUnits;
   /** What is trained in stage 1, by what it belongs to: CLIP's encoders, where they are, prompts and scoring units. */
@@ -81,7 +81,7 @@ export class Expert implements Scorer<SideTables, MentionSide, EntitySide> {
   constructor(
     device: Device,
     kind: ExpertKind,
-    clip: LoadedClip,
+    clip: ClipTowers,
     shape: Omit<ExpertConfig, 'clip'>,
     random: Random | null,
     starts: ExpertStarts = usualStarts,
