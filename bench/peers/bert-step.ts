@@ -4,7 +4,8 @@
 //
 // A step encodes 32 mentions and 32 entities of full length, takes the contrastive loss and its gradients, and steps AdamW on
 // all parameters; without dropout. PYTHON: an interpreter with torch and transformers, for which bert_step.py beside this file
-// does the same on two threads. Prints milliseconds of the fastest and of the median step, and the ratio of both.
+// does the same on two threads. Prints milliseconds of the fastest and of the median step, and the processor time of a step, which
+// is what a busy machine leaves to compare.
 
 import { spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
@@ -26,37 +27,37 @@ const sizes = [
 const rounds = 3;
 const steps = 6;
 
-interface Times {
-  best: number;
-  median: number;
-}
+/** Of a step in milliseconds: by the clock, and of all cores together. */
+type Step = [wall: number, processor: number];
 
 const [python] = process.argv.slice(2);
 const device = await openDevice();
 console.log(device.description);
 for (const size of sizes) {
-  const ours: number[] = [];
-  const theirs: number[] = [];
+  const ours: Step[] = [];
+  const theirs: Step[] = [];
   for (let round = 0; round < rounds; round++) {
     ours.push(...(await ownSteps(size)));
     if (python) theirs.push(...torchSteps(python, size));
   }
-  const own = timesOf(ours);
   const { width, layers, length } = size;
-  console.log(
-    `width ${width}, ${layers} layers, 2 x ${batch} texts of ${length} tokens: best ${own.best.toFixed(0)} ms, median ${own.median.toFixed(0)} ms`,
-  );
+  console.log(`width ${width}, ${layers} layers, 2 x ${batch} texts of ${length} tokens`);
+  console.log(`  ours:    ${lineOf(ours)}`);
   if (theirs.length === 0) continue;
-  const torch = timesOf(theirs);
-  console.log(
-    `  PyTorch: best ${torch.best.toFixed(0)} ms, median ${torch.median.toFixed(0)} ms; ours / theirs ` +
-      `${(own.best / torch.best).toFixed(2)} and ${(own.median / torch.median).toFixed(2)}`,
-  );
+  console.log(`  PyTorch: ${lineOf(theirs)}`);
+  const [own, torch] = [timesOf(ours), timesOf(theirs)];
+  console.log(`  ours / theirs: ${own.map((time, i) => (time / torch[i]!).toFixed(2)).join(', ')}`);
 }
 device.destroy();
 
 /** Milliseconds of steps after the first. */
-async function ownSteps({ width, heads, layers, vocabulary, length }: (typeof sizes)[number]) {
+async function ownSteps({
+  width,
+  heads,
+  layers,
+  vocabulary,
+  length,
+}: (typeof sizes)[number]): Promise<Step[]> {
   const config: BertConfig = {
     ...{ width, heads, layers, vocabulary, hidden: 4 * width, maxLength: 64, types: 2, eps: 1e-12 },
   };
@@ -77,31 +78,40 @@ async function ownSteps({ width, heads, layers, vocabulary, length }: (typeof si
   });
   const entities = Int32Array.from({ length: batch }, (_, i) => i);
   const step = { mention: side(0), entity: side(batch), entities };
-  const times: number[] = [];
+  const times: Step[] = [];
   for (let i = 0; i <= steps; i++) {
     const start = performance.now();
+    const used = process.cpuUsage();
     await device.scope(() => {
       const { loss, gradients } = baselineGradients(baseline, step, 0, new Random(4));
       adam.step(gradients);
       baseline.afterStep();
       return loss.item();
     });
-    if (i > 0) times.push(performance.now() - start);
+    const { user, system } = process.cpuUsage(used);
+    if (i > 0) times.push([performance.now() - start, (user + system) / 1000]);
   }
   adam.release();
   for (const tensor of trainedTensors(baseline).values()) tensor.release();
   return times;
 }
 
-function torchSteps(interpreter: string, size: (typeof sizes)[number]): number[] {
+function torchSteps(interpreter: string, size: (typeof sizes)[number]): Step[] {
   const script = fileURLToPath(new URL('bert_step.py', import.meta.url));
   const asked = JSON.stringify({ ...size, batch, steps });
   const { stdout, stderr, status } = spawnSync(interpreter, [script, asked], { encoding: 'utf8' });
   if (status !== 0) throw new Error(stderr);
-  return JSON.parse(stdout) as number[];
+  return JSON.parse(stdout) as Step[];
 }
 
-function timesOf(all: readonly number[]): Times {
-  const sorted = all.toSorted((a, b) => a - b);
-  return { best: sorted[0]!, median: sorted[sorted.length >> 1]! };
+/** The fastest and the median by the clock, and the median of the processor's time. */
+function timesOf(all: readonly Step[]): [best: number, median: number, processor: number] {
+  const sorted = (i: 0 | 1) => all.map((step) => step[i]).sort((a, b) => a - b);
+  const [wall, processor] = [sorted(0), sorted(1)];
+  return [wall[0]!, wall[wall.length >> 1]!, processor[processor.length >> 1]!];
+}
+
+function lineOf(all: readonly Step[]): string {
+  const [best, median, processor] = timesOf(all).map((time) => time.toFixed(0));
+  return `best ${best} ms, median ${median} ms, processor ${processor} ms`;
 }
