@@ -71,6 +71,15 @@ export const flagNames: Readonly<Record<string, string>> = {
   'link.top': 'top',
   'link.candidates': 'candidates',
   'link.threshold': 'threshold',
+  'server.host': 'host',
+  'server.port': 'port',
+  'server.tokenFile': 'token-file',
+  'server.queue': 'queue',
+  'server.deadline': 'deadline',
+  'server.gather': 'gather',
+  'server.bodyMB': 'max-body',
+  'server.imageMB': 'max-image',
+  'server.megapixels': 'max-pixels',
   'ablation.seeds': 'seeds',
   'ablation.rows': 'only',
   'ablation.fraction': 'fraction',
@@ -206,6 +215,7 @@ export const groups: Readonly<Record<string, string>> = {
   index: 'Index',
   knowledgeBase: 'Files',
   link: 'Linking',
+  server: 'Server',
 };
 
 /** A field as a user of commands knows it: '--batch'. */

@@ -120,6 +120,8 @@ export interface Linker {
   readonly entityCount: number;
   /** The system that answers: 'dsmip', an expert's or a baseline's name. */
   readonly system: string;
+  /** Whether it can tell how sure it is. */
+  readonly isCalibrated: boolean;
   /**
    * The best entities of each mention, best first. Calls that overlap are answered together. Throws UsageError for an option
    * or a mention that is not as it should be.
@@ -234,6 +236,10 @@ class OpenLinker implements Linker {
       return this.#turns.take(() => parts.kernels.run(answer));
     }, gatherMs);
     this.#changes = new LinkQueue((changes) => this.#turns.take(() => parts.entities.change(changes)));
+  }
+
+  get isCalibrated(): boolean {
+    return this.#parts.calibration !== null;
   }
 
   get entityCount(): number {
