@@ -11,7 +11,6 @@ import {
   linkResponse,
   mentionRequest,
   mentionsRequest,
-  namedTexts,
   putResponse,
   readyResponse,
 } from './schemas.ts';
@@ -205,8 +204,11 @@ function jsonSchema(schema: GenericSchema): object {
   const { $schema: _, ...rest } = toJsonSchema(schema, {
     errorMode: 'ignore',
     typeMode: 'input',
+    // The one custom check is of an object that is no array.
     overrideSchema: ({ valibotSchema }) =>
-      valibotSchema === namedTexts ? { type: 'object', additionalProperties: { type: 'string' } } : undefined,
+      valibotSchema.type === 'custom'
+        ? { type: 'object', additionalProperties: { type: 'string' } }
+        : undefined,
   });
   return rest;
 }

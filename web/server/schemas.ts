@@ -31,7 +31,7 @@ const image = v.nullish(
 );
 
 /** Texts by name; to valibot an array is an object too. */
-export const namedTexts = v.pipe(
+const namedTexts = v.pipe(
   v.custom<Record<string, unknown>>((value) => !Array.isArray(value)),
   v.record(v.string(), text(most.sentence)),
 );

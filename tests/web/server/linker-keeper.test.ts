@@ -35,7 +35,8 @@ const server = await startServer({
     }
     const device = await openDevice();
     devices.push(device);
-    const linker = await openLinker({ index: join(run, 'index'), device, writable: true });
+    const index = join(run, 'index');
+    const linker = await openLinker({ index, device, writable: true, gatherMs: 200 });
     return { linker, lost: device.gpu.lost, close: () => linker.close().finally(() => device.destroy()) };
   },
   host: '127.0.0.1',
@@ -63,9 +64,10 @@ test('while another is opened it is not ready and says when to come again; then 
   gate = new Promise((resolve) => {
     open = resolve;
   });
-  devices[0]!.destroy();
-  // Its first work finds out, and waits for the next.
+  // It is taken in, and its device is lost before it is answered.
   const broken = link();
+  await new Promise((resolve) => setTimeout(resolve, 100));
+  devices[0]!.destroy();
   for (let i = 0; i < 100 && (await ask('/ready')).status === 200; i++) {
     await new Promise((resolve) => setTimeout(resolve, 20));
   }

@@ -59,6 +59,11 @@ const mentions = [
   { word: 'bat', sentence: 'a machine made of steel' },
   { word: 'seal', sentence: 'the animal swam' },
 ];
+interface Scored {
+  qid: string;
+  score: number;
+  expert: string | null;
+}
 const json = { 'content-type': 'application/json' };
 
 function send(url: string, path: string, method: string, value: object): Promise<Response> {
@@ -74,18 +79,17 @@ test('server and command line give the same entities and scores, changes include
   const asked = mentions.map((mention) =>
     'image' in mention ? { ...mention, image: readFileSync(image).toString('base64') } : mention,
   );
-  const answer = await send(server.url, '/link', 'POST', { mentions: asked });
+  const answer = await send(server.url, '/link', 'POST', { mentions: asked, top: 20 });
   const { results } = (await answer.json()) as { results: { entities: object[] }[] };
   server.child.kill('SIGTERM');
   assert.is(await server.ended, 0, server.stderr());
 
-  const { stdout, stderr } = dsmip('link', ...common, '--input', file, '--json');
+  const { stdout, stderr } = dsmip('link', ...common, '--input', file, '--json', '--top', '20');
   const lines = stdout
     .trim()
     .split('\n')
     .map((line) => JSON.parse(line));
   assert.is(lines.length, 3, stderr);
-  type Scored = { qid: string; score: number; expert: string | null };
   for (const [i, { entities }] of lines.entries()) {
     const own = results[i]!.entities as Scored[];
     assert.equal(
