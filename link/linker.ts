@@ -9,7 +9,7 @@ import type { Tokenizer } from '../data/text/tokenizer.ts';
 import { type Samples, sampleTexts } from '../encoding/samples.ts';
 import { WarmStart } from '../engine/device/warm-start.ts';
 import { type Device, openDevice } from '../engine/device.ts';
-import { InputError, UsageError } from '../files/errors.ts';
+import { UsageError } from '../files/errors.ts';
 import { isUrl } from '../files/locate.ts';
 import { allExpertKinds } from '../model/dsmip/experts.ts';
 import { openIndex } from '../ranking/index/source.ts';
@@ -134,7 +134,7 @@ export interface Linker {
   /**
    * Puts an entity in, in place of one of the same `qid` where there is one; from then on mentions are linked to it. It is on
    * the disk when this resolves. A call that `signal` ends may have been done all the same. Throws UsageError for a linker
-   * that is not writable, InputError for an image that cannot be read.
+   * that is not writable and for an image that cannot be read, InputError where the disk refuses.
    */
   put(entity: EntityToPut, options?: { signal?: AbortSignal }): Promise<'created' | 'replaced'>;
   /** Takes an entity out, as lastingly as `put`; says whether there was one. */
@@ -266,7 +266,7 @@ class OpenLinker implements Linker {
     const found = await this.#queue.add(mentions, { top, candidates }, signal);
     for (const [i, { problem }] of found.entries()) {
       if (problem === null) continue;
-      if (strictImages) throw new InputError(`mentions[${i}].image: ${problem}`);
+      if (strictImages) throw new UsageError(`mentions[${i}].image: ${problem}`);
       this.#parts.onWarning?.(`${problem}; its mention is linked as if without an image`);
     }
     return found.map(({ entities }) =>

@@ -9,7 +9,7 @@ import { decodeInput } from '../../data/images/read-pixels.ts';
 import { ChangingNames, matchName, type NameMatch } from '../../data/names/name-matches.ts';
 import type { EntityEncoding } from '../../encoding/entity-samples.ts';
 import { sampleTexts } from '../../encoding/samples.ts';
-import { InputError, UsageError } from '../../files/errors.ts';
+import { UsageError } from '../../files/errors.ts';
 import { AddedShard } from '../../ranking/index/added-shard.ts';
 import { KeptRows } from '../../ranking/index/kept-rows.ts';
 import type { IndexSource } from '../../ranking/index/source.ts';
@@ -128,7 +128,7 @@ export class EntityStore {
 
   /**
    * Puts and deletes entities, all or none: on the disk and in `source` when it resolves. Not twice at a time. Throws
-   * UsageError where the store is not writable, InputError for an image that cannot be read, and where the journal cannot be
+   * UsageError where the store is not writable and for an image that cannot be read, InputError where the journal cannot be
    * written.
    */
   async change(changes: readonly Change[]): Promise<Outcome[]> {
@@ -177,7 +177,7 @@ export class EntityStore {
   async #checkImage({ qid, image }: PutEntity): Promise<void> {
     if (image === null) return;
     const decoded = await decodeInput(image, this.#parts.encoding.features.source.how);
-    if ('problem' in decoded) throw new InputError(`${qid}: ${decoded.problem}`);
+    if ('problem' in decoded) throw new UsageError(`${qid}: image: ${decoded.problem}`);
   }
 
   /** What becomes of each entity when the changes are made in turn. */

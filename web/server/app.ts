@@ -10,15 +10,14 @@ import { HTTPException } from 'hono/http-exception';
 import { routePath } from 'hono/route';
 import { secureHeaders } from 'hono/secure-headers';
 import { DeviceLostError } from '../../engine/errors.ts';
-import { InputError } from '../../files/errors.ts';
-import { parseBySchema } from '../../files/json/schema.ts';
+import { UsageError } from '../../files/errors.ts';
 import type { LinkOptions } from '../../link/linker.ts';
 import { Admission, type Limits, type Ticket } from './limits.ts';
 import type { LinkerKeeper } from './linker-keeper.ts';
 import { Metrics } from './metrics.ts';
 import { openApiDocument, operations } from './openapi.ts';
 import { page } from './page.ts';
-import { readEntity, readMentions } from './read-request.ts';
+import { parsePart, readEntity, readMentions } from './read-request.ts';
 import { idSchema, nameSchema } from './schemas.ts';
 
 const log = getLogger(['dsmip', 'server']);
@@ -93,7 +92,7 @@ export function createApp({ keeper, limits, defaults, token, hosts, version }: A
     const signal = c.get('signal');
     const found = await keeper.use(signal, (linker) => {
       if (threshold > 0 && !linker.isCalibrated) {
-        throw new InputError(`threshold: ${linker.system} is not calibrated: it cannot tell how sure it is`);
+        throw new UsageError(`threshold: ${linker.system} is not calibrated: it cannot tell how sure it is`);
       }
       return linker.link(mentions, { top, candidates, strictImages: true, signal });
     });
@@ -106,7 +105,7 @@ export function createApp({ keeper, limits, defaults, token, hosts, version }: A
     return c.json({ results });
   });
   app.get('/entities', work, async (c) => {
-    const name = parseBySchema('request: name', nameSchema, c.req.query('name'));
+    const name = parsePart('request: name', nameSchema, c.req.query('name'));
     return c.json({ entities: await keeper.use(c.get('signal'), (linker) => linker.named(name)) });
   });
   app.get('/entities/:id', work, async (c) => {
@@ -144,7 +143,7 @@ export function createApp({ keeper, limits, defaults, token, hosts, version }: A
 }
 
 function idOf(c: Context): string {
-  return parseBySchema('request: id', idSchema, c.req.param('id'));
+  return parsePart('request: id', idSchema, c.req.param('id'));
 }
 
 function readingOf(c: Context<Env>, limits: Limits) {
@@ -255,7 +254,7 @@ function answerTo(error: unknown, c: Context): Response {
     const message = error.message === '' ? `status ${error.status}` : error.message;
     return c.json({ error: message }, error.status, Object.fromEntries(extra));
   }
-  if (error instanceof InputError) return c.json({ error: error.message }, 422);
+  if (error instanceof UsageError) return c.json({ error: error.message }, 422);
   const name = error instanceof Error ? error.name : '';
   if (name === 'TimeoutError') return c.json({ error: 'the deadline came first' }, 504);
   if (error instanceof ClientLeftError) return c.json({ error: error.message }, 408);

@@ -4,6 +4,7 @@
 import { Buffer } from 'node:buffer';
 import type { Context } from 'hono';
 import { HTTPException } from 'hono/http-exception';
+import type { GenericSchema, InferOutput } from 'valibot';
 import { imageSize } from '../../data/images/image-size.ts';
 import { attributesOf } from '../../data/knowledge-base.ts';
 import { InputError, oneLine } from '../../files/errors.ts';
@@ -32,15 +33,29 @@ export interface MentionsToLink {
   options: Pick<LinkRequest, 'top' | 'candidates' | 'threshold'>;
 }
 
+/** A part of a request as the schema's output. Throws HTTPException 422, one line with the field, for what is wrong. */
+export function parsePart<const S extends GenericSchema>(
+  part: string,
+  schema: S,
+  value: unknown,
+): InferOutput<S> {
+  try {
+    return parseBySchema(part, schema, value);
+  } catch (error) {
+    if (error instanceof InputError) throw new HTTPException(422, { message: error.message });
+    throw error;
+  }
+}
+
 /**
- * The mentions of a request: JSON of one or of many, or a form with a mention's fields. Throws HTTPException and InputError for
- * what is wrong with it.
+ * The mentions of a request: JSON of one or of many, or a form with a mention's fields. Throws HTTPException for what is
+ * wrong with it.
  */
 export async function readMentions(c: Context, reading: Reading): Promise<MentionsToLink> {
   const body = await readBody(c, reading, ['top', 'candidates', 'threshold']);
   const { value } = body;
   const isMany = typeof value === 'object' && value !== null && 'mentions' in value;
-  const request: LinkRequest = isMany ? parseBySchema('request', mentionsRequest, value) : ofOne(value);
+  const request: LinkRequest = isMany ? parsePart('request', mentionsRequest, value) : ofOne(value);
   const { mentions, ...options } = request;
   reading.ticket.take({ mentions: mentions.length });
   const taken = new ImageReader(reading);
@@ -54,17 +69,17 @@ export async function readMentions(c: Context, reading: Reading): Promise<Mentio
   };
 }
 
-/** The entity of a request, JSON or a form. Throws HTTPException and InputError for what is wrong with it. */
+/** The entity of a request, JSON or a form. Throws HTTPException for what is wrong with it. */
 export async function readEntity(c: Context, qid: string, reading: Reading): Promise<EntityToPut> {
   const body = await readBody(c, reading, []);
-  const request: EntityRequest = parseBySchema('request', entityRequest, body.value);
+  const request: EntityRequest = parsePart('request', entityRequest, body.value);
   const { name, aliases } = request;
   const image = body.image ?? new ImageReader(reading).decode('image', request.image ?? null);
   return { qid, name, aliases, attributes: attributesOf(request), image };
 }
 
 function ofOne(value: unknown): LinkRequest {
-  const { word, sentence, image, ...options } = parseBySchema('request', mentionRequest, value);
+  const { word, sentence, image, ...options } = parsePart('request', mentionRequest, value);
   return { mentions: [{ word, sentence, image }], ...options };
 }
 
@@ -122,11 +137,7 @@ async function readForm(form: FormData, numbers: readonly string[], images: Imag
       continue;
     }
     if (all.some((each) => typeof each !== 'string') || (all.length > 1 && name !== 'aliases')) {
-      throw new InputError({
-        file: 'request',
-        field: oneLine(name),
-        expected: 'one text; an image is one file',
-      });
+      throw wrong(oneLine(name), 'expected one text; an image is one file');
     }
     if (name === 'aliases') value[name] = all;
     else value[name] = numbers.includes(name) && first !== '' ? Number(first) : first;
@@ -148,12 +159,12 @@ class ImageReader {
     if (text === null || text === '') return null;
     const base64 = text.replace(/^data:[a-z]+\/[-+.\w]+;base64,/i, '');
     if (base64.length % 4 !== 0 || !/^[A-Za-z0-9+/]+={0,2}$/.test(base64)) {
-      throw new InputError({ file: 'request', field, expected: 'base64 or a data URL' });
+      throw wrong(field, 'expected base64 or a data URL');
     }
     return this.check(field, new Uint8Array(Buffer.from(base64, 'base64')));
   }
 
-  /** Throws HTTPException 413 for too many bytes or pixels, InputError for no image. */
+  /** Throws HTTPException: 413 for too many bytes or pixels, 422 for no image. */
   check(field: string, bytes: Uint8Array): Uint8Array {
     const { limits, ticket } = this.#reading;
     if (bytes.length > limits.imageBytes) {
@@ -174,13 +185,12 @@ function pixelsOf(field: string, bytes: Uint8Array): number {
     const { width, height } = imageSize(bytes);
     return width * height;
   } catch (error) {
-    throw new InputError({
-      file: 'request',
-      field,
-      expected: 'an image',
-      found: oneLine((error as Error).message),
-    });
+    throw wrong(field, `expected an image, found ${oneLine((error as Error).message)}`);
   }
+}
+
+function wrong(field: string, what: string): HTTPException {
+  return new HTTPException(422, { message: `request: ${field}: ${what}` });
 }
 
 function tooLarge(message: string): HTTPException {

@@ -47,6 +47,9 @@ export async function startServer({ open, host, port, ...options }: ServerOption
     const { address, port: own, family } = server.address() as AddressInfo;
     const url = `http://${family === 'IPv6' ? `[${address}]` : address}:${own}`;
     log.info('listening', { url });
+    if (!isLocal && options.token === null) {
+      log.warn('whoever reaches this address can change the knowledge base: requests need no token');
+    }
     return {
       url,
       async stop() {

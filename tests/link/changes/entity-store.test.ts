@@ -191,7 +191,7 @@ test('what cannot be put is one line, changes nothing, and takes no other with i
   ]);
   assert.equal(
     ends.map((end) => (end.status === 'fulfilled' ? end.value : (end.reason as Error).message)),
-    ['created', 'X2: image of 9 bytes: neither JPEG nor PNG nor WebP', 'created'],
+    ['created', 'X2: image: image of 9 bytes: neither JPEG nor PNG nor WebP', 'created'],
   );
   assert.is(await linker.entity('X2'), null);
   for (const [entity, message] of [

@@ -6,7 +6,7 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { clipPreprocessing } from '../../../data/images/preprocess.ts';
 import { decodeInput } from '../../../data/images/read-pixels.ts';
-import { InputError } from '../../../files/errors.ts';
+import { InputError, UsageError } from '../../../files/errors.ts';
 import type { EntityToPut, Linker, LinkMention, LinkOptions } from '../../../link/linker.ts';
 import { type App, type AppOptions, createApp } from '../../../web/server/app.ts';
 import { defaultLimits, type Limits } from '../../../web/server/limits.ts';
@@ -31,7 +31,7 @@ async function made(
   const how = clipPreprocessing(16);
   const check = async (image: LinkMention['image']) => {
     const decoded = await decodeInput(image ?? null, how);
-    if ('problem' in decoded) throw new InputError(decoded.problem);
+    if ('problem' in decoded) throw new UsageError(decoded.problem);
   };
   const known = { qid: 'Q/1 é', name: 'mouse', aliases: [], attributes: 'a rodent', images: 1 };
   const linker: Linker = {
@@ -44,6 +44,7 @@ async function made(
       for (const { image } of mentions) await check(image);
       await held;
       if (mentions[0]!.word === 'bug') throw new TypeError('secret of the house');
+      if (mentions[0]!.word === 'disk') throw new InputError('/secret/place: damaged');
       return mentions.map(() => [
         {
           qid: `top ${top}`,
@@ -248,9 +249,11 @@ test('what is wrong is one line that names the field, with the status for it', a
 
 test('an error of ours tells nothing of itself', async () => {
   const { app } = await made();
-  const { status, body } = await post(app, { ...mention, word: 'bug' });
-  assert.is(status, 500);
-  assert.equal(body, { error: 'an error of the server; its log says more' });
+  for (const word of ['bug', 'disk']) {
+    const { status, body } = await post(app, { ...mention, word });
+    assert.is(status, 500);
+    assert.equal(body, { error: 'an error of the server; its log says more' });
+  }
 });
 
 test('with a token, only health and readiness are open', async () => {
