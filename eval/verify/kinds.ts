@@ -1,13 +1,19 @@
 // The kinds of reference cases that can be computed, by the name in case.json.
 
 import { adam } from './adam.ts';
+import { bertBiencoder } from './baselines/bert-biencoder.ts';
+import { blinkBiencoder, blinkCrossencoder } from './baselines/blink.ts';
+import { clipBaseline } from './baselines/clip-baseline.ts';
+import { dzmned } from './baselines/dzmned.ts';
+import { ghmfc } from './baselines/ghmfc.ts';
+import { jmel } from './baselines/jmel.ts';
 import { bert } from './bert.ts';
 import { clip, prompts } from './clip.ts';
-import { clipBaseline } from './clip-baseline.ts';
 import { dsmip } from './dsmip.ts';
 import { expert } from './expert.ts';
 import { gate } from './gate.ts';
 import type { Kind } from './kind.ts';
+import { mimic } from './mimic.ts';
 import { units } from './units.ts';
 import { vgg } from './vgg.ts';
 import { wordpiece } from './wordpiece.ts';
@@ -15,11 +21,18 @@ import { wordpiece } from './wordpiece.ts';
 export const kinds: Readonly<Record<string, Kind>> = {
   adam,
   bert,
+  'bert-biencoder': bertBiencoder,
+  'blink-biencoder': blinkBiencoder,
+  'blink-crossencoder': blinkCrossencoder,
   clip,
   'clip-baseline': clipBaseline,
   dsmip,
+  dzmned,
   expert,
   gate,
+  ghmfc,
+  jmel,
+  mimic,
   prompts,
   units,
   vgg,

@@ -4,7 +4,12 @@ import * as v from 'valibot';
 import { InputError } from '../../files/errors.ts';
 import { parseBySchema } from '../../files/json/schema.ts';
 import type { AnyBaseline, BaselineParts, EncoderName, Recipe } from './baseline.ts';
+import { BertBaseline, bertRecipe, bertSchema } from './bert/bert-baseline.ts';
+import { BlinkBaseline, blinkRecipe, blinkSchema } from './blink/blink-baseline.ts';
 import { ClipBaseline, clipRecipes, clipSchema, zeroShotSchema } from './clip/clip-baseline.ts';
+import { DzmnedBaseline, dzmnedRecipe, dzmnedSchema } from './dzmned/dzmned-baseline.ts';
+import { JmelBaseline, jmelRecipe, jmelSchema } from './jmel/jmel-baseline.ts';
+import { Mimic, mimicRecipe, mimicSchema } from './mimic/mimic.ts';
 
 interface BaselineSystem {
   /** For tables. */
@@ -43,6 +48,45 @@ export const baselines: Readonly<Record<string, BaselineSystem>> = {
     build: building(
       clipSchema,
       async (name, parts, config) => new ClipBaseline('all', name, parts, await parts.own.clip(), config),
+    ),
+  },
+  bert: {
+    title: 'BERT',
+    recipe: bertRecipe,
+    encoders: ['bert'],
+    build: building(
+      bertSchema,
+      async (name, parts, config) => new BertBaseline(name, parts, await parts.own.bert(), config),
+    ),
+  },
+  blink: {
+    title: 'BLINK, bi-encoder',
+    recipe: blinkRecipe,
+    encoders: ['bert'],
+    build: building(blinkSchema, async (name, parts, config) => {
+      const towers = { mention: await parts.own.bert(), entity: await parts.own.bert() };
+      return new BlinkBaseline(name, parts, towers, config);
+    }),
+  },
+  dzmned: {
+    title: 'DZMNED',
+    recipe: dzmnedRecipe,
+    encoders: [],
+    build: building(dzmnedSchema, async (...of) => new DzmnedBaseline(...of)),
+  },
+  jmel: {
+    title: 'JMEL',
+    recipe: jmelRecipe,
+    encoders: [],
+    build: building(jmelSchema, async (...of) => new JmelBaseline(...of)),
+  },
+  mimic: {
+    title: 'MIMIC',
+    recipe: mimicRecipe,
+    encoders: ['clip'],
+    build: building(
+      mimicSchema,
+      async (name, parts, config) => new Mimic(name, parts, await parts.own.clip(), config),
     ),
   },
 };

@@ -1,18 +1,20 @@
 // BERT's encoder as in Hugging Face's BertModel (Devlin et al. 2019, arXiv:1810.04805): post-LN transformer blocks with exact
 // GELU, every token attends to every real one. Parameter names are those of its checkpoints; parameters start as
-// BertModel's _init_weights has it. Without dropout. Knows nothing of files.
+// BertModel's _init_weights has it. Knows nothing of files.
 //
 // B: batch, L: tokens, d: width.
 
 import type { TextBatch } from '../../encoding/samples.ts';
 import { ShapeError } from '../../engine/errors.ts';
 import { attention } from '../../engine/ops/attention/attention.ts';
+import { dropout } from '../../engine/ops/dropout.ts';
 import { add, tanh } from '../../engine/ops/elementwise.ts';
 import { embedding } from '../../engine/ops/embedding.ts';
 import { feedForward } from '../../engine/ops/feed-forward.ts';
 import { l2Normalize } from '../../engine/ops/l2-normalize.ts';
 import { matmul } from '../../engine/ops/matmul.ts';
 import { reshape, slice } from '../../engine/ops/shape.ts';
+import type { Random } from '../../engine/random.ts';
 import type { Tensor } from '../../engine/tensor.ts';
 import type { Linear, Norm } from '../layers.ts';
 import type { ParameterSource } from '../parameter-source.ts';
@@ -46,6 +48,15 @@ export interface BertBatch extends TextBatch {
   positions?: Int32Array<ArrayBuffer>;
 }
 
+/**
+ * What training leaves out at random: of the embeddings and of what each sublayer adds. Not of the attention's probabilities, as
+ * BERT's own training did: the attention kernels never write them.
+ */
+export interface BertDropout {
+  rate: number;
+  random: Random;
+}
+
 const start = { deviation: 0.02 };
 const linearStart = { weight: start, bias: { value: 0 } };
 
@@ -70,8 +81,11 @@ export class Bert {
     this.#blocks = Array.from({ length: layers }, (_, i) => new Block(encoder.under(`${i}`), config));
   }
 
-  /** Encodes texts: the last hidden states [B, L, d]; what stands on padding means nothing. Throws ShapeError. */
-  encode(batch: BertBatch): Tensor {
+  /**
+   * Encodes texts: the last hidden states [B, L, d]; what stands on padding means nothing. With dropout only where it is given,
+   * for training. Throws ShapeError.
+   */
+  encode(batch: BertBatch, dropped?: BertDropout): Tensor {
     const { device } = this.tokenTable;
     const { count: B, length: L, ids, mask } = batch;
     checkTexts(this.config, batch);
@@ -79,12 +93,12 @@ export class Bert {
     const keyMask = hasPadding ? device.tensor([B, L], mask, { name: 'text mask' }) : undefined;
     let x = device.scope(() => {
       const words = embedding(this.tokenTable, device.tensor([B, L], ids, { name: 'token ids' })); // [B, L, d]
-      return this.#norm(add(add(words, this.#placesOf(batch)), this.#typesOf(batch)));
+      return thinned(this.#norm(add(add(words, this.#placesOf(batch)), this.#typesOf(batch))), dropped);
     });
     for (const block of this.#blocks) {
       const input = x;
       // A frozen block's activations go at once; a trained one's stay for backward.
-      x = device.scope(() => block.run(input, keyMask));
+      x = device.scope(() => block.run(input, keyMask, dropped));
     }
     return x;
   }
@@ -115,7 +129,12 @@ export class BertPooler {
 
   /** hidden [B, L, d], as `Bert.encode` returns them. */
   pool(hidden: Tensor): Tensor {
-    return tanh(this.#dense(firstTokens(hidden)));
+    return this.poolFirst(firstTokens(hidden));
+  }
+
+  /** first [B, d], as `firstTokens` gives them. */
+  poolFirst(first: Tensor): Tensor {
+    return tanh(this.#dense(first));
   }
 }
 
@@ -163,13 +182,21 @@ class Block {
   }
 
   /** x [B, L, d] -> [B, L, d]; keys with 0 in keyMask [B, L] are not attended to. */
-  run(x: Tensor, keyMask?: Tensor): Tensor {
+  run(x: Tensor, keyMask?: Tensor, dropped?: BertDropout): Tensor {
     const heads = this.#heads;
     const [q, k, v] = [this.#query(x), this.#key(x), this.#value(x)];
     const mixed = attention(q, k, v, keyMask ? { heads, keyMask } : { heads });
-    const y = this.#attentionNorm(this.#out(mixed, { residual: x }));
-    return this.#norm(feedForward(y, this.#fc1, this.#fc2, y, 'gelu'));
+    if (!dropped) {
+      const y = this.#attentionNorm(this.#out(mixed, { residual: x }));
+      return this.#norm(feedForward(y, this.#fc1, this.#fc2, y, 'gelu'));
+    }
+    const y = this.#attentionNorm(add(x, thinned(this.#out(mixed), dropped)));
+    return this.#norm(add(y, thinned(feedForward(y, this.#fc1, this.#fc2, null, 'gelu'), dropped)));
   }
+}
+
+function thinned(x: Tensor, dropped?: BertDropout): Tensor {
+  return dropped ? dropout(x, dropped.rate, dropped.random) : x;
 }
 
 /** Throws ShapeError unless there are so many numbers, each from 0 to `limit` - 1. */
