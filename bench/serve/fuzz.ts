@@ -3,7 +3,7 @@
 // Ends with exit code 1 for any 5xx, for a wrong request that was taken, and for a server that does not answer afterwards.
 
 import fc from 'fast-check';
-import { type WrongRequest, wrongRequest } from '../../tests/support/malformed-requests.ts';
+import { type WrongRequest, wrongRequest } from '../../tests/web/server/malformed-requests.ts';
 import { count, parseFlags, reportError, text } from '../scale/flags.ts';
 import { spawnServer } from './spawned-server.ts';
 

@@ -11,7 +11,7 @@ import type { EntityToPut, Linker, LinkMention, LinkOptions } from '../../../lin
 import { type App, type AppOptions, createApp } from '../../../web/server/app.ts';
 import { defaultLimits, type Limits } from '../../../web/server/limits.ts';
 import { LinkerKeeper } from '../../../web/server/linker-keeper.ts';
-import { pictureBytes, wrongRequest } from '../../support/malformed-requests.ts';
+import { pictureBytes, wrongRequest } from './malformed-requests.ts';
 
 /** What the linker was asked, and when it answers. */
 interface Made {
