@@ -188,6 +188,7 @@ function admitted(admission: Admission, limits: Limits, idle: Idle) {
       throw new HTTPException(503, { res, message: 'the server stops' });
     }
     const ticket = admission.enter();
+    const end = endOf(c.req.raw, limits.deadlineMs);
     idle.enter();
     try {
       if (c.req.raw.body) {
@@ -195,22 +196,32 @@ function admitted(admission: Admission, limits: Limits, idle: Idle) {
         ticket.take({ bytes: Math.min(length, limits.bodyBytes) });
       }
       c.set('ticket', ticket);
-      c.set('signal', endOf(c.req.raw, limits.deadlineMs));
+      c.set('signal', end.signal);
       await next();
     } finally {
+      end.clear();
       ticket.giveBack();
       idle.leave();
     }
   });
 }
 
-/** Aborted at the deadline, or when the client goes away. */
-function endOf({ signal }: Request, deadlineMs: number): AbortSignal {
-  const left = new AbortController();
-  signal.addEventListener('abort', () => left.abort(new ClientLeftError('the client went away')));
-  return AbortSignal.any([AbortSignal.timeout(deadlineMs), left.signal]);
+/** Aborted at the deadline, or when the client goes away. Cleared, it keeps nothing alive. */
+function endOf(request: Request, deadlineMs: number): { signal: AbortSignal; clear(): void } {
+  const end = new AbortController();
+  const onAbort = () => end.abort(new ClientLeftError('the client went away'));
+  request.signal.addEventListener('abort', onAbort);
+  const timer = setTimeout(() => end.abort(new DeadlineError('the deadline came first')), deadlineMs);
+  return {
+    signal: end.signal,
+    clear() {
+      clearTimeout(timer);
+      request.signal.removeEventListener('abort', onAbort);
+    },
+  };
 }
 
+class DeadlineError extends Error {}
 /** Nobody waits for the answer. */
 class ClientLeftError extends Error {}
 
@@ -255,8 +266,7 @@ function answerTo(error: unknown, c: Context): Response {
     return c.json({ error: message }, error.status, Object.fromEntries(extra));
   }
   if (error instanceof UsageError) return c.json({ error: error.message }, 422);
-  const name = error instanceof Error ? error.name : '';
-  if (name === 'TimeoutError') return c.json({ error: 'the deadline came first' }, 504);
+  if (error instanceof DeadlineError) return c.json({ error: error.message }, 504);
   if (error instanceof ClientLeftError) return c.json({ error: error.message }, 408);
   if (error instanceof DeviceLostError) {
     return c.json({ error: 'the device was lost' }, 503, { 'retry-after': '1' });
