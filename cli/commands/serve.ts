@@ -19,7 +19,7 @@ const leastTokenLetters = 16;
 const serveCommand: ConfigCommand<typeof serveSchema, never> = {
   name: 'serve',
   summary:
-    'Links mentions over HTTP, and puts entities into the knowledge base and takes them out. The page at / says how to ask. ' +
+    'Links mentions over HTTP, and puts entities into the knowledge base and takes them out. The page /docs says how to ask. ' +
     'Logs are JSON lines on the standard error; SIGTERM or Ctrl-C stops it once all is answered.',
   schema: serveSchema,
   base: (preset) => workConfigOf(preset, 'link'),

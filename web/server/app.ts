@@ -77,7 +77,8 @@ export function createApp({ keeper, limits, defaults, token, hosts, version }: A
   );
   const document = openApiDocument(version, token !== null);
   app.get('/openapi.json', (c) => c.json(document));
-  app.get('/', (c) => c.html(page(version, token !== null)));
+  app.get('/docs', (c) => c.html(page(version, token !== null)));
+  app.get('/', (c) => c.redirect('docs'));
 
   const work = admitted(admission, limits, idle);
   const body = bodyLimit({

@@ -134,7 +134,7 @@ export const operations: Readonly<Record<string, Readonly<Record<string, Operati
       responses: { 200: { description: 'OpenAPI 3.1', type: 'application/json' } },
     },
   },
-  '/': {
+  '/docs': {
     get: {
       summary: 'This description as a page',
       responses: { 200: { description: 'A page', type: 'text/html' } },

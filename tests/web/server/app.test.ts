@@ -198,7 +198,8 @@ test('health, readiness, metrics, and a description of every route', async () =>
     type: 'object',
     additionalProperties: { type: 'string' },
   });
-  const page = await ask(app, '/');
+  assert.equal((await ask(app, '/')).headers.get('location'), 'docs');
+  const page = await ask(app, '/docs');
   assert.match(page.body, /<code>PUT \/entities\/\{id\}<\/code>/);
   assert.not.match(page.body, /<script|https?:\/\/(?!127\.0\.0\.1)/);
   assert.match(page.headers.get('content-security-policy')!, /default-src 'none'/);
@@ -259,7 +260,7 @@ test('an error of ours tells nothing of itself', async () => {
 test('with a token, only health and readiness are open', async () => {
   const token = 'a-long-token-of-many-letters';
   const { app } = await made({ token });
-  const paths = ['/metrics', '/openapi.json', '/', '/entities?name=x', '/entities/x', '/nothing'];
+  const paths = ['/metrics', '/openapi.json', '/docs', '/entities?name=x', '/entities/x', '/nothing'];
   for (const path of paths) {
     for (const authorization of [null, 'Bearer', 'Bearer wrong', `Bearer ${token}x`, `Basic ${token}`]) {
       const { status, headers } = await ask(

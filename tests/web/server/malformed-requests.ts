@@ -157,7 +157,7 @@ export const wrongRequest: fc.Arbitrary<WrongRequest> = fc.oneof(
   fc
     .tuple(
       fc.constantFrom('POST', 'PUT', 'DELETE', 'PATCH'),
-      fc.constantFrom('/health', '/ready', '/metrics', '/openapi.json', '/', '/entities', '/nothing'),
+      fc.constantFrom('/health', '/ready', '/metrics', '/openapi.json', '/docs', '/entities', '/nothing'),
     )
     .map(([method, path]) => request(method, path, json, method === 'DELETE' ? null : '{}')),
   fc
