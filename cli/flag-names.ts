@@ -74,6 +74,15 @@ export const flagNames: Readonly<Record<string, string>> = {
   'link.threshold': 'threshold',
   'compare.systems': 'systems',
   'compare.seeds': 'seeds',
+  'server.host': 'host',
+  'server.port': 'port',
+  'server.tokenFile': 'token-file',
+  'server.queue': 'queue',
+  'server.deadline': 'deadline',
+  'server.gather': 'gather',
+  'server.bodyMB': 'max-body',
+  'server.imageMB': 'max-image',
+  'server.megapixels': 'max-pixels',
   'ablation.seeds': 'seeds',
   'ablation.rows': 'only',
   'ablation.fraction': 'fraction',
@@ -217,6 +226,7 @@ export const groups: Readonly<Record<string, string>> = {
   index: 'Index',
   knowledgeBase: 'Files',
   link: 'Linking',
+  server: 'Server',
 };
 
 /** A field as a user of commands knows it: '--batch'. */

@@ -51,6 +51,10 @@ const commands: Readonly<Record<string, { summary: string; load: () => Promise<C
     summary: 'link mentions to entities',
     load: () => import('./commands/link.ts'),
   },
+  serve: {
+    summary: 'link mentions over HTTP',
+    load: () => import('./commands/serve.ts'),
+  },
   report: {
     summary: 'write the page about a run',
     load: () => import('./commands/report.ts'),
