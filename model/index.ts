@@ -2,6 +2,7 @@
 // that they expect, and the loss of the paper. In Node, Deno and the browser. What is not named here may change at any time.
 
 export {
+  albefPreprocessing,
   clipPreprocessing,
   type Preprocessing,
   preprocess,

@@ -19,7 +19,7 @@ export const bert: Kind = (context) =>
   });
 
 /** The network that a case's config describes. */
-function bertConfig(config: CaseConfig): BertConfig {
+export function bertConfig(config: CaseConfig): BertConfig {
   return {
     width: config.number('text_width'),
     hidden: config.number('text_hidden'),

@@ -1,6 +1,7 @@
 // The kinds of reference cases that can be computed, by the name in case.json.
 
 import { adam } from './adam.ts';
+import { albef } from './baselines/albef.ts';
 import { bert } from './bert.ts';
 import { clip, prompts } from './clip.ts';
 import { clipBaseline } from './clip-baseline.ts';
@@ -14,6 +15,7 @@ import { wordpiece } from './wordpiece.ts';
 
 export const kinds: Readonly<Record<string, Kind>> = {
   adam,
+  albef,
   bert,
   clip,
   'clip-baseline': clipBaseline,
