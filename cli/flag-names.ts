@@ -4,6 +4,7 @@
 export const flagNames: Readonly<Record<string, string>> = {
   'data.folder': 'data',
   'clip.folder': 'clip',
+  'bert.folder': 'bert',
   'run.folder': 'run',
   'cache.folder': 'cache',
   'expert.kind': 'expert',
@@ -35,6 +36,8 @@ export const flagNames: Readonly<Record<string, string>> = {
   'training.schedule': 'schedule',
   'training.weightDecay': 'weight-decay',
   'training.clipNorm': 'clip-norm',
+  'training.eps': 'eps',
+  'training.patience': 'patience',
   'training.trainFraction': 'train-fraction',
   'training.mentionsPerEpoch': 'mentions-per-epoch',
   'training.unitEpochs': 'unit-epochs',
@@ -176,6 +179,7 @@ export const flagNames: Readonly<Record<string, string>> = {
 export const groups: Readonly<Record<string, string>> = {
   data: 'Files',
   clip: 'Files',
+  bert: 'Files',
   run: 'Files',
   cache: 'Files',
   wordnet: 'Files',

@@ -11,17 +11,19 @@ export const profileFlag: PlainFlag = { flags: '--profile', help: 'print where t
 export interface SessionConfig {
   data: { folder: string };
   clip: { folder: string };
+  bert?: { folder: string };
   cache: { folder: string };
 }
 
 /** Opens what a configuration names. `memoryGB`: the device's memory to get by with, 0 for all there is. */
 export function openWork(
-  { data, clip, cache }: SessionConfig,
+  { data, clip, bert, cache }: SessionConfig,
   { profile = false, memoryGB = 0 }: { profile?: boolean; memoryGB?: number } = {},
 ): Promise<Session> {
   return openSession({
     data: data.folder,
     clip: clip.folder,
+    ...(bert ? { encoders: { bert: bert.folder } } : {}),
     cache: cache.folder,
     deviceOptions: { profile, ...(memoryGB > 0 ? { memoryBudgetBytes: 1e9 * memoryGB } : {}) },
   });

@@ -32,21 +32,42 @@ export type MentionKind = (typeof mentionKinds)[number];
 
 export type Split = 'train' | 'dev' | 'test';
 
-/**
- * The text by which an entity is known to the encoder: `name : attributes`, and the aliases after the attributes, so that
- * a text that is cut loses them first; but for aliases that the attributes name already.
- */
-export function entityText({
+/** What a mention or an entity is called, and the words that say which thing of that name it is. */
+export interface NamedText {
+  /** The mention's word, or the entity's name. */
+  name: string;
+  /** The mention's sentence, or the entity's attributes and the aliases that these do not name already. */
+  context: string;
+}
+
+/** An entity's texts. The aliases come after the attributes, so that a text that is cut loses them first. */
+export function entityTexts({
   name,
   attributes,
   aliases,
   hasAliasesInAttributes = false,
-}: Pick<Entity, 'name' | 'attributes' | 'aliases' | 'hasAliasesInAttributes'>): string {
+}: Pick<Entity, 'name' | 'attributes' | 'aliases' | 'hasAliasesInAttributes'>): NamedText {
   const further = hasAliasesInAttributes ? [] : aliases;
-  return `${name} : ${further.length === 0 ? attributes : [attributes, ...further].join(' ').trimStart()}`;
+  const context = further.length === 0 ? attributes : [attributes, ...further].join(' ').trimStart();
+  return { name, context };
 }
 
-/** The text by which a mention is known to the encoder. */
-export function mentionText(mention: Pick<Mention, 'word' | 'sentence'>): string {
-  return `${mention.word} : ${mention.sentence}`;
+/** A mention's texts. */
+export function mentionTexts({ word, sentence }: Pick<Mention, 'word' | 'sentence'>): NamedText {
+  return { name: word, context: sentence };
+}
+
+/** The one text by which a mention or an entity is known to CLIP. */
+export function joinedText({ name, context }: NamedText): string {
+  return `${name} : ${context}`;
+}
+
+/** The text by which CLIP knows an entity: `name : attributes and aliases`. */
+export function entityText(entity: Parameters<typeof entityTexts>[0]): string {
+  return joinedText(entityTexts(entity));
+}
+
+/** The text by which CLIP knows a mention: `word : sentence`. */
+export function mentionText(mention: Parameters<typeof mentionTexts>[0]): string {
+  return joinedText(mentionTexts(mention));
 }

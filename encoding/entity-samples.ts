@@ -1,12 +1,12 @@
 // Entities of any source as samples: their texts as token ids, their images numbered among their own. Some at a time, so
 // that a knowledge base need not be held.
 
-import { type Entity, entityText } from '../data/entity-mention.ts';
+import { type Entity, entityTexts } from '../data/entity-mention.ts';
 import { PixelSource } from '../data/images/pixel-source.ts';
 import type { Tokenizer } from '../data/text/tokenizer.ts';
 import { hashOf } from '../files/fingerprint.ts';
 import type { FeatureOptions } from './features.ts';
-import { imageStamps, numberedFiles, type Samples, tokenizeTexts } from './samples.ts';
+import { imageStamps, numberedFiles, type Samples, sampleTexts } from './samples.ts';
 
 /** What entities are encoded with. */
 export interface EntityEncoding {
@@ -23,11 +23,10 @@ export function entitySamples(
   { tokenizer, maxLength, features }: EntityEncoding,
 ): { samples: Samples; features: FeatureOptions; takeProblems: () => string[] } {
   const { files, numberOf } = numberedFiles();
-  const texts = entities.map(entityText);
   const source = new PixelSource(files, features.source.how);
   return {
     samples: {
-      tokens: tokenizeTexts(tokenizer, texts, maxLength),
+      ...sampleTexts(tokenizer, entities.map(entityTexts), maxLength),
       images: entities.map(({ images }) => images.map(numberOf)),
     },
     features: { ...features, files, source, cache: '' },

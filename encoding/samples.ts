@@ -2,7 +2,14 @@
 // Knows nothing of devices.
 
 import type { Dataset } from '../data/dataset.ts';
-import { entityText, type Mention, mentionText, type Split } from '../data/entity-mention.ts';
+import {
+  entityTexts,
+  joinedText,
+  type Mention,
+  mentionTexts,
+  type NamedText,
+  type Split,
+} from '../data/entity-mention.ts';
 import type { ImageInput } from '../data/images/image-input.ts';
 import type { Tokenizer } from '../data/text/tokenizer.ts';
 import { contentStamp } from '../files/content-stamp.ts';
@@ -27,6 +34,8 @@ export interface Tokens extends TextBatch {
 
 /** Mentions or entities. */
 export interface Samples {
+  /** Each sample's texts as they were read, for systems that do not read CLIP's tokens. */
+  texts: readonly NamedText[];
   tokens: Tokens;
   /** Each sample's images, as numbers into `Corpus.files`. */
   images: readonly (readonly number[])[];
@@ -48,16 +57,16 @@ const lengthStep = 4;
 /** Tokenizes a data set's texts, each cut to `maxLength` tokens, and numbers its images. */
 export function prepareCorpus(dataset: Dataset, tokenizer: Tokenizer, maxLength: number): Corpus {
   const { files, numberOf } = numberedFiles();
-  const tokenize = (texts: string[]) => tokenizeTexts(tokenizer, texts, maxLength);
+  const textsOf = (texts: NamedText[]) => sampleTexts(tokenizer, texts, maxLength);
   const { splits } = dataset;
   const samples = (split: Split): Samples => ({
-    tokens: tokenize(splits[split].map(mentionText)),
+    ...textsOf(splits[split].map(mentionTexts)),
     images: splits[split].map(({ image }) => (image === null ? [] : [numberOf(image)])),
   });
   const gold = (mentions: Mention[]) => Int32Array.from(mentions, ({ entity }) => entity);
   return {
     entities: {
-      tokens: tokenize(dataset.entities.map(entityText)),
+      ...textsOf(dataset.entities.map(entityTexts)),
       images: dataset.entities.map(({ images }) => images.map(numberOf)),
     },
     mentions: { train: samples('train'), dev: samples('dev'), test: samples('test') },
@@ -81,6 +90,15 @@ export function numberedFiles(): { files: (string | null)[]; numberOf: (file: st
   return { files, numberOf };
 }
 
+/** Texts as samples have them, each cut to `maxLength` tokens. */
+export function sampleTexts(
+  tokenizer: Tokenizer,
+  texts: readonly NamedText[],
+  maxLength: number,
+): Pick<Samples, 'texts' | 'tokens'> {
+  return { texts, tokens: tokenizeTexts(tokenizer, texts.map(joinedText), maxLength) };
+}
+
 /** Texts as tokens, each cut to `maxLength`. */
 export function tokenizeTexts(tokenizer: Tokenizer, texts: string[], maxLength: number): Tokens {
   return padded(tokenizer.encodeBatch(texts, maxLength), texts.length);
@@ -101,13 +119,17 @@ export function pickTexts(tokens: Tokens, rows: readonly number[]): TextBatch {
 }
 
 /** Some of the samples, as samples of their own. */
-export function pickSamples({ tokens, images }: Samples, rows: readonly number[]): Samples {
+export function pickSamples({ texts, tokens, images }: Samples, rows: readonly number[]): Samples {
   const lengths = Int32Array.from(rows, (row) => tokens.lengths[row]!);
-  return { tokens: { ...pickTexts(tokens, rows), lengths }, images: rows.map((row) => images[row]!) };
+  return {
+    texts: rows.map((row) => texts[row]!),
+    tokens: { ...pickTexts(tokens, rows), lengths },
+    images: rows.map((row) => images[row]!),
+  };
 }
 
 /** Some of the samples, padded as if there were no others: what is made of them is the same to the bit. */
-export function cutSamples({ tokens, images }: Samples, rows: readonly number[]): Samples {
+export function cutSamples({ texts, tokens, images }: Samples, rows: readonly number[]): Samples {
   const lengths = Int32Array.from(rows, (row) => tokens.lengths[row]!);
   const length = lengths.reduce((longest, each) => Math.max(longest, each), 0);
   const cut = (values: Int32Array) => {
@@ -118,6 +140,7 @@ export function cutSamples({ tokens, images }: Samples, rows: readonly number[])
     return part;
   };
   return {
+    texts: rows.map((row) => texts[row]!),
     tokens: { ids: cut(tokens.ids), mask: cut(tokens.mask), lengths, count: rows.length, length },
     images: rows.map((row) => images[row]!),
   };

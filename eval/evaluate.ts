@@ -7,6 +7,7 @@ import type { Split } from '../data/dataset.ts';
 import { matchesOf } from '../data/names/name-matches.ts';
 import { takenOutRows } from '../data/taken-out.ts';
 import { UsageError } from '../files/errors.ts';
+import { trainedBaselinesOf } from '../link/baselines/trained-baselines.ts';
 import { type Calibration, readCalibration } from '../link/calibration.ts';
 import { openRunIndex } from '../link/entity-index.ts';
 import {
@@ -18,7 +19,6 @@ import {
 import type { Session } from '../link/session.ts';
 import { prepareSplit } from '../link/split.ts';
 import { fileFingerprint, loadTrained, parameterCounts } from '../link/trained.ts';
-import { trainedBaselinesOf } from '../link/trained-baselines.ts';
 import { findBaseline } from '../model/baselines/registry.ts';
 import type { Expert } from '../model/dsmip/expert-model.ts';
 import { FixedShares } from '../ranking/mixed-probabilities.ts';

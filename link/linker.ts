@@ -1,12 +1,12 @@
 // Links mentions that are in no data set: an index of a knowledge base and the system that it was built for, opened once,
 // that give the best entities for what they are asked. Neither a data set nor the knowledge base itself is read.
 
-import { mentionText } from '../data/entity-mention.ts';
+import { mentionTexts } from '../data/entity-mention.ts';
 import type { EntityRecords } from '../data/entity-records.ts';
 import type { ImageInput } from '../data/images/image-input.ts';
 import { PixelSource } from '../data/images/pixel-source.ts';
 import type { Tokenizer } from '../data/text/tokenizer.ts';
-import { type Samples, tokenizeTexts } from '../encoding/samples.ts';
+import { type Samples, sampleTexts } from '../encoding/samples.ts';
 import { WarmStart } from '../engine/device/warm-start.ts';
 import { type Device, openDevice } from '../engine/device.ts';
 import { UsageError } from '../files/errors.ts';
@@ -17,6 +17,7 @@ import { joinLists } from '../ranking/pair-lists.ts';
 import { retrieve } from '../ranking/retrieval.ts';
 import { rankMentions } from '../ranking/scoring-pass.ts';
 import { preparedMentions, prepareSamples } from '../ranking/sources.ts';
+import { type EncoderFolders, shippedEncoders } from './baselines/own-encoders.ts';
 import {
   type Calibration,
   confidenceOf,
@@ -79,6 +80,8 @@ export interface LinkerOptions {
   system?: string;
   /** Folder or address of the CLIP, in Hugging Face's layout. Default: the one that the index was built with. */
   clip?: string;
+  /** Folders of what baselines begin from. Default: those that the package ships. */
+  encoders?: Partial<EncoderFolders>;
   /**
    * Whether names and aliases count, by the run's calibration. Default: where it has one. Without, nothing of the
    * calibration is read.
@@ -123,7 +126,7 @@ export async function openLinker(where: string | LinkerOptions): Promise<Linker>
   try {
     const kernels = new WarmStart(device, `link ${system ?? ''}`);
     opened.push(kernels);
-    const base = await openModelBase({ clip, device });
+    const base = await openModelBase({ clip, encoders: { ...shippedEncoders, ...options.encoders }, device });
     opened.push(base);
     const tokenizer = await openTokenizer(base.clip);
     opened.push({ close: () => tokenizer.free() });
@@ -261,7 +264,7 @@ class OpenLinker implements Linker {
     const { base, tokenizer, model, onWarning } = this.#parts;
     const images = mentions.map(({ image }) => image ?? null);
     const samples: Samples = {
-      tokens: tokenizeTexts(tokenizer, mentions.map(mentionText), base.clip.config.text.maxLength),
+      ...sampleTexts(tokenizer, mentions.map(mentionTexts), base.clip.config.text.maxLength),
       images: images.map((image, i) => (image === null ? [] : [i + 1])),
     };
     const files = [null, ...images];

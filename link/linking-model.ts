@@ -7,6 +7,7 @@ import { baselines, findBaseline } from '../model/baselines/registry.ts';
 import { allExpertKinds } from '../model/dsmip/experts.ts';
 import type { GatedExperts } from '../model/dsmip/gating/gate-forms.ts';
 import type { AnyScorer } from '../ranking/scorer.ts';
+import { loadBaseline } from './baselines/trained-baselines.ts';
 import type { ModelBase } from './model-base.ts';
 import {
   bestFile,
@@ -17,7 +18,6 @@ import {
   sizeOf,
   trainedKinds,
 } from './trained.ts';
-import { loadBaseline } from './trained-baselines.ts';
 
 /** DSMIP with its experts, one expert, or a baseline. */
 export interface LinkingModel {

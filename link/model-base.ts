@@ -10,10 +10,13 @@ import { WeightsError } from '../files/errors.ts';
 import { isUrl, locate } from '../files/locate.ts';
 import type { readAbout } from '../model/checkpoint.ts';
 import { type LoadedClip, loadClip } from '../model/clip/load-clip.ts';
+import type { EncoderFolders } from './baselines/own-encoders.ts';
 
 export interface ModelBase {
   device: Device;
   clip: LoadedClip;
+  /** Where the encoders are that baselines have of their own. */
+  encoders: Partial<EncoderFolders>;
   features: Pick<FeatureOptions, 'clipHash'>;
   /** Hash of CLIP and data set that checkpoints must be made from; null where there is no data set: then CLIP's alone counts. */
   inputs: string | null;
@@ -30,6 +33,8 @@ export interface OpenedBase extends ModelBase {
 export interface BaseOptions {
   /** Folder or address of the CLIP, in Hugging Face's layout. */
   clip: string;
+  /** Folders of what baselines begin from. Default: none. */
+  encoders?: Partial<EncoderFolders>;
   /** A device that is open already; it stays open. Default: one of its own. */
   device?: Device;
   /** How that one is opened. */
@@ -47,6 +52,7 @@ export async function openModelBase(options: BaseOptions): Promise<OpenedBase> {
     return {
       device,
       clip,
+      encoders: options.encoders ?? {},
       features: { source, files: [], cache: null, clipHash },
       inputs: null,
       close() {
@@ -84,14 +90,14 @@ export function checkInputs(
   throw new WeightsError(`${path}: was trained on another ${inputs === null ? 'CLIP' : 'data set or CLIP'}`);
 }
 
-/** Hash of a model's weights and configuration. */
-async function hashFolder(folder: string): Promise<string> {
+/** Hash of a model's weights and configuration, and of a BERT's vocabulary. */
+export async function hashFolder(folder: string): Promise<string> {
   const { createHash } = await import('node:crypto');
   const { createReadStream } = await import('node:fs');
   const { readdir } = await import('node:fs/promises');
   const hash = createHash('sha256');
   const names = (await readdir(folder)).filter(
-    (name) => name === 'config.json' || name.endsWith('.safetensors'),
+    (name) => name === 'config.json' || name === 'vocab.txt' || name.endsWith('.safetensors'),
   );
   for (const name of names.sort()) {
     hash.update(name);

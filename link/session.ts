@@ -8,11 +8,18 @@ import type { FeatureOptions } from '../encoding/features.ts';
 import { type Corpus, prepareCorpus } from '../encoding/samples.ts';
 import type { Device } from '../engine/device.ts';
 import { type LoadedClip, loadClip } from '../model/clip/load-clip.ts';
-import { type BaseOptions, type OpenedBase, openModelBase, openTokenizer } from './model-base.ts';
+import {
+  type BaseOptions,
+  type ModelBase,
+  type OpenedBase,
+  openModelBase,
+  openTokenizer,
+} from './model-base.ts';
 
 export interface Session {
   device: Device;
   clip: LoadedClip;
+  encoders: ModelBase['encoders'];
   dataset: Dataset;
   corpus: Corpus;
   features: FeatureOptions;
@@ -54,8 +61,7 @@ export function originOf({ inputs, features }: Session): { inputs: string; clip:
  * and leaves a core idle now and then.
  */
 export async function besideSession(session: Session): Promise<Session> {
-  const base = await openModelBase({ clip: session.clip.folder });
-  const { device, clip, close } = base;
+  const { device, clip, close } = await openModelBase({ clip: session.clip.folder });
   return { ...session, device, clip, close };
 }
 

@@ -1,6 +1,6 @@
 // What a training's batches are encoded from: features that are there already, or token ids and pixels.
 
-import { pickTexts, type Samples } from '../encoding/samples.ts';
+import { noImage, pickTexts, type Samples } from '../encoding/samples.ts';
 import type { Session } from '../link/session.ts';
 import type { TextBatch } from '../model/clip/clip.ts';
 import type { Scorer, Side } from '../ranking/scorer.ts';
@@ -26,10 +26,14 @@ export async function trainingTables<Inputs>(
   scorer: Pick<Scorer<Inputs, unknown, unknown>, 'prepare'>,
 ): Promise<Record<Side, Inputs>> {
   const { mentions, entities } = session.corpus;
-  const all = (images: readonly (readonly number[])[]) => [...new Set([0, ...images.flat()])];
   const of = (side: Side, samples: Samples) =>
-    scorer.prepare(side, samples, all(samples.images), session.features);
+    scorer.prepare(side, samples, imagesOf(samples), session.features);
   return { mention: await of('mention', mentions.train), entity: await of('entity', entities) };
+}
+
+/** All images that a training may draw of samples, that which stands for none among them. */
+export function imagesOf({ images }: Samples): number[] {
+  return [...new Set([noImage, ...images.flat()])];
 }
 
 /** The batches with what encoders take. Pixels are decoded ahead, where there are to be some. */

@@ -65,6 +65,8 @@ export interface Fit extends Origin {
   /** The steps of an epoch, counted from 1, with all that they draw on the host. */
   steps(draws: RandomStream, epoch: number): Iterable<Step> | AsyncIterable<Step>;
   validate(): Promise<Validation>;
+  /** Ends the training after so many epochs without a better one; 0: never. Default 0. */
+  patience?: number;
   /** Which epoch the result is: the best by validation MRR, or the last however it does. Default 'best'. */
   keep?: 'best' | 'last';
 }
@@ -115,7 +117,7 @@ async function train(plan: Fit, staging: Staging, hooks: TrainingHooks): Promise
     position = restored.position;
     random = Random.restore(restored.random);
     hooks.onEvent?.({ type: 'resumed', epoch: position.epoch });
-    if (position.epoch >= epochs) return position;
+    if (position.epoch >= epochs || isStuck(plan, position)) return position;
   }
   await plan.begin(staging.resumeFrom !== null);
   const total = stepsBefore + (plan.totalSteps ?? epochs * stepsPerEpoch);
@@ -131,7 +133,7 @@ async function train(plan: Fit, staging: Staging, hooks: TrainingHooks): Promise
 
   const firstEpoch = position.epoch + 1;
   device.resetPeak();
-  for (let epoch = firstEpoch; epoch <= epochs; epoch++) {
+  for (let epoch = firstEpoch; epoch <= epochs && !isStuck(plan, position); epoch++) {
     let { step } = position;
     for await (const { examples, take } of plan.steps(new RandomStream(random.words(1)[0]!), epoch)) {
       hooks.signal?.throwIfAborted();
@@ -152,4 +154,9 @@ async function train(plan: Fit, staging: Staging, hooks: TrainingHooks): Promise
     hooks.onEvent?.({ type: 'epoch', epoch, epochs, dev, ...(choices ? { choices } : {}) });
   }
   return position;
+}
+
+/** Whether there was no better epoch for as long as the plan waits. */
+function isStuck({ patience = 0 }: Pick<Fit, 'patience'>, { epoch, bestEpoch }: Position): boolean {
+  return patience > 0 && epoch - bestEpoch >= patience;
 }

@@ -50,7 +50,12 @@ async function ofDataSet(config: IndexConfig, profile: boolean): Promise<BuiltIn
 
 /** Reads no data set. */
 async function ofOwn(config: IndexConfig, profile: boolean): Promise<BuiltIndex> {
-  const base = await openModelBase({ clip: config.clip.folder, deviceOptions: { profile } });
+  const { clip, bert } = config;
+  const base = await openModelBase({
+    clip: clip.folder,
+    encoders: { bert: bert.folder },
+    deviceOptions: { profile },
+  });
   console.log(base.device.description);
   const built = await indexKnowledgeBase(config, base, showWork());
   await closeWork(base, profile);

@@ -13,6 +13,8 @@ export interface AdamOptions {
   eps?: number;
   /** Decoupled, as in AdamW. Default 0. */
   weightDecay?: number;
+  /** Factors on the learning rate, for parameters that have one of their own. */
+  rates?: ReadonlyMap<Tensor, number>;
 }
 
 export interface AdamStep {
@@ -39,6 +41,8 @@ interface Chunk {
   places: Place[];
   /** Elements, padding included. */
   size: number;
+  /** Factor on the learning rate. */
+  rate: number;
   /** Whether some elements belong to no parameter. */
   padded: boolean;
   p: Tensor;
@@ -53,7 +57,7 @@ const groupsPerPartial = 1024;
 
 export class Adam {
   #device: Device;
-  #options: Required<AdamOptions>;
+  #options: Required<Omit<AdamOptions, 'rates'>>;
   #chunks: Chunk[];
   /** [norm, clipping scale] of the latest step that clipped. */
   #norm: Tensor;
@@ -65,14 +69,16 @@ export class Adam {
    * Make it outside of any scope. Throws EngineError for options out of range and for parameters that share
    * a name, DtypeError for parameters that are not f32.
    */
-  constructor(parameters: readonly Tensor[], options: AdamOptions) {
+  constructor(parameters: readonly Tensor[], { rates, ...options }: AdamOptions) {
     const first = parameters[0];
     if (!first) throw new EngineError('Adam: expected at least one parameter');
     checkParameters(parameters);
     this.#options = { beta1: 0.9, beta2: 0.999, eps: 1e-8, weightDecay: 0, ...options };
     checkOptions(this.#options);
     this.#device = first.device;
-    this.#chunks = layOut(this.#device, parameters).map((places) => moveIn(this.#device, places));
+    this.#chunks = [...byRate(parameters, rates)].flatMap(([rate, own]) =>
+      layOut(this.#device, own).map((places) => moveIn(this.#device, places, rate)),
+    );
     this.#norm = this.#device.zeros([2], 'f32', 'gradient norm');
   }
 
@@ -97,7 +103,7 @@ export class Adam {
       if (clipNorm !== undefined) this.#measureNorm(flat, clipNorm);
       this.#steps++;
       this.#chunks.forEach((chunk, i) => {
-        this.#update(chunk, flat[i]!, lr, clipNorm !== undefined);
+        this.#update(chunk, flat[i]!, lr * chunk.rate, clipNorm !== undefined);
       });
     });
   }
@@ -255,6 +261,17 @@ function alignment(device: Device): number {
   return Math.max(256, device.bindingAlignment) / 4;
 }
 
+/** Parameters by the factor on their learning rate. Throws EngineError for a factor out of range. */
+function byRate(parameters: readonly Tensor[], rates: AdamOptions['rates']): Map<number, Tensor[]> {
+  const groups = new Map<number, Tensor[]>();
+  for (const parameter of parameters) {
+    const rate = rates?.get(parameter) ?? 1;
+    checkRange(`rate of ${parameter.name}`, rate, rate >= 0 && rate < Infinity, 'at least 0');
+    groups.set(rate, [...(groups.get(rate) ?? []), parameter]);
+  }
+  return groups;
+}
+
 /** Shares the parameters out over chunks that can be bound whole; a larger parameter gets its own. */
 function layOut(device: Device, parameters: readonly Tensor[]): Place[][] {
   const align = alignment(device);
@@ -274,7 +291,7 @@ function layOut(device: Device, parameters: readonly Tensor[]): Place[][] {
 }
 
 /** Makes a chunk's buffers and moves its parameters in. */
-function moveIn(device: Device, places: Place[]): Chunk {
+function moveIn(device: Device, places: Place[], rate: number): Chunk {
   const align = alignment(device);
   const last = places.at(-1)!;
   const size = last.first + Math.ceil(last.parameter.size / align) * align;
@@ -286,7 +303,7 @@ function moveIn(device: Device, places: Place[]): Chunk {
     device.copy(parameter, p, parameter.size, 0, first);
     parameter.rebind(p.storage, 4 * first);
   }
-  return { places, size, padded, p, m, v };
+  return { places, size, rate, padded, p, m, v };
 }
 
 /** The parts of a flat tensor that can each be bound. */
@@ -308,7 +325,7 @@ function checkParameters(parameters: readonly Tensor[]): void {
   }
 }
 
-function checkOptions({ lr, beta1, beta2, eps, weightDecay }: Required<AdamOptions>): void {
+function checkOptions({ lr, beta1, beta2, eps, weightDecay }: Required<Omit<AdamOptions, 'rates'>>): void {
   checkRange('lr', lr, lr >= 0 && lr < Infinity, 'at least 0');
   checkRange('beta1', beta1, beta1 >= 0 && beta1 < 1, 'at least 0 and below 1');
   checkRange('beta2', beta2, beta2 >= 0 && beta2 < 1, 'at least 0 and below 1');

@@ -7,7 +7,7 @@ import { contrastiveLoss } from '../../model/loss.ts';
 import { build } from '../../model/parameter-source.ts';
 import { clipConfig } from './clip.ts';
 import { expertInput } from './expert.ts';
-import { integers, type Kind, readResults } from './kind.ts';
+import { caseBatch, integers, type Kind, lengthsOf, readResults } from './kind.ts';
 
 export const clipBaseline: Kind = (context) =>
   context.device.scope(() => {
@@ -17,11 +17,11 @@ export const clipBaseline: Kind = (context) =>
       (name, { shape, start }) => parameters.parameter(name, shape, start),
       (p) => new Clip(p, config),
     );
-    const parts = { device, clip: { module, tensors, config }, random: new Random(0) };
-    const baseline = new ClipBaseline('all', 'clip', parts, { cross: false });
+    const clip = { module, tensors, config };
+    const baseline = new ClipBaseline('all', 'clip', { device, random: new Random(0) }, clip, {});
     const [mention, entity] = (['mention', 'entity'] as const).map((side) => {
       const { texts, pixels } = expertInput(context, side);
-      return { texts, pixels, places: Int32Array.from({ length: texts.count }, (_, i) => i) };
+      return caseBatch({ tokens: { ...texts, lengths: lengthsOf(texts) } }, texts.count, pixels);
     });
     const scores = baseline.scores(baseline.encodeMentions(mention!), baseline.encodeEntities(entity!));
     return readResults({

@@ -1,11 +1,13 @@
 // What a kind of case is given and must give back, and the helpers that kinds share.
 
+import type { TextBatch } from '../../encoding/samples.ts';
 import { backward } from '../../engine/autograd.ts';
 import type { Device } from '../../engine/device.ts';
 import { add, mul, scale } from '../../engine/ops/elementwise.ts';
 import { sum } from '../../engine/ops/reduce.ts';
 import type { HostArray, Tensor } from '../../engine/tensor.ts';
 import { WeightsError } from '../../files/errors.ts';
+import type { EncodingBatch } from '../../model/baselines/baseline.ts';
 import type { ParameterSource } from '../../model/parameter-source.ts';
 import type { CaseConfig, HostTensor, HostTensors } from './case.ts';
 
@@ -66,4 +68,21 @@ export function integers(
   const { shape, data } = hostInput(context, name);
   if (!(data instanceof Int32Array)) throw new WeightsError(`input/${name} must be int32`);
   return { shape, data };
+}
+
+/** All rows of a case as a batch to encode, row i with image i where there are pixels, and nothing dropped. */
+export function caseBatch<Inputs>(
+  inputs: Inputs,
+  count: number,
+  pixels: Tensor | null = null,
+): EncodingBatch<Inputs> {
+  const rows = Array.from({ length: count }, (_, i) => i);
+  return { inputs, rows, images: rows, pixels, places: Int32Array.from(rows), random: null };
+}
+
+/** The real tokens of each text. */
+export function lengthsOf({ mask, count, length }: TextBatch): Int32Array<ArrayBuffer> {
+  return Int32Array.from({ length: count }, (_, row) =>
+    mask.subarray(row * length, (row + 1) * length).reduce((sum, real) => sum + real, 0),
+  );
 }

@@ -3,7 +3,7 @@
 import * as v from 'valibot';
 import { InputError } from '../../files/errors.ts';
 import { parseBySchema } from '../../files/json/schema.ts';
-import type { AnyBaseline, BaselineParts, Recipe } from './baseline.ts';
+import type { AnyBaseline, BaselineParts, EncoderName, Recipe } from './baseline.ts';
 import { ClipBaseline, clipRecipes, clipSchema, zeroShotSchema } from './clip/clip-baseline.ts';
 
 interface BaselineSystem {
@@ -11,33 +11,39 @@ interface BaselineSystem {
   title: string;
   /** null for a system that is used as it comes. */
   recipe: Recipe | null;
-  /** Whether training changes CLIP: then it needs one of its own. */
-  trainsClip: boolean;
+  /** The pretrained encoders that it has of its own, which training changes. */
+  encoders: readonly EncoderName[];
   /** Throws InputError for fields that are no configuration of it; `file` is where they are from. */
-  build(name: string, parts: BaselineParts, file: string, fields: unknown): AnyBaseline;
+  build(name: string, parts: BaselineParts, file: string, fields: unknown): Promise<AnyBaseline>;
 }
 
 export const baselines: Readonly<Record<string, BaselineSystem>> = {
   'clip-zero-shot': {
     title: 'CLIP, zero-shot',
     recipe: null,
-    trainsClip: false,
-    build: building(zeroShotSchema, (...of) => new ClipBaseline('none', ...of)),
+    encoders: [],
+    build: building(
+      zeroShotSchema,
+      async (name, parts, config) => new ClipBaseline('none', name, parts, parts.clip, config),
+    ),
   },
   'clip-head': {
     title: 'CLIP, trained head',
     recipe: clipRecipes.head,
-    trainsClip: false,
+    encoders: [],
     build: building(
-      v.strictObject({}),
-      (name, parts) => new ClipBaseline('head', name, parts, { cross: false }),
+      v.strictObject({ loss: clipSchema.entries.loss }),
+      async (name, parts, config) => new ClipBaseline('head', name, parts, parts.clip, config),
     ),
   },
   clip: {
     title: 'CLIP, fine-tuned',
     recipe: clipRecipes.all,
-    trainsClip: true,
-    build: building(clipSchema, (...of) => new ClipBaseline('all', ...of)),
+    encoders: ['clip'],
+    build: building(
+      clipSchema,
+      async (name, parts, config) => new ClipBaseline('all', name, parts, await parts.own.clip(), config),
+    ),
   },
 };
 
@@ -55,12 +61,12 @@ export function findBaseline(name: string): BaselineSystem | null {
  * Builds the baseline of this name; `fields`: its configuration as read from `file`, {} for the usual one. Throws InputError
  * for a name that there is not and for fields that are no configuration of it.
  */
-export function buildBaseline(
+export async function buildBaseline(
   name: string,
   parts: BaselineParts,
   file = name,
   fields: unknown = {},
-): AnyBaseline {
+): Promise<AnyBaseline> {
   const found = findBaseline(name);
   if (found) return found.build(name, parts, file, fields);
   const names = Object.keys(baselines).join(', ');
@@ -69,7 +75,7 @@ export function buildBaseline(
 
 function building<const S extends v.GenericSchema>(
   schema: S,
-  build: (name: string, parts: BaselineParts, config: v.InferOutput<S>) => AnyBaseline,
+  build: (name: string, parts: BaselineParts, config: v.InferOutput<S>) => Promise<AnyBaseline>,
 ): BaselineSystem['build'] {
-  return (name, parts, file, fields) => build(name, parts, parseBySchema(file, schema, fields));
+  return async (name, parts, file, fields) => build(name, parts, parseBySchema(file, schema, fields));
 }

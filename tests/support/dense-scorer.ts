@@ -110,6 +110,7 @@ export function numberedSamples(numbers: readonly number[], hasNoImage: ArrayLik
   const count = numbers.length;
   const ones = new Int32Array(count).fill(1);
   return {
+    texts: numbers.map((number) => ({ name: `${number}`, context: '' })),
     tokens: { ids: Int32Array.from(numbers), mask: ones, lengths: ones, count, length: 1 },
     images: numbers.map((number) => (hasNoImage[number] === 1 ? [] : [0])),
   };

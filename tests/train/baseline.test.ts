@@ -10,18 +10,18 @@ import { indexKnowledgeBase } from '../../eval/build-index.ts';
 import { evaluate } from '../../eval/evaluate.ts';
 import { readResults, resultTable } from '../../eval/results.ts';
 import { writeReport } from '../../eval/write-report.ts';
+import { ownEncoders } from '../../link/baselines/own-encoders.ts';
 import { openLinker } from '../../link/linker.ts';
 import { loadLinkingModel } from '../../link/linking-model.ts';
 import { openModelBase } from '../../link/model-base.ts';
-import { withTrainableClip } from '../../link/session.ts';
 import { prepareSplit, rankPrepared } from '../../link/split.ts';
+import { trainedTensors } from '../../model/baselines/baseline.ts';
 import { buildBaseline } from '../../model/baselines/registry.ts';
 import { openIndex } from '../../ranking/index/source.ts';
 import { rankMentions } from '../../ranking/scoring-pass.ts';
 import { preparedMentions } from '../../ranking/sources.ts';
-import { baselineGradients } from '../../train/baselines/baseline-step.ts';
+import { baselineBatches, baselineGradients, type StepBatch } from '../../train/baselines/baseline-step.ts';
 import { trainBaseline } from '../../train/baselines/train-baseline.ts';
-import { batchInputs, type StepBatch } from '../../train/batch-inputs.ts';
 import { checkConfig } from '../../train/config/check.ts';
 import { indexSchema } from '../../train/config/schemas.ts';
 import { trainExpert } from '../../train/experts/train-expert.ts';
@@ -92,21 +92,27 @@ for (const system of ['clip-head', 'clip']) {
 }
 
 test('a batch in chunks, of samples that share images, has the gradients of the whole', async () => {
-  const own = await withTrainableClip(session);
-  const baseline = buildBaseline('clip', { device, clip: own.clip, random: new Random(1) });
+  const parts = { device, clip: session.clip, own: ownEncoders(session), random: new Random(1) };
+  const baseline = await buildBaseline('clip', parts);
   const batch = {
     mentions: [0, 1, 2, 3, 4],
     mentionImages: [0, 3, 3, 5, 3],
     entities: [1, 2, 3, 4, 5],
     entityImages: [6, 7, 7, 0, 6],
   };
-  const { value } = await batchInputs(own, [batch], true).next();
-  const { input } = value as { input: StepBatch };
-  const parameters = [...own.clip.tensors.values()];
-  const names = ['loss', ...own.clip.tensors.keys()];
+  const { features, corpus } = session;
+  const inputs = {
+    mention: await baseline.trainingInputs('mention', corpus.mentions.train, [], features),
+    entity: await baseline.trainingInputs('entity', corpus.entities, [], features),
+  };
+  const { value } = await baselineBatches(baseline.pixelSource(features), inputs, [batch]).next();
+  const input = value as StepBatch;
+  const trained = trainedTensors(baseline);
+  const parameters = [...trained.values()];
+  const names = ['loss', ...trained.keys()];
   const gradientsOf = async (chunk: number) => {
     const reads = device.scope(() => {
-      const { loss, gradients } = baselineGradients(baseline, input, chunk);
+      const { loss, gradients } = baselineGradients(baseline, input, chunk, new Random(2));
       return [loss, ...parameters.map((tensor) => gradients.get(tensor)!)].map((x) => device.read<'f32'>(x));
     });
     return Promise.all(reads);
@@ -118,7 +124,7 @@ test('a batch in chunks, of samples that share images, has the gradients of the 
       assertClose(gradient, whole[i]!, 1e-4, `chunk ${chunk}, ${names[i]}`, 1e-2);
     }
   }
-  own.close();
+  for (const tensor of parameters) tensor.release();
 });
 
 test('what is loaded again ranks as its best epoch did', async () => {
@@ -246,6 +252,18 @@ test('options that a baseline does not have are refused before anything is writt
     /^baseline\.options: crosss: expected no field of this name/,
   );
   assert.not.ok(existsSync(runFolder(toy, 'wrong')));
+});
+
+test('with patience a training ends that finds no better epoch, and has nothing left to resume', async () => {
+  const patient = { ...fields, 'training.learningRate': 0, 'training.epochs': 9, 'training.patience': 2 };
+  const config = await toyBaseline(toy, 'patient', 'clip-head', patient);
+  const { epoch } = await trainBaseline(config, session);
+  assert.is(epoch, 1);
+  const validations = () =>
+    losses(join(runFolder(toy, 'patient'), 'clip-head')).filter((line) => 'dev' in (line as object)).length;
+  assert.is(validations(), 3);
+  assert.is((await trainBaseline(config, session, { resume: true })).epoch, 1);
+  assert.is(validations(), 3);
 });
 
 test('the learning rate rises over the warm-up and falls after it', () => {

@@ -8,6 +8,7 @@ import { RandomStream } from '../../train/random-stream.ts';
 
 const none = new Int32Array(0);
 const samples = (images: number[][]): Samples => ({
+  texts: images.map(() => ({ name: '', context: '' })),
   tokens: { ids: none, mask: none, lengths: none, count: images.length, length: 1 },
   images,
 });

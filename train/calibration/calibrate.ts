@@ -2,10 +2,10 @@
 // in its scores, by the likelihood of the gold entities; and how probable it is that the right entity is in the
 // knowledge base, by mentions whose entity counts as taken out. Nothing of the system itself changes.
 
-import { type Mention, mentionText } from '../../data/entity-mention.ts';
+import { type Mention, mentionTexts } from '../../data/entity-mention.ts';
 import { matchesOf, type NameMatch } from '../../data/names/name-matches.ts';
 import { takenOutRows } from '../../data/taken-out.ts';
-import { type Samples, tokenizeTexts } from '../../encoding/samples.ts';
+import { type Samples, sampleTexts } from '../../encoding/samples.ts';
 import { UsageError } from '../../files/errors.ts';
 import {
   type Calibration,
@@ -149,7 +149,7 @@ async function samplesOf(
   const tokenizer = await openTokenizer(clip);
   try {
     return {
-      tokens: tokenizeTexts(tokenizer, mentions.map(mentionText), clip.config.text.maxLength),
+      ...sampleTexts(tokenizer, mentions.map(mentionTexts), clip.config.text.maxLength),
       images,
     };
   } finally {

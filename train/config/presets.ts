@@ -21,6 +21,7 @@ export const presetNames = ['openconcepts', 'wikimel', 'richpediamel', 'wikidive
 export type PresetName = (typeof presetNames)[number];
 
 const { data, clip, run, cache, expert, training } = expertSchema.entries;
+const { bert } = baselineSchema.entries;
 
 /** A field that each kind of expert has a value of its own for. */
 function byKind<S extends v.GenericSchema>(field: S) {
@@ -31,6 +32,7 @@ function byKind<S extends v.GenericSchema>(field: S) {
 const presetSchema = v.strictObject({
   data,
   clip,
+  bert,
   run,
   cache,
   expert: v.strictObject({
@@ -42,11 +44,20 @@ const presetSchema = v.strictObject({
     }),
   }),
   gate: v.strictObject({ ...gateSchema.entries.gate.entries, training: gateSchema.entries.training }),
-  /** What of a baseline's training is not as its recipe says, which suits the paper's data sets. */
+  /** What of a baseline's settings and training is not as its recipe says, which suits the paper's data sets. */
   baselines: v.optional(
     v.strictObject(
       Object.fromEntries(
-        trainedBaselines.map((name) => [name, v.optional(v.partial(baselineSchema.entries.training), {})]),
+        trainedBaselines.map((name) => [
+          name,
+          v.optional(
+            v.strictObject({
+              ...v.partial(baselineSchema.entries.training).entries,
+              options: baselineSchema.entries.baseline.entries.options,
+            }),
+            {},
+          ),
+        ]),
       ),
     ),
     {},
@@ -112,20 +123,29 @@ export function gateConfigOf({ data, clip, run, cache, gate }: Preset) {
 }
 
 /** What a baseline is trained with: its recipe, but for what the preset says. */
-export function baselineConfigOf({ data, clip, run, cache, baselines }: Preset, system: string) {
-  const training = { ...findBaseline(system)?.recipe, ...baselines[system] };
-  return { data, clip, run, cache, baseline: { system }, training };
+export function baselineConfigOf({ data, clip, bert, run, cache, baselines }: Preset, system: string) {
+  const { options = {}, ...own } = baselines[system] ?? {};
+  const training = { ...findBaseline(system)?.recipe, ...own };
+  return { data, clip, bert, run, cache, baseline: { system, options }, training };
 }
 
 /** What a piece of work on a trained run is told. */
 export function workConfigOf<const S extends 'evaluation' | 'index' | 'link'>(preset: Preset, section: S) {
-  const { data, clip, run, cache, names } = preset;
-  return { data, clip, run, cache, ...(section === 'index' ? {} : { names }), [section]: preset[section] };
+  const { data, clip, bert, run, cache, names } = preset;
+  return {
+    data,
+    clip,
+    bert,
+    run,
+    cache,
+    ...(section === 'index' ? {} : { names }),
+    [section]: preset[section],
+  };
 }
 
 /** What the calibration of a run is told. */
-export function calibrationConfigOf({ data, clip, run, cache, names }: Preset) {
-  return { data, clip, run, cache, names };
+export function calibrationConfigOf({ data, clip, bert, run, cache, names }: Preset) {
+  return { data, clip, bert, run, cache, names };
 }
 
 async function shipped(name: PresetName): Promise<[file: string, content: Record<string, unknown>]> {
@@ -153,6 +173,7 @@ function checkedPreset(file: string, value: object): Preset {
       ...preset,
       data: { folder: resolvePath(preset.data.folder) },
       clip: { folder: resolvePath(preset.clip.folder) },
+      bert: { folder: resolvePath(preset.bert.folder) },
       gate: { ...preset.gate, vgg: resolvePath(vgg) },
     };
   } catch (error) {

@@ -3,6 +3,7 @@
 
 import * as v from 'valibot';
 import { mentionKinds } from '../../data/entity-mention.ts';
+import { shippedEncoders } from '../../link/baselines/own-encoders.ts';
 import { linkingSystems } from '../../link/linking-model.ts';
 import { trainedBaselines } from '../../model/baselines/registry.ts';
 import { allExpertKinds } from '../../model/dsmip/experts.ts';
@@ -19,6 +20,16 @@ const data = v.strictObject({ folder: path({ description: 'folder of the data se
 const clip = v.strictObject({
   folder: path({ description: "folder of the CLIP, in Hugging Face's layout", isPlace: true }),
 });
+/** What baselines begin from. */
+const bert = v.optional(
+  v.strictObject({
+    folder: v.optional(
+      path({ description: "folder of the baselines' BERT, in Hugging Face's layout", isPlace: true }),
+      shippedEncoders.bert,
+    ),
+  }),
+  {},
+);
 const run = v.optional(
   v.strictObject({
     folder: v.optional(path({ description: 'folder of the results', isPlace: true }), 'runs/default'),
@@ -40,6 +51,8 @@ const cache = v.optional(
 );
 /** Of everything that opens a session. */
 const common = { data, clip, run, cache };
+/** Of what works with baselines as well. */
+const commonOfAll = { ...common, bert };
 
 const seed = (of: string) => v.optional(integer(0, { description: of }), 1);
 /** Which system of a run answers, where it is not the usual one. */
@@ -257,7 +270,7 @@ export type GateTraining = v.InferOutput<typeof gateSchema>;
 
 /** A baseline. */
 export const baselineSchema = v.strictObject({
-  ...common,
+  ...commonOfAll,
   baseline: v.strictObject({
     system: choice(trainedBaselines, { description: 'which baseline to train' }),
     options: v.optional(object({ description: 'settings of this baseline alone' }), {}),
@@ -274,6 +287,14 @@ export const baselineSchema = v.strictObject({
     ),
     weightDecay: real({ least: 0 }, { description: 'decoupled, not on norms, biases and scales' }),
     clipNorm: real({ least: 0 }, { description: 'largest norm of all gradients; 0: any' }),
+    eps: v.optional(real({ above: 0 }, { description: "added to the root of Adam's second moments" }), 1e-8),
+    patience: v.optional(
+      integer(0, {
+        description: 'end after so many epochs without a better one; 0: never',
+        unit: 'epochs',
+      }),
+      0,
+    ),
     trainFraction,
     kinds,
     encodeChunk: v.optional(
@@ -304,7 +325,7 @@ const names = v.optional(
 
 /** What makes probabilities of a system's scores, and how much names count in them; fitted on dev. */
 export const calibrationSchema = v.strictObject({
-  ...common,
+  ...commonOfAll,
   names,
   calibration: v.optional(v.strictObject({ system }), {}),
 });
@@ -312,7 +333,7 @@ export type CalibrationConfig = v.InferOutput<typeof calibrationSchema>;
 
 /** How well a run does on a split. */
 export const evaluationSchema = v.strictObject({
-  ...common,
+  ...commonOfAll,
   names,
   evaluation: v.optional(
     v.strictObject({
@@ -353,7 +374,7 @@ export type EvaluationConfig = v.InferOutput<typeof evaluationSchema>;
 const place = (description: string) => v.optional(text({ description, decides: false, isPlace: true }), '');
 
 export const indexSchema = v.strictObject({
-  ...common,
+  ...commonOfAll,
   knowledgeBase: v.optional(
     v.strictObject({
       source: place(
@@ -384,7 +405,7 @@ export const indexSchema = v.strictObject({
 export type IndexConfig = v.InferOutput<typeof indexSchema>;
 
 export const linkSchema = v.strictObject({
-  ...common,
+  ...commonOfAll,
   names,
   link: v.optional(
     v.strictObject({

@@ -3,25 +3,24 @@
 // frozen towers, or fine-tuned. The fusion of the two cosines is the house definition of the baselines.
 
 import * as v from 'valibot';
+import type { PixelSource } from '../../../data/images/pixel-source.ts';
 import type { FeatureOptions } from '../../../encoding/features.ts';
-import { firstImages, noImage, type Samples } from '../../../encoding/samples.ts';
-import { noGrad } from '../../../engine/autograd.ts';
-import type { Device } from '../../../engine/device.ts';
-import { affine, exp, mul, relu, sub } from '../../../engine/ops/elementwise.ts';
+import { noImage, pickTexts, type Samples, type Tokens } from '../../../encoding/samples.ts';
+import { mul } from '../../../engine/ops/elementwise.ts';
 import { embedding } from '../../../engine/ops/embedding.ts';
-import { matmul } from '../../../engine/ops/matmul.ts';
 import type { Tensor } from '../../../engine/tensor.ts';
-import type { Batch, PackedSide, Side, SideLayout } from '../../../ranking/scorer.ts';
+import type { Side } from '../../../ranking/scorer.ts';
 import { initialise } from '../../initialise.ts';
-import { contrastiveLoss } from '../../loss.ts';
 import {
-  type Baseline,
   type BaselineParts,
+  type ClipPart,
+  type EncodingBatch,
   type ParameterGroups,
   parameterGroups,
   type Recipe,
-  type SideInput,
 } from '../baseline.ts';
+import { DenseBaseline, lossField } from '../dense-baseline.ts';
+import { LogitScale } from '../logit-scale.ts';
 import { type EmbedTables, embedRows, embedTables } from './embed-tables.ts';
 import { addition, concatenation, type Fusion, Heads } from './fusion.ts';
 
@@ -31,22 +30,18 @@ export type ClipTraining = 'none' | 'head' | 'all';
 export const clipSchema = v.strictObject({
   /** Whether each side's text is compared with the other's image as well; a head sees both anyway. */
   cross: v.optional(v.boolean(), false),
+  loss: lossField('ce'),
 });
 
 /** Untrained, where nothing learns to pass over what black images have in common. */
 export const zeroShotSchema = v.strictObject({
-  ...clipSchema.entries,
+  cross: clipSchema.entries.cross,
   /**
    * What a missing image is: the embed of a black one, by which all that have none are alike, as for trained towers; or the
    * vector 0, which leaves the image's cosine out.
    */
   missingImages: v.optional(v.picklist(['encoded', 'dropped']), 'dropped'),
 });
-
-/** A side: one vector a sample, [B, width]. Those of mentions have the score's scale in them. */
-export interface ClipSide {
-  vector: Tensor;
-}
 
 const shared = { batchSize: 128, epochs: 20, schedule: 'constant', warmup: 0, clipNorm: 1 } as const;
 
@@ -56,131 +51,78 @@ export const clipRecipes: Readonly<Record<'head' | 'all', Recipe>> = {
   all: { ...shared, learningRate: 1e-5, weightDecay: 1e-4 },
 };
 
-/** Scores are at most so many times a cosine. */
-const mostScale = 100;
+/** The hinge loss's, where that is asked for. */
+const margin = 0.2;
 
-export class ClipBaseline implements Baseline<EmbedTables, ClipSide, ClipSide> {
-  readonly name: string;
-  readonly device: Device;
+/** What vectors are made from: embeds of frozen towers, or CLIP's tokens for those that are trained. */
+type ClipInputs = EmbedTables | { tokens: Tokens };
+
+export class ClipBaseline extends DenseBaseline<ClipInputs> {
   readonly groups: ParameterGroups;
-  readonly isFrozen: boolean;
-  readonly layout: SideLayout;
-  readonly retrievalPart = 'vector';
-  /** All pairs are one matrix product: no mask would save anything. */
-  readonly usesPairMask = false;
-  #clip: BaselineParts['clip']['module'];
+  #clip: ClipPart['module'];
   #fusion: Fusion;
+  #isFrozen: boolean;
   #dropsMissing: boolean;
-  /** The scale's logarithm: []. */
-  #logitScale: Tensor;
 
+  /** `clip`: the towers; those that are trained want gradients. */
   constructor(
     training: ClipTraining,
     name: string,
-    { device, clip, random }: BaselineParts,
+    { device, random }: Pick<BaselineParts, 'device' | 'random'>,
+    clip: ClipPart,
     {
-      cross,
+      cross = false,
+      loss = 'ce',
       missingImages = 'encoded',
-    }: v.InferOutput<typeof clipSchema> & Partial<v.InferOutput<typeof zeroShotSchema>>,
+    }: Partial<v.InferOutput<typeof clipSchema> & v.InferOutput<typeof zeroShotSchema>>,
   ) {
     const { projection } = clip.config;
     const head = training === 'head' ? initialise(device, random, (p) => new Heads(p, projection)) : null;
-    this.name = name;
-    this.device = device;
+    const fusion = head?.module ?? (cross ? addition : concatenation);
+    const isCosine = loss === 'hinge';
+    super(name, device, {
+      width: fusion.width(projection),
+      logitScale: isCosine ? null : new LogitScale(head?.module.logitScale ?? clip.module.logitScale),
+      margin: isCosine ? margin : null,
+    });
     this.#clip = clip.module;
-    this.#fusion = head?.module ?? (cross ? addition : concatenation);
+    this.#fusion = fusion;
+    this.#isFrozen = training !== 'all';
     this.#dropsMissing = missingImages === 'dropped';
-    this.#logitScale = head?.module.logitScale ?? clip.module.logitScale;
-    this.isFrozen = training !== 'all';
-    if (!this.isFrozen) for (const tensor of clip.tensors.values()) tensor.requiresGrad = true;
-    this.groups = parameterGroups(head?.tensors ?? (this.isFrozen ? new Map() : clip.tensors));
-    const columns = this.#fusion.width(projection);
-    this.layout = { vector: { columns, rows: 'entity', precision: 'float16' } };
+    this.groups = parameterGroups(head?.tensors ?? (this.#isFrozen ? new Map() : clip.tensors));
   }
 
-  prepare(
+  async trainingInputs(
     _side: Side,
     samples: Samples,
     images: readonly number[],
-    from: FeatureOptions,
-  ): Promise<EmbedTables> {
-    return embedTables(this.device, this.#clip, samples, images, from, this.isFrozen);
+    features: FeatureOptions,
+  ): Promise<ClipInputs> {
+    if (!this.#isFrozen) return { tokens: samples.tokens };
+    return embedTables(this.device, this.#clip, samples, images, features);
   }
 
-  preparedBytes(samples: Samples): number {
-    return 4 * this.#clip.text.embedWidth * (samples.images.length + firstImages(samples).distinct.length);
+  override pixelSource({ source }: FeatureOptions): PixelSource | null {
+    return this.#isFrozen ? null : source;
   }
 
-  mentionSide(batch: Batch<EmbedTables>): ClipSide {
-    return { vector: this.#scaled(this.#vectorsOf('mention', batch)) };
-  }
-
-  entitySide(batch: Batch<EmbedTables>, rounded: (x: Tensor) => Tensor = (x) => x): ClipSide {
-    return { vector: rounded(this.#vectorsOf('entity', batch)) };
-  }
-
-  /** With gradients where towers are trained. */
-  encodeMentions(input: SideInput): ClipSide {
-    return { vector: this.#scaled(this.encode('mention', input)) };
-  }
-
-  encodeEntities(input: SideInput): ClipSide {
-    return { vector: this.encode('entity', input) };
-  }
-
-  /** What an index holds of a side, vectors of length 1 at most and without the scale: [B, width]. */
-  encode(side: Side, { texts, pixels, places }: SideInput): Tensor {
-    const rows = this.device.tensor([places.length], places, { name: 'image places' });
-    const text = this.#clip.text.encode(texts).embeds;
-    return this.#fusion.vectors(side, text, embedding(this.#clip.vision.encode(pixels).embeds, rows));
-  }
-
-  scores(mentions: ClipSide, entities: ClipSide): Tensor {
-    return matmul(mentions.vector, entities.vector, { transposeB: true });
-  }
-
-  pairSize(): number {
-    return 1;
-  }
-
-  loss(mentions: ClipSide, entities: ClipSide, columns: Int32Array): Tensor {
-    return contrastiveLoss(this.scores(mentions, entities), columns);
-  }
-
-  /** The bound acts on the parameter, as in CLIP's own training; the forward pass is a plain exp. */
-  afterStep(): void {
-    const s = this.#logitScale;
-    if (!s.requiresGrad) return;
-    this.device.scope(() => {
-      // Exact where the bound is not reached.
-      const excess = noGrad(() => relu(affine(s, 1, -Math.log(mostScale))));
-      this.device.copy(
-        noGrad(() => sub(s, excess)),
-        s,
-      );
-    });
-  }
-
-  pack({ vector }: ClipSide): PackedSide {
-    return { parts: { vector }, offsets: {} };
-  }
-
-  unpack({ parts }: PackedSide): ClipSide {
-    return { vector: parts['vector']! };
-  }
-
-  retrievalVectors(side: Side, batch: Batch<EmbedTables>): Tensor {
-    return this.#vectorsOf(side, batch);
-  }
-
-  #vectorsOf(side: Side, { inputs, rows, images }: Batch<EmbedTables>): Tensor {
-    const { text, image } = embedRows(this.device, inputs, rows, images);
+  encode(side: Side, batch: EncodingBatch<ClipInputs>): Tensor {
+    const { text, image } = this.#embeds(batch);
     if (!this.#dropsMissing) return this.#fusion.vectors(side, text, image);
-    const isThere = Float32Array.from(images, (number) => (number === noImage ? 0 : 1));
-    return this.#fusion.vectors(side, text, mul(image, this.device.tensor([images.length, 1], isThere)));
+    const isThere = Float32Array.from(batch.images, (number) => (number === noImage ? 0 : 1));
+    return this.#fusion.vectors(side, text, mul(image, this.device.tensor([isThere.length, 1], isThere)));
   }
 
-  #scaled(vectors: Tensor): Tensor {
-    return mul(vectors, exp(this.#logitScale));
+  #embeds({ inputs, rows, images, pixels, places }: EncodingBatch<ClipInputs>): {
+    text: Tensor;
+    image: Tensor;
+  } {
+    if (!('tokens' in inputs)) return embedRows(this.device, inputs, rows, images);
+    const { text, vision } = this.#clip;
+    const own = this.device.tensor([places.length], places, { name: 'image places' });
+    return {
+      text: text.encode(pickTexts(inputs.tokens, rows)).embeds,
+      image: embedding(vision.encode(pixels!).embeds, own),
+    };
   }
 }

@@ -24,16 +24,14 @@ export interface EmbedTables {
   imageRow: ReadonlyMap<number, number>;
 }
 
-/** Encodes samples with the weights of now, or finds their embeds in the cache; those of trained towers are not kept. */
+/** Encodes samples, or finds their embeds in the cache. */
 export async function embedTables(
   device: Device,
   { text, vision }: Clip,
   { tokens }: Samples,
   images: readonly number[],
   { source, files, cache, clipHash }: FeatureOptions,
-  isFrozen: boolean,
 ): Promise<EmbedTables> {
-  const keptIn = isFrozen ? cache : null;
   const textKey = () => hashOf(['text embeds', clipHash, tokens.ids, tokens.mask]);
   const imageKey = async () => {
     const stamps = await imageStamps(images.map((image) => files[image]!));
@@ -61,8 +59,8 @@ export async function embedTables(
     images,
   );
   return {
-    text: await keptTable(keptIn, textKey, embedsOnly(texts)),
-    image: await keptTable(keptIn, imageKey, embedsOnly(pictures)),
+    text: await keptTable(cache, textKey, embedsOnly(texts)),
+    image: await keptTable(cache, imageKey, embedsOnly(pictures)),
     imageRow: new Map(images.map((image, row) => [image, row])),
   };
 }

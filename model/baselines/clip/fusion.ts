@@ -8,6 +8,7 @@ import type { Tensor } from '../../../engine/tensor.ts';
 import type { Side } from '../../../ranking/scorer.ts';
 import type { Linear } from '../../layers.ts';
 import type { ParameterSource } from '../../parameter-source.ts';
+import { LogitScale } from '../logit-scale.ts';
 
 export interface Fusion {
   /** Columns of z for embeds of so many. */
@@ -35,7 +36,7 @@ export class Heads implements Fusion {
   #layers: Readonly<Record<Side, Linear>>;
 
   constructor(p: ParameterSource, projection: number) {
-    this.logitScale = p.parameter('logit_scale', [], { value: Math.log(1 / 0.07) });
+    this.logitScale = LogitScale.declare(p);
     this.#layers = {
       mention: p.linear('mention', 2 * projection, projection),
       entity: p.linear('entity', 2 * projection, projection),

@@ -174,6 +174,33 @@ test('a learning rate given to a step counts for that step only', async () => {
   assert.not.equal(await parameter.read(), start);
 });
 
+test('parameters with a rate of their own go as far as with an optimiser of that rate, the norm being that of all', async () => {
+  const start = sizes.map((n) => normal(n, n));
+  const stepsTo = async (lr: number, rated: ReadonlySet<number>) => {
+    const parameters = sizes.map((n, i) => device.parameter([n], start[i]!, `p${n}`));
+    const rates = new Map([...rated].map((i) => [parameters[i]!, 0.1]));
+    const adam = new Adam(parameters, { lr, weightDecay: 0.1, rates });
+    for (const t of [0, 1]) {
+      const gradients = sizes.map((n) => normal(n, 5 * n + t));
+      device.scope(() => adam.step(asMap(device, parameters, gradients), { clipNorm: 2 }));
+    }
+    const values = await Promise.all(parameters.map((p) => device.read<'f32'>(p)));
+    adam.release();
+    for (const p of parameters) p.release();
+    return values;
+  };
+  const rated = new Set([1, 4]);
+  const [own, slow, fast] = [
+    await stepsTo(0.01, rated),
+    await stepsTo(0.001, new Set()),
+    await stepsTo(0.01, new Set()),
+  ];
+  for (const i of sizes.keys()) {
+    assertClose(own[i]!, rated.has(i) ? slow[i]! : fast[i]!, 1e-6, `p${sizes[i]}`);
+    assert.not.equal(own[i], rated.has(i) ? fast[i] : slow[i]);
+  }
+});
+
 test('gradients that are not finite end up in the parameters', async () => {
   const step = async (gradient: number[], options: { clipNorm?: number }) => {
     const parameters = [device.parameter([2], [1, 1], 'a'), device.parameter([2], [1, 1], 'b')];

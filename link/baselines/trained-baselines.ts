@@ -1,14 +1,14 @@
 // Baselines as a run has them: those that need no training, and those whose best epochs lie in RUN/SYSTEM.
 
-import { Random } from '../engine/random.ts';
-import { UsageError } from '../files/errors.ts';
-import { isThere } from '../files/locate.ts';
-import type { AnyBaseline } from '../model/baselines/baseline.ts';
-import { buildBaseline, findBaseline, trainedBaselines } from '../model/baselines/registry.ts';
-import { loadParameters, readAbout } from '../model/checkpoint.ts';
-import { loadClip } from '../model/clip/load-clip.ts';
-import { checkInputs, type ModelBase } from './model-base.ts';
-import { bestFile } from './trained.ts';
+import { Random } from '../../engine/random.ts';
+import { UsageError, WeightsError } from '../../files/errors.ts';
+import { isThere, isUrl } from '../../files/locate.ts';
+import { type AnyBaseline, trainedTensors } from '../../model/baselines/baseline.ts';
+import { buildBaseline, findBaseline, trainedBaselines } from '../../model/baselines/registry.ts';
+import { loadParameters, readAbout } from '../../model/checkpoint.ts';
+import { checkInputs, type ModelBase } from '../model-base.ts';
+import { bestFile } from '../trained.ts';
+import { encoderHashes, ownEncoders } from './own-encoders.ts';
 
 export interface LoadedBaseline {
   baseline: AnyBaseline;
@@ -33,22 +33,24 @@ export async function loadBaseline(
   name: string,
 ): Promise<LoadedBaseline> {
   const system = findBaseline(name);
-  const parts = { device: base.device, random: new Random(0) };
-  if (!system?.recipe) {
-    return { baseline: buildBaseline(name, { ...parts, clip: base.clip }), release: () => {} };
-  }
+  const parts = { device: base.device, clip: base.clip, own: ownEncoders(base), random: new Random(0) };
+  if (!system?.recipe) return { baseline: await buildBaseline(name, parts), release: () => {} };
   if (run === null) throw new UsageError(`${name}: is a trained system: expected the run that it is in`);
   const path = bestFile(run, name);
   const about = await readAbout(path);
   checkInputs(path, about, base);
-  const own = system.trainsClip ? await loadClip(base.device, base.clip.folder, { trainable: true }) : null;
-  const clip = own ?? base.clip;
+  if (!isUrl(run)) {
+    for (const [encoder, hash] of Object.entries(await encoderHashes(base, system.encoders))) {
+      if (about.madeFrom[encoder] !== hash) {
+        throw new WeightsError(`${path}: was trained from another ${encoder.toUpperCase()}`);
+      }
+    }
+  }
   const { baseline: fields } = about.config as { baseline?: { options?: unknown } };
-  const baseline = buildBaseline(name, { ...parts, clip }, `${path}: config`, fields?.options ?? {});
-  const parameters = new Map([...baseline.groups.decayed, ...baseline.groups.others]);
+  const baseline = await buildBaseline(name, parts, `${path}: config`, fields?.options ?? {});
+  const parameters = trainedTensors(baseline);
   const release = () => {
-    for (const tensor of new Set([...parameters.values(), ...(own?.tensors.values() ?? [])]))
-      tensor.release();
+    for (const tensor of parameters.values()) tensor.release();
   };
   try {
     await loadParameters(path, parameters);
