@@ -31,6 +31,10 @@ const commands: Readonly<Record<string, { summary: string; load: () => Promise<C
     summary: 'pretrain a tiny CLIP',
     load: () => import('./commands/train/clip.ts'),
   },
+  'train bert': {
+    summary: 'pretrain a tiny BERT',
+    load: () => import('./commands/train/bert.ts'),
+  },
   calibrate: {
     summary: 'how sure a run is of its answers, and how much names count',
     load: () => import('./commands/calibrate.ts'),

@@ -16,12 +16,12 @@ export interface LinearWeights {
   bias: Tensor;
 }
 
-/** fc2(activation(fc1(x))) + residual; x [..., d], residual [..., d]. f32, frozen weights may be f16. */
+/** fc2(activation(fc1(x))) + residual; x [..., d], residual [..., d] or null for none. f32, frozen weights may be f16. */
 export function feedForward(
   x: Tensor,
   fc1: LinearWeights,
   fc2: LinearWeights,
-  residual: Tensor,
+  residual: Tensor | null,
   activation: 'quickGelu' | 'gelu' = 'quickGelu',
 ): Tensor {
   const { device } = x;
@@ -32,8 +32,8 @@ export function feedForward(
       `feedForward: fc1 (${describe(fc1.weight)}) does not feed fc2 (${describe(fc2.weight)})`,
     );
   }
-  checkResidual('feedForward', residual, [...x.shape.slice(0, -1), outputs]);
-  const operands = [x, fc1.weight, fc1.bias, fc2.weight, fc2.bias, residual];
+  checkResidual('feedForward', residual ?? undefined, [...x.shape.slice(0, -1), outputs]);
+  const operands = [x, fc1.weight, fc1.bias, fc2.weight, fc2.bias, ...(residual ? [residual] : [])];
   const pre = willRecord(...operands) ? device.empty([rows, hidden], 'f32', 'fc1') : null;
   const y = device.empty([...x.shape.slice(0, -1), outputs], 'f32', 'feedForward');
   device.scope(() => {
@@ -47,7 +47,7 @@ export function feedForward(
   return record(y, operands, (dy, needs) => {
     const dw2 = needs[3] ? linearWeightGradient(dy, unary(activation, pre!), fc2.weight) : null;
     const db2 = needs[4] ? sumRows(dy, outputs) : null;
-    if (!needs[0] && !needs[1] && !needs[2]) return [null, null, null, dw2, db2, dy];
+    if (!needs[0] && !needs[1] && !needs[2]) return [null, null, null, dw2, db2, ...(residual ? [dy] : [])];
     const dpre = device.empty([rows, hidden], 'f32', 'd fc1');
     const epilogue = { activation: `${activation}Backward`, pre } as const;
     gemm({ a: dy, b: fc2.weight, c: dpre, m: rows, n: hidden, k: outputs, epilogue });
@@ -55,6 +55,6 @@ export function feedForward(
     if (dx) gemm({ a: dpre, b: fc1.weight, c: dx, m: rows, n: inputs, k: hidden });
     const dw1 = needs[1] ? linearWeightGradient(dpre, x, fc1.weight) : null;
     const db1 = needs[2] ? sumRows(dpre, hidden) : null;
-    return [dx, dw1, db1, dw2, db2, dy];
+    return [dx, dw1, db1, dw2, db2, ...(residual ? [dy] : [])];
   });
 }

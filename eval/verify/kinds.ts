@@ -2,9 +2,11 @@
 
 import { adam } from './adam.ts';
 import { albef } from './baselines/albef.ts';
+import { bertBiencoder } from './baselines/bert-biencoder.ts';
+import { blinkBiencoder, blinkCrossencoder } from './baselines/blink.ts';
+import { clipBaseline } from './baselines/clip-baseline.ts';
 import { bert } from './bert.ts';
 import { clip, prompts } from './clip.ts';
-import { clipBaseline } from './clip-baseline.ts';
 import { dsmip } from './dsmip.ts';
 import { expert } from './expert.ts';
 import { gate } from './gate.ts';
@@ -17,6 +19,9 @@ export const kinds: Readonly<Record<string, Kind>> = {
   adam,
   albef,
   bert,
+  'bert-biencoder': bertBiencoder,
+  'blink-biencoder': blinkBiencoder,
+  'blink-crossencoder': blinkCrossencoder,
   clip,
   'clip-baseline': clipBaseline,
   dsmip,

@@ -1,4 +1,4 @@
-// Hugging Face's config.json of a BERT: read and checked field by field. Knows nothing of weights.
+// Hugging Face's config.json of a BERT: read and checked field by field, and written. Knows nothing of weights.
 
 import { parseJsonObject, readSmallText } from '../../files/locate.ts';
 import { type Fields, integersOf, mostConfigBytes, wrongField } from '../config-fields.ts';
@@ -56,4 +56,23 @@ export function bertConfigOf(file: string, section: string, given: Fields): Bert
     types: integer('type_vocab_size'),
     eps,
   };
+}
+
+/** The text of a config.json for weights in float16. */
+export function bertConfigJson(config: BertConfig): string {
+  const fields = {
+    architectures: ['BertModel'],
+    ...defaults,
+    vocab_size: config.vocabulary,
+    hidden_size: config.width,
+    num_hidden_layers: config.layers,
+    num_attention_heads: config.heads,
+    intermediate_size: config.hidden,
+    max_position_embeddings: config.maxLength,
+    type_vocab_size: config.types,
+    layer_norm_eps: config.eps,
+    pad_token_id: 0,
+    torch_dtype: 'float16',
+  };
+  return `${JSON.stringify(fields, null, 2)}\n`;
 }

@@ -1,19 +1,21 @@
 // BERT's encoder as in Hugging Face's BertModel (Devlin et al. 2019, arXiv:1810.04805): post-LN transformer blocks with exact
 // GELU, every token attends to every real one. Layers may attend to another sequence too, as ALBEF's do to an image (Li et al.
 // 2021, arXiv:2107.07651). Parameter names are those of its checkpoints; parameters start as BertModel's _init_weights has
-// it. Without dropout. Knows nothing of files.
+// it. Knows nothing of files.
 //
 // B: batch, L: tokens, d: width; R, d_c: tokens and width of the other sequence.
 
 import type { TextBatch } from '../../encoding/samples.ts';
 import { ShapeError } from '../../engine/errors.ts';
 import { attention } from '../../engine/ops/attention/attention.ts';
+import { dropout } from '../../engine/ops/dropout.ts';
 import { add, tanh } from '../../engine/ops/elementwise.ts';
 import { embedding } from '../../engine/ops/embedding.ts';
 import { feedForward } from '../../engine/ops/feed-forward.ts';
 import { l2Normalize } from '../../engine/ops/l2-normalize.ts';
 import { matmul } from '../../engine/ops/matmul.ts';
 import { reshape, slice } from '../../engine/ops/shape.ts';
+import type { Random } from '../../engine/random.ts';
 import type { Tensor } from '../../engine/tensor.ts';
 import type { Linear, Norm } from '../layers.ts';
 import type { ParameterSource } from '../parameter-source.ts';
@@ -52,12 +54,22 @@ export interface BertBatch extends TextBatch {
   positions?: Int32Array<ArrayBuffer>;
 }
 
+/**
+ * What training leaves out at random: of the embeddings and of what each sublayer adds. Not of the attention's probabilities, as
+ * BERT's own training did: the attention kernels never write them.
+ */
+export interface BertDropout {
+  rate: number;
+  random: Random;
+}
+
 /** Texts on their way through the layers. */
 export interface BertStates {
   /** [B, L, d]; what stands on padding means nothing. */
   hidden: Tensor;
   /** i32 [B, L], 0 on padding; undefined where there is none. */
   keyMask: Tensor | undefined;
+  dropped?: BertDropout | undefined;
 }
 
 /** Some of the layers: those from `first` to before `end`, and the tokens [B, R, d_c] that those with cross-attention see. */
@@ -94,13 +106,16 @@ export class Bert {
     });
   }
 
-  /** Encodes texts: the last hidden states [B, L, d]; what stands on padding means nothing. Throws ShapeError. */
-  encode(batch: BertBatch): Tensor {
-    return this.run(this.embed(batch)).hidden;
+  /**
+   * Encodes texts: the last hidden states [B, L, d]; what stands on padding means nothing. With dropout only where it is given,
+   * for training. Throws ShapeError.
+   */
+  encode(batch: BertBatch, dropped?: BertDropout): Tensor {
+    return this.run(this.embed(batch, dropped)).hidden;
   }
 
-  /** What goes into the first layer. Throws ShapeError. */
-  embed(batch: BertBatch): BertStates {
+  /** What goes into the first layer; dropout as in `encode`. Throws ShapeError. */
+  embed(batch: BertBatch, dropped?: BertDropout): BertStates {
     const { device } = this.tokenTable;
     const { count: B, length: L, ids, mask } = batch;
     checkTexts(this.config, batch);
@@ -108,20 +123,20 @@ export class Bert {
     const keyMask = hasPadding ? device.tensor([B, L], mask, { name: 'text mask' }) : undefined;
     const hidden = device.scope(() => {
       const words = embedding(this.tokenTable, device.tensor([B, L], ids, { name: 'token ids' })); // [B, L, d]
-      return this.#norm(add(add(words, this.#placesOf(batch)), this.#typesOf(batch)));
+      return thinned(this.#norm(add(add(words, this.#placesOf(batch)), this.#typesOf(batch))), dropped);
     });
-    return { hidden, keyMask };
+    return { hidden, keyMask, dropped };
   }
 
   /** What some of the layers, by default all, make of texts. */
-  run({ hidden, keyMask }: BertStates, { first = 0, end, context }: LayerRange = {}): BertStates {
-    let x = hidden;
+  run(states: BertStates, { first = 0, end, context }: LayerRange = {}): BertStates {
+    let x = states.hidden;
     for (const block of this.#blocks.slice(first, end)) {
       const input = x;
       // A frozen block's activations go at once; a trained one's stay for backward.
-      x = x.device.scope(() => block.run(input, keyMask, context));
+      x = x.device.scope(() => block.run({ ...states, hidden: input }, context));
     }
-    return { hidden: x, keyMask };
+    return { ...states, hidden: x };
   }
 
   /** Position embeddings: [L, d], or [B, L, d] where the batch says its positions. */
@@ -150,7 +165,12 @@ export class BertPooler {
 
   /** hidden [B, L, d], as `Bert.encode` returns them. */
   pool(hidden: Tensor): Tensor {
-    return tanh(this.#dense(firstTokens(hidden)));
+    return this.poolFirst(firstTokens(hidden));
+  }
+
+  /** first [B, d], as `firstTokens` gives them. */
+  poolFirst(first: Tensor): Tensor {
+    return tanh(this.#dense(first));
   }
 }
 
@@ -191,14 +211,15 @@ class Block {
     this.#norm = p.norm('output.LayerNorm', width, eps);
   }
 
-  /** x [B, L, d] -> [B, L, d]; keys with 0 in keyMask [B, L] are not attended to, those of context [B, R, d_c] all are. */
-  run(x: Tensor, keyMask?: Tensor, context?: Tensor): Tensor {
-    let y = this.#attention.run(x, x, keyMask);
+  /** x [B, L, d] -> [B, L, d]; all of context [B, R, d_c] is attended to. */
+  run({ hidden, keyMask, dropped }: BertStates, context?: Tensor): Tensor {
+    let y = this.#attention.run(hidden, hidden, keyMask, dropped);
     if (this.#crossAttention) {
       if (!context) throw new ShapeError('a layer with cross-attention needs a sequence to attend to');
-      y = this.#crossAttention.run(y, context);
+      y = this.#crossAttention.run(y, context, undefined, dropped);
     }
-    return this.#norm(feedForward(y, this.#fc1, this.#fc2, y, 'gelu'));
+    if (!dropped) return this.#norm(feedForward(y, this.#fc1, this.#fc2, y, 'gelu'));
+    return this.#norm(add(y, thinned(feedForward(y, this.#fc1, this.#fc2, null, 'gelu'), dropped)));
   }
 }
 
@@ -220,12 +241,18 @@ class Attention {
     this.#norm = p.norm('output.LayerNorm', width, eps);
   }
 
-  run(x: Tensor, y: Tensor, keyMask?: Tensor): Tensor {
+  /** x [B, T, d] and y [B, U, d_y] -> [B, T, d]; keys with 0 in keyMask [B, U] are not attended to. */
+  run(x: Tensor, y: Tensor, keyMask?: Tensor, dropped?: BertDropout): Tensor {
     const heads = this.#heads;
     const [q, k, v] = [this.#query(x), this.#key(y), this.#value(y)];
     const mixed = attention(q, k, v, keyMask ? { heads, keyMask } : { heads });
-    return this.#norm(this.#out(mixed, { residual: x }));
+    if (!dropped) return this.#norm(this.#out(mixed, { residual: x }));
+    return this.#norm(add(x, thinned(this.#out(mixed), dropped)));
   }
+}
+
+function thinned(x: Tensor, dropped?: BertDropout): Tensor {
+  return dropped ? dropout(x, dropped.rate, dropped.random) : x;
 }
 
 /** Throws ShapeError unless there are so many numbers, each from 0 to `limit` - 1. */

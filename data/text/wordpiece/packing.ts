@@ -70,3 +70,20 @@ export function splitAtMention(word: string, sentence: string): { left: string; 
   }
   return { left: '', right: sentence };
 }
+
+/**
+ * BLINK's cross-encoder: the context's ids, then the entity's without its [CLS]. The entity's places begin at `contextLength`
+ * however long the context is, so that a score does not depend on the layout.
+ */
+export function packBoth(
+  context: readonly number[],
+  entity: readonly number[],
+  contextLength: number,
+): PackedPair & { positions: number[] } {
+  const rest = entity.slice(1);
+  return {
+    ids: [...context, ...rest],
+    types: [...context.map(() => 0), ...rest.map(() => 1)],
+    positions: [...context.keys(), ...rest.map((_, i) => contextLength + i)],
+  };
+}

@@ -128,6 +128,19 @@ for (const activation of ['quickGelu', 'gelu'] as const)
     await checkFeedForward(activation, 7, 64, 128);
   });
 
+test('feedForward without a residual: values and gradients', async () => {
+  await checkGradients({
+    op: (x, w1, b1, w2, b2) =>
+      feedForward(x, { weight: w1, bias: b1 }, { weight: w2, bias: b2 }, null, 'gelu'),
+    reference: (x, w1, b1, w2, b2) => {
+      const u = product(x, w1, 5, 9, 6, false, true).map((v, i) => activations.gelu(v + b1[i % 9]!));
+      return product(u, w2, 5, 7, 9, false, true).map((v, i) => v + b2[i % 7]!);
+    },
+    shapes: [[5, 6], [9, 6], [9], [7, 9], [7]],
+    tolerance: 5e-5,
+  });
+});
+
 async function checkFeedForward(
   activation: keyof typeof activations,
   rows: number,

@@ -7,11 +7,15 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { loadWordPiece } from '../../../data/text/wordpiece/wordpiece-files.ts';
 import { ShapeError } from '../../../engine/errors.ts';
+import { Random } from '../../../engine/random.ts';
 import { WeightsError } from '../../../files/errors.ts';
 import { packageRoot } from '../../../files/package-path.ts';
 import { type BertBatch, firstTokens, meanEmbeds } from '../../../model/bert/bert.ts';
 import { type LoadedBert, loadBert } from '../../../model/bert/load-bert.ts';
+import { saveBert } from '../../../model/bert/save-bert.ts';
 import { sentenceVectors } from '../../../model/bert/sentence-vectors.ts';
+import { f32ToF16 } from '../../../weights/half.ts';
+import { type TensorToWrite, writeSafetensors } from '../../../weights/write-safetensors.ts';
 import { device } from '../../support/device.ts';
 import { assertClose } from '../../support/gradient.ts';
 import { smallBert, smallBertTensors, writeSmallBert } from '../../support/small-bert.ts';
@@ -64,6 +68,37 @@ test('positions and types: the usual ones said are the usual ones, others count'
   for (const other of [moved, typed]) assert.ok(Math.abs(other[0]! - usual[0]!) > 1e-3);
 });
 
+test('dropout: the draws decide, a rate of 0 changes nothing, and the mean over many draws is near the usual', async () => {
+  const batch = batchOf(texts);
+  const dropped = (rate: number, seed: number) =>
+    device.scope(() => firstTokens(bert.encode(batch, { rate, random: new Random(seed) })).read());
+  const usual = await device.scope(() => firstTokens(bert.encode(batch)).read());
+  assertClose(await dropped(0, 1), usual, 1e-6, 'rate 0');
+  assert.equal(await dropped(0.1, 1), await dropped(0.1, 1));
+  assert.not.equal(await dropped(0.1, 1), await dropped(0.1, 2));
+  const mean = new Float64Array(usual.length);
+  for (let seed = 0; seed < 100; seed++) {
+    const one = await dropped(0.02, seed);
+    for (const [i, x] of one.entries()) mean[i]! += x / 100;
+  }
+  assertClose(mean, usual, 0.15, 'mean');
+});
+
+test('what is saved loads again, rounded to float16', async () => {
+  const other = join(root, 'saved');
+  const { tokens } = await loadWordPiece(folder);
+  const loaded = await loadBert(device, folder);
+  await saveBert(other, loaded.config, loaded.tensors, tokens);
+  assert.equal(fs.readdirSync(other).sort(), ['config.json', 'model.safetensors', 'vocab.txt']);
+  const again = await loadBert(device, other);
+  assert.equal(again.config, loaded.config);
+  assert.equal((await loadWordPiece(other)).tokens, tokens);
+  const batch = batchOf(texts);
+  assertClose(await encode(batch, again.module), await encode(batch), 5e-3, 'hidden');
+  release(loaded);
+  release(again);
+});
+
 test('the mean of real tokens, at length 1', async () => {
   const { width } = smallBert;
   const batch = batchOf(texts, 9);
@@ -105,6 +140,38 @@ for (const [i, [what, rename]] of names.entries())
     assert.ok(loaded.tensors.has('encoder.layer.1.output.LayerNorm.weight'), 'names are the plain ones');
     release(loaded);
   });
+
+for (const [dtype, convert, tolerance] of [
+  ['F16', f32ToF16, 2e-3],
+  ['BF16', f32ToBf16, 2e-2],
+] as const)
+  test(`weights in ${dtype} beside the heads of pretraining: the same network, rounded`, async () => {
+    const other = join(root, dtype);
+    await writeSmallBert(other);
+    const tensors = Object.entries(smallBertTensors()).map(
+      ([name, { shape, data }]) =>
+        [`bert.${name}`, { dtype, shape, data: convert(data as Float32Array<ArrayBuffer>) }] as const,
+    );
+    const heads = ['cls.predictions.bias', 'cls.seq_relationship.weight', 'bert.embeddings.position_ids'];
+    const more = heads.map(
+      (name) => [name, { dtype: 'F32', shape: [3], data: new Float32Array(3) }] as const,
+    );
+    await writeSafetensors(
+      join(other, 'model.safetensors'),
+      Object.fromEntries<TensorToWrite>([...tensors, ...more]),
+    );
+    const loaded = await loadBert(device, other);
+    const batch = batchOf(texts);
+    assertClose(await encode(batch, loaded.module), await encode(batch), tolerance, dtype);
+    assert.not([...loaded.tensors.keys()].some((name) => name.startsWith('cls')));
+    release(loaded);
+  });
+
+/** The upper halves of the bits, rounded to even. */
+function f32ToBf16(values: Float32Array<ArrayBuffer>): Uint16Array<ArrayBuffer> {
+  const bits = new Uint32Array(values.buffer, values.byteOffset, values.length);
+  return Uint16Array.from(bits, (word) => (word + 0x7fff + ((word >>> 16) & 1)) >>> 16);
+}
 
 test('the pooler is loaded where it is asked for, and trained weights have gradients', async () => {
   const { width } = smallBert;

@@ -1,13 +1,13 @@
 // Kind `clip-baseline`: CLIP as a baseline, all of it trained.
 
-import { Random } from '../../engine/random.ts';
-import { ClipBaseline } from '../../model/baselines/clip/clip-baseline.ts';
-import { Clip } from '../../model/clip/clip.ts';
-import { contrastiveLoss } from '../../model/loss.ts';
-import { build } from '../../model/parameter-source.ts';
-import { clipConfig } from './clip.ts';
-import { expertInput } from './expert.ts';
-import { caseBatch, integers, type Kind, lengthsOf, readResults } from './kind.ts';
+import { Random } from '../../../engine/random.ts';
+import { ClipBaseline } from '../../../model/baselines/clip/clip-baseline.ts';
+import { Clip } from '../../../model/clip/clip.ts';
+import { contrastiveLoss } from '../../../model/loss.ts';
+import { build } from '../../../model/parameter-source.ts';
+import { clipConfig } from '../clip.ts';
+import { expertInput } from '../expert.ts';
+import { caseBatch, integers, type Kind, lengthsOf, readResults } from '../kind.ts';
 
 export const clipBaseline: Kind = (context) =>
   context.device.scope(() => {

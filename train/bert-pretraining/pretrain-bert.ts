@@ -1,0 +1,207 @@
+// Pretrains the tiny BERT of the embedded default and writes it in Hugging Face's layout: senses of WordNet outside of the
+// knowledge base, as an entity's text and as a mention's, are told apart by the cosine of their [CLS], all senses of a word in
+// one batch. Its vocabulary is trained on the texts that the tiny CLIP's is trained on. No mention of any split is looked at,
+// but for the figures on dev.
+
+import { mkdir, rmdir } from 'node:fs/promises';
+import { readDataset } from '../../data/dataset.ts';
+import { readMarkedSentences } from '../../data/openconcepts-builder/marked-sentences.ts';
+import { packPair } from '../../data/text/wordpiece/packing.ts';
+import { createWordPiece } from '../../data/text/wordpiece/wordpiece.ts';
+import { trainWordPiece } from '../../data/text/wordpiece/wordpiece-trainer.ts';
+import { noGrad } from '../../engine/autograd.ts';
+import type { Device } from '../../engine/device.ts';
+import { l2Normalize } from '../../engine/ops/l2-normalize.ts';
+import { slice } from '../../engine/ops/shape.ts';
+import { Random } from '../../engine/random.ts';
+import type { Tensor } from '../../engine/tensor.ts';
+import { hashOf } from '../../files/fingerprint.ts';
+import { Bert, type BertConfig } from '../../model/bert/bert.ts';
+import { loadBert } from '../../model/bert/load-bert.ts';
+import { clsOf, type PackedText } from '../../model/bert/packed-texts.ts';
+import { saveBert } from '../../model/bert/save-bert.ts';
+import { initialise } from '../../model/initialise.ts';
+import type { ParameterSource } from '../../model/parameter-source.ts';
+import { type PhaseStep, trainPhase, type Workplace } from '../clip-pretraining/phase.ts';
+import type { Rows } from '../clip-pretraining/principal-axes.ts';
+import { pretrainingCorpus } from '../clip-pretraining/text/corpus.ts';
+import { TextBatches } from '../clip-pretraining/text/text-batches.ts';
+import { contrast } from '../clip-pretraining/text/text-loss.ts';
+import { readWordNets } from '../clip-pretraining/text/word-nets.ts';
+import { type DevTexts, devTexts, type ZeroShot, zeroShot } from '../clip-pretraining/text/zero-shot.ts';
+import { checkConfig } from '../config/check.ts';
+import type { TrainingHooks } from '../hooks.ts';
+import { RandomStream } from '../random-stream.ts';
+import { type BertPretraining, bertSchema, checkBertFields } from './bert-schema.ts';
+
+/** What a BERT was pretrained on, how large it is, and how well it finds dev's entities by cosine before and after. */
+export interface PretrainedBert {
+  folder: string;
+  /** Texts that the vocabulary was trained on. */
+  texts: number;
+  /** Words of several senses. */
+  words: number;
+  tokens: number;
+  parameters: number;
+  before: ZeroShot;
+  after: ZeroShot;
+}
+
+/** The encoder with the scale of its similarities, all that the training changes. */
+class Student {
+  readonly logitScale: Tensor;
+  readonly bert: Bert;
+
+  constructor(p: ParameterSource, config: BertConfig, logitScale: number) {
+    this.logitScale = p.parameter('logit_scale', [], { value: logitScale });
+    this.bert = new Bert(p, config);
+  }
+}
+
+/** Texts that are encoded at a time where nothing is trained. */
+const chunkTexts = 512;
+
+/**
+ * Pretrains on a device and writes `out.folder`; checkpoints lie in `run.folder`, from which a call with `resume` goes on.
+ * Throws ConfigError for fields, InputError for data that is missing, and what `fit` throws.
+ */
+export async function pretrainBert(
+  config: BertPretraining,
+  device: Device,
+  hooks: TrainingHooks = {},
+): Promise<PretrainedBert> {
+  const checked = checkConfig(bertSchema, config);
+  checkBertFields(checked);
+  const { corpus: about, text, loss, contrast: settings, training, out, run } = checked;
+  const dataset = await readDataset(checked.data.folder);
+  const wordNets = readWordNets(checked.wordnet.folder);
+  const sentences = about.sentences === '' ? [] : await readMarkedSentences(about.sentences);
+  const corpus = pretrainingCorpus(
+    dataset,
+    wordNets,
+    { limit: about.texts, contextWords: about.contextWords, sentences, mentions: false },
+    new RandomStream(about.seed),
+  );
+  const tokens = trainWordPiece(corpus.texts, { vocabularySize: text.vocabulary });
+  const tokenizer = createWordPiece(tokens);
+  /** Texts are `word : sentence` or `name : attributes`. */
+  const pack = (line: string): PackedText => {
+    const end = line.indexOf(' : ');
+    const [first, second] = [line.slice(0, end), line.slice(end + 3)].map((part) => tokenizer.encode(part));
+    return packPair(tokenizer, first!, second!, text.length);
+  };
+  const dev = devTexts(dataset.entities, dataset.splits.dev);
+  const devPacked = { mentions: dev.mentions.map(pack), entities: dev.entities.map(pack) };
+  const judge = (bert: Bert) => judgeBert(device, bert, dev, devPacked);
+
+  const shape: BertConfig = {
+    width: text.width,
+    hidden: 4 * text.width,
+    heads: text.heads,
+    layers: text.layers,
+    vocabulary: tokens.length,
+    maxLength: text.length,
+    types: 2,
+    eps: 1e-12,
+  };
+  // Made now, so that one that cannot be made is refused before the training.
+  const made = await mkdir(out.folder, { recursive: true });
+  const place: Workplace = {
+    device,
+    folder: run.folder,
+    seed: training.seed,
+    checkpointSteps: training.checkpointSteps,
+    hooks,
+  };
+  const { module, tensors } = initialise(
+    device,
+    new Random(training.seed),
+    (p) => new Student(p, shape, Math.log(loss.logitScale)),
+  );
+  let before: ZeroShot;
+  try {
+    before = await judge(module.bert);
+    const packed = new Map<number, PackedText>();
+    const textAt = (row: number): PackedText => {
+      const known = packed.get(row) ?? pack(corpus.texts[row]!);
+      packed.set(row, known);
+      return known;
+    };
+    await trainPhase(place, {
+      name: 'contrast',
+      settings,
+      schedule: 'cosine',
+      adam: { beta2: 0.98, eps: 1e-6 },
+      parameters: tensors,
+      schema: bertSchema,
+      config: checked,
+      madeFrom: { corpus: hashOf(corpus.texts) },
+      *batches(): Generator<PhaseStep, never> {
+        const others = { contexts: 0, entities: 0, sentences: 0, sentenceContexts: 0 };
+        const counts = { pairs: settings.sensePairs, spoken: 0, others };
+        const batches = new TextBatches(corpus, counts, new RandomStream(training.seed));
+        for (;;) {
+          const { rows, senses } = batches.next();
+          const texts = rows.map(textAt);
+          yield {
+            examples: texts.length,
+            loss: () => {
+              const vectors = vectorsOf(module.bert, texts);
+              const [entities, mentions] = [0, senses.count].map((first) =>
+                slice(vectors, 0, first, senses.count),
+              );
+              return contrast(mentions!, entities!, senses.meanings, module.logitScale, loss.maxLogitScale);
+            },
+          };
+        }
+      },
+      validate: async () => (await judge(module.bert)).all,
+    });
+    await saveBert(out.folder, shape, tensors, tokens);
+  } catch (error) {
+    if (made !== undefined) await rmdir(out.folder).catch(() => {});
+    throw error;
+  } finally {
+    for (const tensor of tensors.values()) tensor.release();
+  }
+  // Judged is what was written.
+  const written = await loadBert(device, out.folder);
+  try {
+    return {
+      folder: out.folder,
+      texts: corpus.texts.length,
+      words: corpus.words.length,
+      tokens: tokens.length,
+      parameters: [...written.tensors.values()].reduce((sum, { size }) => sum + size, 0),
+      before,
+      after: await judge(written.module),
+    };
+  } finally {
+    for (const tensor of written.tensors.values()) tensor.release();
+  }
+}
+
+/** The [CLS] of texts, at length 1: [texts, d]. */
+function vectorsOf(bert: Bert, texts: readonly PackedText[]): Tensor {
+  return l2Normalize(clsOf(bert, texts));
+}
+
+/** How well dev's mentions find their entities by the cosine of texts. */
+async function judgeBert(
+  device: Device,
+  bert: Bert,
+  dev: DevTexts,
+  packed: Record<'mentions' | 'entities', readonly PackedText[]>,
+): Promise<ZeroShot> {
+  const rowsOf = async (texts: readonly PackedText[]): Promise<Rows> => {
+    const { width } = bert.config;
+    const values = new Float32Array(texts.length * width);
+    for (let first = 0; first < texts.length; first += chunkTexts) {
+      const some = texts.slice(first, first + chunkTexts);
+      const read = device.scope(() => device.read<'f32'>(noGrad(() => vectorsOf(bert, some))));
+      values.set(await read, first * width);
+    }
+    return { values, width };
+  };
+  return zeroShot(device, dev, await rowsOf(packed.mentions), await rowsOf(packed.entities));
+}
