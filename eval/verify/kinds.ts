@@ -2,6 +2,7 @@
 
 import { adam } from './adam.ts';
 import { albef } from './baselines/albef.ts';
+import { albefPretraining } from './baselines/albef-pretraining.ts';
 import { bertBiencoder } from './baselines/bert-biencoder.ts';
 import { blinkBiencoder, blinkCrossencoder } from './baselines/blink.ts';
 import { clipBaseline } from './baselines/clip-baseline.ts';
@@ -18,6 +19,7 @@ import { wordpiece } from './wordpiece.ts';
 export const kinds: Readonly<Record<string, Kind>> = {
   adam,
   albef,
+  'albef-pretraining': albefPretraining,
   bert,
   'bert-biencoder': bertBiencoder,
   'blink-biencoder': blinkBiencoder,

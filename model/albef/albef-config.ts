@@ -3,7 +3,7 @@
 // ALBEF.pth. Knows nothing of weights.
 
 import { parseJsonObject, readSmallText } from '../../files/locate.ts';
-import { bertConfigOf } from '../bert/bert-config.ts';
+import { bertConfigFields, bertConfigOf } from '../bert/bert-config.ts';
 import { type Fields, integersOf, mostConfigBytes, wrongField } from '../config-fields.ts';
 import type { AlbefConfig } from './albef.ts';
 
@@ -56,6 +56,26 @@ export function parseAlbefConfig(file: string, text: string): AlbefConfig {
     vision: { width, hidden, heads, layers: vision('depth'), imageSize, patchSize },
     projection: integersOf(file, '', root)('embed_dim'),
   };
+}
+
+/** The text of a config.json for weights in float16. */
+export function albefConfigJson({ text, fusionLayer, vision, projection }: AlbefConfig): string {
+  const fields = {
+    architectures: ['ALBEF'],
+    model_type: 'albef',
+    torch_dtype: 'float16',
+    image_res: vision.imageSize,
+    embed_dim: projection,
+    text_config: { ...bertConfigFields(text), fusion_layer: fusionLayer, encoder_width: vision.width },
+    vision_config: {
+      patch_size: vision.patchSize,
+      embed_dim: vision.width,
+      depth: vision.layers,
+      num_heads: vision.heads,
+      mlp_ratio: vision.hidden / vision.width,
+    },
+  };
+  return `${JSON.stringify(fields, null, 2)}\n`;
 }
 
 /** A section with defaults filled in. */

@@ -60,8 +60,13 @@ export function bertConfigOf(file: string, section: string, given: Fields): Bert
 
 /** The text of a config.json for weights in float16. */
 export function bertConfigJson(config: BertConfig): string {
-  const fields = {
-    architectures: ['BertModel'],
+  const fields = { architectures: ['BertModel'], ...bertConfigFields(config), torch_dtype: 'float16' };
+  return `${JSON.stringify(fields, null, 2)}\n`;
+}
+
+/** What a config.json says of a BERT. */
+export function bertConfigFields(config: Omit<BertConfig, 'crossAttention'>): Fields {
+  return {
     ...defaults,
     vocab_size: config.vocabulary,
     hidden_size: config.width,
@@ -72,7 +77,5 @@ export function bertConfigJson(config: BertConfig): string {
     type_vocab_size: config.types,
     layer_norm_eps: config.eps,
     pad_token_id: 0,
-    torch_dtype: 'float16',
   };
-  return `${JSON.stringify(fields, null, 2)}\n`;
 }

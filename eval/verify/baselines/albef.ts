@@ -36,7 +36,7 @@ export const albef: Kind = (context) =>
   });
 
 /** The network that a case's config describes. */
-function albefConfig(config: CaseConfig): AlbefConfig {
+export function albefConfig(config: CaseConfig): AlbefConfig {
   return {
     text: bertConfig(config),
     fusionLayer: config.number('fusion_layer'),
@@ -53,7 +53,7 @@ function albefConfig(config: CaseConfig): AlbefConfig {
 }
 
 /** The texts of a case with their types, from the inputs of these names. */
-function albefTexts(context: CaseContext, prefix: string) {
+export function albefTexts(context: CaseContext, prefix: string) {
   const types = integers(context, `${prefix}types`).data;
   return { ...textBatch(context, `${prefix}ids`, `${prefix}mask`), types };
 }
