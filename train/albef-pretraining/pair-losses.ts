@@ -100,7 +100,7 @@ export function drawNoise(device: Device, B: number, random: Random): DrawNoise 
 const never = -1e30;
 
 /** The largest of logits with Gumbel noise is a draw from their softmax (Gumbel 1954); pairs of one entity are never drawn. */
-function drawNegatives(similarity: Tensor, entities: readonly number[], noise: DrawNoise): Negatives {
+export function drawNegatives(similarity: Tensor, entities: readonly number[], noise: DrawNoise): Negatives {
   const B = entities.length;
   const same = entities.flatMap((a) => entities.map((b) => (a === b ? never : 0)));
   const allowed = add(similarity, similarity.device.tensor([B, B], Float32Array.from(same)));
