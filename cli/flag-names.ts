@@ -46,6 +46,7 @@ export const flagNames: Readonly<Record<string, string>> = {
   'training.holdOut': 'hold-out',
   'training.hardNegatives': 'hard-negatives',
   'training.hardNegativesBy': 'hard-negatives-by',
+  'training.hardEpochs': 'hard-epochs',
   'training.mentionImageDropout': 'mention-image-dropout',
   'training.entityImageDropout': 'entity-image-dropout',
   'training.noise': 'noise',

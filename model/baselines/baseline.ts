@@ -71,6 +71,9 @@ export interface Recipe {
   eps?: number;
   /** Ends the training after so many epochs without a better one; 0: never. Default 0. */
   patience?: number;
+  /** Entities a mention that its weights of then take for its own, as further columns in the last `hardEpochs`. Default 0. */
+  hardNegatives?: number;
+  hardEpochs?: number;
 }
 
 /**
@@ -96,6 +99,8 @@ export interface Baseline<Inputs, M, E, Raw> extends Scorer<Inputs, M, E> {
   loss(mentions: M, entities: E, columns: Int32Array): Tensor;
   /** Brings parameters back into their bounds. Call it after each step of the optimiser. */
   afterStep(): void;
+  /** Lines about the samples that were prepared since the last time, of a system that has something to say of them. */
+  takeWarnings?(): string[];
 }
 
 /** A baseline whatever its sides are. */

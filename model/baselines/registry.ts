@@ -4,6 +4,8 @@ import * as v from 'valibot';
 import { InputError } from '../../files/errors.ts';
 import { parseBySchema } from '../../files/json/schema.ts';
 import type { AnyBaseline, BaselineParts, EncoderName, Recipe } from './baseline.ts';
+import { BertBaseline, bertRecipe, bertSchema } from './bert/bert-baseline.ts';
+import { BlinkBaseline, blinkRecipe, blinkSchema } from './blink/blink-baseline.ts';
 import { ClipBaseline, clipRecipes, clipSchema, zeroShotSchema } from './clip/clip-baseline.ts';
 
 interface BaselineSystem {
@@ -44,6 +46,24 @@ export const baselines: Readonly<Record<string, BaselineSystem>> = {
       clipSchema,
       async (name, parts, config) => new ClipBaseline('all', name, parts, await parts.own.clip(), config),
     ),
+  },
+  bert: {
+    title: 'BERT',
+    recipe: bertRecipe,
+    encoders: ['bert'],
+    build: building(
+      bertSchema,
+      async (name, parts, config) => new BertBaseline(name, parts, await parts.own.bert(), config),
+    ),
+  },
+  blink: {
+    title: 'BLINK, bi-encoder',
+    recipe: blinkRecipe,
+    encoders: ['bert'],
+    build: building(blinkSchema, async (name, parts, config) => {
+      const towers = { mention: await parts.own.bert(), entity: await parts.own.bert() };
+      return new BlinkBaseline(name, parts, towers, config);
+    }),
   },
 };
 

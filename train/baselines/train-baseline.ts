@@ -21,6 +21,7 @@ import { sessionOfKinds } from '../mentions-of-kinds.ts';
 import { RandomStream } from '../random-stream.ts';
 import { decay } from '../weight-decay.ts';
 import { baselineBatches, baselineGradients } from './baseline-step.ts';
+import { ownMistakes } from './own-mistakes.ts';
 
 /**
  * Trains a baseline on an open session and writes RUN/SYSTEM/best.safetensors, last.safetensors and metrics.jsonl once it is
@@ -93,10 +94,15 @@ async function train(config: BaselineTraining, session: Session, hooks: Training
             ),
             entity: await baseline.trainingInputs('entity', entities, imagesOf(entities), features),
           };
+          for (const line of baseline.takeWarnings?.() ?? []) hooks.onWarning?.(line);
         },
-        async *steps(draws) {
+        async *steps(draws, epoch) {
           const { mentions, gold, entities } = corpus;
-          const options = { size: batchSize };
+          const isHard = training.hardNegatives > 0 && epoch > epochs - training.hardEpochs;
+          const hard = isHard
+            ? await ownMistakes(session, baseline, rows, training.hardNegatives, hooks)
+            : null;
+          const options = { size: batchSize, ...(hard ? { hard } : {}) };
           const batches = epochBatches(rows, mentions.train, gold.train, entities, options, draws);
           for await (const batch of baselineBatches(source, inputs, batches)) {
             yield {

@@ -295,6 +295,17 @@ export const baselineSchema = v.strictObject({
       }),
       0,
     ),
+    hardNegatives: v.optional(
+      integer(0, {
+        description: 'entities a mention that the system itself takes for its own, as further negatives',
+        unit: 'entities',
+      }),
+      0,
+    ),
+    hardEpochs: v.optional(
+      integer(0, { description: 'the last epochs, which have hard negatives', unit: 'epochs' }),
+      0,
+    ),
     trainFraction,
     kinds,
     encodeChunk: v.optional(

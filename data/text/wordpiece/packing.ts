@@ -13,7 +13,12 @@ export interface PackedPair {
 const firstTokens = 16;
 
 /** The tags around a mention and after a title. */
-const [OPEN, CLOSE, TITLE] = ['[unused0]', '[unused1]', '[unused2]'];
+const [OPEN, CLOSE, TITLE] = ['[unused0]', '[unused1]', '[unused2]'] as const;
+
+/** The tags' tokens that a vocabulary has not. */
+export function missingTags({ tokens }: WordPiece): string[] {
+  return [OPEN, CLOSE, TITLE].filter((tag) => !tokens.includes(tag));
+}
 
 /** [CLS] first [SEP] second [SEP], at most `length` ids (3 or more): the first segment keeps up to 16, the second the rest. */
 export function packPair(
@@ -39,7 +44,7 @@ export function packContext(
   right: readonly number[],
   length: number,
 ): number[] {
-  const tagged = [tokens.indexOf(OPEN!), ...mention.slice(0, length - 4), tokens.indexOf(CLOSE!)];
+  const tagged = [tokens.indexOf(OPEN), ...mention.slice(0, length - 4), tokens.indexOf(CLOSE)];
   const room = length - 2 - tagged.length;
   const quota = Math.floor((length - tagged.length) / 2) - 1;
   const before = Math.min(left.length, Math.max(quota, room - right.length));
@@ -53,22 +58,25 @@ export function packEntity(
   description: readonly number[],
   length: number,
 ): number[] {
-  return [clsId, ...[...title, tokens.indexOf(TITLE!), ...description].slice(0, length - 2), sepId];
+  return [clsId, ...[...title, tokens.indexOf(TITLE), ...description].slice(0, length - 2), sepId];
 }
 
 /**
  * A sentence parted at the mention: at the first substring as long as `word` (in UTF-16 units) that equals it in lower case.
- * Where there is none, and for an empty word, all of it stands to the right.
+ * Where there is none, and for an empty word, it is not found, and all of it stands to the right.
  */
-export function splitAtMention(word: string, sentence: string): { left: string; right: string } {
+export function splitAtMention(
+  word: string,
+  sentence: string,
+): { left: string; right: string; isFound: boolean } {
   const wanted = word.toLowerCase();
   for (let at = 0; word !== '' && at + word.length <= sentence.length; at++) {
     const end = at + word.length;
     if (sentence.slice(at, end).toLowerCase() === wanted) {
-      return { left: sentence.slice(0, at), right: sentence.slice(end) };
+      return { left: sentence.slice(0, at), right: sentence.slice(end), isFound: true };
     }
   }
-  return { left: '', right: sentence };
+  return { left: '', right: sentence, isFound: false };
 }
 
 /**

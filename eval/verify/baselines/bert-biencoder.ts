@@ -1,9 +1,10 @@
 // Kind `bert-biencoder`: one BERT for both sides, all of it trained.
 
-import { exp, mul } from '../../../engine/ops/elementwise.ts';
 import { matmul } from '../../../engine/ops/matmul.ts';
 import type { Tensor } from '../../../engine/tensor.ts';
-import { BertTower } from '../../../model/baselines/bert/bert-tower.ts';
+import { bertVectors } from '../../../model/baselines/bert/bert-baseline.ts';
+import { LogitScale } from '../../../model/baselines/logit-scale.ts';
+import { Bert } from '../../../model/bert/bert.ts';
 import type { PackedText } from '../../../model/bert/packed-texts.ts';
 import { contrastiveLoss } from '../../../model/loss.ts';
 import { bertConfig } from '../bert.ts';
@@ -12,11 +13,12 @@ import { type CaseContext, integers, type Kind, readResults } from '../kind.ts';
 
 export const bertBiencoder: Kind = (context) =>
   context.device.scope(() => {
-    const tower = new BertTower(context.parameters, bertConfig(context.config));
+    const bert = new Bert(context.parameters, bertConfig(context.config));
+    const logitScale = new LogitScale(LogitScale.declare(context.parameters));
     const [mentions, entities] = (['mention', 'entity'] as const).map((side) =>
-      tower.encode(packedTexts(context, side)),
+      bertVectors(bert, packedTexts(context, side)),
     ) as [Tensor, Tensor];
-    const scores = mul(matmul(mentions, entities, { transposeB: true }), exp(tower.logitScale));
+    const scores = logitScale.times(matmul(mentions, entities, { transposeB: true }));
     return readResults({
       mention_vectors: mentions,
       entity_vectors: entities,

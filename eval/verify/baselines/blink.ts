@@ -6,19 +6,20 @@ import { createWordPiece } from '../../../data/text/wordpiece/wordpiece.ts';
 import { reservedTokens } from '../../../data/text/wordpiece/wordpiece-trainer.ts';
 import { crossEntropy } from '../../../engine/ops/cross-entropy.ts';
 import { matmul } from '../../../engine/ops/matmul.ts';
-import { BlinkTowers } from '../../../model/baselines/blink/blink-towers.ts';
+import type { Tensor } from '../../../engine/tensor.ts';
 import { CrossEncoder } from '../../../model/baselines/blink/cross-encoder.ts';
-import { type PackedText, packedBatch } from '../../../model/bert/packed-texts.ts';
+import { Bert } from '../../../model/bert/bert.ts';
+import { clsOf, type PackedText, packedBatch } from '../../../model/bert/packed-texts.ts';
 import { contrastiveLoss } from '../../../model/loss.ts';
 import { bertConfig } from '../bert.ts';
 import { type CaseContext, integers, type Kind, type Results, readResults } from '../kind.ts';
 
 export const blinkBiencoder: Kind = (context) =>
   context.device.scope(async () => {
-    const towers = new BlinkTowers(context.parameters, bertConfig(context.config));
     const packed = packedSides(context);
-    const mentions = towers.encode('mention', packed.mention);
-    const entities = towers.encode('entity', packed.entity);
+    const [mentions, entities] = (['mention', 'entity'] as const).map((side) =>
+      clsOf(new Bert(context.parameters.under(side), bertConfig(context.config)), packed[side]),
+    ) as [Tensor, Tensor];
     const scores = matmul(mentions, entities, { transposeB: true });
     const results = await readResults({
       mention_vectors: mentions,
