@@ -5,7 +5,14 @@
 // B: batch, L: text tokens, R: image tokens (CLS + patches), d, d_v: widths of text and image, d_z: of the common space.
 
 import type { Tensor } from '../../engine/tensor.ts';
-import { Bert, type BertBatch, type BertConfig, type BertStates, firstTokens } from '../bert/bert.ts';
+import {
+  Bert,
+  type BertBatch,
+  type BertConfig,
+  type BertDropout,
+  type BertStates,
+  firstTokens,
+} from '../bert/bert.ts';
 import type { Linear } from '../layers.ts';
 import type { ParameterSource } from '../parameter-source.ts';
 import { VisionTransformer, type VisionTransformerConfig } from './vision-transformer.ts';
@@ -42,9 +49,9 @@ export class Albef {
     this.logitScale = p.parameter('logit_scale', [], { value: -Math.log(0.07) });
   }
 
-  /** Encodes texts without any image: T [B, L, d]. Throws ShapeError. */
-  encodeText(batch: BertBatch): BertStates {
-    return this.#text.run(this.#text.embed(batch), { end: this.config.fusionLayer });
+  /** Encodes texts without any image: T [B, L, d]. What is dropped here is dropped in the fusion too. Throws ShapeError. */
+  encodeText(batch: BertBatch, dropped?: BertDropout): BertStates {
+    return this.#text.run(this.#text.embed(batch, dropped), { end: this.config.fusionLayer });
   }
 
   /** Encodes images: pixels [B, 3, S, S] -> V [B, R, d_v]. Throws ShapeError. */

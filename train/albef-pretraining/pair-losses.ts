@@ -17,6 +17,7 @@ import { argmax } from '../../engine/ops/top-k.ts';
 import type { Random } from '../../engine/random.ts';
 import type { Tensor } from '../../engine/tensor.ts';
 import { Albef, type AlbefConfig, AlbefMatching } from '../../model/albef/albef.ts';
+import { rowsOf } from '../../model/albef/token-rows.ts';
 import { type BertBatch, type BertStates, firstTokens } from '../../model/bert/bert.ts';
 import type { ParameterSource } from '../../model/parameter-source.ts';
 import { contrastOf, similarities } from '../clip-pretraining/text/text-loss.ts';
@@ -125,10 +126,4 @@ function maskRows({ mask, count, length }: BertBatch, rows: Tensor): Tensor {
   const picked = embedding(device.tensor([count, length], Float32Array.from(mask)), rows);
   const half = affine(device.zeros([rows.size, length, 1]), 1, 0.5);
   return argmax(concat([half, reshape(picked, [rows.size, length, 1])], 2));
-}
-
-/** Rows of x [B, ...] by their numbers i32 [n]. */
-function rowsOf(x: Tensor, rows: Tensor): Tensor {
-  const [B, ...others] = x.shape;
-  return reshape(embedding(reshape(x, [B!, -1]), rows), [rows.size, ...others]);
 }

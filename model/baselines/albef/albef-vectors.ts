@@ -9,7 +9,7 @@ import { l2Normalize } from '../../../engine/ops/l2-normalize.ts';
 import { concat } from '../../../engine/ops/shape.ts';
 import type { Tensor } from '../../../engine/tensor.ts';
 import type { Albef, AlbefConfig } from '../../albef/albef.ts';
-import { type BertBatch, firstTokens } from '../../bert/bert.ts';
+import { type BertBatch, type BertDropout, firstTokens } from '../../bert/bert.ts';
 import type { Linear } from '../../layers.ts';
 import type { ParameterSource } from '../../parameter-source.ts';
 
@@ -39,15 +39,16 @@ export interface AlbefSide {
   vectors: Tensor;
 }
 
-/** Encodes texts, each with the image of its row [B, 3, S, S]. Throws ShapeError. */
+/** Encodes texts, each with the image of its row, V [B, R, d_v]. With dropout only where it is given. Throws ShapeError. */
 export function encodeSide(
   albef: Albef,
   head: AlbefFusionHead,
   texts: BertBatch,
   images: Tensor,
   parts: AlbefParts,
+  dropped?: BertDropout,
 ): AlbefSide {
-  const states = albef.encodeText(texts);
+  const states = albef.encodeText(texts, dropped);
   const fused = parts === 'itc' ? null : albef.fuse(states, images);
   const vector = (project: Linear, tokens: Tensor) => l2Normalize(project(firstTokens(tokens)));
   const contrastive = () => [
