@@ -39,6 +39,7 @@ import {
 import { type Measured, report, table } from './report.ts';
 import { rowBenchmarks } from './rows.ts';
 import { scoringBenchmarks } from './scoring.ts';
+import { sequenceBenchmarks } from './sequences.ts';
 
 const benchmarks: readonly Benchmark[] = [
   // First, while no other benchmark's tensors wait to be collected: they would count as its memory.
@@ -46,6 +47,7 @@ const benchmarks: readonly Benchmark[] = [
   ...denseBenchmarks,
   ...rowBenchmarks,
   ...meanAttentionBenchmarks,
+  ...sequenceBenchmarks,
   ...elementBenchmarks,
   ...scoringBenchmarks,
 ];

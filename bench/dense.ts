@@ -1,11 +1,14 @@
 // Benchmarks of the kernels that arithmetic bounds: products, attention, convolution.
 
+import { backwardFrom } from '../engine/autograd.ts';
+import type { Device } from '../engine/device.ts';
 import { attention } from '../engine/ops/attention/attention.ts';
 import { scale } from '../engine/ops/elementwise.ts';
 import { conv3x3 } from '../engine/ops/images/convolution.ts';
 import { patchEmbedding } from '../engine/ops/images/patch-embedding.ts';
 import { linear } from '../engine/ops/linear.ts';
 import { type MatmulOptions, matmul } from '../engine/ops/matmul.ts';
+import { conv1d } from '../engine/ops/sequence/conv1d.ts';
 import { reshape, transpose } from '../engine/ops/shape.ts';
 import { softmax } from '../engine/ops/softmax.ts';
 import type { Tensor } from '../engine/tensor.ts';
@@ -28,6 +31,12 @@ const smallWork = small.rows * small.inputs * small.outputs;
 const smallBytes =
   4 * (small.rows * small.inputs + small.inputs * small.outputs + small.rows * small.outputs);
 const pixels = image.batch * image.size ** 2;
+/** Phrases of three tokens, as GHMFC finds them at its full width: a batch of sentences. */
+const phrases = { batch: 32, length: 63, width: 512, taps: 3 };
+const phraseTokens = phrases.batch * phrases.length;
+/** Multiply-adds. */
+const phraseWork = phraseTokens * phrases.width ** 2 * phrases.taps;
+const phraseBytes = 4 * (2 * phraseTokens * phrases.width + phrases.width ** 2 * phrases.taps);
 
 export const denseBenchmarks: Benchmark[] = [
   square('matmul-1024', { transposeB: true }),
@@ -130,6 +139,27 @@ export const denseBenchmarks: Benchmark[] = [
     run: ({ x, weight, bias }) => conv3x3(x, weight, bias, { relu: true }),
   }),
   benchmark({
+    name: 'conv1d',
+    bound: 'fma',
+    flops: 2 * phraseWork,
+    bytes: phraseBytes,
+    operands: conv1dOperands,
+    run: ({ x, weight, bias }) => conv1d(x, weight, bias),
+  }),
+  benchmark({
+    name: 'conv1d-backward',
+    bound: 'fma',
+    flops: 4 * phraseWork,
+    bytes: 2 * phraseBytes,
+    operands: (device) => {
+      const { x, weight, bias } = conv1dOperands(device);
+      const y = conv1d(x, weight, bias);
+      return { x, weight, bias, y, dy: random(device, ...y.shape) };
+    },
+    // The product's and that of the neighbours.
+    run: ({ y, dy }) => backwardFrom(new Map([[y, dy]])),
+  }),
+  benchmark({
     name: 'patch-embedding',
     bound: 'fma',
     flops: 2 * patches.batch * patchCount * patchWeights,
@@ -153,4 +183,13 @@ function square(name: string, options: MatmulOptions, n = squareMatmul.n): Bench
     operands: (device) => ({ a: random(device, n, n), b: random(device, n, n) }),
     run: ({ a, b }) => matmul(a, b, options),
   });
+}
+
+function conv1dOperands(device: Device) {
+  const { batch, length, width, taps } = phrases;
+  return {
+    x: parameter(device, batch, length, width),
+    weight: parameter(device, width, width, taps),
+    bias: parameter(device, width),
+  };
 }

@@ -7,6 +7,7 @@ import { gumbelNoise, straightThrough } from '../engine/ops/gumbel.ts';
 import { l2Normalize } from '../engine/ops/l2-normalize.ts';
 import { layerNorm } from '../engine/ops/layer-norm.ts';
 import { mean, sum } from '../engine/ops/reduce.ts';
+import { maxOverTime } from '../engine/ops/sequence/max-over-time.ts';
 import { softmax } from '../engine/ops/softmax.ts';
 import { argmax, topK } from '../engine/ops/top-k.ts';
 import { Random } from '../engine/random.ts';
@@ -23,6 +24,9 @@ const logits = { rows: 1232, columns: 2048 };
 const logitBytes = 4 * logits.rows * logits.columns;
 const gates = { rows: 100_000, experts: 3 };
 const gateBytes = 4 * gates.rows * gates.experts;
+/** Tokens of GHMFC at its full width: a batch of sentences. */
+const tokens = { batch: 32, length: 63, width: 512 };
+const tokenBytes = 4 * tokens.batch * tokens.length * tokens.width;
 
 export const rowBenchmarks: Benchmark[] = [
   benchmark({
@@ -190,5 +194,27 @@ export const rowBenchmarks: Benchmark[] = [
       noise: gumbelNoise(device, [gates.rows, gates.experts], new Random(2)),
     }),
     run: ({ pi, noise }) => straightThrough(pi, noise, 1, 1e-9),
+  }),
+  benchmark({
+    name: 'max-over-time',
+    bound: 'copy',
+    flops: tokens.batch * tokens.length * tokens.width,
+    bytes: tokenBytes,
+    operands: (device) => ({
+      x: random(device, tokens.batch, tokens.length, tokens.width),
+      mask: integers(device, 2, [tokens.batch, tokens.length]),
+    }),
+    run: ({ x, mask }) => maxOverTime(x, mask),
+  }),
+  benchmark({
+    name: 'max-over-time-backward',
+    bound: 'copy',
+    flops: 0,
+    bytes: tokenBytes,
+    operands: (device) => {
+      const x = parameter(device, tokens.batch, tokens.length, tokens.width);
+      return { x, y: maxOverTime(x), dy: random(device, tokens.batch, tokens.width) };
+    },
+    run: ({ y, dy }) => backwardOf(y, dy),
   }),
 ];

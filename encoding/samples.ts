@@ -104,9 +104,9 @@ export function tokenizeTexts(tokenizer: Tokenizer, texts: string[], maxLength: 
   return padded(tokenizer.encodeBatch(texts, maxLength), texts.length);
 }
 
-/** The texts in `rows`, padded as little as may be. */
-export function pickTexts(tokens: Tokens, rows: readonly number[]): TextBatch {
-  const longest = Math.max(...rows.map((row) => tokens.lengths[row]!));
+/** The texts in `rows`, padded as little as may be; `among`: rows that they must be as long as. */
+export function pickTexts(tokens: Tokens, rows: readonly number[], among = rows): TextBatch {
+  const longest = Math.max(...among.map((row) => tokens.lengths[row]!));
   const length = Math.min(tokens.length, Math.ceil(longest / lengthStep) * lengthStep);
   const ids = new Int32Array(rows.length * length);
   const mask = new Int32Array(rows.length * length);

@@ -36,6 +36,14 @@ export function initialise<Module>(
 
 function begin(device: Device, shape: Shape, start: Start, random: Random): Tensor {
   if ('value' in start) return affine(device.zeros(shape), 1, start.value);
+  if ('diagonal' in start) return diagonal(device, shape, start.diagonal);
   if ('deviation' in start) return normal(device, shape, random, start.deviation);
   return affine(uniform(device, shape, random), 2 * start.bound, -start.bound);
+}
+
+function diagonal(device: Device, shape: Shape, value: number): Tensor {
+  const [rows, columns] = shape as [number, number];
+  const values = new Float32Array(rows * columns);
+  for (let i = 0; i < Math.min(rows, columns); i++) values[i * (columns + 1)] = value;
+  return device.tensor(shape, values);
 }

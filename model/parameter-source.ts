@@ -15,11 +15,17 @@ import {
   projectionLayer,
 } from './layers.ts';
 
-/** A value everywhere, normal numbers of mean 0, or uniform ones between -bound and bound. */
-export type Start = { value: number } | { deviation: number } | { bound: number };
+/**
+ * A value everywhere, normal numbers of mean 0, uniform ones between -bound and bound, or a value on a matrix's diagonal and 0
+ * elsewhere.
+ */
+export type Start = { value: number } | { deviation: number } | { bound: number } | { diagonal: number };
 
 /** How a linear layer starts that gives 0 until it is trained. */
 export const zeroLinear = { weight: { value: 0 }, bias: { value: 0 } } satisfies Record<string, Start>;
+
+/** How a linear layer of as many outputs as inputs starts that changes nothing until it is trained. */
+export const identityLinear = { weight: { diagonal: 1 }, bias: { value: 0 } } satisfies Record<string, Start>;
 
 export interface ParameterSpec {
   shape: Shape;

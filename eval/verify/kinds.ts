@@ -6,12 +6,16 @@ import { albefPretraining } from './baselines/albef-pretraining.ts';
 import { bertBiencoder } from './baselines/bert-biencoder.ts';
 import { blinkBiencoder, blinkCrossencoder } from './baselines/blink.ts';
 import { clipBaseline } from './baselines/clip-baseline.ts';
+import { dzmned } from './baselines/dzmned.ts';
+import { ghmfc } from './baselines/ghmfc.ts';
+import { jmel } from './baselines/jmel.ts';
 import { bert } from './bert.ts';
 import { clip, prompts } from './clip.ts';
 import { dsmip } from './dsmip.ts';
 import { expert } from './expert.ts';
 import { gate } from './gate.ts';
 import type { Kind } from './kind.ts';
+import { mimic } from './mimic.ts';
 import { units } from './units.ts';
 import { vgg } from './vgg.ts';
 import { wordpiece } from './wordpiece.ts';
@@ -27,8 +31,12 @@ export const kinds: Readonly<Record<string, Kind>> = {
   clip,
   'clip-baseline': clipBaseline,
   dsmip,
+  dzmned,
   expert,
   gate,
+  ghmfc,
+  jmel,
+  mimic,
   prompts,
   units,
   vgg,

@@ -1,5 +1,6 @@
 // Kind `units`: the three scoring units on features that are given.
 
+import type { Tensor } from '../../engine/tensor.ts';
 import type { Features, TextFeatures } from '../../model/clip/clip.ts';
 import { ScoringUnits } from '../../model/dsmip/experts.ts';
 import { expertConfig } from './expert.ts';
@@ -8,13 +9,8 @@ import { type CaseContext, input, type Kind, probe, readResults } from './kind.t
 export const units: Kind = (context) =>
   context.device.scope(() => {
     const all = new ScoringUnits(context.parameters, 'multimodal', expertConfig(context.config));
-    const [mention, entity] = (['mention', 'entity'] as const).map((side) => {
-      const { text, image } = givenFeatures(context, side);
-      return { text: all.textNorms!.scored(text), image: all.imageProjections!.scored(image) };
-    });
-    const text = all.text!.scores(mention!.text, entity!.text);
-    const vision = all.vision!.scores(mention!.image, entity!.image);
-    const cross_modal = all.crossModal!.scores(mention!, entity!);
+    const [mention, entity] = (['mention', 'entity'] as const).map((side) => givenFeatures(context, side));
+    const [text, vision, cross_modal] = all.unitScores(mention!, entity!) as [Tensor, Tensor, Tensor];
     return readResults({ text, vision, cross_modal, loss: probe(text, vision, cross_modal) });
   });
 

@@ -54,6 +54,8 @@ export interface EncodingBatch<Inputs> extends Batch<Inputs> {
   places: Int32Array<ArrayBuffer>;
   /** What dropout draws from; null where nothing is dropped. */
   random: Random | null;
+  /** Of a batch that is encoded in parts: the rows of all, which sides of a row a token are as long as. Default: `rows`. */
+  allRows?: readonly number[];
 }
 
 /** What training changes, and how far the optimiser's weight decay reaches: not to biases, norms and scales. */
@@ -105,6 +107,8 @@ export interface Baseline<Inputs, M, E, Raw> extends Scorer<Inputs, M, E> {
   /** Sides that gradients flow into: records of tensors with a row a sample, so that a batch can be encoded in parts. */
   encodeMentions(batch: EncodingBatch<Raw>): M;
   encodeEntities(batch: EncodingBatch<Raw>): E;
+  /** Both sides at once, where that is less work than one after the other; the same but for rounding. */
+  encodeBoth?(mentions: EncodingBatch<Raw>, entities: EncodingBatch<Raw>): { mentions: M; entities: E };
   /** The loss of a batch, []: column i is row i's own entity; entities [E]: which entity each column is, by any number. */
   loss(mentions: M, entities: E, columns: Int32Array): Tensor;
   /** Brings parameters back into their bounds. Call it after each step of the optimiser. */

@@ -8,6 +8,9 @@ import type { AnyBaseline, BaselineParts, EncoderName, Recipe } from './baseline
 import { BertBaseline, bertRecipe, bertSchema } from './bert/bert-baseline.ts';
 import { BlinkBaseline, blinkRecipe, blinkSchema } from './blink/blink-baseline.ts';
 import { ClipBaseline, clipRecipes, clipSchema, zeroShotSchema } from './clip/clip-baseline.ts';
+import { DzmnedBaseline, dzmnedRecipe, dzmnedSchema } from './dzmned/dzmned-baseline.ts';
+import { JmelBaseline, jmelRecipe, jmelSchema } from './jmel/jmel-baseline.ts';
+import { Mimic, mimicRecipe, mimicSchema } from './mimic/mimic.ts';
 
 interface BaselineSystem {
   /** For tables. */
@@ -73,6 +76,27 @@ export const baselines: Readonly<Record<string, BaselineSystem>> = {
     build: building(
       albefSchema,
       async (name, parts, config) => new AlbefBaseline(name, parts, await parts.own.albef(), config),
+    ),
+  },
+  dzmned: {
+    title: 'DZMNED',
+    recipe: dzmnedRecipe,
+    encoders: [],
+    build: building(dzmnedSchema, async (...of) => new DzmnedBaseline(...of)),
+  },
+  jmel: {
+    title: 'JMEL',
+    recipe: jmelRecipe,
+    encoders: [],
+    build: building(jmelSchema, async (...of) => new JmelBaseline(...of)),
+  },
+  mimic: {
+    title: 'MIMIC',
+    recipe: mimicRecipe,
+    encoders: ['clip'],
+    build: building(
+      mimicSchema,
+      async (name, parts, config) => new Mimic(name, parts, await parts.own.clip(), config),
     ),
   },
 };

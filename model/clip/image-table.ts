@@ -6,7 +6,7 @@ import { encodeImages, type FeatureOptions, type FeatureTable } from '../../enco
 import { imageStamps } from '../../encoding/samples.ts';
 import type { Tensor } from '../../engine/tensor.ts';
 import { hashOf } from '../../files/fingerprint.ts';
-import type { LoadedClip } from './load-clip.ts';
+import type { ClipTowers } from './load-clip.ts';
 
 /**
  * Where nothing is kept, what a CLIP without prompts made last with these options: a linker's visual expert and its gate take
@@ -14,7 +14,7 @@ import type { LoadedClip } from './load-clip.ts';
  */
 const madeLast = new WeakMap<
   FeatureOptions,
-  { module: LoadedClip['module']; images: string; table: Promise<FeatureTable> }
+  { module: ClipTowers['module']; images: string; table: Promise<FeatureTable> }
 >();
 
 /**
@@ -22,7 +22,7 @@ const madeLast = new WeakMap<
  * not kept beyond the life of `features`.
  */
 export function imageTable(
-  clip: LoadedClip,
+  clip: ClipTowers,
   prompts: readonly Tensor[],
   images: readonly number[],
   features: FeatureOptions,
@@ -38,7 +38,7 @@ export function imageTable(
 }
 
 function tableOf(
-  { module, config, tensors }: LoadedClip,
+  { module, config, tensors }: ClipTowers,
   prompts: readonly Tensor[],
   images: readonly number[],
   { source, files, cache, clipHash }: FeatureOptions,

@@ -16,6 +16,11 @@ export interface LoadedClip extends ClipDescription, Built<Clip> {
   folder: string;
 }
 
+/** What encoding takes of a CLIP: its towers, without the scale of its own scores. */
+export interface ClipTowers extends Pick<LoadedClip, 'tensors' | 'config'> {
+  module: Pick<Clip, 'text' | 'vision'>;
+}
+
 /**
  * Loads the CLIP in `folder`, a path or an http(s) address; call it outside of any scope. F32, F16 and BF16 weights are
  * read; tensors that CLIP does not know are left alone. Throws WeightsError, one line with the file, for what is

@@ -1,10 +1,8 @@
 // An expert at work: its weights beside CLIP's, its batches in training, and as a Scorer its features, its sides and its
 // scores. Whatever of it is frozen is encoded once.
 
-import { keptTable } from '../../encoding/feature-cache.ts';
 import {
   embedsOf,
-  encodeTexts,
   type FeatureOptions,
   type FeatureTable,
   imageRows,
@@ -19,11 +17,11 @@ import { embedding } from '../../engine/ops/embedding.ts';
 import { reshape } from '../../engine/ops/shape.ts';
 import type { Random } from '../../engine/random.ts';
 import type { Tensor } from '../../engine/tensor.ts';
-import { hashOf } from '../../files/fingerprint.ts';
 import type { Batch, PackedSide, Scorer, Side, SideLayout } from '../../ranking/scorer.ts';
 import type { Features, TextBatch, TextFeatures } from '../clip/clip.ts';
 import { imageTable } from '../clip/image-table.ts';
-import type { LoadedClip } from '../clip/load-clip.ts';
+import type { ClipTowers } from '../clip/load-clip.ts';
+import { textTable } from '../clip/text-table.ts';
 import { initialise } from '../initialise.ts';
 import {
   type EntityFeatures,
@@ -60,14 +58,14 @@ export interface SideTables {
 }
 
 /** A side of pairs: scoring vectors, or features where the tape records and gradients must flow into the units. */
-type MentionSide = MentionVectors | ExpertFeatures;
-type EntitySide = EntityOperands | ExpertFeatures;
+export type MentionSide = MentionVectors | ExpertFeatures;
+export type EntitySide = EntityOperands | ExpertFeatures;
 
 export class Expert implements Scorer<SideTables, MentionSide, EntitySide> {
   readonly kind: ExpertKind;
   readonly config: ExpertConfig;
   readonly device: Device;
-  readonly clip: LoadedClip;
+  readonly clip: ClipTowers;
   readonly encoders: ExpertEncoders;
   readonly units: ScoringUnits;
   /** What is trained in stage 1, by what it belongs to: CLIP's encoders, where they are, prompts and scoring units. */
@@ -83,7 +81,7 @@ export class Expert implements Scorer<SideTables, MentionSide, EntitySide> {
   constructor(
     device: Device,
     kind: ExpertKind,
-    clip: LoadedClip,
+    clip: ClipTowers,
     shape: Omit<ExpertConfig, 'clip'>,
     random: Random | null,
     starts: ExpertStarts = usualStarts,
@@ -147,24 +145,10 @@ export class Expert implements Scorer<SideTables, MentionSide, EntitySide> {
     images: readonly number[],
     features: FeatureOptions,
   ): Promise<SideTables> {
-    const { device, clip } = this;
-    const { text: encoder } = clip.module;
-    const uses = usesOf(this.kind);
+    const { clip } = this;
     const tables: SideTables = { imageRow: new Map(images.map((image, row) => [image, row])) };
-    if (uses.text) {
-      const { ids, mask } = tokens;
-      const key = async () => {
-        const values = await Promise.all(prompts.text.map((tensor) => device.read<'f32'>(tensor)));
-        return hashOf(['text', features.clipHash, ids, mask, ...values]);
-      };
-      const encoding = {
-        device,
-        width: clip.config.text.width,
-        projection: clip.config.projection,
-        prompts: prompts.text[0]?.shape[0] ?? 0,
-        encode: (texts: TextBatch) => encoder.encode(texts, prompts.text),
-      };
-      tables.text = await keptTable(features.cache, key, encodeTexts(encoding, tokens));
+    if (usesOf(this.kind).text) {
+      tables.text = await textTable(clip.module.text, prompts.text, tokens, features);
     }
     if (seesImages(this.kind, side)) tables.image = await imageTable(clip, prompts.vision, images, features);
     return tables;

@@ -184,12 +184,17 @@ export class ScoringUnits {
     this.crossModal = text && image ? new CrossModalUnit(p, clip, h, !comparesImages(kind)) : null;
   }
 
-  /**
-   * The scores of all pairs of M mentions and E entities, [M, E]: equation 9 of texts, equation 10 of images, and of
-   * both the mean of equations 11 to 14; where one side's images do not count, the mean of the text unit and the dot product
-   * of that side's text with what the other's text finds in its image. Throws EngineError when features that the expert needs are missing.
-   */
+  /** The scores of all pairs of M mentions and E entities, [M, E]: the mean of the units'. Throws as `unitScores` does. */
   scores(mention: ExpertFeatures, entity: ExpertFeatures): Tensor {
+    return meanScores(this.unitScores(mention, entity));
+  }
+
+  /**
+   * The same by each unit that the expert has: equation 9 of texts, equation 10 of images, and of both the three of equations
+   * 11 to 14; where one side's images do not count, the text unit and the dot product of that side's text with what the other's
+   * text finds in its image. Throws EngineError when features that the expert needs are missing.
+   */
+  unitScores(mention: ExpertFeatures, entity: ExpertFeatures): Tensor[] {
     const [m, e] = [this.#scored('mention', mention), this.#scored('entity', entity)];
     const units: Tensor[] = [];
     if (this.text) units.push(this.text.scores(m.text!, e.text!));
@@ -198,7 +203,7 @@ export class ScoringUnits {
       const pair = ({ text, image }: typeof m) => ({ text: text!, image });
       units.push(this.crossModal.scores(pair(m), pair(e)));
     }
-    return units.length === 1 ? units[0]! : scale(units.reduce(add), 1 / units.length);
+    return units;
   }
 
   /** What the units see of a side's images; undefined where the expert does not look at them. Throws EngineError. */
@@ -214,6 +219,11 @@ export class ScoringUnits {
       image: this.scoredImage(side, image),
     };
   }
+}
+
+/** The mean of what units say, [M, E] each. */
+export function meanScores(units: readonly Tensor[]): Tensor {
+  return units.length === 1 ? units[0]! : scale(units.reduce(add), 1 / units.length);
 }
 
 function needed<T>(value: T | undefined, kind: ExpertKind, what: string): T {

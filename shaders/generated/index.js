@@ -9,6 +9,7 @@ import { meanAttention } from './mean-attention.js';
 import { optimiser } from './optimiser.js';
 import { rows } from './rows.js';
 import { scoring } from './scoring.js';
+import { sequence } from './sequence.js';
 import { storage } from './storage.js';
 
 export const kernels = {
@@ -21,5 +22,6 @@ export const kernels = {
   ...optimiser,
   ...rows,
   ...scoring,
+  ...sequence,
   ...storage,
 };

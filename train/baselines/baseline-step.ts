@@ -2,6 +2,7 @@
 
 import type { PixelSource } from '../../data/images/pixel-source.ts';
 import { backward } from '../../engine/autograd.ts';
+import type { Device } from '../../engine/device.ts';
 import { Random } from '../../engine/random.ts';
 import type { AnyBaseline, EncodingBatch } from '../../model/baselines/baseline.ts';
 import { pixelTensor } from '../../model/baselines/dense-baseline.ts';
@@ -35,42 +36,50 @@ export function baselineGradients(
   chunk: number,
   random: Random,
 ): LossGradients {
-  const encodeMentions = encoder(baseline, mention, random, (batch) => baseline.encodeMentions(batch));
-  const encodeEntities = encoder(baseline, entity, random, (batch) => baseline.encodeEntities(batch));
+  const { device } = baseline;
+  const [mentionRows, entityRows] = [rowsOf(device, mention, random), rowsOf(device, entity, random)];
   if (chunk === 0) {
-    const loss = baseline.loss(
-      encodeMentions(0, mention.rows.length),
-      encodeEntities(0, entity.rows.length),
-      entities,
-    );
+    const m = mentionRows(0, mention.rows.length);
+    const e = entityRows(0, entity.rows.length);
+    const sides = baseline.encodeBoth?.(m, e) ?? {
+      mentions: baseline.encodeMentions(m),
+      entities: baseline.encodeEntities(e),
+    };
+    const loss = baseline.loss(sides.mentions, sides.entities, entities);
     return { loss, gradients: backward(loss) };
   }
   const encodings = [
-    { count: mention.rows.length, encode: encodeMentions },
-    { count: entity.rows.length, encode: encodeEntities },
+    {
+      count: mention.rows.length,
+      encode: (first: number, count: number): object => baseline.encodeMentions(mentionRows(first, count)),
+    },
+    {
+      count: entity.rows.length,
+      encode: (first: number, count: number): object => baseline.encodeEntities(entityRows(first, count)),
+    },
   ];
   return encodeInChunks(baseline.device, encodings, chunk, ([m, e]) => baseline.loss(m, e, entities));
 }
 
-/** What encodes some rows of a side, and drops the same of them whenever it is asked. */
-function encoder(
-  { device }: AnyBaseline,
+/** Some rows of a side to encode; the same of them is dropped whenever they are asked for. */
+function rowsOf(
+  device: Device,
   { inputs, rows, images, pixels }: SideBatch,
   random: Random,
-  encode: (batch: EncodingBatch<unknown>) => object,
-): (first: number, count: number) => object {
+): (first: number, count: number) => EncodingBatch<unknown> {
   const seed = random.words(1)[0]!;
   return (first, count) => {
     const own = images.slice(first, first + count);
     const numbers = [...new Set(own)];
-    return encode({
+    return {
       inputs,
       rows: rows.slice(first, first + count),
+      allRows: rows,
       images: own,
       pixels: pixels && pixelTensor(device, pixelsOf(pixels, numbers), numbers.length),
       places: Int32Array.from(own, (image) => numbers.indexOf(image)),
       random: new Random((BigInt(seed) << 32n) + BigInt(first)),
-    });
+    };
   };
 }
 

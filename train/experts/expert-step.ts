@@ -4,12 +4,12 @@
 import { backward } from '../../engine/autograd.ts';
 import type { Tensor } from '../../engine/tensor.ts';
 import type { Features, TextFeatures } from '../../model/clip/clip.ts';
+import { encodeInGroups } from '../../model/clip/encode-in-groups.ts';
 import { type Expert, repeatImages, type Side } from '../../model/dsmip/expert-model.ts';
 import { type ExpertFeatures, seesImages, usesOf } from '../../model/dsmip/experts.ts';
 import { contrastiveLoss } from '../../model/loss.ts';
 import type { SideBatch, StepBatch } from '../batch-inputs.ts';
 import { type Encoding, encodeInChunks, type LossGradients } from './encode-in-chunks.ts';
-import { encodeInGroups } from './encode-in-groups.ts';
 
 const sides = ['mention', 'entity'] as const;
 

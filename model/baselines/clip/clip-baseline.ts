@@ -4,12 +4,19 @@
 
 import * as v from 'valibot';
 import type { PixelSource } from '../../../data/images/pixel-source.ts';
-import type { FeatureOptions } from '../../../encoding/features.ts';
+import type { FeatureOptions, FeatureTable } from '../../../encoding/features.ts';
 import { noImage, pickTexts, type Samples, type Tokens } from '../../../encoding/samples.ts';
 import { mul } from '../../../engine/ops/elementwise.ts';
 import { embedding } from '../../../engine/ops/embedding.ts';
 import type { Tensor } from '../../../engine/tensor.ts';
 import type { Side } from '../../../ranking/scorer.ts';
+import {
+  type ImageEmbeds,
+  imageEmbeds,
+  imageEmbedTable,
+  textEmbeds,
+  textEmbedTable,
+} from '../../clip/embed-tables.ts';
 import { initialise } from '../../initialise.ts';
 import {
   type BaselineParts,
@@ -21,7 +28,6 @@ import {
 } from '../baseline.ts';
 import { DenseBaseline, lossField } from '../dense-baseline.ts';
 import { LogitScale } from '../logit-scale.ts';
-import { type EmbedTables, embedRows, embedTables } from './embed-tables.ts';
 import { addition, concatenation, type Fusion, Heads } from './fusion.ts';
 
 /** What is trained: nothing, a linear layer a side on frozen towers, or all of CLIP. */
@@ -55,7 +61,7 @@ export const clipRecipes: Readonly<Record<'head' | 'all', Recipe>> = {
 const margin = 0.2;
 
 /** What vectors are made from: embeds of frozen towers, or CLIP's tokens for those that are trained. */
-type ClipInputs = EmbedTables | { tokens: Tokens };
+type ClipInputs = { text: FeatureTable; image: ImageEmbeds } | { tokens: Tokens };
 
 export class ClipBaseline extends DenseBaseline<ClipInputs> {
   readonly groups: ParameterGroups;
@@ -99,7 +105,11 @@ export class ClipBaseline extends DenseBaseline<ClipInputs> {
     features: FeatureOptions,
   ): Promise<ClipInputs> {
     if (!this.#isFrozen) return { tokens: samples.tokens };
-    return embedTables(this.device, this.#clip, samples, images, features);
+    const { text, vision } = this.#clip;
+    return {
+      text: await textEmbedTable(this.device, text, samples.tokens, features),
+      image: await imageEmbedTable(this.device, vision, images, features),
+    };
   }
 
   override pixelSource({ source }: FeatureOptions): PixelSource | null {
@@ -117,7 +127,12 @@ export class ClipBaseline extends DenseBaseline<ClipInputs> {
     text: Tensor;
     image: Tensor;
   } {
-    if (!('tokens' in inputs)) return embedRows(this.device, inputs, rows, images);
+    if (!('tokens' in inputs)) {
+      return {
+        text: textEmbeds(this.device, inputs.text, rows),
+        image: imageEmbeds(this.device, inputs.image, images),
+      };
+    }
     const { text, vision } = this.#clip;
     const own = this.device.tensor([places.length], places, { name: 'image places' });
     return {

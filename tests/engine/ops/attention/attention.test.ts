@@ -79,6 +79,50 @@ for (const c of cases) {
   test(`attention ${name}: values and gradients`, () => check(c));
 }
 
+/**
+ * Cross-attention: queries of one sequence, keys of another, longer or shorter, with padding among the keys. Each head size is
+ * a kernel of its own to compile.
+ */
+const crossCases: Case[] = [3, 12, 48, 128].flatMap((size, i) => [
+  { batch: 2, lq: 5 + 4 * (i % 4), lk: 31 + i, heads: 1 + (i % 3), size, mask: lengths(31 + i, [31, 7]) },
+  { batch: 2, lq: 35 - i, lk: 6 + i, heads: 2, size, mask: lengths(6 + i, [1, 6]) },
+]);
+
+test('cross-attention over padded keys, at several head sizes: values and gradients', async () => {
+  for (const c of crossCases) await check(c);
+});
+
+for (const [name, subgroupSize] of [
+  ['with subgroups', undefined],
+  ['without subgroups', 0],
+] as const) {
+  test(`cross-attention by the kernels for GPUs ${name}`, () =>
+    pretend(
+      false,
+      async () => {
+        for (const c of crossCases.filter(({ size }) => size === 12)) await check(c);
+      },
+      subgroupSize,
+    ));
+}
+
+test('cross-attention: values that are all the same come out as they are, whatever the queries and the mask', async () => {
+  const [q, k] = [device.tensor([2, 9, 24], normal(432, 1)), device.tensor([2, 5, 24], normal(240, 2))];
+  const row = normal(24, 3);
+  const v = device.tensor(
+    [2, 5, 24],
+    Float32Array.from({ length: 240 }, (_, i) => row[i % 24]!),
+  );
+  const keyMask = device.tensor([2, 5], Int32Array.from(lengths(5, [5, 2])));
+  const out = await attention(q, k, v, { heads: 2, keyMask }).read();
+  assertClose(
+    out,
+    Float32Array.from({ length: 432 }, (_, i) => row[i % 24]!),
+    1e-6,
+    'value',
+  );
+});
+
 test('the kernels for GPUs, with workgroup memory, are right on this adapter too', () =>
   pretend(false, async () => {
     for (const c of cases) await check(c);

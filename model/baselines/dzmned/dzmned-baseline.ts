@@ -1,0 +1,130 @@
+// The baseline DZMNED: its network on frozen features of texts and images, or on token ids that it embeds itself.
+
+import * as v from 'valibot';
+import { type FeatureOptions, type FeatureTable, textRows } from '../../../encoding/features.ts';
+import type { Samples, Tokens } from '../../../encoding/samples.ts';
+import type { Random } from '../../../engine/random.ts';
+import type { Tensor } from '../../../engine/tensor.ts';
+import type { Side } from '../../../ranking/scorer.ts';
+import { type ImageEmbeds, imageEmbeds, imageEmbedTable } from '../../clip/embed-tables.ts';
+import { textTable } from '../../clip/text-table.ts';
+import { initialise } from '../../initialise.ts';
+import {
+  type BaselineParts,
+  type ClipPart,
+  type EncodingBatch,
+  type ParameterGroups,
+  parameterGroups,
+  type Recipe,
+} from '../baseline.ts';
+import { DenseBaseline, lossField } from '../dense-baseline.ts';
+import { LogitScale } from '../logit-scale.ts';
+import { count, part, textField } from '../option-fields.ts';
+import { plainTokens } from '../plain-tokens.ts';
+import { Dzmned, type DzmnedText } from './dzmned.ts';
+import { nameSymbols } from './name-symbols.ts';
+
+/** The widths are those of the paper's data sets. */
+export const dzmnedSchema = v.strictObject({
+  text: textField,
+  loss: lossField('hinge'),
+  /** What the cosine of names counts for against that of everything. */
+  lambda: v.optional(v.pipe(v.number(), v.minValue(0)), 1),
+  /** Of embedded tokens; frozen features have their own. */
+  tokenWidth: count(300),
+  wordHidden: count(256),
+  byteWidth: count(32),
+  byteHidden: count(64),
+  modalityWidth: count(512),
+  jointWidth: count(256),
+  lexicalWidth: count(64),
+  dropout: part(0.2),
+  /** Of embedded tokens. */
+  tokenDropout: part(0.1),
+});
+
+export const dzmnedRecipe: Recipe = {
+  learningRate: 1e-3,
+  weightDecay: 0,
+  batchSize: 128,
+  epochs: 50,
+  schedule: 'linear',
+  warmup: 0.1,
+  clipNorm: 1,
+  patience: 5,
+};
+
+const margin = 0.2;
+
+/** What vectors are made from: of texts features, or the tokens to embed. */
+interface DzmnedInputs {
+  text: FeatureTable | Tokens;
+  names: readonly ArrayLike<number>[];
+  image: ImageEmbeds;
+}
+
+export class DzmnedBaseline extends DenseBaseline<DzmnedInputs> {
+  readonly groups: ParameterGroups;
+  #clip: ClipPart['module'];
+  #options: v.InferOutput<typeof dzmnedSchema>;
+  #network: Dzmned;
+
+  constructor(
+    name: string,
+    { device, clip, random }: Pick<BaselineParts, 'device' | 'clip' | 'random'>,
+    options: v.InferOutput<typeof dzmnedSchema>,
+  ) {
+    const { text, projection } = clip.config;
+    const isStatic = options.text === 'static';
+    const { module, tensors } = initialise(device, random, (p) => ({
+      network: new Dzmned(p, {
+        ...options,
+        vocabulary: isStatic ? text.vocabulary : null,
+        tokenWidth: isStatic ? options.tokenWidth : text.width,
+        imageWidth: projection,
+      }),
+      logitScale: options.loss === 'ce' ? new LogitScale(LogitScale.declare(p)) : null,
+    }));
+    super(name, device, {
+      width: options.jointWidth + options.lexicalWidth,
+      logitScale: module.logitScale,
+      margin: module.logitScale ? null : margin,
+    });
+    this.#clip = clip.module;
+    this.#options = options;
+    this.#network = module.network;
+    this.groups = parameterGroups(tensors);
+  }
+
+  async trainingInputs(
+    _side: Side,
+    { texts, tokens }: Samples,
+    images: readonly number[],
+    features: FeatureOptions,
+  ): Promise<DzmnedInputs> {
+    const { text, vision } = this.#clip;
+    return {
+      text: this.#options.text === 'static' ? tokens : await textTable(text, [], tokens, features),
+      names: texts.map(({ name }) => nameSymbols(name)),
+      image: await imageEmbedTable(this.device, vision, images, features),
+    };
+  }
+
+  encode(_side: Side, { inputs, rows, images, random }: EncodingBatch<DzmnedInputs>): Tensor {
+    const input = {
+      text: this.#textOf(inputs.text, rows),
+      names: rows.map((row) => inputs.names[row]!),
+      image: imageEmbeds(this.device, inputs.image, images),
+    };
+    return this.#network.encode(input, random && this.#dropping(random)).vectors;
+  }
+
+  #dropping(random: Random) {
+    const { dropout: joint, tokenDropout: tokens } = this.#options;
+    return { joint, tokens, random };
+  }
+
+  #textOf(text: FeatureTable | Tokens, rows: readonly number[]): DzmnedText {
+    return 'ids' in text ? { ids: plainTokens(text, rows) } : textRows(this.device, text, rows);
+  }
+}
