@@ -1,0 +1,96 @@
+// The matching head as a reranker: its scores are both logits of a match, whatever pairs are scored together, and it ranks
+// candidates.
+
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+import { PixelSource } from '../../../../data/images/pixel-source.ts';
+import { albefPreprocessing, clipPreprocessing } from '../../../../data/images/preprocess.ts';
+import type { Samples } from '../../../../encoding/samples.ts';
+import { InputError, UsageError } from '../../../../files/errors.ts';
+import { packedPairs } from '../../../../model/baselines/albef/albef-baseline.ts';
+import { AlbefMatcher } from '../../../../model/baselines/albef/albef-matcher.ts';
+import { packedBatch } from '../../../../model/bert/packed-texts.ts';
+import { rerank } from '../../../../ranking/reranker.ts';
+import { freshAlbef, pairSamples, towerOfTwo } from '../../../support/albef-pairs.ts';
+import { device } from '../../../support/device.ts';
+import { assertClose } from '../../../support/gradient.ts';
+import { noiseImages } from '../../../support/image-files.ts';
+
+const [M, E] = [7, 12];
+const folder = mkdtempSync(join(tmpdir(), 'dsmip-albef-matcher-'));
+test.after(() => rmSync(folder, { recursive: true }));
+const files = noiseImages(folder, M + E, 20);
+const source = new PixelSource(files, clipPreprocessing(24));
+const features = { source, files, cache: '', clipHash: '' };
+const samples = { mention: pairSamples(M, 1, 1, true), entity: pairSamples(E, 2, M + 1, false) };
+const albef = freshAlbef();
+const textLength = 20;
+const matcher = new AlbefMatcher('matcher', device, albef, { textLength });
+
+/** The logit of a match of one text with one image, alone. */
+async function logit(text: Samples, row: number, image: Samples, imageRow: number): Promise<number> {
+  const { imageSize } = towerOfTwo.vision;
+  const [number = 0] = image.images[imageRow]!;
+  const decoded = await source
+    .seenAs(albefPreprocessing(imageSize))
+    .groups([[number]])
+    .next();
+  const [, yes] = await device.scope(() => {
+    const states = albef.module.encodeText(packedBatch(packedPairs(albef, [text.texts[row]!], textLength)));
+    const pixels = device.tensor([1, 3, imageSize, imageSize], decoded.value!);
+    return albef.matching!.logits(albef.module.fuse(states, albef.module.encodeImage(pixels))).read();
+  });
+  return yes!;
+}
+
+const expected: number[] = [];
+for (let m = 0; m < M; m++) {
+  for (let e = 0; e < E; e++) {
+    expected.push(
+      (await logit(samples.entity, e, samples.mention, m)) +
+        (await logit(samples.mention, m, samples.entity, e)),
+    );
+  }
+}
+
+test('pairs of any sizes and lengths together have the scores that they have alone', async () => {
+  const side = async (of: 'mention' | 'entity') => {
+    const each = samples[of].images.map(([image]) => image ?? 0);
+    const inputs = await matcher.prepare(of, samples[of], [...new Set(each)], features);
+    return (rows: readonly number[]) => ({ inputs, rows, images: rows.map((row) => each[row]!) });
+  };
+  const [mentions, entities] = [await side('mention'), await side('entity')];
+  const pairs = expected.map((_, i) => [Math.floor(i / E), i % E] as const);
+  const scores = await device.scope(() =>
+    matcher.pairScores(mentions(pairs.map(([m]) => m)), entities(pairs.map(([, e]) => e))).read(),
+  );
+  assertClose(scores, expected, 1e-5, 'scores');
+});
+
+test('it ranks candidates by that', async () => {
+  const candidates = {
+    rows: Int32Array.from({ length: M * E }, (_, i) => i % E),
+    offsets: Int32Array.from({ length: M + 1 }, (_, i) => i * E),
+  };
+  const gold = Int32Array.from({ length: M }, (_, m) => m);
+  const task = { mentions: samples.mention, entities: samples.entity, features, candidates, gold, top: 1 };
+  const { ranks, top } = await rerank(matcher, task);
+  for (let m = 0; m < M; m++) {
+    const row = expected.slice(m * E, (m + 1) * E);
+    const own = row[m]!;
+    assert.is(ranks[m], 1 + row.filter((score) => score > own + 1e-6).length);
+    assert.is(top[m]![0]!.entity, row.indexOf(Math.max(...row)));
+  }
+});
+
+test('an ALBEF without a matching head, and texts longer than it takes, are refused', () => {
+  const make = (part: typeof albef, length: number) => () =>
+    new AlbefMatcher('matcher', device, part, { textLength: length });
+  assert.throws(make({ ...albef, matching: null }, textLength), (e: unknown) => e instanceof UsageError);
+  assert.throws(make(albef, 49), (e: unknown) => e instanceof InputError);
+});
+
+test.run();
