@@ -5,7 +5,7 @@ import * as v from 'valibot';
 import { InputError } from '../../files/errors.ts';
 import { readSmallText } from '../../files/locate.ts';
 import { packageRoot, resolvePath } from '../../files/package-path.ts';
-import { findBaseline, trainedBaselines } from '../../model/baselines/registry.ts';
+import { recipeOf, trainedSystems } from '../../model/baselines/rerankers.ts';
 import type { ExpertKind } from '../../model/dsmip/experts.ts';
 import { ConfigError, checkConfig } from './check.ts';
 import {
@@ -49,7 +49,7 @@ const presetSchema = v.strictObject({
   baselines: v.optional(
     v.strictObject(
       Object.fromEntries(
-        trainedBaselines.map((name) => [
+        trainedSystems.map((name) => [
           name,
           v.optional(
             v.strictObject({
@@ -126,7 +126,7 @@ export function gateConfigOf({ data, clip, run, cache, gate }: Preset) {
 /** What a baseline is trained with: its recipe, but for what the preset says. */
 export function baselineConfigOf({ data, clip, bert, albef, run, cache, baselines }: Preset, system: string) {
   const { options = {}, ...own } = baselines[system] ?? {};
-  const training = { ...findBaseline(system)?.recipe, ...own };
+  const training = { ...recipeOf(system), ...own };
   return { data, clip, bert, albef, run, cache, baseline: { system, options }, training };
 }
 

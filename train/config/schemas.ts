@@ -5,7 +5,7 @@ import * as v from 'valibot';
 import { mentionKinds } from '../../data/entity-mention.ts';
 import { shippedEncoders } from '../../link/baselines/own-encoders.ts';
 import { linkingSystems } from '../../link/linking-model.ts';
-import { trainedBaselines } from '../../model/baselines/registry.ts';
+import { trainedSystems } from '../../model/baselines/rerankers.ts';
 import { allExpertKinds } from '../../model/dsmip/experts.ts';
 import { gateStarts } from '../../model/dsmip/gating/gate.ts';
 import { choicesBy, gateForms } from '../../model/dsmip/gating/gate-forms.ts';
@@ -284,7 +284,7 @@ export type GateTraining = v.InferOutput<typeof gateSchema>;
 export const baselineSchema = v.strictObject({
   ...commonOfAll,
   baseline: v.strictObject({
-    system: choice(trainedBaselines, { description: 'which baseline to train' }),
+    system: choice(trainedSystems, { description: 'which baseline or reranker to train' }),
     options: v.optional(object({ description: 'settings of this baseline alone' }), {}),
   }),
   training: v.strictObject({
