@@ -73,8 +73,8 @@ export const albefSchema = v.strictObject({
   ),
   contrast: v.optional(
     v.strictObject({
-      steps: counted(600, 'optimiser steps', 'steps', 1),
-      warmupSteps: counted(60, 'steps in which the learning rate rises', 'steps'),
+      steps: counted(400, 'optimiser steps', 'steps', 1),
+      warmupSteps: counted(40, 'steps in which the learning rate rises', 'steps'),
       learningRate: part(1e-3, 'highest learning rate'),
       weightDecay: part(0.02, 'decoupled, on matrices but for tables'),
       clipNorm: part(1, 'largest norm of all gradients; 0: any'),
