@@ -1,5 +1,5 @@
 // An ALBEF from a folder or from the address that one is served under: config.json and model.safetensors with the names of the
-// released checkpoints. Theirs are Python pickles, which nothing here opens; CONTRIBUTING.md says how to convert one. The
+// released checkpoints. Theirs are Python pickles, which nothing here opens; README.md says how to convert one. The
 // vocabulary lies beside them; data/text/wordpiece/wordpiece-files.ts reads it. save-albef.ts writes such folders.
 
 import type { Device } from '../../engine/device.ts';
