@@ -39,7 +39,7 @@ export async function rankByReranker(
   const path = bestFile(run, name);
   const about = await readAbout(path);
   checkInputs(path, about, session);
-  if (about.madeFrom[system.firstStage] !== (await contentStamp(bestFile(run, system.firstStage)))) {
+  if (about.madeFrom['firstStage'] !== (await contentStamp(bestFile(run, system.firstStage)))) {
     throw new WeightsError(`${path}: was trained after another ${system.firstStage}; train it again`);
   }
   for (const [encoder, hash] of Object.entries(await encoderHashes(session, system.encoders))) {

@@ -4,7 +4,7 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { WeightsError } from '../../../files/errors.ts';
 import { parseAlbefConfig, readAlbefConfig } from '../../../model/albef/albef-config.ts';
-import { smallAlbef, smallAlbefFields } from '../../support/small-albef.ts';
+import { smallAlbef, smallAlbefFields } from '../../support/albef/small-albef.ts';
 
 const parse = (fields: unknown) => parseAlbefConfig('config.json', JSON.stringify(fields));
 

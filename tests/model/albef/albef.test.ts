@@ -17,15 +17,15 @@ import { Albef } from '../../../model/albef/albef.ts';
 import { type LoadedAlbef, loadAlbef } from '../../../model/albef/load-albef.ts';
 import type { BertBatch } from '../../../model/bert/bert.ts';
 import { ParameterStore } from '../../../model/parameter-store.ts';
-import { device } from '../../support/device.ts';
-import { assertClose } from '../../support/gradient.ts';
-import { normal } from '../../support/random.ts';
 import {
   smallAlbef,
   type smallAlbefTensors,
   smallTemperature,
   writeSmallAlbef,
-} from '../../support/small-albef.ts';
+} from '../../support/albef/small-albef.ts';
+import { device } from '../../support/device.ts';
+import { assertClose } from '../../support/gradient.ts';
+import { normal } from '../../support/random.ts';
 
 const root = fs.mkdtempSync(join(os.tmpdir(), 'dsmip-albef-'));
 test.after(() => fs.rmSync(root, { recursive: true }));

@@ -11,9 +11,9 @@ import {
   drawNoise,
   pairLosses,
 } from '../../../train/albef-pretraining/pair-losses.ts';
+import { smallAlbef } from '../../support/albef/small-albef.ts';
 import { device } from '../../support/device.ts';
 import { normal } from '../../support/random.ts';
-import { smallAlbef } from '../../support/small-albef.ts';
 
 const { module: student } = initialise(
   device,

@@ -45,7 +45,7 @@ export function viewsOf(
  * Writes a random view of `image` into `view`; both [3, size, size]. Beyond its edges the image goes on as
  * they are.
  */
-export function randomView(
+function randomView(
   image: Float32Array,
   view: Float32Array,
   size: number,

@@ -17,11 +17,11 @@ import { trainedTensors } from '../../../../model/baselines/baseline.ts';
 import { buildBaseline } from '../../../../model/baselines/registry.ts';
 import { rankMentions } from '../../../../ranking/scoring-pass.ts';
 import { preparedEntities, preparedMentions, prepareSamples } from '../../../../ranking/sources.ts';
-import { freshAlbef, pairSamples, towerOfTwo } from '../../../support/albef-pairs.ts';
+import { freshAlbef, pairSamples, towerOfTwo } from '../../../support/albef/albef-pairs.ts';
+import { noiseImages } from '../../../support/albef/image-files.ts';
 import { hits, learn, noEncoders, scoresOf } from '../../../support/baseline.ts';
 import { device } from '../../../support/device.ts';
 import { assertClose } from '../../../support/gradient.ts';
-import { noiseImages } from '../../../support/image-files.ts';
 
 const n = 32;
 const folder = mkdtempSync(join(tmpdir(), 'dsmip-albef-baseline-'));

@@ -19,10 +19,10 @@ import { AlbefMatcher } from '../../../../model/baselines/albef/albef-matcher.ts
 import { trainedTensors } from '../../../../model/baselines/baseline.ts';
 import { packedBatch } from '../../../../model/bert/packed-texts.ts';
 import { rerank } from '../../../../ranking/reranker.ts';
-import { freshAlbef, pairSamples, towerOfTwo } from '../../../support/albef-pairs.ts';
+import { freshAlbef, pairSamples, towerOfTwo } from '../../../support/albef/albef-pairs.ts';
+import { noiseImages } from '../../../support/albef/image-files.ts';
 import { device } from '../../../support/device.ts';
 import { assertClose } from '../../../support/gradient.ts';
-import { noiseImages } from '../../../support/image-files.ts';
 
 const [M, E] = [7, 12];
 const folder = mkdtempSync(join(tmpdir(), 'dsmip-albef-matcher-'));

@@ -1,13 +1,13 @@
 // A small ALBEF of fresh weights, and pairs of made-up texts with images of noise, for the baseline and its matching head.
 
-import { createWordPiece } from '../../data/text/wordpiece/wordpiece.ts';
-import type { Samples } from '../../encoding/samples.ts';
-import { Random } from '../../engine/random.ts';
-import { Albef, type AlbefConfig, AlbefMatching } from '../../model/albef/albef.ts';
-import type { AlbefPart } from '../../model/baselines/baseline.ts';
-import { initialise } from '../../model/initialise.ts';
-import { device } from './device.ts';
-import { smallTower, textSamples, vocabulary } from './text-pairs.ts';
+import { createWordPiece } from '../../../data/text/wordpiece/wordpiece.ts';
+import type { Samples } from '../../../encoding/samples.ts';
+import { Random } from '../../../engine/random.ts';
+import { Albef, type AlbefConfig, AlbefMatching } from '../../../model/albef/albef.ts';
+import type { AlbefPart } from '../../../model/baselines/baseline.ts';
+import { initialise } from '../../../model/initialise.ts';
+import { device } from '../device.ts';
+import { smallTower, textSamples, vocabulary } from '../text-pairs.ts';
 
 export const towerOfTwo: AlbefConfig = {
   text: { ...smallTower, layers: 2 },

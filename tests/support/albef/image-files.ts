@@ -3,7 +3,7 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import jpeg from 'jpeg-js';
-import { generator } from './random.ts';
+import { generator } from '../random.ts';
 
 /** Writes `count` images of side x side pixels; their paths by number. */
 export function noiseImages(folder: string, count: number, side: number): (string | null)[] {

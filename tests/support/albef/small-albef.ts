@@ -2,11 +2,11 @@
 
 import * as fs from 'node:fs';
 import { join } from 'node:path';
-import { Albef, type AlbefConfig, AlbefMatching } from '../../model/albef/albef.ts';
-import { declared } from '../../model/parameter-source.ts';
-import { type TensorToWrite, writeSafetensors } from '../../weights/write-safetensors.ts';
-import { normal } from './random.ts';
-import { smallBert, smallVocabulary } from './small-bert.ts';
+import { Albef, type AlbefConfig, AlbefMatching } from '../../../model/albef/albef.ts';
+import { declared } from '../../../model/parameter-source.ts';
+import { type TensorToWrite, writeSafetensors } from '../../../weights/write-safetensors.ts';
+import { normal } from '../random.ts';
+import { smallBert, smallVocabulary } from '../small-bert.ts';
 
 export const smallAlbef: AlbefConfig = {
   text: { ...smallBert, layers: 4 },
