@@ -33,6 +33,8 @@ export const albefSchema = v.strictObject({
   textLength: lengthField(64, 4),
   dropout: dropoutField,
   loss: lossField('ce'),
+  /** Factor on the learning rate of the projection of what is fused, the only layer that is not pretrained. */
+  headRate: v.optional(v.pipe(v.number(), v.gtValue(0)), 1),
 });
 
 /** One epoch of warm-up, a cosine down to 1e-6. */
@@ -66,7 +68,7 @@ export class AlbefBaseline extends DenseBaseline<readonly PackedText[]> {
     name: string,
     { device, random }: Pick<BaselineParts, 'device' | 'random'>,
     albef: AlbefPart,
-    { parts, textLength, dropout, loss }: v.InferOutput<typeof albefSchema>,
+    { parts, textLength, dropout, loss, headRate }: v.InferOutput<typeof albefSchema>,
   ) {
     checkLength('textLength', textLength, albef.config.text);
     const isCosine = loss === 'hinge';
@@ -81,7 +83,8 @@ export class AlbefBaseline extends DenseBaseline<readonly PackedText[]> {
       if (isUsed(of, albef, parts, isCosine)) used.set(of, tensor);
       else tensor.release();
     }
-    this.groups = parameterGroups(used);
+    const rates = new Map([...head.tensors.values()].map((tensor) => [tensor, headRate]));
+    this.groups = { ...parameterGroups(used), rates };
     this.#albef = albef;
     this.#head = head.module;
     this.#parts = parts;

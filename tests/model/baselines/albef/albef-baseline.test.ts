@@ -33,7 +33,7 @@ const features = { source, files, cache: '', clipHash: '' };
 const pairs = { mention: pairSamples(n, 1, 1, true), entity: pairSamples(n, 2, n + 1, false) };
 
 type Options = ConstructorParameters<typeof AlbefBaseline>[3];
-const usual: Options = { parts: 'all', textLength: 20, dropout: 0, loss: 'ce' };
+const usual: Options = { parts: 'all', textLength: 20, dropout: 0, loss: 'ce', headRate: 1 };
 const baselineOf = (options: Partial<Options> = {}, random = new Random(5)) =>
   new AlbefBaseline('albef', { device, random }, freshAlbef(), { ...usual, ...options });
 
