@@ -35,6 +35,10 @@ const commands: Readonly<Record<string, { summary: string; load: () => Promise<C
     summary: 'pretrain a tiny BERT',
     load: () => import('./commands/train/bert.ts'),
   },
+  'train albef': {
+    summary: 'pretrain a tiny ALBEF',
+    load: () => import('./commands/train/albef.ts'),
+  },
   calibrate: {
     summary: 'how sure a run is of its answers, and how much names count',
     load: () => import('./commands/calibrate.ts'),

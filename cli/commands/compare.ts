@@ -15,7 +15,14 @@ const compareCommand: ConfigCommand<typeof compareSchema, 'profile'> = {
     'Trains systems with the same seeds on the same data, ranks a split by each and says how they differ: RUN/compare.json and ' +
     'RUN/compare.html. What was finished before, with the same settings, is not done again.',
   schema: compareSchema,
-  base: ({ data, clip, bert, cache }) => ({ data, clip, bert, cache, run: { folder: 'runs/compare' } }),
+  base: ({ data, clip, bert, albef, cache }) => ({
+    data,
+    clip,
+    bert,
+    albef,
+    cache,
+    run: { folder: 'runs/compare' },
+  }),
   plain: { profile: profileFlag },
   examples: [
     'dsmip compare --seeds 1 --split dev',

@@ -41,6 +41,7 @@ const variants: Readonly<Record<string, Omit<Contender, 'name' | 'firstStage'>>>
     options: { text: 'static' },
     isUsual: true,
   },
+  'ghmfc-ce': { title: 'GHMFC, cross-entropy', system: 'ghmfc', options: { loss: 'ce' }, isUsual: true },
   'jmel-ce': { title: 'JMEL, cross-entropy', system: 'jmel', options: { loss: 'ce' }, isUsual: true },
   'jmel-static': {
     title: 'JMEL, embedded tokens',

@@ -1,6 +1,8 @@
 // The kinds of reference cases that can be computed, by the name in case.json.
 
 import { adam } from './adam.ts';
+import { albef } from './baselines/albef.ts';
+import { albefPretraining } from './baselines/albef-pretraining.ts';
 import { bertBiencoder } from './baselines/bert-biencoder.ts';
 import { blinkBiencoder, blinkCrossencoder } from './baselines/blink.ts';
 import { clipBaseline } from './baselines/clip-baseline.ts';
@@ -20,6 +22,8 @@ import { wordpiece } from './wordpiece.ts';
 
 export const kinds: Readonly<Record<string, Kind>> = {
   adam,
+  albef,
+  'albef-pretraining': albefPretraining,
   bert,
   'bert-biencoder': bertBiencoder,
   'blink-biencoder': blinkBiencoder,

@@ -14,7 +14,7 @@ import { checkInputs } from '../model-base.ts';
 import type { Session } from '../session.ts';
 import { bestFile } from '../trained.ts';
 import { firstStages } from './first-stage.ts';
-import { ownEncoders } from './own-encoders.ts';
+import { encoderHashes, ownEncoders } from './own-encoders.ts';
 import { type LoadedBaseline, loadBaseline } from './trained-baselines.ts';
 
 /** The trained rerankers that a run has. */
@@ -42,8 +42,12 @@ export async function loadReranker(session: Session, run: string, name: string):
   const path = bestFile(run, name);
   const about = await readAbout(path);
   checkInputs(path, about, session);
-  if (about.madeFrom[system.firstStage] !== (await contentStamp(bestFile(run, system.firstStage)))) {
+  if (about.madeFrom['firstStage'] !== (await contentStamp(bestFile(run, system.firstStage)))) {
     throw new WeightsError(`${path}: was trained after another ${system.firstStage}; train it again`);
+  }
+  for (const [encoder, hash] of Object.entries(await encoderHashes(session, system.encoders))) {
+    if (about.madeFrom[encoder] === hash) continue;
+    throw new WeightsError(`${path}: was trained from another ${encoder.toUpperCase()}`);
   }
   const { baseline: fields } = about.config as { baseline?: { options?: unknown } };
   const parts = {

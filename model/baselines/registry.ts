@@ -3,6 +3,7 @@
 import * as v from 'valibot';
 import { InputError } from '../../files/errors.ts';
 import { parseBySchema } from '../../files/json/schema.ts';
+import { AlbefBaseline, albefRecipe, albefSchema } from './albef/albef-baseline.ts';
 import type { AnyBaseline, BaselineParts, EncoderName, Recipe } from './baseline.ts';
 import { BertBaseline, bertRecipe, bertSchema } from './bert/bert-baseline.ts';
 import { BlinkBaseline, blinkRecipe, blinkSchema } from './blink/blink-baseline.ts';
@@ -68,6 +69,15 @@ export const baselines: Readonly<Record<string, BaselineSystem>> = {
       const towers = { mention: await parts.own.bert(), entity: await parts.own.bert() };
       return new BlinkBaseline(name, parts, towers, config);
     }),
+  },
+  albef: {
+    title: 'ALBEF',
+    recipe: albefRecipe,
+    encoders: ['albef'],
+    build: building(
+      albefSchema,
+      async (name, parts, config) => new AlbefBaseline(name, parts, await parts.own.albef(), config),
+    ),
   },
   dzmned: {
     title: 'DZMNED',

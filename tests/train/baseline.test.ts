@@ -276,6 +276,10 @@ test('the learning rate rises over the warm-up and falls after it', () => {
   assert.equal(factors('constant'), [0.5, 1, 1, 1, 1]);
   assert.equal(factors('linear'), [0.5, 1, 1, 1 - 1 / 8, 0.5]);
   assert.ok(Math.abs(factors('cosine')[4]! - 0.5) < 1e-12);
+  // Half way down to a tenth.
+  assert.ok(Math.abs(scheduleFactor('cosine', 6, 10, 2, 0.1) - 0.55) < 1e-12);
+  assert.ok(Math.abs(scheduleFactor('linear', 6, 10, 2, 0.1) - 0.55) < 1e-12);
+  assert.is(scheduleFactor('constant', 6, 10, 2, 0.1), 1);
 });
 
 test.run();

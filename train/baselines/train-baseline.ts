@@ -83,6 +83,7 @@ async function train(config: BaselineTraining, session: Session, hooks: Training
         stepsPerEpoch,
         schedule: training.schedule,
         warmupSteps: Math.round(training.warmup * epochs * stepsPerEpoch),
+        finalRate: training.finalRate,
         learningRate,
         patience,
         parameters,

@@ -30,6 +30,18 @@ const bert = v.optional(
   }),
   {},
 );
+const albef = v.optional(
+  v.strictObject({
+    folder: v.optional(
+      path({
+        description: "folder of the baselines' ALBEF, with the names of its checkpoints",
+        isPlace: true,
+      }),
+      shippedEncoders.albef,
+    ),
+  }),
+  {},
+);
 const run = v.optional(
   v.strictObject({
     folder: v.optional(path({ description: 'folder of the results', isPlace: true }), 'runs/default'),
@@ -52,7 +64,7 @@ const cache = v.optional(
 /** Of everything that opens a session. */
 const common = { data, clip, run, cache };
 /** Of what works with baselines as well. */
-const commonOfAll = { ...common, bert };
+const commonOfAll = { ...common, bert, albef };
 
 const seed = (of: string) => v.optional(integer(0, { description: of }), 1);
 /** Which system of a run answers, where it is not the usual one. */
@@ -286,6 +298,13 @@ export const baselineSchema = v.strictObject({
       { description: 'part of the steps in which the learning rate rises to its height' },
     ),
     weightDecay: real({ least: 0 }, { description: 'decoupled, not on norms, biases and scales' }),
+    finalRate: v.optional(
+      real(
+        { least: 0, most: 1 },
+        { description: 'part of the learning rate that a falling schedule ends at' },
+      ),
+      0,
+    ),
     clipNorm: real({ least: 0 }, { description: 'largest norm of all gradients; 0: any' }),
     eps: v.optional(real({ above: 0 }, { description: "added to the root of Adam's second moments" }), 1e-8),
     patience: v.optional(
