@@ -1,6 +1,7 @@
-// The baseline GHMFC (Wang, Wu and Chen 2022, SIGIR): a mention's vector is made of its text, by a BERT that is trained with it, and
-// of its image, by patch tokens of the frozen CLIP; an entity's of its text alone, by the same BERT. S = z_m . z_e, a cosine. Beside
-// the loss of scores, text and image of a mention are contrasted with those of the other mentions in the batch.
+// The baseline GHMFC (Wang, Wu and Chen 2022, SIGIR): a mention's vector is made of its text, by a BERT that is trained
+// with it, and of its image, by patch tokens of the frozen CLIP; an entity's of its text alone, by the same BERT. S =
+// z_m . z_e, a cosine. Beside the loss of scores, text and image of a mention are contrasted with those of the other
+// mentions in the batch.
 
 import * as v from 'valibot';
 import { packPair } from '../../../data/text/wordpiece/packing.ts';
@@ -79,7 +80,10 @@ export class GhmfcBaseline extends DenseBaseline<GhmfcInputs, GhmfcMentionSide> 
   #network: Ghmfc;
   #options: v.InferOutput<typeof ghmfcSchema>;
 
-  /** `bert`: it wants gradients. Throws InputError for texts longer than it takes and heads that do not divide the width. */
+  /**
+   * `bert`: it wants gradients. Throws InputError for texts longer than it takes and heads that do not divide the
+   * width.
+   */
   constructor(
     name: string,
     { device, clip, random }: Pick<BaselineParts, 'device' | 'clip' | 'random'>,

@@ -1,5 +1,5 @@
-// GHMFC as a baseline: it reads texts by its BERT and patch tokens of the frozen CLIP, its vectors are those of the network on
-// them whatever they are encoded with, and it learns by either loss.
+// GHMFC as a baseline: it reads texts by its BERT and patch tokens of the frozen CLIP, its vectors are those of the
+// network on them whatever they are encoded with, and it learns by either loss.
 
 import jpeg from 'jpeg-js';
 import { test } from 'uvu';
