@@ -77,15 +77,15 @@ const commands: Readonly<Record<string, { summary: string; load: () => Promise<C
   },
   inspect: {
     summary: 'say what is in a data set, and what is wrong with it',
-    load: () => import('./commands/inspect.ts'),
+    load: () => import('./commands/files/inspect.ts'),
   },
   import: {
     summary: 'make a data set of a MELBench release',
-    load: () => import('./commands/import.ts'),
+    load: () => import('./commands/files/import.ts'),
   },
   download: {
     summary: "fetch a model's weights",
-    load: () => import('./commands/download.ts'),
+    load: () => import('./commands/files/download.ts'),
   },
   verify: {
     summary: 'hold the engine against the reference cases',
