@@ -58,12 +58,15 @@ export function encodeByLength(
   const parts: Tensor[] = [];
   let part: PackedText[] = [];
   let left = order.reduce((sum, row) => sum + texts[row]!.ids.length, 0);
-  for (const row of order) {
+  for (const [i, row] of order.entries()) {
     part.push(texts[row]!);
     left -= texts[row]!.ids.length;
-    const isFull = part.length * longestOf(part) >= leastTokens && left >= leastTokens;
-    if (!isFull && left > 0) continue;
-    parts.push(encode(packedBatch(part, Math.min(maxLength, roundUp(longestOf(part))))));
+    const next = order[i + 1];
+    const length = roundUp(texts[row]!.ids.length);
+    const isFull = part.length * length >= leastTokens && left >= leastTokens;
+    // Texts of one length stay together: parting them would save no padding.
+    if (next !== undefined && !(isFull && roundUp(texts[next]!.ids.length) > length)) continue;
+    parts.push(encode(packedBatch(part, Math.min(maxLength, length))));
     part = [];
   }
   if (parts.length === 1 && order.every((row, i) => row === i)) return parts[0]!;
