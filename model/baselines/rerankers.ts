@@ -3,6 +3,7 @@
 import type * as v from 'valibot';
 import { InputError } from '../../files/errors.ts';
 import { parseBySchema } from '../../files/json/schema.ts';
+import { AlbefMatcher, matcherRecipe, matcherSchema } from './albef/albef-matcher.ts';
 import type { BaselineParts, EncoderName } from './baseline.ts';
 import { CrossEncoder, crossEncoderRecipe, crossEncoderSchema } from './blink/cross-encoder.ts';
 import { findBaseline, trainedBaselines } from './registry.ts';
@@ -29,6 +30,17 @@ export const rerankers: Readonly<Record<string, RerankerSystem>> = {
     build: building(
       crossEncoderSchema,
       async (name, parts, config) => new CrossEncoder(name, parts, await parts.own.bert(), config),
+    ),
+  },
+  'albef-two-stage': {
+    title: 'ALBEF, two-stage',
+    recipe: matcherRecipe,
+    firstStage: 'albef',
+    encoders: ['albef'],
+    build: building(
+      matcherSchema,
+      async (name, { device, own }, config) =>
+        new AlbefMatcher(name, device, await own.albef({ matching: true }), config),
     ),
   },
 };

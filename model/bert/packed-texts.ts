@@ -47,26 +47,27 @@ export function packedBatch(texts: readonly PackedText[], length = longestOf(tex
 
 /**
  * What `encode` makes of texts, a row each, in their order: [texts, d]. It is called on batches of texts of similar length,
- * padded to at most `maxLength`, the length of the longest that may come.
+ * padded to at most `maxLength`, the length of the longest that may come, with the numbers of their texts.
  */
 export function encodeByLength(
   texts: readonly PackedText[],
   maxLength: number,
-  encode: (batch: BertBatch) => Tensor,
+  encode: (batch: BertBatch, texts: readonly number[]) => Tensor,
 ): Tensor {
   const order = [...texts.keys()].sort((a, b) => texts[a]!.ids.length - texts[b]!.ids.length || a - b);
   const parts: Tensor[] = [];
-  let part: PackedText[] = [];
+  let part: number[] = [];
   let left = order.reduce((sum, row) => sum + texts[row]!.ids.length, 0);
   for (const [i, row] of order.entries()) {
-    part.push(texts[row]!);
+    const length = roundUp(texts[row]!.ids.length); // of the longest in the part
+    part.push(row);
     left -= texts[row]!.ids.length;
     const next = order[i + 1];
-    const length = roundUp(texts[row]!.ids.length);
     const isFull = part.length * length >= leastTokens && left >= leastTokens;
     // Texts of one length stay together: parting them would save no padding.
     if (next !== undefined && !(isFull && roundUp(texts[next]!.ids.length) > length)) continue;
-    parts.push(encode(packedBatch(part, Math.min(maxLength, length))));
+    const own = part.map((row) => texts[row]!);
+    parts.push(encode(packedBatch(own, Math.min(maxLength, length)), part));
     part = [];
   }
   if (parts.length === 1 && order.every((row, i) => row === i)) return parts[0]!;

@@ -99,7 +99,7 @@ export async function trainReranker(
         madeFrom: {
           ...originOf(session),
           ...(await encoderHashes(session, system.encoders)),
-          [system.firstStage]: await contentStamp(bestFile(config.run.folder, system.firstStage)),
+          firstStage: await contentStamp(bestFile(config.run.folder, system.firstStage)),
         },
         epochs,
         stepsPerEpoch,
