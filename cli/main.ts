@@ -55,9 +55,17 @@ const commands: Readonly<Record<string, { summary: string; load: () => Promise<C
     summary: 'link mentions to entities',
     load: () => import('./commands/link.ts'),
   },
+  serve: {
+    summary: 'link mentions over HTTP',
+    load: () => import('./commands/serve.ts'),
+  },
   report: {
     summary: 'write the page about a run',
     load: () => import('./commands/report.ts'),
+  },
+  compare: {
+    summary: "train and rank the systems of the paper's table side by side",
+    load: () => import('./commands/compare.ts'),
   },
   ablate: {
     summary: "run the paper's ablations",
@@ -69,15 +77,15 @@ const commands: Readonly<Record<string, { summary: string; load: () => Promise<C
   },
   inspect: {
     summary: 'say what is in a data set, and what is wrong with it',
-    load: () => import('./commands/inspect.ts'),
+    load: () => import('./commands/files/inspect.ts'),
   },
   import: {
     summary: 'make a data set of a MELBench release',
-    load: () => import('./commands/import.ts'),
+    load: () => import('./commands/files/import.ts'),
   },
   download: {
     summary: "fetch a model's weights",
-    load: () => import('./commands/download.ts'),
+    load: () => import('./commands/files/download.ts'),
   },
   verify: {
     summary: 'hold the engine against the reference cases',

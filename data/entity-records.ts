@@ -22,6 +22,7 @@ import {
   matchName,
   type NameFinder,
   type NameMatch,
+  type NameSource,
   NameTablesBuilder,
   nameTables,
 } from './names/name-matches.ts';
@@ -34,6 +35,8 @@ const version = 2;
 const headBytes = 88;
 /** Bytes that are handed to the file at once. */
 const pieceBytes = 2 ** 20;
+/** Rows that are read at once where all are. */
+const rowsAtOnce = 1024;
 /** Records of more bytes are no entity's. */
 const mostRecordBytes = 2 ** 26;
 
@@ -55,27 +58,37 @@ export class EntityRecords implements NameFinder {
     if (!Number.isInteger(row) || row < 0 || row >= this.count) {
       throw new RangeError(`row ${row} of ${this.count} entities`);
     }
-    const { offsets } = this.#head;
-    const places = new DataView((await this.#source.read(offsets + 8 * row, 16)).buffer);
-    const [first, end] = [0, 8].map((at) => Number(places.getBigUint64(at, true))) as [number, number];
-    const bytes = end - first - 4;
-    if (first < headBytes || end > offsets || bytes < 2 || bytes > mostRecordBytes) throw this.#damaged(row);
-    const record = await this.#source.read(first, bytes + 4);
-    const text = record.subarray(4);
-    if (new DataView(record.buffer).getUint32(0, true) !== crc32(text)) throw this.#damaged(row);
-    const [qid, name, aliases, attributes, images] = JSON.parse(new TextDecoder().decode(text));
-    return { qid, name, aliases, attributes, images };
+    const places = await this.#places(row, 1);
+    const [first, end] = places as [number, number];
+    return this.#parse(row, await this.#source.read(first, end - first));
   }
 
-  /** The rows that a word may name. Throws InputError where the file is damaged. */
-  matches(word: string): Promise<NameMatch[]> {
-    return matchName(word, {
+  /** The ids of all entities, in the order of their rows. Throws InputError where the file is damaged. */
+  async *qids(): AsyncGenerator<string> {
+    for (let row = 0; row < this.count; row += rowsAtOnce) {
+      const places = await this.#places(row, Math.min(rowsAtOnce, this.count - row));
+      const begin = places[0]!;
+      const bytes = await this.#source.read(begin, places.at(-1)! - begin);
+      for (const [i, first] of places.slice(0, -1).entries()) {
+        yield this.#parse(row + i, bytes.subarray(first - begin, places[i + 1]! - begin)).qid;
+      }
+    }
+  }
+
+  /** The names of the rows, and how rows are found by them. */
+  get names(): NameSource {
+    return {
       rowsOf: (table, hash) => this.#rowsOf(this.#head.tables[nameTables.indexOf(table)]!, hash),
       namesOf: async (row) => {
         const { name, aliases } = await this.read(row);
         return [name, ...aliases];
       },
-    });
+    };
+  }
+
+  /** The rows that a word may name. Throws InputError where the file is damaged. */
+  matches(word: string): Promise<NameMatch[]> {
+    return matchName(word, this.names);
   }
 
   close(): Promise<void> {
@@ -86,6 +99,27 @@ export class EntityRecords implements NameFinder {
     const rows = await rowsOfHash(this.#source, table, hash);
     if (rows === null) throw this.#damaged();
     return rows;
+  }
+
+  /** Where the records of consecutive rows begin, and where the last one ends. */
+  async #places(row: number, rows: number): Promise<number[]> {
+    const { offsets } = this.#head;
+    const view = new DataView((await this.#source.read(offsets + 8 * row, 8 * (rows + 1))).buffer);
+    const places = Array.from({ length: rows + 1 }, (_, i) => Number(view.getBigUint64(8 * i, true)));
+    for (const [i, first] of places.slice(0, -1).entries()) {
+      const bytes = places[i + 1]! - first - 4;
+      const isRight = first >= headBytes && places[i + 1]! <= offsets && bytes >= 2;
+      if (!isRight || bytes > mostRecordBytes) throw this.#damaged(row + i);
+    }
+    return places;
+  }
+
+  #parse(row: number, record: Uint8Array): EntityRecord {
+    const text = record.subarray(4);
+    const sum = new DataView(record.buffer, record.byteOffset).getUint32(0, true);
+    if (sum !== crc32(text)) throw this.#damaged(row);
+    const [qid, name, aliases, attributes, images] = JSON.parse(new TextDecoder().decode(text));
+    return { qid, name, aliases, attributes, images };
   }
 
   #damaged(row?: number): InputError {

@@ -103,7 +103,7 @@ async function* readEntityLines(file: string, imageFolder: string): AsyncGenerat
       qid,
       name,
       aliases,
-      attributes: [description, attributesText(attributes)].filter((part) => part !== '').join(' '),
+      attributes: attributesOf({ description, attributes }),
       images: images.map((path, i) => imagePath(where, i, path, imageFolder)),
     };
     seen.add(qid);
@@ -111,11 +111,21 @@ async function* readEntityLines(file: string, imageFolder: string): AsyncGenerat
   if (seen.size === 0) throw new InputError({ file, expected: 'at least one entity', found: 'none' });
 }
 
-function attributesText(attributes: string | Record<string, string>): string {
-  if (typeof attributes === 'string') return attributes;
-  return Object.entries(attributes)
-    .map(([name, value]) => `${name}: ${value}`)
-    .join('. ');
+/** What is said of an entity as one text: its description, and its attributes, of which several have names. */
+export function attributesOf({
+  description,
+  attributes,
+}: {
+  description: string;
+  attributes: string | Record<string, string>;
+}): string {
+  const named =
+    typeof attributes === 'string'
+      ? attributes
+      : Object.entries(attributes)
+          .map(([name, value]) => `${name}: ${value}`)
+          .join('. ');
+  return [description, named].filter((part) => part !== '').join(' ');
 }
 
 /** A file under the images' folder; a path that leads out of it is refused, since knowledge bases come from elsewhere. */

@@ -12,6 +12,11 @@ export function indexFolder(run: string): string {
   return locate(run, 'index');
 }
 
+/** The file of an index's changes (changes/journal.ts); most have none. */
+export function changesFile(index: string): string {
+  return locate(index, 'changes.log');
+}
+
 /** Where the parts of a linker are. */
 export interface LinkerPlaces {
   index: string;

@@ -2,7 +2,9 @@
 // any time.
 
 export type { ImageInput } from '../data/images/image-input.ts';
+export type { KnownEntity } from './changes/entity-store.ts';
 export {
+  type EntityToPut,
   type Linked,
   type Linker,
   type LinkerOptions,

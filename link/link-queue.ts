@@ -16,18 +16,34 @@ interface Call<Mention, Found> {
   /** Answered by itself, since it failed together with others. */
   isAlone: boolean;
   isSettled: boolean;
+  /** Called when it is settled while it is being answered. */
+  onSettled?: () => void;
   resolve(found: Found[]): void;
   reject(error: unknown): void;
 }
 
+/** Answers mentions; `signal` is aborted once nobody waits for them any more. */
+type Answer<Mention, Found> = (
+  mentions: readonly Mention[],
+  options: CallOptions,
+  signal: AbortSignal,
+) => Promise<Found[]>;
+
 export class LinkQueue<Mention, Found> {
-  readonly #answer: (mentions: readonly Mention[], options: CallOptions) => Promise<Found[]>;
+  readonly #answer: Answer<Mention, Found>;
+  readonly #gatherMs: number;
   #waiting: Call<Mention, Found>[] = [];
   #running: Promise<void> | null = null;
+  /** Ends the time in which more calls are waited for; null where none are. */
+  #enough: (() => void) | null = null;
 
-  /** `answer` is never called twice at a time, and with at most 128 mentions. */
-  constructor(answer: (mentions: readonly Mention[], options: CallOptions) => Promise<Found[]>) {
+  /**
+   * `answer` is never called twice at a time, and with at most 128 mentions. Where nothing is being answered, a call waits
+   * `gatherMs` for others, or until 128 mentions are there.
+   */
+  constructor(answer: Answer<Mention, Found>, gatherMs = 0) {
     this.#answer = answer;
+    this.#gatherMs = gatherMs;
   }
 
   /** Answers a call after those before it. Rejects with the signal's reason where that comes first. */
@@ -50,9 +66,11 @@ export class LinkQueue<Mention, Found> {
         call.isSettled = true;
         signal?.removeEventListener('abort', onAbort);
         how();
+        call.onSettled?.();
       };
       signal?.addEventListener('abort', onAbort);
       this.#waiting.push(call);
+      if (this.#waitingMentions() >= mostMentions) this.#enough?.();
       this.#running ??= this.#run();
     });
   }
@@ -65,6 +83,7 @@ export class LinkQueue<Mention, Found> {
   async #run(): Promise<void> {
     // What is called in the same turn is answered together.
     await null;
+    if (this.#gatherMs > 0 && this.#waitingMentions() < mostMentions) await this.#gather();
     for (;;) {
       this.#waiting = this.#waiting.filter(({ isSettled }) => !isSettled);
       if (this.#waiting.length === 0) break;
@@ -73,14 +92,35 @@ export class LinkQueue<Mention, Found> {
     this.#running = null;
   }
 
+  #gather(): Promise<void> {
+    return new Promise((resolve) => {
+      const timer = setTimeout(() => this.#enough?.(), this.#gatherMs);
+      this.#enough = () => {
+        clearTimeout(timer);
+        this.#enough = null;
+        resolve();
+      };
+    });
+  }
+
+  #waitingMentions(): number {
+    return this.#waiting.reduce((sum, { mentions, isSettled }) => sum + (isSettled ? 0 : mentions.length), 0);
+  }
+
   async #answerNext(): Promise<void> {
     const group = this.#nextGroup();
+    const stop = new AbortController();
+    for (const { call } of group) {
+      call.onSettled = () => {
+        if (group.every((each) => each.call.isSettled)) stop.abort();
+      };
+    }
     const mentions = group.flatMap(({ call: { mentions, found }, count }) =>
       mentions.slice(found.length, found.length + count),
     );
     let answers: Found[];
     try {
-      answers = await this.#answer(mentions, group[0]!.call.options);
+      answers = await this.#answer(mentions, group[0]!.call.options, stop.signal);
     } catch (error) {
       if (group.length === 1) group[0]!.call.reject(error);
       else for (const { call } of group) call.isAlone = true;

@@ -1,17 +1,18 @@
 // Links mentions that are in no data set: an index of a knowledge base and the system that it was built for, opened once,
-// that give the best entities for what they are asked. Neither a data set nor the knowledge base itself is read.
+// that give the best entities for what they are asked. Neither a data set nor the knowledge base itself is read. Entities can
+// be put and deleted beside the index.
 
 import { mentionTexts } from '../data/entity-mention.ts';
-import type { EntityRecords } from '../data/entity-records.ts';
-import type { ImageInput } from '../data/images/image-input.ts';
+import { type ImageInput, readImage } from '../data/images/image-input.ts';
 import { PixelSource } from '../data/images/pixel-source.ts';
 import type { Tokenizer } from '../data/text/tokenizer.ts';
 import { type Samples, sampleTexts } from '../encoding/samples.ts';
 import { WarmStart } from '../engine/device/warm-start.ts';
 import { type Device, openDevice } from '../engine/device.ts';
 import { UsageError } from '../files/errors.ts';
+import { isUrl } from '../files/locate.ts';
 import { allExpertKinds } from '../model/dsmip/experts.ts';
-import { type IndexSource, openIndex } from '../ranking/index/source.ts';
+import { openIndex } from '../ranking/index/source.ts';
 import { Mixture, retrievalScorer } from '../ranking/mixture.ts';
 import { joinLists } from '../ranking/pair-lists.ts';
 import { retrieve } from '../ranking/retrieval.ts';
@@ -25,10 +26,13 @@ import {
   probableEntities,
   readCalibration,
 } from './calibration.ts';
-import { findIndex, openRecords, placesOf } from './index-folder.ts';
+import { type EntityStore, type KnownEntity, type Outcome, openEntityStore } from './changes/entity-store.ts';
+import type { Change } from './changes/journal.ts';
+import { changesFile, findIndex, openRecords, placesOf } from './index-folder.ts';
 import { type CallOptions, LinkQueue } from './link-queue.ts';
 import { calibrationFolder, type LinkingModel, loadLinkingModel } from './linking-model.ts';
 import { type OpenedBase, openModelBase, openTokenizer } from './model-base.ts';
+import { Turns } from './turns.ts';
 
 /** A mention as a caller has it. `image`: path, bytes, Blob or URL; null or nothing for none. */
 export interface LinkMention {
@@ -67,8 +71,19 @@ export interface LinkOptions {
    * system.
    */
   threshold?: number;
+  /** Whether an image that cannot be read is an error. Default: a warning, and its mention is linked as if without one. */
+  strictImages?: boolean;
   /** Ends the call: it rejects with the signal's reason. */
   signal?: AbortSignal;
+}
+
+/** An entity to put into the knowledge base. `image`: path, bytes, Blob or URL; null or nothing for none. */
+export interface EntityToPut {
+  qid: string;
+  name: string;
+  aliases?: readonly string[];
+  attributes?: string;
+  image?: ImageInput;
 }
 
 export interface LinkerOptions {
@@ -89,20 +104,41 @@ export interface LinkerOptions {
   names?: boolean;
   /** A device that is open already; it stays open. Default: one of the linker's own. */
   device?: Device;
+  /**
+   * Whether entities may be put and deleted, by one linker at a time. Those that were are in a journal beside the index, and
+   * every linker that is opened on it knows them. Default: no.
+   */
+  writable?: boolean;
+  /** Milliseconds that a first call waits for others to be answered with it. Default 0. */
+  gatherMs?: number;
   /** Told of images that cannot be read, in a line each; their mentions are linked as if without an image. */
   onWarning?(line: string): void;
 }
 
 export interface Linker {
-  /** Entities of the knowledge base. */
+  /** Entities of the knowledge base, as it is now. */
   readonly entityCount: number;
   /** The system that answers: 'dsmip', an expert's or a baseline's name. */
   readonly system: string;
+  /** Whether it can tell how sure it is. */
+  readonly isCalibrated: boolean;
   /**
    * The best entities of each mention, best first. Calls that overlap are answered together. Throws UsageError for an option
    * or a mention that is not as it should be.
    */
   link(mentions: readonly LinkMention[], options?: LinkOptions): Promise<Linked[][]>;
+  /** The entity that the knowledge base calls so; null where there is none. */
+  entity(qid: string): Promise<KnownEntity | null>;
+  /** The entities that a name may mean: those that have it, or else nearly; the first 100. */
+  named(name: string): Promise<KnownEntity[]>;
+  /**
+   * Puts an entity in, in place of one of the same `qid` where there is one; from then on mentions are linked to it. It is on
+   * the disk when this resolves. A call that `signal` ends may have been done all the same. Throws UsageError for a linker
+   * that is not writable and for an image that cannot be read, InputError where the disk refuses.
+   */
+  put(entity: EntityToPut, options?: { signal?: AbortSignal }): Promise<'created' | 'replaced'>;
+  /** Takes an entity out, as lastingly as `put`; says whether there was one. */
+  delete(qid: string, options?: { signal?: AbortSignal }): Promise<boolean>;
   /** Answers what was asked, then closes the index and releases the weights, and the device where it is the linker's own. */
   close(): Promise<void>;
 }
@@ -133,10 +169,15 @@ export async function openLinker(where: string | LinkerOptions): Promise<Linker>
     const model = await loadLinkingModel(base, run, system);
     opened.push({ close: () => model.release() });
     const fingerprints = model.fingerprint === null ? {} : { model: model.fingerprint };
-    const entities = await openIndex(index, model.scorer, fingerprints, head);
-    opened.push(entities);
-    const records = await openRecords(index, entities.head);
+    const source = await openIndex(index, model.scorer, fingerprints, head);
+    opened.push(source);
+    const records = await openRecords(index, source.head);
     opened.push(records);
+    const encoding = { tokenizer, maxLength: base.clip.config.text.maxLength, features: base.features };
+    const journal = isUrl(index) ? null : changesFile(index);
+    const parts = { index: source, records, encoding, journal };
+    const entities = await openEntityStore(parts, options.writable ?? false);
+    opened.push(entities);
     const { name } = model.scorer;
     const calibration =
       options.names === false
@@ -145,17 +186,12 @@ export async function openLinker(where: string | LinkerOptions): Promise<Linker>
     if (options.names === true && !calibration?.names) {
       throw new UsageError(`${run ?? clip}: names: ${name} was not calibrated with names there`);
     }
-    const parts = {
-      kernels,
-      base,
-      tokenizer,
-      model,
-      entities,
-      records,
-      calibration,
-      onWarning: options.onWarning ?? null,
-    };
-    return new OpenLinker(parts, opened);
+    const { onWarning = null, gatherMs = 0 } = options;
+    return new OpenLinker(
+      { kernels, base, tokenizer, model, entities, calibration, onWarning },
+      opened,
+      gatherMs,
+    );
   } catch (error) {
     await closeAll(opened);
     throw error;
@@ -167,36 +203,54 @@ interface Parts {
   base: OpenedBase;
   tokenizer: Tokenizer;
   model: LinkingModel;
-  entities: IndexSource;
-  records: EntityRecords;
+  entities: EntityStore;
   calibration: Calibration | null;
   onWarning: ((line: string) => void) | null;
 }
 
+/** What is found for a mention. */
+interface Found {
+  entities: Linked[];
+  /** What is wrong with its image; null for nothing. */
+  problem: string | null;
+}
+
 class OpenLinker implements Linker {
-  readonly entityCount: number;
   readonly system: string;
   readonly #parts: Parts;
   readonly #opened: readonly { close(): unknown }[];
-  readonly #queue: LinkQueue<LinkMention, Linked[]>;
+  /** Entities do not change while mentions are being answered. */
+  readonly #turns = new Turns();
+  readonly #queue: LinkQueue<LinkMention, Found>;
+  /** Changes that wait at the same time are made together: the disk is waited for once. */
+  readonly #changes: LinkQueue<Change, Outcome>;
   #closing: Promise<void> | null = null;
 
   /** `opened`: what it closes, in the order in which it was opened. */
-  constructor(parts: Parts, opened: readonly { close(): unknown }[]) {
+  constructor(parts: Parts, opened: readonly { close(): unknown }[], gatherMs: number) {
     this.#parts = parts;
     this.#opened = opened;
-    this.entityCount = parts.entities.count;
     this.system = parts.model.scorer.name;
-    this.#queue = new LinkQueue((mentions, options) =>
-      parts.kernels.run(() => this.#answer(mentions, options)),
-    );
+    this.#queue = new LinkQueue((mentions, options, signal) => {
+      const answer = () => this.#answer(mentions, options, signal);
+      return this.#turns.take(() => parts.kernels.run(answer));
+    }, gatherMs);
+    this.#changes = new LinkQueue((changes) => this.#turns.take(() => parts.entities.change(changes)));
+  }
+
+  get isCalibrated(): boolean {
+    return this.#parts.calibration !== null;
+  }
+
+  get entityCount(): number {
+    return this.#parts.entities.count;
   }
 
   async link(
     mentions: readonly LinkMention[],
-    { top = defaultTop, candidates = 0, threshold = 0, signal }: LinkOptions = {},
+    { top = defaultTop, candidates = 0, threshold = 0, strictImages = false, signal }: LinkOptions = {},
   ): Promise<Linked[][]> {
-    if (this.#closing) throw new UsageError('the linker is closed');
+    this.#checkOpen();
     checkNumber('top', top, 1, mostTop);
     checkNumber('candidates', candidates, 0, Number.MAX_SAFE_INTEGER);
     if (candidates > 0 && !retrievalScorer([this.#parts.model.scorer])) {
@@ -210,20 +264,76 @@ class OpenLinker implements Linker {
     }
     for (const [i, mention] of mentions.entries()) checkMention(`mentions[${i}]`, mention);
     const found = await this.#queue.add(mentions, { top, candidates }, signal);
-    return found.map((own) => own.filter(({ inKnowledgeBase }) => (inKnowledgeBase ?? 1) >= threshold));
+    for (const [i, { problem }] of found.entries()) {
+      if (problem === null) continue;
+      if (strictImages) throw new UsageError(`mentions[${i}].image: ${problem}`);
+      this.#parts.onWarning?.(`${problem}; its mention is linked as if without an image`);
+    }
+    return found.map(({ entities }) =>
+      entities.filter(({ inKnowledgeBase }) => (inKnowledgeBase ?? 1) >= threshold),
+    );
+  }
+
+  entity(qid: string): Promise<KnownEntity | null> {
+    return this.#look((entities) => entities.find(qid));
+  }
+
+  named(name: string): Promise<KnownEntity[]> {
+    return this.#look(async (entities) => {
+      const matches = await entities.matches(name);
+      return Promise.all(matches.map(({ row }) => entities.read(row)));
+    });
+  }
+
+  async put(entity: EntityToPut, { signal }: { signal?: AbortSignal } = {}): Promise<'created' | 'replaced'> {
+    this.#checkOpen();
+    checkEntity(entity);
+    const { qid, name, aliases = [], attributes = '', image = null } = entity;
+    const bytes = image === null ? null : await readImage(image);
+    const put = { qid, name, aliases: [...aliases], attributes, image: bytes };
+    return (await this.#change({ put }, signal)) as 'created' | 'replaced';
+  }
+
+  async delete(qid: string, { signal }: { signal?: AbortSignal } = {}): Promise<boolean> {
+    this.#checkOpen();
+    return (await this.#change({ delete: qid }, signal)) === 'deleted';
   }
 
   close(): Promise<void> {
-    this.#closing ??= this.#queue.idle().then(() => closeAll(this.#opened));
+    this.#closing ??= Promise.all([this.#queue.idle(), this.#changes.idle()])
+      .then(() => this.#turns.take(async () => {}))
+      .then(() => closeAll(this.#opened));
     return this.#closing;
   }
 
-  async #answer(mentions: readonly LinkMention[], { top, candidates }: CallOptions): Promise<Linked[][]> {
+  #checkOpen(): void {
+    if (this.#closing) throw new UsageError('the linker is closed');
+  }
+
+  /** Looks at entities while they do not change. */
+  async #look<T>(work: (entities: EntityStore) => Promise<T>): Promise<T> {
+    this.#checkOpen();
+    return this.#turns.take(() => work(this.#parts.entities));
+  }
+
+  async #change(change: Change, signal?: AbortSignal): Promise<Outcome> {
+    const [outcome] = await this.#changes.add([change], noOptions, signal);
+    return outcome!;
+  }
+
+  async #answer(
+    mentions: readonly LinkMention[],
+    { top, candidates }: CallOptions,
+    signal: AbortSignal,
+  ): Promise<Found[]> {
     const { scorer } = this.#parts.model;
-    const { entities, records, calibration } = this.#parts;
+    const { entities: store, calibration } = this.#parts;
     const names = calibration?.names ?? null;
-    const source = await this.#mentionSource(mentions);
-    const matches = names ? await Promise.all(mentions.map(({ word }) => records.matches(word))) : null;
+    signal.throwIfAborted();
+    const { source, problems } = await this.#mentionSource(mentions);
+    const entities = store.source;
+    if (entities.count === 0) return problems.map((problem) => ({ entities: [], problem }));
+    const matches = names ? await Promise.all(mentions.map(({ word }) => store.matches(word))) : null;
     const additions = matches && nameAdditions(matches, names!);
     const near =
       candidates > 0 ? await retrieve(retrievalScorer([scorer])!, source, entities, candidates) : null;
@@ -231,19 +341,20 @@ class OpenLinker implements Linker {
       systems: [scorer],
       mentions: source,
       entities,
-      top: Math.min(calibration ? Math.max(top, probableEntities) : top, this.entityCount),
+      top: Math.min(calibration ? Math.max(top, probableEntities) : top, entities.count),
       ...(near && { candidates: additions ? joinLists(near, additions) : near }),
       rankings: [{ name: scorer.name, system: scorer, additions }],
+      onProgress: () => signal.throwIfAborted(),
     });
     const alone = scorer instanceof Mixture || !isExpert(scorer.name) ? null : scorer.name;
     return Promise.all(
-      systems[scorer.name]!.top.map((found, mention) => {
+      systems[scorer.name]!.top.map(async (found, mention) => {
         const sure =
           calibration &&
           confidenceOf(found.slice(0, probableEntities), matches?.[mention] ?? [], calibration);
-        return Promise.all(
+        const linked = await Promise.all(
           found.slice(0, top).map(async ({ entity, score, part }, i) => {
-            const { qid, name, attributes } = await records.read(entity);
+            const { qid, name, attributes } = await store.read(entity);
             return {
               qid,
               name,
@@ -255,13 +366,14 @@ class OpenLinker implements Linker {
             };
           }),
         );
+        return { entities: linked, problem: problems[mention]! };
       }),
     );
   }
 
-  /** Encodes mentions as a split's; tells of images that cannot be read. */
+  /** Encodes mentions as a split's; by mention what is wrong with its image. */
   async #mentionSource(mentions: readonly LinkMention[]) {
-    const { base, tokenizer, model, onWarning } = this.#parts;
+    const { base, tokenizer, model } = this.#parts;
     const images = mentions.map(({ image }) => image ?? null);
     const samples: Samples = {
       ...sampleTexts(tokenizer, mentions.map(mentionTexts), base.clip.config.text.maxLength),
@@ -274,12 +386,16 @@ class OpenLinker implements Linker {
       source,
       files,
     });
-    for (const problem of source.takeFailures()) {
-      onWarning?.(`${problem}; its mention is linked as if without an image`);
-    }
-    return preparedMentions(prepared);
+    const failures = source.takeFailures();
+    return {
+      source: preparedMentions(prepared),
+      problems: mentions.map((_, i) => failures.get(i + 1) ?? null),
+    };
   }
 }
+
+/** Changes have no options that they would have to agree in. */
+const noOptions: CallOptions = { top: 0, candidates: 0 };
 
 function isExpert(name: string): boolean {
   return (allExpertKinds as readonly string[]).includes(name);
@@ -297,13 +413,31 @@ function checkMention(at: string, mention: LinkMention): void {
     if (typeof value === 'string' && value.trim() !== '') continue;
     throw new UsageError(`${at}.${field}: expected a text that is not empty`);
   }
+  checkImage(`${at}.image`, image);
+}
+
+/** The same of an entity. */
+function checkEntity(entity: EntityToPut): void {
+  const { qid, name, aliases = [], attributes = '', image = null } = entity ?? {};
+  for (const [field, value] of Object.entries({ qid, name })) {
+    if (typeof value === 'string' && value.trim() !== '') continue;
+    throw new UsageError(`${field}: expected a text that is not empty`);
+  }
+  if (!Array.isArray(aliases) || aliases.some((alias) => typeof alias !== 'string')) {
+    throw new UsageError('aliases: expected a list of texts');
+  }
+  if (typeof attributes !== 'string') throw new UsageError('attributes: expected a text');
+  checkImage('image', image);
+}
+
+function checkImage(at: string, image: unknown): void {
   const isImage =
     image === null ||
     (typeof image === 'string' && image !== '') ||
     image instanceof Uint8Array ||
     image instanceof Blob ||
     image instanceof URL;
-  if (!isImage) throw new UsageError(`${at}.image: expected a path, a Uint8Array, a Blob, a URL or null`);
+  if (!isImage) throw new UsageError(`${at}: expected a path, a Uint8Array, a Blob, a URL or null`);
 }
 
 /** Closes all, the last opened first, and throws the first error. */

@@ -95,35 +95,32 @@ rule('imports go down the rooms only', () =>
   }),
 );
 
-rule(
-  'the encoders of model/ know nothing of the systems, DSMIP of no baseline, and no baseline of another',
-  () => {
-    const partOf = (file: string) => {
-      const [room, part, name, inside] = file.split('/');
-      if (room !== 'model' || name === undefined) return null;
-      if (part !== 'baselines') return part!;
-      // What stands beside the systems, the registry among it, is none of them.
-      return inside === undefined ? null : `baselines/${name}`;
-    };
-    const isSystem = (part: string) => part === 'dsmip' || part.startsWith('baselines/');
-    return sources.flatMap((source) => {
-      const own = partOf(source.path);
-      if (own === null) return [];
-      return localImports(source)
-        .filter(({ target }) => {
-          const part = partOf(target);
-          // MIMIC is an expert without prompts: a baseline may stand on DSMIP's units.
-          const isBelow = part === 'dsmip' && own.startsWith('baselines/');
-          return part !== null && part !== own && isSystem(part) && !isBelow;
-        })
-        .map(({ line, target }) => ({
-          file: source.path,
-          line,
-          message: `model/${own} must not import ${target}`,
-        }));
-    });
-  },
-);
+rule('encoders of model/ know no system, DSMIP no baseline, and no baseline another', () => {
+  const partOf = (file: string) => {
+    const [room, part, name, inside] = file.split('/');
+    if (room !== 'model' || name === undefined) return null;
+    if (part !== 'baselines') return part!;
+    // What stands beside the systems, the registry among it, is none of them.
+    return inside === undefined ? null : `baselines/${name}`;
+  };
+  const isSystem = (part: string) => part === 'dsmip' || part.startsWith('baselines/');
+  return sources.flatMap((source) => {
+    const own = partOf(source.path);
+    if (own === null) return [];
+    return localImports(source)
+      .filter(({ target }) => {
+        const part = partOf(target);
+        // MIMIC is an expert without prompts: a baseline may stand on DSMIP's units.
+        const isBelow = part === 'dsmip' && own.startsWith('baselines/');
+        return part !== null && part !== own && isSystem(part) && !isBelow;
+      })
+      .map(({ line, target }) => ({
+        file: source.path,
+        line,
+        message: `model/${own} must not import ${target}`,
+      }));
+  });
+});
 
 rule('no files load each other in a circle', () => {
   const edges = new Map(

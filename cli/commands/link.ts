@@ -3,22 +3,18 @@
 
 import { dirname, resolve } from 'node:path';
 import { profileTable } from '../../engine/device/profiler.ts';
-import { type Device, openDevice } from '../../engine/device.ts';
-import { buildIndex } from '../../eval/build-index.ts';
+import { openDevice } from '../../engine/device.ts';
 import { textTable } from '../../eval/text-table.ts';
 import { UsageError } from '../../files/errors.ts';
 import { chunksOfFile } from '../../files/json/json-lines.ts';
 import { isUrl } from '../../files/locate.ts';
-import { indexFolder } from '../../link/index-folder.ts';
 import { type MentionToLink, readMentions } from '../../link/link-input.ts';
-import { type Linked, type Linker, openLinker } from '../../link/linker.ts';
-import { hasIndex } from '../../ranking/index/source.ts';
-import { checkConfig } from '../../train/config/check.ts';
+import type { Linked } from '../../link/linker.ts';
 import { workConfigOf } from '../../train/config/presets.ts';
-import { indexSchema, linkSchema } from '../../train/config/schemas.ts';
-import { type ConfigCommand, type Parsed, parseConfig } from '../config-flags.ts';
-import { closeWork, openWork, profileFlag } from '../open-work.ts';
-import { showWork } from '../show-work.ts';
+import { linkSchema } from '../../train/config/schemas.ts';
+import { type ConfigCommand, parseConfig } from '../config-flags.ts';
+import { openLinkerFor, prepareIndex } from '../open-linker.ts';
+import { profileFlag } from '../open-work.ts';
 
 /** Most mentions that are linked together; their results are printed before the next are read. */
 const batchSize = 128;
@@ -63,18 +59,15 @@ export async function run(args: readonly string[]): Promise<void> {
   // The first is read before anything is opened: wrong input shows at once.
   let next = await batches.next();
   const profile = plain.profile === true;
-  const { knowledgeBase } = config.link;
-  if (knowledgeBase !== '' && !(await hasIndex(knowledgeBase))) {
-    throw new UsageError(
-      `--kb ${knowledgeBase}: expected the folder of an index; dsmip index --kb FILE --out FOLDER makes one`,
-    );
-  }
-  if (knowledgeBase === '' && !(await hasIndex(indexFolder(config.run.folder)))) await buildRunIndex(parsed);
+  await prepareIndex(parsed);
   const device = await openDevice({ profile });
   let [unreadable, total] = [0, 0];
-  const linker = await open(parsed, device, (line) => {
-    unreadable++;
-    console.error(`warning: ${line}`);
+  const linker = await openLinkerFor(parsed, {
+    device,
+    onWarning(line) {
+      unreadable++;
+      console.error(`warning: ${line}`);
+    },
   });
   const { top, candidates, threshold } = config.link;
   try {
@@ -110,38 +103,6 @@ function imageOf({ image }: MentionToLink, input: string): string | URL | null {
   if (image === null) return null;
   if (isUrl(image)) return new URL(image);
   return input === '' || input === '-' ? image : resolve(dirname(input), image);
-}
-
-/** Opens the index of the knowledge base, or of the run. What is not named by a flag is what the index was built with. */
-function open(
-  { config: { run, clip, names, link }, given }: Parsed<typeof linkSchema, string>,
-  device: Device,
-  onWarning: (line: string) => void,
-): Promise<Linker> {
-  const isOwn = link.knowledgeBase !== '';
-  return openLinker({
-    ...(isOwn ? { index: link.knowledgeBase } : {}),
-    ...(!isOwn || given.has('run.folder') ? { run: run.folder } : {}),
-    ...(link.system === '' ? {} : { system: link.system }),
-    ...(given.has('clip.folder') ? { clip: clip.folder } : {}),
-    ...(names.use ? {} : { names: false }),
-    device,
-    onWarning,
-  });
-}
-
-/** Builds the index of the run's own data set; once, since it stays. */
-async function buildRunIndex({ config, preset }: Parsed<typeof linkSchema, string>): Promise<void> {
-  const { data, run, clip, cache } = config;
-  const session = await openWork(config);
-  const indexConfig = { ...workConfigOf(preset, 'index'), data, run, clip, cache };
-  const { folder, head } = await buildIndex(
-    checkConfig(indexSchema, indexConfig),
-    session,
-    showWork('stderr'),
-  );
-  await closeWork(session, false);
-  console.error(`wrote ${folder}: the index of ${head.entities} entities, once`);
 }
 
 /** The mentions that the flags name, some at a time. Throws UsageError, and InputError for a wrong line. */

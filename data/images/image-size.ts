@@ -11,6 +11,17 @@ export function checkPixels(width: number, height: number): void {
   }
 }
 
+/** Of a JPEG, PNG or WebP file, by its first bytes. Throws one line for anything else. */
+export function imageSize(bytes: Uint8Array): { width: number; height: number } {
+  const ascii = (start: number, end: number) => String.fromCharCode(...bytes.subarray(start, end));
+  if (bytes[0] === 0xff && bytes[1] === 0xd8) return jpegSize(bytes);
+  if (ascii(0, 4) === 'RIFF' && ascii(8, 12) === 'WEBP') return webpSize(bytes);
+  if (ascii(1, 4) !== 'PNG') throw new Error('neither JPEG nor PNG nor WebP');
+  if (bytes.length < 24 || ascii(12, 16) !== 'IHDR') throw new Error('PNG: no header');
+  const view = viewOf(bytes);
+  return { width: view.getUint32(16), height: view.getUint32(20) };
+}
+
 /** Of a JPEG: the largest of its frames' headers. Throws one line where there is none. */
 export function jpegSize(bytes: Uint8Array): { width: number; height: number } {
   const view = viewOf(bytes);

@@ -77,9 +77,9 @@ export class PixelSource {
     return new Set(this.#failed.keys());
   }
 
-  /** What was wrong with each image that failed since the last call, a line each. */
-  takeFailures(): string[] {
-    const lines = [...this.#failed.values()].map(({ problem }) => problem);
+  /** What was wrong with each image that failed since the last call, in a line, by its number. */
+  takeFailures(): Map<number, string> {
+    const lines = new Map([...this.#failed].map(([image, { problem }]) => [image, problem]));
     this.#failed.clear();
     return lines;
   }

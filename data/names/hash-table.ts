@@ -5,8 +5,9 @@
 //
 // Whatever is read is held against its checksum first.
 
-import type { ByteSource } from '../../files/byte-source.ts';
+import { type ByteSource, bytesInMemory } from '../../files/byte-source.ts';
 import { crc32 } from '../../files/crc32.ts';
+import { joinedBytes } from '../../files/joined-bytes.ts';
 
 /** Entries in a bucket, on average. */
 const bucketEntries = 64;
@@ -81,6 +82,21 @@ export class HashTableBuilder {
     });
     return { buckets, entries };
   }
+}
+
+/** A table in memory, for `rowsOfHash`. */
+export function tableInMemory(
+  name: string,
+  { buckets, entries }: ReturnType<HashTableBuilder['parts']>,
+): [ByteSource, TablePlace] {
+  const bytes = joinedBytes([bytesOf(buckets), bytesOf(entries)]);
+  const place = {
+    buckets: 0,
+    entries: buckets.byteLength,
+    end: bytes.length,
+    bucketCount: buckets.length / 2 - 1,
+  };
+  return [bytesInMemory(name, bytes), place];
 }
 
 /** The bytes of numbers as files have them: every platform that this runs on is little-endian. */

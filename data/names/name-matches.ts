@@ -2,9 +2,8 @@
 // rows without looking at others, by the form that a name shares with its plural and by forms that it shares with mistyped
 // ones (symmetric deletion); the names of the rows found decide.
 
-import { type ByteSource, bytesInMemory } from '../../files/byte-source.ts';
 import type { Entity } from '../entity-mention.ts';
-import { bytesOf, HashTableBuilder, rowsOfHash, type TablePlace, textHash } from './hash-table.ts';
+import { HashTableBuilder, rowsOfHash, tableInMemory, textHash } from './hash-table.ts';
 import { exactForm, keyOf, nameKey, nearForms, similarity } from './name-form.ts';
 
 /** An entity that a word may name. */
@@ -35,7 +34,7 @@ export interface NameSource {
 
 /** The two tables, in the order in which files have them. */
 export const nameTables = ['keys', 'near'] as const;
-type NameTable = (typeof nameTables)[number];
+export type NameTable = (typeof nameTables)[number];
 
 /** Entities that a word may name, at most: what more there are is not a name that tells anything. */
 const mostMatches = 100;
@@ -85,21 +84,55 @@ async function mistyped(forms: readonly string[], source: NameSource): Promise<N
   return likest.sort((a, b) => a.row - b.row);
 }
 
+/** The texts by which an entity of these names stands in each table. */
+function tableTexts(names: readonly string[]): Record<NameTable, ReadonlySet<string>> {
+  const keys = new Set(names.map(nameKey));
+  keys.delete('');
+  return { keys, near: new Set([...keys].flatMap(nearForms)) };
+}
+
 /** Gathers the names of a knowledge base, row by row, for its two tables. */
 export class NameTablesBuilder {
-  readonly #keys = new HashTableBuilder();
-  readonly #near = new HashTableBuilder();
+  readonly #tables = { keys: new HashTableBuilder(), near: new HashTableBuilder() };
 
   add(row: number, names: readonly string[]): void {
-    const keys = new Set(names.map(nameKey));
-    keys.delete('');
-    for (const key of keys) this.#keys.add(key, row);
-    for (const form of new Set([...keys].flatMap(nearForms))) this.#near.add(form, row);
+    const texts = tableTexts(names);
+    for (const table of nameTables) for (const text of texts[table]) this.#tables[table].add(text, row);
   }
 
   /** The parts of the tables, in the order of `nameTables`. */
   parts(): ReturnType<HashTableBuilder['parts']>[] {
-    return [this.#keys.parts(), this.#near.parts()];
+    return nameTables.map((table) => this.#tables[table].parts());
+  }
+}
+
+/** The two tables of entities that come and go. */
+export class ChangingNames {
+  readonly #tables = { keys: new Map<number, Set<number>>(), near: new Map<number, Set<number>>() };
+
+  add(row: number, names: readonly string[]): void {
+    this.#each(names, (rows) => rows.add(row));
+  }
+
+  /** Takes an entity out that was added with these names. */
+  remove(row: number, names: readonly string[]): void {
+    this.#each(names, (rows) => rows.delete(row));
+  }
+
+  rowsOf(table: NameTable, hash: number): Iterable<number> {
+    return this.#tables[table].get(hash) ?? [];
+  }
+
+  #each(names: readonly string[], change: (rows: Set<number>) => void): void {
+    const texts = tableTexts(names);
+    for (const table of nameTables) {
+      for (const hash of new Set([...texts[table]].map(textHash))) {
+        const rows = this.#tables[table].get(hash) ?? new Set();
+        change(rows);
+        if (rows.size > 0) this.#tables[table].set(hash, rows);
+        else this.#tables[table].delete(hash);
+      }
+    }
   }
 }
 
@@ -117,18 +150,7 @@ export function aliasTable(entities: readonly Pick<Entity, 'name' | 'aliases'>[]
   const builder = new NameTablesBuilder();
   const namesOf = ({ name, aliases }: Pick<Entity, 'name' | 'aliases'>) => [name, ...aliases];
   for (const [row, entity] of entities.entries()) builder.add(row, namesOf(entity));
-  const tables = builder.parts().map(({ buckets, entries }) => {
-    const bytes = new Uint8Array(buckets.byteLength + entries.byteLength);
-    bytes.set(bytesOf(buckets));
-    bytes.set(bytesOf(entries), buckets.byteLength);
-    const place = {
-      buckets: 0,
-      entries: buckets.byteLength,
-      end: bytes.length,
-      bucketCount: buckets.length / 2 - 1,
-    };
-    return [bytesInMemory('alias table', bytes), place] as [ByteSource, TablePlace];
-  });
+  const tables = builder.parts().map((parts) => tableInMemory('alias table', parts));
   const source: NameSource = {
     rowsOf: async (table, hash) => (await rowsOfHash(...tables[nameTables.indexOf(table)]!, hash))!,
     namesOf: async (row) => namesOf(entities[row]!),

@@ -7,6 +7,7 @@ import { UsageError, WeightsError } from '../../files/errors.ts';
 import { isThere } from '../../files/locate.ts';
 import { trainedTensors } from '../../model/baselines/baseline.ts';
 import { buildReranker, findReranker, rerankers } from '../../model/baselines/rerankers.ts';
+import type { AnyReranker } from '../../model/baselines/trained-reranker.ts';
 import { loadParameters, readAbout } from '../../model/checkpoint.ts';
 import { rankTwoStages, type TwoStages } from '../../ranking/two-stages.ts';
 import { checkInputs } from '../model-base.ts';
@@ -14,7 +15,7 @@ import type { Session } from '../session.ts';
 import { bestFile } from '../trained.ts';
 import { firstStages } from './first-stage.ts';
 import { encoderHashes, ownEncoders } from './own-encoders.ts';
-import { loadBaseline } from './trained-baselines.ts';
+import { type LoadedBaseline, loadBaseline } from './trained-baselines.ts';
 
 /** The trained rerankers that a run has. */
 export async function trainedRerankersOf(run: string): Promise<string[]> {
@@ -23,17 +24,19 @@ export async function trainedRerankersOf(run: string): Promise<string[]> {
   return found;
 }
 
+export interface LoadedReranker {
+  reranker: AnyReranker;
+  /** What proposes its candidates. */
+  first: LoadedBaseline;
+  /** Releases the weights of both. */
+  release(): void;
+}
+
 /**
- * Ranks a split's mentions by a run's reranker after its first stage, the best `top` of each kept. Throws UsageError for a
- * system that is no reranker, WeightsError for a checkpoint that is missing, damaged or of another first stage.
+ * Loads a run's reranker and its first stage. Throws UsageError for a system that is no reranker, WeightsError for a checkpoint
+ * that is missing, damaged or of another first stage.
  */
-export async function rankByReranker(
-  session: Session,
-  run: string,
-  name: string,
-  split: Split,
-  top = 0,
-): Promise<TwoStages> {
+export async function loadReranker(session: Session, run: string, name: string): Promise<LoadedReranker> {
   const system = findReranker(name);
   if (!system) throw new UsageError(`${name}: is no reranker`);
   const path = bestFile(run, name);
@@ -55,9 +58,36 @@ export async function rankByReranker(
   };
   const reranker = await buildReranker(name, parts, `${path}: config`, fields?.options ?? {});
   const parameters = trainedTensors(reranker);
-  const first = await loadBaseline(session, run, system.firstStage);
+  const releaseOwn = () => {
+    for (const tensor of parameters.values()) tensor.release();
+  };
   try {
     await loadParameters(path, parameters);
+    const first = await loadBaseline(session, run, system.firstStage);
+    return {
+      reranker,
+      first,
+      release() {
+        first.release();
+        releaseOwn();
+      },
+    };
+  } catch (error) {
+    releaseOwn();
+    throw error;
+  }
+}
+
+/** Ranks a split's mentions by a run's reranker after its first stage, the best `top` of each kept. Throws as `loadReranker`. */
+export async function rankByReranker(
+  session: Session,
+  run: string,
+  name: string,
+  split: Split,
+  top = 0,
+): Promise<TwoStages> {
+  const { reranker, first, release } = await loadReranker(session, run, name);
+  try {
     const { corpus, features } = session;
     const stages = await firstStages(session, first.baseline, [split], reranker.candidates, features);
     const task = {
@@ -68,7 +98,6 @@ export async function rankByReranker(
     };
     return await rankTwoStages(reranker, stages[split], { ...task, top });
   } finally {
-    first.release();
-    for (const tensor of parameters.values()) tensor.release();
+    release();
   }
 }

@@ -115,6 +115,8 @@ export interface Baseline<Inputs, M, E, Raw> extends Scorer<Inputs, M, E> {
   afterStep(): void;
   /** Lines about the samples that were prepared since the last time, of a system that has something to say of them. */
   takeWarnings?(): string[];
+  /** Lines on how it saw the samples that were prepared since the last time; told at each validation. */
+  takeRemarks?(): string[];
 }
 
 /** A baseline whatever its sides are. */

@@ -9,6 +9,7 @@ import { BertBaseline, bertRecipe, bertSchema } from './bert/bert-baseline.ts';
 import { BlinkBaseline, blinkRecipe, blinkSchema } from './blink/blink-baseline.ts';
 import { ClipBaseline, clipRecipes, clipSchema, zeroShotSchema } from './clip/clip-baseline.ts';
 import { DzmnedBaseline, dzmnedRecipe, dzmnedSchema } from './dzmned/dzmned-baseline.ts';
+import { GhmfcBaseline, ghmfcRecipe, ghmfcSchema } from './ghmfc/ghmfc-baseline.ts';
 import { JmelBaseline, jmelRecipe, jmelSchema } from './jmel/jmel-baseline.ts';
 import { Mimic, mimicRecipe, mimicSchema } from './mimic/mimic.ts';
 
@@ -89,6 +90,15 @@ export const baselines: Readonly<Record<string, BaselineSystem>> = {
     recipe: jmelRecipe,
     encoders: [],
     build: building(jmelSchema, async (...of) => new JmelBaseline(...of)),
+  },
+  ghmfc: {
+    title: 'GHMFC',
+    recipe: ghmfcRecipe,
+    encoders: ['bert'],
+    build: building(
+      ghmfcSchema,
+      async (name, parts, config) => new GhmfcBaseline(name, parts, await parts.own.bert(), config),
+    ),
   },
   mimic: {
     title: 'MIMIC',

@@ -6,12 +6,16 @@ import { locate } from '../../files/locate.ts';
 import { openSafetensors, type Safetensors } from '../../weights/safetensors.ts';
 import { type IndexHead, noImageName, offsetsName, type ShardInfo, scalesName, storedAs } from './format.ts';
 
-/** An open shard. */
+/** What is read of a shard: of a file, or of entities in memory (added-shard.ts). */
 export interface Shard {
-  file: Safetensors;
-  info: ShardInfo;
+  tensors: Pick<Safetensors, 'read' | 'readInto' | 'neededBytes'>;
   /** Where each entity's rows of a part begin, [count + 1]; read when first asked for. */
   offsets(part: string): Promise<Int32Array<ArrayBuffer>>;
+}
+
+/** An open file. */
+interface OpenShard extends Shard {
+  close(): Promise<void>;
 }
 
 /** Shards that stay open: candidates are read from all over a knowledge base, and opening a shard is a hundred reads. */
@@ -22,7 +26,7 @@ export class ShardFiles {
   readonly #head: IndexHead;
   readonly #most: number;
   /** The least recently used first. */
-  readonly #open = new Map<number, { shard: Promise<Shard>; users: number }>();
+  readonly #open = new Map<number, { shard: Promise<OpenShard>; users: number }>();
 
   constructor(folder: string, head: IndexHead, most = mostOpen) {
     this.#folder = folder;
@@ -59,12 +63,12 @@ export class ShardFiles {
       if (this.#open.size <= most) break;
       if (users > 0) continue;
       this.#open.delete(number);
-      closing.push(shard.then(({ file }) => file.close()));
+      closing.push(shard.then((open) => open.close()));
     }
     await Promise.all(closing);
   }
 
-  async #openShard(number: number): Promise<Shard> {
+  async #openShard(number: number): Promise<OpenShard> {
     const info = this.#head.shards[number]!;
     const path = locate(this.#folder, info.file);
     const file = await openSafetensors(path);
@@ -76,7 +80,7 @@ export class ShardFiles {
         known.set(part, own);
         return own;
       };
-      return { file, info, offsets };
+      return { tensors: file, offsets, close: () => file.close() };
     } catch (error) {
       await file.close();
       throw error;

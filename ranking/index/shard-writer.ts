@@ -35,7 +35,7 @@ export async function writeShard(
   let done = 0;
   for (const chunk of chunks) {
     const entities = [shard.first + done, shard.first + done + chunk.samples.images.length - 1] as const;
-    parts.push(await hostSides(scorer, chunk, dtype, entities));
+    parts.push(await encodeSides(scorer, chunk, dtype, entities));
     done += chunk.samples.images.length;
     onProgress(done);
   }
@@ -46,20 +46,26 @@ export async function writeShard(
 }
 
 /** Numbers on the host; float16 as bits. */
-type HostArray =
+export type HostArray =
   | Float32Array<ArrayBuffer>
   | Uint16Array<ArrayBuffer>
   | Int8Array<ArrayBuffer>
   | Uint8Array<ArrayBuffer>;
 
-/** The sides of a chunk on the host, by the tensors' names in a shard. */
-interface HostSides {
+/** The sides of a chunk on the host. */
+export interface HostSides {
+  /** By part with a row a token, [entities + 1]. */
   offsets: Readonly<Record<string, Int32Array>>;
+  /** By the tensors' names in a shard, [rows, width]. */
   arrays: Record<string, { data: HostArray; width: number }>;
   hasNoImage: Uint8Array<ArrayBuffer>;
 }
 
-async function hostSides(
+/**
+ * Encodes entities as an index of a dtype has them; numbers `first` to `last` are what errors call them. Throws UsageError
+ * for numbers that the dtype does not hold.
+ */
+export async function encodeSides(
   scorer: AnyScorer,
   { samples, features }: EntityChunk,
   dtype: IndexDtype,

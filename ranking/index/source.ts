@@ -1,5 +1,5 @@
 // Entities of a scoring pass from an index: opening reads its head only, parts of shards are read where they lie, as they
-// are needed.
+// are needed. Some of its entities can be left out, and others in memory stand after them.
 
 import type { Device } from '../../engine/device.ts';
 import { unpackHalves } from '../../engine/ops/storage/half.ts';
@@ -22,8 +22,10 @@ import {
   storedAs,
 } from './format.ts';
 import { fromInt8Rows } from './int8-rows.ts';
+import type { KeptRows } from './kept-rows.ts';
 import { Scratch } from './scratch.ts';
 import { type Shard, ShardFiles } from './shard-files.ts';
+import { type EntityChunk, encodeSides, type HostSides } from './shard-writer.ts';
 
 /** Numbers of a part from which on it is read into memory that is used again. */
 const leastShared = 2 ** 17;
@@ -33,6 +35,10 @@ const mostHeadBytes = 2 ** 28;
 
 export interface IndexSource extends EntitySource {
   head: IndexHead;
+  /** Encodes entities as those of the index are. Throws UsageError for numbers that its dtype does not hold. */
+  encode(chunk: EntityChunk): Promise<HostSides>;
+  /** The rows of the index that are kept, and after them `added`, rows of a shard in memory. */
+  select(kept: KeptRows, shard: Shard, added: readonly number[]): EntitySource;
   close(): Promise<void>;
 }
 
@@ -90,43 +96,70 @@ function sorted(layout: IndexHead['layout']) {
 }
 
 function sourceOf(head: IndexHead, files: ShardFiles, scorer: AnyScorer): IndexSource {
-  const { device } = scorer;
-  const scratch = new Scratch();
-  const prefixOf = (part: AnyScorer) => (scorer instanceof Mixture ? partPrefix(part) : '');
-  const reader = { device, head, files, scratch };
-  return {
+  const reader: Reader = {
+    device: scorer.device,
     head,
-    count: head.entities,
+    use: (shard, body) => files.use(shard, body),
+    scratch: new Scratch(),
+  };
+  return {
+    ...entitiesOf(reader, scorer, head.entities, (rows) =>
+      consecutive(rows.map((row) => placeOf(head, row))),
+    ),
+    head,
+    encode: (chunk) => encodeSides(scorer, chunk, head.dtype, [0, chunk.samples.images.length - 1]),
+    select(kept, shard, added) {
+      const memory = head.shards.length;
+      const use: Reader['use'] = (number, body) =>
+        number === memory ? body(shard) : files.use(number, body);
+      const placeAt = (row: number) =>
+        row < kept.count ? placeOf(head, kept.rowAt(row)) : ([memory, added[row - kept.count]!] as const);
+      const spans = (rows: readonly number[]) => consecutive(rows.map(placeAt));
+      return entitiesOf({ ...reader, use }, scorer, kept.count + added.length, spans);
+    },
+    close: () => files.close(),
+  };
+}
+
+/** `spans`: where some rows are. */
+function entitiesOf(
+  reader: Reader,
+  scorer: AnyScorer,
+  count: number,
+  spans: (rows: readonly number[]) => Span[],
+): EntitySource {
+  const { head } = reader;
+  const prefixOf = (part: AnyScorer) => (scorer instanceof Mixture ? partPrefix(part) : '');
+  return {
+    count,
     async load(parts, rows) {
-      const spans = spansOf(head, rows);
-      const made = await Promise.all(parts.map((part) => readSide(reader, part, prefixOf(part), spans)));
+      const places = spans(rows);
+      const made = await Promise.all(parts.map((part) => readSide(reader, part, prefixOf(part), places)));
       return () => made.map((make) => make());
     },
     async logits(gate, rows) {
       const isShared = !gate.seesEntities;
       if (isShared) return readLogits(gate, 'entity', { inputs: new Map(), images: [] }, []);
       const parts = head.layout[logitsPart]!.columns;
-      const values = await readFloats(reader, logitsPart, spansOf(head, rows));
+      const values = await readFloats(reader, logitsPart, spans(rows));
       return { parts, values, isShared };
     },
     async hasNoImage(rows) {
       const flags = new Uint8Array(rows.length);
-      await readParts(reader, noImageName, 1, spansOf(head, rows), (part, at) =>
-        flags.set(part as Uint8Array, at),
-      );
+      await readParts(reader, noImageName, 1, spans(rows), (part, at) => flags.set(part as Uint8Array, at));
       return flags;
     },
     async loadRetrievalVectors(part, rows) {
-      return readPart(reader, prefixOf(part) + part.retrievalPart, spansOf(head, rows));
+      return readPart(reader, prefixOf(part) + part.retrievalPart, spans(rows));
     },
-    close: () => files.close(),
   };
 }
 
 interface Reader {
   device: Device;
   head: IndexHead;
-  files: ShardFiles;
+  /** Lets `body` read from a shard. */
+  use<T>(shard: number, body: (shard: Shard) => Promise<T>): Promise<T>;
   scratch: Scratch;
 }
 
@@ -137,11 +170,16 @@ interface Span {
   count: number;
 }
 
-function spansOf({ shard: size }: IndexHead, rows: readonly number[]): Span[] {
+/** A row of an index: its shard, and its place there. */
+function placeOf({ shard: size }: IndexHead, row: number): readonly [shard: number, place: number] {
+  const shard = Math.floor(row / size);
+  return [shard, row - shard * size];
+}
+
+/** Spans of the places in shards. */
+function consecutive(places: readonly (readonly [shard: number, place: number])[]): Span[] {
   const spans: Span[] = [];
-  for (const row of rows) {
-    const shard = Math.floor(row / size);
-    const place = row - shard * size;
+  for (const [shard, place] of places) {
     const last = spans.at(-1);
     if (last?.shard === shard && last.first + last.count === place) last.count++;
     else spans.push({ shard, first: place, count: 1 });
@@ -175,13 +213,13 @@ async function readSide(
 
 /** The rows of tokens of entities, and where each entity's begin among them. */
 async function tokenSpans(
-  { files }: Reader,
+  { use }: Reader,
   name: string,
   spans: readonly Span[],
 ): Promise<{ spans: Span[]; offsets: Int32Array<ArrayBuffer> }> {
   const starts = await Promise.all(
     spans.map(({ shard, first, count }) =>
-      files.use(shard, async (open) => (await open.offsets(name)).subarray(first, first + count + 1)),
+      use(shard, async (open) => (await open.offsets(name)).subarray(first, first + count + 1)),
     ),
   );
   const offsets = [0];
@@ -278,7 +316,7 @@ async function readInt8Rows(
 
 /** Reads the rows of each span; `take` is given its elements and the place of the first among those of all spans. */
 async function readParts(
-  { files, scratch }: Reader,
+  { use, scratch }: Reader,
   name: string,
   width: number,
   spans: readonly Span[],
@@ -289,11 +327,12 @@ async function readParts(
     spans.map(({ shard, first, count }) => {
       const to = at;
       at += count * width;
-      return files.use(shard, async ({ file }: Shard) => {
+      return use(shard, async ({ tensors }: Shard) => {
         // Candidates are read in a thousand small pieces, all at once.
-        if (count * width < leastShared) return take(await file.read(name, first * width, count * width), to);
-        const memory = scratch.take(file.neededBytes(name, count * width));
-        take(await file.readInto(name, first * width, count * width, memory), to);
+        if (count * width < leastShared)
+          return take(await tensors.read(name, first * width, count * width), to);
+        const memory = scratch.take(tensors.neededBytes(name, count * width));
+        take(await tensors.readInto(name, first * width, count * width, memory), to);
         scratch.give(memory);
       });
     }),

@@ -84,6 +84,52 @@ test('a call that fails takes no other with it', async () => {
   assert.equal(sizes, [3, 1, 1, 1]);
 });
 
+test('a first call waits for others for a while, or until a batch is full', async () => {
+  const sizes: number[] = [];
+  const queue = new LinkQueue<string, string>(async (words) => {
+    sizes.push(words.length);
+    return [...words];
+  }, 40);
+  const later = async (ms: number) => {
+    await new Promise((resolve) => setTimeout(resolve, ms));
+    return queue.add(['later'], options);
+  };
+  const start = performance.now();
+  await Promise.all([queue.add(['a'], options), later(5), later(10)]);
+  assert.equal(sizes, [3]);
+  assert.ok(performance.now() - start >= 35);
+  const full = performance.now();
+  const first = queue.add(['a'], options);
+  await Promise.all([first, queue.add(numbered(127), options)]);
+  assert.equal(sizes, [3, 128]);
+  assert.ok(performance.now() - full < 35);
+});
+
+test('work is told when nobody waits for it any more', async () => {
+  const signals: AbortSignal[] = [];
+  let fail = (_: Error) => {};
+  const queue = new LinkQueue<string, string>((words, _, signal) => {
+    signals.push(signal);
+    if (words.includes('quick')) return Promise.resolve([...words]);
+    return new Promise((_, reject) => {
+      fail = reject;
+    });
+  });
+  const [a, b] = [new AbortController(), new AbortController()];
+  const ends = [queue.add(['a'], options, a.signal), queue.add(['b'], options, b.signal)].map((call) =>
+    call.catch((error: Error) => error.message),
+  );
+  await new Promise((resolve) => setTimeout(resolve, 1));
+  a.abort(new Error('no more a'));
+  assert.not.ok(signals[0]!.aborted, 'somebody waits for b');
+  b.abort(new Error('no more b'));
+  assert.ok(signals[0]!.aborted);
+  assert.equal(await Promise.all(ends), ['no more a', 'no more b']);
+  fail(new Error('stopped'));
+  assert.equal(await queue.add(['quick'], options), ['quick']);
+  assert.is(signals.length, 2, 'what nobody waits for is not tried again');
+});
+
 test('idle waits for all that was asked', async () => {
   const { queue } = queueOf();
   let isDone = false;

@@ -88,6 +88,23 @@ forBothRowShapes((shape, within) => {
   );
 });
 
+test('a pass that its caller ends stops at the next block and leaves nothing on the device', async () => {
+  const { liveBytes } = device.counters;
+  const parts: number[] = [];
+  const onProgress = (part: number) => {
+    parts.push(part);
+    throw new Error('no longer wanted');
+  };
+  let message = '';
+  await rankMentions({ ...passOf([a, b]), onProgress }).catch((error: Error) => {
+    ({ message } = error);
+  });
+  assert.is(message, 'no longer wanted');
+  assert.is(parts.length, 1);
+  assert.ok(parts[0]! < 0.6, `${parts}`);
+  assert.is(device.counters.liveBytes, liveBytes);
+});
+
 test('parts of weight 0 are not computed', async () => {
   const sum = new Mixture('sum', [a, b], { weights: [0, 1] });
   const { pairs } = await rankMentions(passOf([sum]));

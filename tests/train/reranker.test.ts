@@ -5,15 +5,9 @@ import { existsSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { entityText, mentionText } from '../../data/entity-mention.ts';
-import { trainWordPiece } from '../../data/text/wordpiece/wordpiece-trainer.ts';
-import { Random } from '../../engine/random.ts';
 import { rankByReranker, trainedRerankersOf } from '../../link/baselines/trained-rerankers.ts';
 import { loadLinkingModel } from '../../link/linking-model.ts';
 import { openSession } from '../../link/session.ts';
-import { Bert } from '../../model/bert/bert.ts';
-import { saveBert } from '../../model/bert/save-bert.ts';
-import { initialise } from '../../model/initialise.ts';
 import { metricsOf } from '../../ranking/metrics.ts';
 import { ownMistakes } from '../../train/baselines/own-mistakes.ts';
 import { trainBaseline } from '../../train/baselines/train-baseline.ts';
@@ -22,6 +16,7 @@ import {
   bytesOf,
   losses,
   makeToy,
+  makeToyBert,
   openToy,
   refusal,
   removeToy,
@@ -32,23 +27,7 @@ import {
 
 const toy = await makeToy(device);
 const plain = await openToy(toy, device);
-const bert = join(toy.folder, 'bert');
-const texts = [
-  ...plain.dataset.entities.map(entityText),
-  ...plain.dataset.splits.train.map((mention) => mentionText(mention)),
-];
-const tokens = trainWordPiece(texts, { vocabularySize: 200, minFrequency: 1 });
-const config = {
-  width: 16,
-  hidden: 32,
-  heads: 2,
-  layers: 1,
-  vocabulary: tokens.length,
-  maxLength: 64,
-  types: 2,
-  eps: 1e-12,
-};
-await saveBert(bert, config, initialise(device, new Random(1), (p) => new Bert(p, config)).tensors, tokens);
+const bert = await makeToyBert(toy.folder, plain);
 plain.close();
 const session = await openSession({
   data: toy.data,

@@ -119,7 +119,10 @@ async function train(config: BaselineTraining, session: Session, hooks: Training
           }
         },
         async validate() {
-          const dev = metricsOf(await rankSplit(session, baseline, 'dev', features));
+          // Trained encoders give other features every epoch: nothing to keep, and too many of a large knowledge base to hold.
+          const from = source ? { ...features, cache: '' } : features;
+          const dev = metricsOf(await rankSplit(session, baseline, 'dev', from));
+          for (const line of baseline.takeRemarks?.() ?? []) hooks.onWarning?.(line);
           for (const each of new Set([features.source, ...(source ? [source] : [])])) {
             for (const line of each.takeProblems(config.data.folder)) hooks.onWarning?.(line);
           }

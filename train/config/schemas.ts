@@ -465,6 +465,49 @@ export const linkSchema = v.strictObject({
   ),
 });
 
+/** The server: how mentions are linked where a request does not say, where it listens, and what it takes in. */
+export const serveSchema = v.strictObject({
+  ...commonOfAll,
+  names,
+  link: linkSchema.entries.link,
+  server: v.optional(
+    v.strictObject({
+      host: v.optional(
+        text({ description: 'address to listen at; 0.0.0.0: all of the machine', isPlace: true }),
+        '127.0.0.1',
+      ),
+      port: v.optional(integer(0, { description: 'port to listen at; 0: any that is free' }, 65535), 8080),
+      tokenFile: place("file of the bearer token that requests must have; '': none"),
+      queue: v.optional(
+        integer(1, { description: 'most that wait or are being linked; beyond that 429', unit: 'mentions' }),
+        1024,
+      ),
+      deadline: v.optional(
+        real({ above: 0 }, { description: 'time that a request may take', unit: 'seconds' }),
+        30,
+      ),
+      gather: v.optional(
+        real(
+          { least: 0 },
+          { description: 'time that a first mention waits for others, up to 128', unit: 'ms' },
+        ),
+        5,
+      ),
+      bodyMB: v.optional(real({ above: 0 }, { description: 'largest body of a request', unit: 'MB' }), 16),
+      imageMB: v.optional(real({ above: 0 }, { description: 'largest file of an image', unit: 'MB' }), 8),
+      megapixels: v.optional(
+        real(
+          { above: 0 },
+          { description: "most pixels of a request's images together, by their headers", unit: 'million' },
+        ),
+        16,
+      ),
+    }),
+    {},
+  ),
+});
+export type ServeConfig = v.InferOutput<typeof serveSchema>;
+
 export const reportSchema = v.strictObject({ data, run });
 export type ReportConfig = v.InferOutput<typeof reportSchema>;
 

@@ -5,6 +5,7 @@ import { readFileSync } from 'node:fs';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { decodeImage } from '../../../data/images/image.ts';
+import { imageSize } from '../../../data/images/image-size.ts';
 
 interface Case {
   name: string;
@@ -24,6 +25,7 @@ for (const { name, file, width, height, tolerance, rgb } of cases) {
   test(`${name} within ${tolerance} of PIL`, async () => {
     const image = await decodeImage(bytes(file));
     assert.equal([image.width, image.height], [width, height]);
+    assert.equal(imageSize(bytes(file)), { width, height });
     const expected = bytes(rgb);
     assert.is(image.data.length, expected.length);
     const worst = image.data.reduce((most, value, i) => Math.max(most, Math.abs(value - expected[i]!)), 0);
@@ -40,6 +42,7 @@ for (const { name, file, width, height, tolerance, rgb } of cases) {
 test('what is no image is refused by its magic bytes', async () => {
   for (const data of [new Uint8Array(0), new TextEncoder().encode('<html>not found</html>')]) {
     assert.is(await refusal(data), 'neither JPEG nor PNG nor WebP');
+    assert.throws(() => imageSize(data), 'neither JPEG nor PNG nor WebP');
   }
 });
 

@@ -210,15 +210,15 @@ test('shards are closed when others are read, and never while one of them is', a
   const { head } = await build(folder, { shard: 5 });
   const files = new ShardFiles(folder, head, 1);
   const read = (number: number) =>
-    files.use(number, async ({ file, info }) => {
+    files.use(number, async ({ tensors }) => {
       await new Promise((resolve) => setTimeout(resolve, number % 3));
-      const data = await file.readFloats('vector');
-      assert.is(data.length, d * info.count);
-      return data[0];
+      const data = await tensors.read('vector');
+      assert.is(data.length, d * head.shards[number]!.count);
+      return Number(data[0]);
     });
   const all = range(0, 10);
   const together = await Promise.all([...all, ...all].map(read));
-  const alone: (number | undefined)[] = [];
+  const alone: number[] = [];
   for (const number of [...all, ...all]) alone.push(await read(number));
   assert.equal(together, alone);
   rmSync(join(folder, head.shards[4]!.file));
