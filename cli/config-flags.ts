@@ -74,7 +74,10 @@ export async function parseConfig<S extends ConfigSchema, P extends string = nev
   if (!found) return null;
   const given = givenOf(command, fields);
   const base = about.base(chosen.preset, given);
-  const value = [...given].reduce((config, [path, own]) => withValue(config, path, own), base);
+  const value = [...given].reduce(
+    (config, [path, own]) => withValue(config, path, overlaid(valueAt(config, path), own)),
+    base,
+  );
   const config = checkConfig(about.schema, value);
   return {
     ...chosen,
@@ -109,11 +112,18 @@ export function argumentsFor(schema: ConfigSchema, base: object, config: object)
   });
 }
 
+/** What a flag makes of a field: an object changes only the fields that it has. */
+function overlaid(before: unknown, own: unknown): unknown {
+  return isObject(before) && isObject(own) ? { ...before, ...own } : own;
+}
+
 /** A value as a flag has it: lists with commas, objects as JSON. */
 function textOf(value: unknown): string {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
-    ? JSON.stringify(value)
-    : `${value}`;
+  return isObject(value) ? JSON.stringify(value) : `${value}`;
+}
+
+function isObject(value: unknown): value is object {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 async function presetOf(args: readonly string[]) {

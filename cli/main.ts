@@ -35,6 +35,10 @@ const commands: Readonly<Record<string, { summary: string; load: () => Promise<C
     summary: 'pretrain a tiny BERT',
     load: () => import('./commands/train/bert.ts'),
   },
+  'train albef': {
+    summary: 'pretrain a tiny ALBEF',
+    load: () => import('./commands/train/albef.ts'),
+  },
   calibrate: {
     summary: 'how sure a run is of its answers, and how much names count',
     load: () => import('./commands/calibrate.ts'),
@@ -59,6 +63,10 @@ const commands: Readonly<Record<string, { summary: string; load: () => Promise<C
     summary: 'write the page about a run',
     load: () => import('./commands/report.ts'),
   },
+  compare: {
+    summary: "train and rank the systems of the paper's table side by side",
+    load: () => import('./commands/compare.ts'),
+  },
   ablate: {
     summary: "run the paper's ablations",
     load: () => import('./commands/ablate.ts'),
@@ -69,15 +77,15 @@ const commands: Readonly<Record<string, { summary: string; load: () => Promise<C
   },
   inspect: {
     summary: 'say what is in a data set, and what is wrong with it',
-    load: () => import('./commands/inspect.ts'),
+    load: () => import('./commands/files/inspect.ts'),
   },
   import: {
     summary: 'make a data set of a MELBench release',
-    load: () => import('./commands/import.ts'),
+    load: () => import('./commands/files/import.ts'),
   },
   download: {
     summary: "fetch a model's weights",
-    load: () => import('./commands/download.ts'),
+    load: () => import('./commands/files/download.ts'),
   },
   verify: {
     summary: 'hold the engine against the reference cases',

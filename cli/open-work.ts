@@ -12,18 +12,22 @@ export interface SessionConfig {
   data: { folder: string };
   clip: { folder: string };
   bert?: { folder: string };
+  albef?: { folder: string };
   cache: { folder: string };
 }
 
 /** Opens what a configuration names. `memoryGB`: the device's memory to get by with, 0 for all there is. */
 export function openWork(
-  { data, clip, bert, cache }: SessionConfig,
+  { data, clip, bert, albef, cache }: SessionConfig,
   { profile = false, memoryGB = 0 }: { profile?: boolean; memoryGB?: number } = {},
 ): Promise<Session> {
   return openSession({
     data: data.folder,
     clip: clip.folder,
-    ...(bert ? { encoders: { bert: bert.folder } } : {}),
+    encoders: {
+      ...(bert ? { bert: bert.folder } : {}),
+      ...(albef ? { albef: albef.folder } : {}),
+    },
     cache: cache.folder,
     deviceOptions: { profile, ...(memoryGB > 0 ? { memoryBudgetBytes: 1e9 * memoryGB } : {}) },
   });

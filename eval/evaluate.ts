@@ -166,7 +166,7 @@ async function openTasks(
 }
 
 /** What experts give together without a gate: the plain and the standardised mean, and a mixture of their probabilities. */
-async function fixedCombinations(session: Session, experts: readonly Expert[]): Promise<AnyScorer[]> {
+export async function fixedCombinations(session: Session, experts: readonly Expert[]): Promise<AnyScorer[]> {
   const statistics = await scoreStatistics(session, experts);
   const weights = statistics.map(({ deviation }) => 1 / (deviation * experts.length));
   const shares = new FixedShares(

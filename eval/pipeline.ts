@@ -153,7 +153,8 @@ export async function doWork(
   }
 }
 
-function configured<S extends ConfigSchema>(schema: S, base: object, overrides: Overrides) {
+/** A configuration with other values at some paths, checked. Throws ConfigError. */
+export function configured<S extends ConfigSchema>(schema: S, base: object, overrides: Overrides) {
   const value = Object.entries(overrides).reduce((config, [path, own]) => withValue(config, path, own), base);
   return checkConfig(schema, value);
 }

@@ -6,7 +6,7 @@ import type { Tokenizer } from '../data/text/tokenizer.ts';
 import { loadTokenizer } from '../data/text/tokenizer-files.ts';
 import type { FeatureOptions } from '../encoding/features.ts';
 import { type Device, type DeviceOptions, openDevice } from '../engine/device.ts';
-import { WeightsError } from '../files/errors.ts';
+import { fileError, WeightsError } from '../files/errors.ts';
 import { isUrl, locate } from '../files/locate.ts';
 import type { readAbout } from '../model/checkpoint.ts';
 import { type LoadedClip, loadClip } from '../model/clip/load-clip.ts';
@@ -90,15 +90,17 @@ export function checkInputs(
   throw new WeightsError(`${path}: was trained on another ${inputs === null ? 'CLIP' : 'data set or CLIP'}`);
 }
 
-/** Hash of a model's weights and configuration, and of a BERT's vocabulary. */
+/** Hash of a model's weights and configuration, and of a BERT's vocabulary. Throws WeightsError where they cannot be read. */
 export async function hashFolder(folder: string): Promise<string> {
   const { createHash } = await import('node:crypto');
   const { createReadStream } = await import('node:fs');
   const { readdir } = await import('node:fs/promises');
   const hash = createHash('sha256');
-  const names = (await readdir(folder)).filter(
-    (name) => name === 'config.json' || name === 'vocab.txt' || name.endsWith('.safetensors'),
-  );
+  const names = (
+    await readdir(folder).catch((error) => {
+      throw fileError(folder, error);
+    })
+  ).filter((name) => name === 'config.json' || name === 'vocab.txt' || name.endsWith('.safetensors'));
   for (const name of names.sort()) {
     hash.update(name);
     for await (const bytes of createReadStream(locate(folder, name))) hash.update(bytes as Uint8Array);

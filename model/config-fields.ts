@@ -1,4 +1,4 @@
-// Fields of a config.json, checked one by one. What the readers of CLIP's and BERT's share.
+// Fields of a config.json, checked one by one. What the readers of CLIP's, BERT's and ALBEF's share.
 
 import { WeightsError } from '../files/errors.ts';
 
@@ -16,6 +16,10 @@ const limits: Readonly<Record<string, number>> = {
   image_size: 2 ** 13,
   patch_size: 2 ** 13,
   projection_dim: 2 ** 14,
+  embed_dim: 2 ** 14,
+  depth: 1024,
+  num_heads: 1024,
+  image_res: 2 ** 13,
 };
 
 /** Honest files have a few thousand bytes. */

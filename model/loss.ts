@@ -1,6 +1,6 @@
-// The losses of training: the contrastive loss of both stages, of pretraining and of most baselines; the hinge loss and the
-// contrast of two views that other baselines add or use instead. Composed of the engine's ops: their matrices are a batch
-// by a batch, so that what a kernel of their own would save is lost beside the towers.
+// The losses of training: the contrastive loss of both stages, of pretraining and of most baselines; the hinge loss and
+// the contrast of two views that other baselines add or use instead. Composed of the engine's ops: their matrices are a
+// batch by a batch, so that what a kernel of their own would save is lost beside the towers.
 
 import { ShapeError } from '../engine/errors.ts';
 import { crossEntropy } from '../engine/ops/cross-entropy.ts';
@@ -28,8 +28,8 @@ export function contrastiveLoss(scores: Tensor, entities: Int32Array): Tensor {
 
 /**
  * The mean over rows of the sum, over columns of another entity than the row's own, of max(0, margin - S_ii + S_ij).
- * scores [M, N], M <= N, cosines without a scale, and entities [N], both as for `contrastiveLoss`. A term of exactly 0 has
- * no gradient, as in PyTorch. Scalar `[]`. Throws ShapeError.
+ * scores [M, N], M <= N, cosines without a scale, and entities [N], both as for `contrastiveLoss`. A term of exactly 0
+ * has no gradient, as in PyTorch. Scalar `[]`. Throws ShapeError.
  */
 export function hingeLoss(scores: Tensor, entities: Int32Array, margin: number): Tensor {
   const [M, N] = checkScores('hingeLoss', scores, entities);
@@ -46,9 +46,9 @@ export function hingeLoss(scores: Tensor, entities: Int32Array, margin: number):
 }
 
 /**
- * NT-Xent (Chen et al. 2020, arXiv:2002.05709): of unit vectors a and b [B, d], two views of the same B things, the mean
- * over all 2B of -log(exp(z . z' / temperature) / sum exp(z . z_j / temperature)) with z' the other view of z and the sum
- * over all but z itself. Scalar `[]`. Throws ShapeError.
+ * NT-Xent (Chen et al. 2020, arXiv:2002.05709): of unit vectors a and b [B, d], two views of the same B things, the
+ * mean over all 2B of -log(exp(z . z' / temperature) / sum exp(z . z_j / temperature)) with z' the other view of z and
+ * the sum over all but z itself. Scalar `[]`. Throws ShapeError.
  */
 export function ntXent(a: Tensor, b: Tensor, temperature: number): Tensor {
   const [B] = a.shape as [number];

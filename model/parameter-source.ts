@@ -16,8 +16,8 @@ import {
 } from './layers.ts';
 
 /**
- * A value everywhere, normal numbers of mean 0, uniform ones between -bound and bound, or a value on a matrix's diagonal and 0
- * elsewhere.
+ * A value everywhere, normal numbers of mean 0, uniform ones between -bound and bound, or a value on a matrix's diagonal
+ * and 0 elsewhere.
  */
 export type Start = { value: number } | { deviation: number } | { bound: number } | { diagonal: number };
 

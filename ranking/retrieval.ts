@@ -72,6 +72,7 @@ export function ranksAmongAll(
   });
 }
 
-function isCandidate(candidates: Candidates, mention: number, entity: number): boolean {
+/** Whether an entity is among a mention's candidates. */
+export function isCandidate(candidates: Candidates, mention: number, entity: number): boolean {
   return listOf(candidates, mention).includes(entity);
 }

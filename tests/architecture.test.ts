@@ -95,7 +95,7 @@ rule('imports go down the rooms only', () =>
   }),
 );
 
-rule('the encoders of model/ know nothing of the systems, DSMIP of no baseline, and no baseline of another', () => {
+rule('encoders of model/ know no system, DSMIP no baseline, and no baseline another', () => {
   const partOf = (file: string) => {
     const [room, part, name, inside] = file.split('/');
     if (room !== 'model' || name === undefined) return null;

@@ -52,6 +52,8 @@ export interface Fit extends Origin {
   schedule: Schedule;
   /** Steps in which the learning rate rises to its height. Default 0. */
   warmupSteps?: number;
+  /** What a falling schedule ends at, as a part of the learning rate. Default 0. */
+  finalRate?: number;
   /** The learning rate of the log. */
   learningRate: number;
   parameters: ReadonlyMap<string, Tensor>;
@@ -124,7 +126,13 @@ async function train(plan: Fit, staging: Staging, hooks: TrainingHooks): Promise
   const factorAt = (step: number) =>
     step < stepsBefore
       ? scheduleFactor(plan.schedule, step, stepsBefore)
-      : scheduleFactor(plan.schedule, step - stepsBefore, total - stepsBefore, plan.warmupSteps);
+      : scheduleFactor(
+          plan.schedule,
+          step - stepsBefore,
+          total - stepsBefore,
+          plan.warmupSteps,
+          plan.finalRate,
+        );
   const begun = position.step;
   const metrics = new MetricsLog(staging.log, begun);
   const losses = new LossLog(metrics, ({ step, examples, loss }) =>

@@ -50,10 +50,10 @@ async function ofDataSet(config: IndexConfig, profile: boolean): Promise<BuiltIn
 
 /** Reads no data set. */
 async function ofOwn(config: IndexConfig, profile: boolean): Promise<BuiltIndex> {
-  const { clip, bert } = config;
+  const { clip, bert, albef } = config;
   const base = await openModelBase({
     clip: clip.folder,
-    encoders: { bert: bert.folder },
+    encoders: { bert: bert.folder, albef: albef.folder },
     deviceOptions: { profile },
   });
   console.log(base.device.description);

@@ -12,6 +12,7 @@ import { cells, metricColumns, type Results } from '../../eval/results.ts';
 import { textTable } from '../../eval/text-table.ts';
 import { writeReport } from '../../eval/write-report.ts';
 import { UsageError } from '../../files/errors.ts';
+import type { Metrics } from '../../ranking/metrics.ts';
 import { checkConfig } from '../../train/config/check.ts';
 import { readPreset } from '../../train/config/presets.ts';
 import { parsePlain } from '../config-flags.ts';
@@ -131,7 +132,7 @@ async function ablationsOf(name: Paper, texts: Texts): Promise<AblationOptions> 
 function comparison(name: Paper, { systems }: Results): string[] {
   const [ours, theirs] = [systems['dsmip']!, table1[papers[name]].DSMIP];
   const difference = metricColumns.map(([metric]) => {
-    const their = (theirs as Partial<Record<string, number>>)[metric];
+    const their = (theirs as Partial<Metrics>)[metric];
     if (their === undefined) return '-';
     const value = ours[metric] - their;
     return `${value > 0 ? '+' : ''}${value.toFixed(2)}`;

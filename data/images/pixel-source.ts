@@ -14,11 +14,23 @@ export class PixelSource {
   #kept = new Map<number, Float32Array<ArrayBuffer>>();
   /** What failed since the last telling, by image number. */
   #failed = new Map<number, Omit<FailedImage, 'index'>>();
+  #others = new Map<string, PixelSource>();
 
   /** `images`: the images by number; null is a zero image. */
   constructor(images: readonly ImageInput[], how: Preprocessing) {
     this.#images = images;
     this.how = how;
+  }
+
+  /** The same images seen in another way, always by the same source; either tells what failed with one of them. */
+  seenAs(how: Preprocessing): PixelSource {
+    const key = JSON.stringify(how);
+    const known = this.#others.get(key);
+    if (known) return known;
+    const other = new PixelSource(this.#images, how);
+    other.#failed = this.#failed;
+    this.#others.set(key, other);
+    return other;
   }
 
   /** Height and width of an image. */

@@ -1,13 +1,14 @@
 // Turns decoded images into a network's input as Hugging Face's CLIPImageProcessor and torchvision's transforms do on
-// PIL images: resize the short side, crop the centre, scale to [0, 1], standardise. The resampling is PIL's own, bit for
-// bit: two passes over uint8 with fixed-point weights of 22 bits (Pillow, src/libImaging/Resample.c).
-// Knows nothing of files.
+// PIL images: resize the short side and crop the centre, or squash the whole to a square; scale to [0, 1], standardise. The
+// resampling is PIL's own, bit for bit: two passes over uint8 with fixed-point weights of 22 bits (Pillow,
+// src/libImaging/Resample.c). Knows nothing of files.
 
 import type { RgbImage } from './image.ts';
 
 /** What happens to an image on its way in. `round` places an odd margin: CLIP floors it, torchvision rounds to even. */
 export interface Preprocessing {
-  shortSide: number;
+  /** What the short side is resized to before the crop; null: the image is squashed to crop x crop, and all of it stays. */
+  shortSide: number | null;
   crop: number;
   filter: 'bicubic' | 'bilinear';
   round: 'floor' | 'half-even';
@@ -28,6 +29,11 @@ export function clipPreprocessing(size: number): Preprocessing {
     mean: [0.48145466, 0.4578275, 0.40821073],
     std: [0.26862954, 0.26130258, 0.27577711],
   };
+}
+
+/** ALBEF's preprocessing for images of `size` x `size` pixels: CLIP's mean and deviation, but nothing is cropped. */
+export function albefPreprocessing(size: number): Preprocessing {
+  return { ...clipPreprocessing(size), shortSide: null };
 }
 
 /** What torchvision's VGG16 weights were trained with. */
@@ -60,17 +66,19 @@ export function preprocess(image: RgbImage, how: Preprocessing, out: Float32Arra
 /** The uint8 part of preprocessing: [crop, crop, 3]. */
 export function resizeAndCrop(image: RgbImage, how: Preprocessing): RgbImage {
   const { width, height } = image;
-  const long = Math.floor((how.shortSide * Math.max(width, height)) / Math.min(width, height));
+  const { shortSide: short, filter } = how;
+  if (short === null) return resize(image, how.crop, how.crop, filter);
+  const long = Math.floor((short * Math.max(width, height)) / Math.min(width, height));
   // A line of pixels would grow to gigabytes.
-  if (long * how.shortSide > mostResizedPixels) throw new Error(`${width} x ${height} pixels are too narrow`);
-  const resized =
-    width <= height
-      ? resize(image, how.shortSide, long, how.filter)
-      : resize(image, long, how.shortSide, how.filter);
+  if (long * short > mostResizedPixels) throw new Error(`${width} x ${height} pixels are too narrow`);
+  const resized = width <= height ? resize(image, short, long, filter) : resize(image, long, short, filter);
   return cropCentre(resized, how.crop, how.round);
 }
 
-/** PIL's `Image.resize((width, height), filter)` on an RGB image, antialiased when it shrinks. */
+/**
+ * PIL's `Image.resize((width, height), filter)` on an RGB image, antialiased when it shrinks. Rows first, as Pillow has it up to
+ * 12; 13 begins with the columns where that is less work, which only a squashed image can tell.
+ */
 export function resize(
   image: RgbImage,
   width: number,

@@ -198,7 +198,8 @@ function longestThatFits(texts: readonly string[], room: number): string {
   return texts.find((text) => 7 * text.length + 6 <= room) ?? '';
 }
 
-function draw(label: string, options: Plot.PlotOptions): Html {
+/** A chart of a page column's width; `label` says in words what it shows. */
+export function draw(label: string, options: Plot.PlotOptions): Html {
   const style = { fontSize: '11.5px', fontFamily: 'inherit', background: 'none' };
   const svg = Plot.plot({ document, width, ariaLabel: label, style, ...options } as Plot.PlotOptions);
   svg.setAttribute('role', 'img');

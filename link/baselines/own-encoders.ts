@@ -1,10 +1,13 @@
 // The pretrained encoders that a baseline has of its own, loaded from the folders that are told, and what a checkpoint keeps of
 // where it began.
 
+import type { WordPiece } from '../../data/text/wordpiece/wordpiece.ts';
 import { loadWordPiece } from '../../data/text/wordpiece/wordpiece-files.ts';
+import type { Tensor } from '../../engine/tensor.ts';
 import { UsageError, WeightsError } from '../../files/errors.ts';
 import { resolvePath } from '../../files/package-path.ts';
-import type { BertPart, EncoderName, OwnEncoders } from '../../model/baselines/baseline.ts';
+import { loadAlbef } from '../../model/albef/load-albef.ts';
+import type { EncoderName, OwnEncoders } from '../../model/baselines/baseline.ts';
 import { loadBert } from '../../model/bert/load-bert.ts';
 import { loadClip } from '../../model/clip/load-clip.ts';
 import { hashFolder, type ModelBase } from '../model-base.ts';
@@ -13,7 +16,10 @@ import { hashFolder, type ModelBase } from '../model-base.ts';
 export type EncoderFolders = Readonly<Record<Exclude<EncoderName, 'clip'>, string>>;
 
 /** The stand-ins that the package ships. */
-export const shippedEncoders: EncoderFolders = { bert: 'package:weights/tiny-bert' };
+export const shippedEncoders: EncoderFolders = {
+  bert: 'package:weights/tiny-bert',
+  albef: 'package:weights/tiny-albef',
+};
 
 type Base = Pick<ModelBase, 'device' | 'clip' | 'encoders'>;
 
@@ -22,20 +28,34 @@ export function ownEncoders(base: Base): OwnEncoders {
   const { device } = base;
   return {
     clip: () => loadClip(device, base.clip.folder, { trainable: true }),
-    bert: () => loadOwnBert(base),
+    bert: async () => {
+      const folder = folderOf(base, 'bert');
+      const bert = await loadBert(device, folder, { trainable: true });
+      return withTokenizer(folder, bert, bert.config.vocabulary);
+    },
+    albef: async (options = {}) => {
+      const folder = folderOf(base, 'albef');
+      const albef = await loadAlbef(device, folder, { ...options, trainable: true });
+      return withTokenizer(folder, albef, albef.config.text.vocabulary);
+    },
   };
 }
 
-async function loadOwnBert(base: Base): Promise<BertPart> {
-  const folder = folderOf(base, 'bert');
-  const tokenizer = await loadWordPiece(folder);
-  const bert = await loadBert(base.device, folder, { trainable: true });
-  const { vocabulary } = bert.config;
-  if (tokenizer.tokens.length === vocabulary) return { ...bert, tokenizer };
-  for (const tensor of bert.tensors.values()) tensor.release();
-  throw new WeightsError(
-    `${folder}: the vocabulary has ${tokenizer.tokens.length} tokens, config.json ${vocabulary}`,
-  );
+/** A network with the tokenizer that lies beside it. Releases it and throws WeightsError for the tokenizer of another. */
+async function withTokenizer<N extends { tensors: ReadonlyMap<string, Tensor> }>(
+  folder: string,
+  network: N,
+  vocabulary: number,
+): Promise<N & { tokenizer: WordPiece }> {
+  try {
+    const tokenizer = await loadWordPiece(folder);
+    const { length } = tokenizer.tokens;
+    if (length === vocabulary) return { ...network, tokenizer };
+    throw new WeightsError(`${folder}: the vocabulary has ${length} tokens, config.json ${vocabulary}`);
+  } catch (error) {
+    for (const tensor of network.tensors.values()) tensor.release();
+    throw error;
+  }
 }
 
 /** Hashes of the encoders by name, but for CLIP's, which all checkpoints keep. */

@@ -8,6 +8,7 @@ import type { Device } from '../../engine/device.ts';
 import type { Random } from '../../engine/random.ts';
 import type { Tensor } from '../../engine/tensor.ts';
 import type { Batch, Scorer, Side } from '../../ranking/scorer.ts';
+import type { LoadedAlbef } from '../albef/load-albef.ts';
 import type { LoadedBert } from '../bert/load-bert.ts';
 import type { LoadedClip } from '../clip/load-clip.ts';
 
@@ -19,13 +20,20 @@ export interface BertPart extends LoadedBert {
   tokenizer: WordPiece;
 }
 
+/** An ALBEF with the tokenizer of its vocabulary. */
+export interface AlbefPart extends LoadedAlbef {
+  tokenizer: WordPiece;
+}
+
 /** The pretrained encoders that a baseline may train. */
-export type EncoderName = 'clip' | 'bert';
+export type EncoderName = 'clip' | 'bert' | 'albef';
 
 /** Loads pretrained encoders for a baseline alone: trainable, and released with it. Call it outside of any scope. */
 export interface OwnEncoders {
   clip(): Promise<ClipPart>;
   bert(): Promise<BertPart>;
+  /** `matching`: with the matching head. */
+  albef(options?: { matching?: boolean }): Promise<AlbefPart>;
 }
 
 /** What baselines are built from. */
@@ -67,6 +75,8 @@ export interface Recipe {
   schedule: 'constant' | 'cosine' | 'linear';
   /** Part of the steps in which the learning rate rises to its height. */
   warmup: number;
+  /** Part of the learning rate that a falling schedule ends at. Default 0. */
+  finalRate?: number;
   /** Largest norm of all gradients together; 0: any. */
   clipNorm: number;
   /** Added to the root of Adam's second moments. Default 1e-8. */
@@ -105,6 +115,8 @@ export interface Baseline<Inputs, M, E, Raw> extends Scorer<Inputs, M, E> {
   afterStep(): void;
   /** Lines about the samples that were prepared since the last time, of a system that has something to say of them. */
   takeWarnings?(): string[];
+  /** Lines on how it saw the samples that were prepared since the last time; told at each validation. */
+  takeRemarks?(): string[];
 }
 
 /** A baseline whatever its sides are. */

@@ -3,11 +3,13 @@
 import * as v from 'valibot';
 import { InputError } from '../../files/errors.ts';
 import { parseBySchema } from '../../files/json/schema.ts';
+import { AlbefBaseline, albefRecipe, albefSchema } from './albef/albef-baseline.ts';
 import type { AnyBaseline, BaselineParts, EncoderName, Recipe } from './baseline.ts';
 import { BertBaseline, bertRecipe, bertSchema } from './bert/bert-baseline.ts';
 import { BlinkBaseline, blinkRecipe, blinkSchema } from './blink/blink-baseline.ts';
 import { ClipBaseline, clipRecipes, clipSchema, zeroShotSchema } from './clip/clip-baseline.ts';
 import { DzmnedBaseline, dzmnedRecipe, dzmnedSchema } from './dzmned/dzmned-baseline.ts';
+import { GhmfcBaseline, ghmfcRecipe, ghmfcSchema } from './ghmfc/ghmfc-baseline.ts';
 import { JmelBaseline, jmelRecipe, jmelSchema } from './jmel/jmel-baseline.ts';
 import { Mimic, mimicRecipe, mimicSchema } from './mimic/mimic.ts';
 
@@ -68,6 +70,15 @@ export const baselines: Readonly<Record<string, BaselineSystem>> = {
       return new BlinkBaseline(name, parts, towers, config);
     }),
   },
+  albef: {
+    title: 'ALBEF',
+    recipe: albefRecipe,
+    encoders: ['albef'],
+    build: building(
+      albefSchema,
+      async (name, parts, config) => new AlbefBaseline(name, parts, await parts.own.albef(), config),
+    ),
+  },
   dzmned: {
     title: 'DZMNED',
     recipe: dzmnedRecipe,
@@ -79,6 +90,15 @@ export const baselines: Readonly<Record<string, BaselineSystem>> = {
     recipe: jmelRecipe,
     encoders: [],
     build: building(jmelSchema, async (...of) => new JmelBaseline(...of)),
+  },
+  ghmfc: {
+    title: 'GHMFC',
+    recipe: ghmfcRecipe,
+    encoders: ['bert'],
+    build: building(
+      ghmfcSchema,
+      async (name, parts, config) => new GhmfcBaseline(name, parts, await parts.own.bert(), config),
+    ),
   },
   mimic: {
     title: 'MIMIC',

@@ -1,7 +1,7 @@
 // Hugging Face's config.json of a BERT: read and checked field by field, and written. Knows nothing of weights.
 
 import { parseJsonObject, readSmallText } from '../../files/locate.ts';
-import { integersOf, mostConfigBytes, wrongField } from '../config-fields.ts';
+import { type Fields, integersOf, mostConfigBytes, wrongField } from '../config-fields.ts';
 import type { BertConfig } from './bert.ts';
 
 /** What Hugging Face's BertConfig assumes for what a file leaves out. */
@@ -30,10 +30,15 @@ export async function readBertConfig(where: string): Promise<BertConfig> {
 
 /** Parses the text of a config.json; `file` is its name in errors. Throws WeightsError. */
 export function parseBertConfig(file: string, text: string): BertConfig {
-  const fields = { ...defaults, ...parseJsonObject(file, text) };
-  const integer = integersOf(file, '', fields);
+  return bertConfigOf(file, '', parseJsonObject(file, text));
+}
+
+/** The configuration that the fields of a section describe ('' for the file itself). Throws WeightsError. */
+export function bertConfigOf(file: string, section: string, given: Fields): BertConfig {
+  const fields = { ...defaults, ...given };
+  const integer = integersOf(file, section, fields);
   const fail = (name: keyof typeof defaults, expected: string) => {
-    throw wrongField(file, '', name, expected, fields[name]);
+    throw wrongField(file, section, name, expected, fields[name]);
   };
   for (const name of fixed) if (fields[name] !== defaults[name]) fail(name, JSON.stringify(defaults[name]));
   const [width, heads] = [integer('hidden_size'), integer('num_attention_heads')];
@@ -55,8 +60,13 @@ export function parseBertConfig(file: string, text: string): BertConfig {
 
 /** The text of a config.json for weights in float16. */
 export function bertConfigJson(config: BertConfig): string {
-  const fields = {
-    architectures: ['BertModel'],
+  const fields = { architectures: ['BertModel'], ...bertConfigFields(config), torch_dtype: 'float16' };
+  return `${JSON.stringify(fields, null, 2)}\n`;
+}
+
+/** What a config.json says of a BERT. */
+export function bertConfigFields(config: Omit<BertConfig, 'crossAttention'>): Fields {
+  return {
     ...defaults,
     vocab_size: config.vocabulary,
     hidden_size: config.width,
@@ -67,7 +77,5 @@ export function bertConfigJson(config: BertConfig): string {
     type_vocab_size: config.types,
     layer_norm_eps: config.eps,
     pad_token_id: 0,
-    torch_dtype: 'float16',
   };
-  return `${JSON.stringify(fields, null, 2)}\n`;
 }

@@ -1,8 +1,9 @@
 // BERT's encoder as in Hugging Face's BertModel (Devlin et al. 2019, arXiv:1810.04805): post-LN transformer blocks with exact
-// GELU, every token attends to every real one. Parameter names are those of its checkpoints; parameters start as
-// BertModel's _init_weights has it. Knows nothing of files.
+// GELU, every token attends to every real one. Layers may attend to another sequence too, as ALBEF's do to an image (Li et al.
+// 2021, arXiv:2107.07651). Parameter names are those of its checkpoints; parameters start as BertModel's _init_weights has
+// it. Knows nothing of files.
 //
-// B: batch, L: tokens, d: width.
+// B: batch, L: tokens, d: width; R, d_c: tokens and width of the other sequence.
 
 import type { TextBatch } from '../../encoding/samples.ts';
 import { ShapeError } from '../../engine/errors.ts';
@@ -38,6 +39,11 @@ export interface BertConfig {
   types: number;
   /** Added to the variance in LayerNorm: `layer_norm_eps`. */
   eps: number;
+  /**
+   * Layers from `first` on attend to another sequence of this width between attention and feed-forward: ALBEF's
+   * `fusion_layer` and `encoder_width`. Default: none does.
+   */
+  crossAttention?: { first: number; width: number };
 }
 
 /** Texts as token ids, [CLS] first. */
@@ -55,6 +61,22 @@ export interface BertBatch extends TextBatch {
 export interface BertDropout {
   rate: number;
   random: Random;
+}
+
+/** Texts on their way through the layers. */
+export interface BertStates {
+  /** [B, L, d]; what stands on padding means nothing. */
+  hidden: Tensor;
+  /** i32 [B, L], 0 on padding; undefined where there is none. */
+  keyMask: Tensor | undefined;
+  dropped?: BertDropout | undefined;
+}
+
+/** Some of the layers: those from `first` to before `end`, and the tokens [B, R, d_c] that those with cross-attention see. */
+export interface LayerRange {
+  first?: number;
+  end?: number;
+  context?: Tensor;
 }
 
 const start = { deviation: 0.02 };
@@ -78,7 +100,10 @@ export class Bert {
     this.#types = embeddings.parameter('token_type_embeddings.weight', [types, width], start);
     this.#norm = embeddings.norm('LayerNorm', width, eps);
     const encoder = p.under('encoder.layer');
-    this.#blocks = Array.from({ length: layers }, (_, i) => new Block(encoder.under(`${i}`), config));
+    this.#blocks = Array.from({ length: layers }, (_, i) => {
+      const hasCross = config.crossAttention !== undefined && i >= config.crossAttention.first;
+      return new Block(encoder.under(`${i}`), config, hasCross);
+    });
   }
 
   /**
@@ -86,21 +111,32 @@ export class Bert {
    * for training. Throws ShapeError.
    */
   encode(batch: BertBatch, dropped?: BertDropout): Tensor {
+    return this.run(this.embed(batch, dropped)).hidden;
+  }
+
+  /** What goes into the first layer; dropout as in `encode`. Throws ShapeError. */
+  embed(batch: BertBatch, dropped?: BertDropout): BertStates {
     const { device } = this.tokenTable;
     const { count: B, length: L, ids, mask } = batch;
     checkTexts(this.config, batch);
     const hasPadding = mask.includes(0);
     const keyMask = hasPadding ? device.tensor([B, L], mask, { name: 'text mask' }) : undefined;
-    let x = device.scope(() => {
+    const hidden = device.scope(() => {
       const words = embedding(this.tokenTable, device.tensor([B, L], ids, { name: 'token ids' })); // [B, L, d]
       return thinned(this.#norm(add(add(words, this.#placesOf(batch)), this.#typesOf(batch))), dropped);
     });
-    for (const block of this.#blocks) {
+    return { hidden, keyMask, dropped };
+  }
+
+  /** What some of the layers, by default all, make of texts. */
+  run(states: BertStates, { first = 0, end, context }: LayerRange = {}): BertStates {
+    let x = states.hidden;
+    for (const block of this.#blocks.slice(first, end)) {
       const input = x;
       // A frozen block's activations go at once; a trained one's stay for backward.
-      x = device.scope(() => block.run(input, keyMask, dropped));
+      x = x.device.scope(() => block.run({ ...states, hidden: input }, context));
     }
-    return x;
+    return { ...states, hidden: x };
   }
 
   /** Position embeddings: [L, d], or [B, L, d] where the batch says its positions. */
@@ -155,43 +191,63 @@ export function meanEmbeds(hidden: Tensor, mask: Int32Array): Tensor {
   return l2Normalize(reshape(mean, [B, d]));
 }
 
-/** One post-LN block: x' = LN(x + attention(x)), then LN(x' + feed-forward(x')). */
+/** One post-LN block: x' = LN(x + attention(x)), then LN(x' + feed-forward(x')); the other sequence comes between them. */
 class Block {
+  #attention: Attention;
+  #crossAttention: Attention | null;
+  #fc1: Linear;
+  #fc2: Linear;
+  #norm: Norm;
+
+  constructor(p: ParameterSource, config: BertConfig, hasCross: boolean) {
+    const { width, hidden, eps, crossAttention } = config;
+    this.#attention = new Attention(p.under('attention'), config, width);
+    this.#crossAttention =
+      hasCross && crossAttention
+        ? new Attention(p.under('crossattention'), config, crossAttention.width)
+        : null;
+    this.#fc1 = p.linear('intermediate.dense', width, hidden, linearStart);
+    this.#fc2 = p.linear('output.dense', hidden, width, linearStart);
+    this.#norm = p.norm('output.LayerNorm', width, eps);
+  }
+
+  /** x [B, L, d] -> [B, L, d]; all of context [B, R, d_c] is attended to. */
+  run({ hidden, keyMask, dropped }: BertStates, context?: Tensor): Tensor {
+    let y = this.#attention.run(hidden, hidden, keyMask, dropped);
+    if (this.#crossAttention) {
+      if (!context) throw new ShapeError('a layer with cross-attention needs a sequence to attend to');
+      y = this.#crossAttention.run(y, context, undefined, dropped);
+    }
+    if (!dropped) return this.#norm(feedForward(y, this.#fc1, this.#fc2, y, 'gelu'));
+    return this.#norm(add(y, thinned(feedForward(y, this.#fc1, this.#fc2, null, 'gelu'), dropped)));
+  }
+}
+
+/** LN(x + attention of x over y): one sublayer, for y = x and for another sequence. */
+class Attention {
   #heads: number;
   #query: Linear;
   #key: Linear;
   #value: Linear;
   #out: Linear;
-  #attentionNorm: Norm;
-  #fc1: Linear;
-  #fc2: Linear;
   #norm: Norm;
 
-  constructor(p: ParameterSource, { width, hidden, heads, eps }: BertConfig) {
-    const linear = (name: string, inputs: number, outputs: number) =>
-      p.linear(name, inputs, outputs, linearStart);
+  constructor(p: ParameterSource, { width, heads, eps }: BertConfig, keyWidth: number) {
     this.#heads = heads;
-    this.#query = linear('attention.self.query', width, width);
-    this.#key = linear('attention.self.key', width, width);
-    this.#value = linear('attention.self.value', width, width);
-    this.#out = linear('attention.output.dense', width, width);
-    this.#attentionNorm = p.norm('attention.output.LayerNorm', width, eps);
-    this.#fc1 = linear('intermediate.dense', width, hidden);
-    this.#fc2 = linear('output.dense', hidden, width);
+    this.#query = p.linear('self.query', width, width, linearStart);
+    this.#key = p.linear('self.key', keyWidth, width, linearStart);
+    this.#value = p.linear('self.value', keyWidth, width, linearStart);
+    this.#out = p.linear('output.dense', width, width, linearStart);
     this.#norm = p.norm('output.LayerNorm', width, eps);
   }
 
-  /** x [B, L, d] -> [B, L, d]; keys with 0 in keyMask [B, L] are not attended to. */
-  run(x: Tensor, keyMask?: Tensor, dropped?: BertDropout): Tensor {
+  /** x [B, T, d] and y [B, U, d_y] -> [B, T, d]; keys with 0 in keyMask [B, U] are not attended to. */
+  run(x: Tensor, y: Tensor, keyMask?: Tensor, dropped?: BertDropout): Tensor {
     const heads = this.#heads;
-    const [q, k, v] = [this.#query(x), this.#key(x), this.#value(x)];
+    const [q, k, v] = [this.#query(x), this.#key(y), this.#value(y)];
     const mixed = attention(q, k, v, keyMask ? { heads, keyMask } : { heads });
-    if (!dropped) {
-      const y = this.#attentionNorm(this.#out(mixed, { residual: x }));
-      return this.#norm(feedForward(y, this.#fc1, this.#fc2, y, 'gelu'));
-    }
-    const y = this.#attentionNorm(add(x, thinned(this.#out(mixed), dropped)));
-    return this.#norm(add(y, thinned(feedForward(y, this.#fc1, this.#fc2, null, 'gelu'), dropped)));
+    if (!dropped) return this.#norm(this.#out(mixed, { residual: x }));
+    return this.#norm(add(x, thinned(this.#out(mixed), dropped)));
   }
 }
 

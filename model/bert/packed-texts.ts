@@ -47,23 +47,25 @@ export function packedBatch(texts: readonly PackedText[], length = longestOf(tex
 
 /**
  * What `encode` makes of texts, a row each, in their order: [texts, d]. It is called on batches of texts of similar length,
- * padded to at most `maxLength`, the length of the longest that may come.
+ * padded to at most `maxLength`, the length of the longest that may come, with the numbers of their texts.
  */
 export function encodeByLength(
   texts: readonly PackedText[],
   maxLength: number,
-  encode: (batch: BertBatch) => Tensor,
+  encode: (batch: BertBatch, texts: readonly number[]) => Tensor,
 ): Tensor {
   const order = [...texts.keys()].sort((a, b) => texts[a]!.ids.length - texts[b]!.ids.length || a - b);
   const parts: Tensor[] = [];
-  let part: PackedText[] = [];
+  let part: number[] = [];
   let left = order.reduce((sum, row) => sum + texts[row]!.ids.length, 0);
   for (const row of order) {
-    part.push(texts[row]!);
-    left -= texts[row]!.ids.length;
-    const isFull = part.length * longestOf(part) >= leastTokens && left >= leastTokens;
+    const { length } = texts[row]!.ids; // of the longest in the part
+    part.push(row);
+    left -= length;
+    const isFull = part.length * length >= leastTokens && left >= leastTokens;
     if (!isFull && left > 0) continue;
-    parts.push(encode(packedBatch(part, Math.min(maxLength, roundUp(longestOf(part))))));
+    const own = part.map((row) => texts[row]!);
+    parts.push(encode(packedBatch(own, Math.min(maxLength, roundUp(length))), part));
     part = [];
   }
   if (parts.length === 1 && order.every((row, i) => row === i)) return parts[0]!;

@@ -1,5 +1,5 @@
-// The vision encoder's features of images, made once or found in the cache: what experts and, without prompts, the gate
-// take of them.
+// The vision encoder's features of images, made once or found in the cache: what experts and, without prompts, the
+// gate and the baseline GHMFC take of them.
 
 import { keptTable } from '../../encoding/feature-cache.ts';
 import { encodeImages, type FeatureOptions, type FeatureTable } from '../../encoding/features.ts';

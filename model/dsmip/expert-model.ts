@@ -13,12 +13,11 @@ import { firstImages, type Samples } from '../../encoding/samples.ts';
 import { noGrad, willRecord } from '../../engine/autograd.ts';
 import type { Device } from '../../engine/device.ts';
 import { EngineError } from '../../engine/errors.ts';
-import { embedding } from '../../engine/ops/embedding.ts';
-import { reshape } from '../../engine/ops/shape.ts';
 import type { Random } from '../../engine/random.ts';
 import type { Tensor } from '../../engine/tensor.ts';
 import type { Batch, PackedSide, Scorer, Side, SideLayout } from '../../ranking/scorer.ts';
 import type { Features, TextBatch, TextFeatures } from '../clip/clip.ts';
+import { repeatImages } from '../clip/encode-sides.ts';
 import { imageTable } from '../clip/image-table.ts';
 import type { ClipTowers } from '../clip/load-clip.ts';
 import { textTable } from '../clip/text-table.ts';
@@ -284,14 +283,4 @@ export class Expert implements Scorer<SideTables, MentionSide, EntitySide> {
 /** Vectors of a text have keys or queries, features its tokens. */
 function areFeatures(side: MentionSide | EntitySide): side is ExpertFeatures {
   return 'image' in side || (side.text !== undefined && 'tokens' in side.text);
-}
-
-/** The images' features in the order of `places`, repeated where an image occurs more than once. */
-export function repeatImages({ tokens, embeds }: Features, places: Int32Array<ArrayBuffer>): Features {
-  const [n, T, width] = tokens.shape as [number, number, number];
-  const rows = tokens.device.tensor([places.length], places, { name: 'image places' });
-  return {
-    tokens: reshape(embedding(reshape(tokens, [n, T * width]), rows), [places.length, T, width]),
-    embeds: embedding(embeds, rows),
-  };
 }

@@ -1,5 +1,5 @@
-// The maximum over time: x [batch, length, width], mask [batch, length] -> y [batch, width] and the step [batch, width] at
-// which it stands. Steps with 0 in the mask do not count. Of equal values the first one counts, as in PyTorch's max
+// The maximum over time: x [batch, length, width], mask [batch, length] -> y [batch, width] and the step [batch, width]
+// at which it stands. Steps with 0 in the mask do not count. Of equal values the first one counts, as in PyTorch's max
 // over a dimension, and so does the first NaN if there is one. A sequence without a step that counts has -infinity.
 //   backward: dx = dy at that step, 0 at all others.
 // An invocation computes a column of one sequence, neighbours neighbouring columns: reads and writes lie side by side.

@@ -1,8 +1,9 @@
 // The neighbours of each step, beside one another: x [rows, width], rows = batch times length, -> y [rows, width, TAPS]
-// with y[t, c, j] = x[t + j - TAPS / 2, c], 0 where that step is outside its sequence. With it a convolution over time is
-// one matrix product with its weight [out, width, TAPS] as it is stored.
+// with y[t, c, j] = x[t + j - TAPS / 2, c], 0 where that step is outside its sequence. With it a convolution over time
+// is one matrix product with its weight [out, width, TAPS] as it is stored.
 //   fold: dx[t, c] = sum over j of dy[t - j + TAPS / 2, c, j].
-// A workgroup computes a step, so that its place in the sequence is found once; neighbours compute neighbouring elements.
+// A workgroup computes a step, so that its place in the sequence is found once; neighbours compute neighbouring
+// elements.
 
 const TAPS: u32 = 3u;
 const LEFT: u32 = TAPS / 2u; // steps before the own one: y[t] begins with x[t - LEFT]

@@ -56,8 +56,17 @@ test('a baseline is trained by its recipe but for what preset and flags say; its
   assert.equal([small!.config.training.schedule, small!.config.training.warmup], ['linear', 0.1]);
   const given = argumentsFor(baselineSchema, baselineConfigOf(small!.preset, 'clip'), small!.config);
   assert.equal(given, ['--options', '{"cross":true}', '--schedule', 'linear', '--warmup', '0.1']);
+  // Of a preset's own fields, a flag changes those that it names.
+  const jmel = await parseConfig(baselineCommand, [
+    '--system',
+    'jmel',
+    '--options',
+    '{"loss":"ce","jointWidth":8}',
+  ]);
+  const preset = baselineConfigOf(jmel!.preset, 'jmel').baseline.options;
+  assert.equal(jmel!.config.baseline.options, { ...preset, loss: 'ce', jointWidth: 8 });
   for (const [wrong, message] of [
-    [['--system', 'blip'], /^baseline\.system: expected one of clip-head, clip, found blip$/],
+    [['--system', 'blip'], /^baseline\.system: expected one of clip-head, clip, .*, found blip$/],
     [['--options', 'cross'], /^baseline\.options: expected an object of fields, found cross$/],
   ] as const) {
     assert.match((await refusal(() => parseConfig(baselineCommand, wrong))).message, message);

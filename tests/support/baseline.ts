@@ -15,6 +15,7 @@ export type Pairs = Readonly<Record<Side, Samples>>;
 export const noEncoders: OwnEncoders = {
   clip: () => Promise.reject(new Error('no CLIP of its own was asked for')),
   bert: () => Promise.reject(new Error('no BERT of its own was asked for')),
+  albef: () => Promise.reject(new Error('no ALBEF of its own was asked for')),
 };
 
 /** Trains on all pairs as one batch, row i of the mentions with row i of the entities, until the loss is below `enough`. */

@@ -7,10 +7,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import jpeg from 'jpeg-js';
+import { entityText, mentionText } from '../../data/entity-mention.ts';
+import { trainWordPiece } from '../../data/text/wordpiece/wordpiece-trainer.ts';
 import { type Device, openDevice } from '../../engine/device.ts';
 import { Random } from '../../engine/random.ts';
 import { InputError } from '../../files/errors.ts';
 import { openSession, type Session } from '../../link/session.ts';
+import { Bert } from '../../model/bert/bert.ts';
+import { saveBert } from '../../model/bert/save-bert.ts';
 import { Clip } from '../../model/clip/clip.ts';
 import { saveClip } from '../../model/clip/save-clip.ts';
 import type { ExpertKind } from '../../model/dsmip/experts.ts';
@@ -113,6 +117,29 @@ export function openToy({ data, clip, folder }: Toy, device: Device): Promise<Se
   return openSession({ data, clip, cache: join(folder, 'cache'), device });
 }
 
+/** Writes a BERT of a few thousand weights, with WordPiece of the toy's own texts, into a folder below `folder`; gives that. */
+export async function makeToyBert(folder: string, { device, dataset }: Session): Promise<string> {
+  const bert = join(folder, 'bert');
+  const texts = [
+    ...dataset.entities.map(entityText),
+    ...dataset.splits.train.map((mention) => mentionText(mention)),
+  ];
+  const tokens = trainWordPiece(texts, { vocabularySize: 200, minFrequency: 1 });
+  const config = {
+    width: 16,
+    hidden: 32,
+    heads: 2,
+    layers: 1,
+    vocabulary: tokens.length,
+    maxLength: 64,
+    types: 2,
+    eps: 1e-12,
+  };
+  const { tensors } = initialise(device, new Random(1), (p) => new Bert(p, config));
+  await saveBert(bert, config, tensors, tokens);
+  return bert;
+}
+
 /** Values by the paths of a configuration's fields. */
 type Overrides = Readonly<Record<string, unknown>>;
 
@@ -201,12 +228,16 @@ export function commandOf(args: readonly string[]): string[] {
 
 /**
  * Starts a command three times and kills it each time, at a random moment after its first output; from the second time on
- * it resumes. Says how long after, in milliseconds; null for one that was done before.
+ * it is told to resume. Says how long after, in milliseconds; null for one that was done before.
  */
-export async function killThrice(args: readonly string[], most = 500): Promise<(number | null)[]> {
+export async function killThrice(
+  args: readonly string[],
+  most = 500,
+  resume: readonly string[] = ['--resume'],
+): Promise<(number | null)[]> {
   const delays: (number | null)[] = [];
   for (let i = 0; i < 3; i++) {
-    const child = spawn(process.execPath, commandOf([...args, ...(i === 0 ? [] : ['--resume'])]));
+    const child = spawn(process.execPath, commandOf([...args, ...(i === 0 ? [] : resume)]));
     const delay = Math.round(Math.random() * most);
     const ended = new Promise<string | null>((resolve) => child.on('close', (_, signal) => resolve(signal)));
     child.stdout.once('data', () => setTimeout(() => child.kill('SIGKILL'), delay));

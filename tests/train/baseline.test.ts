@@ -91,41 +91,45 @@ for (const system of ['clip-head', 'clip']) {
   });
 }
 
-test('a batch in chunks, of samples that share images, has the gradients of the whole', async () => {
-  const parts = { device, clip: session.clip, own: ownEncoders(session), random: new Random(1) };
-  const baseline = await buildBaseline('clip', parts);
-  const batch = {
-    mentions: [0, 1, 2, 3, 4],
-    mentionImages: [0, 3, 3, 5, 3],
-    entities: [1, 2, 3, 4, 5],
-    entityImages: [6, 7, 7, 0, 6],
-  };
-  const { features, corpus } = session;
-  const inputs = {
-    mention: await baseline.trainingInputs('mention', corpus.mentions.train, [], features),
-    entity: await baseline.trainingInputs('entity', corpus.entities, [], features),
-  };
-  const { value } = await baselineBatches(baseline.pixelSource(features), inputs, [batch]).next();
-  const input = value as StepBatch;
-  const trained = trainedTensors(baseline);
-  const parameters = [...trained.values()];
-  const names = ['loss', ...trained.keys()];
-  const gradientsOf = async (chunk: number) => {
-    const reads = device.scope(() => {
-      const { loss, gradients } = baselineGradients(baseline, input, chunk, new Random(2));
-      return [loss, ...parameters.map((tensor) => gradients.get(tensor)!)].map((x) => device.read<'f32'>(x));
-    });
-    return Promise.all(reads);
-  };
-  const whole = await gradientsOf(0);
-  for (const chunk of [1, 2, 5]) {
-    for (const [i, gradient] of (await gradientsOf(chunk)).entries()) {
-      // Gradients of key biases are rounding alone.
-      assertClose(gradient, whole[i]!, 1e-4, `chunk ${chunk}, ${names[i]}`, 1e-2);
+for (const system of ['clip', 'mimic']) {
+  test(`${system}: a batch in chunks, of samples that share images, has the gradients of the whole`, async () => {
+    const parts = { device, clip: session.clip, own: ownEncoders(session), random: new Random(1) };
+    const baseline = await buildBaseline(system, parts);
+    const batch = {
+      mentions: [0, 1, 2, 3, 4],
+      mentionImages: [0, 3, 3, 5, 3],
+      entities: [1, 2, 3, 4, 5],
+      entityImages: [6, 7, 7, 0, 6],
+    };
+    const { features, corpus } = session;
+    const inputs = {
+      mention: await baseline.trainingInputs('mention', corpus.mentions.train, [], features),
+      entity: await baseline.trainingInputs('entity', corpus.entities, [], features),
+    };
+    const { value } = await baselineBatches(baseline.pixelSource(features), inputs, [batch]).next();
+    const input = value as StepBatch;
+    const trained = trainedTensors(baseline);
+    const parameters = [...trained.values()];
+    const names = ['loss', ...trained.keys()];
+    const gradientsOf = async (chunk: number) => {
+      const reads = device.scope(() => {
+        const { loss, gradients } = baselineGradients(baseline, input, chunk, new Random(2));
+        return [loss, ...parameters.map((tensor) => gradients.get(tensor)!)].map((x) =>
+          device.read<'f32'>(x),
+        );
+      });
+      return Promise.all(reads);
+    };
+    const whole = await gradientsOf(0);
+    for (const chunk of [1, 2, 5]) {
+      for (const [i, gradient] of (await gradientsOf(chunk)).entries()) {
+        // Gradients of key biases are rounding alone.
+        assertClose(gradient, whole[i]!, 1e-4, `chunk ${chunk}, ${names[i]}`, 1e-2);
+      }
     }
-  }
-  for (const tensor of parameters) tensor.release();
-});
+    for (const tensor of parameters) tensor.release();
+  });
+}
 
 test('what is loaded again ranks as its best epoch did', async () => {
   for (const system of ['clip-head', 'clip']) {
@@ -272,6 +276,10 @@ test('the learning rate rises over the warm-up and falls after it', () => {
   assert.equal(factors('constant'), [0.5, 1, 1, 1, 1]);
   assert.equal(factors('linear'), [0.5, 1, 1, 1 - 1 / 8, 0.5]);
   assert.ok(Math.abs(factors('cosine')[4]! - 0.5) < 1e-12);
+  // Half way down to a tenth.
+  assert.ok(Math.abs(scheduleFactor('cosine', 6, 10, 2, 0.1) - 0.55) < 1e-12);
+  assert.ok(Math.abs(scheduleFactor('linear', 6, 10, 2, 0.1) - 0.55) < 1e-12);
+  assert.is(scheduleFactor('constant', 6, 10, 2, 0.1), 1);
 });
 
 test.run();

@@ -1,4 +1,5 @@
-// Trains a baseline, one of model/baselines, by its own loss, and keeps its best epoch by validation MRR.
+// Trains a baseline, one of model/baselines, by its own loss, and keeps its best epoch by validation MRR. Rerankers, which need
+// a trained one before them, are trained by train-reranker.ts.
 
 import { join } from 'node:path';
 import { Adam } from '../../engine/nn/adam.ts';
@@ -9,6 +10,7 @@ import { originOf, type Session } from '../../link/session.ts';
 import { rankSplit } from '../../link/split.ts';
 import { trainedTensors } from '../../model/baselines/baseline.ts';
 import { buildBaseline, findBaseline } from '../../model/baselines/registry.ts';
+import { findReranker } from '../../model/baselines/rerankers.ts';
 import { metricsOf } from '../../ranking/metrics.ts';
 import { imagesOf } from '../batch-inputs.ts';
 import { batchesPerEpoch, epochBatches, fractionOf } from '../batches.ts';
@@ -22,6 +24,7 @@ import { RandomStream } from '../random-stream.ts';
 import { decay } from '../weight-decay.ts';
 import { baselineBatches, baselineGradients } from './baseline-step.ts';
 import { ownMistakes } from './own-mistakes.ts';
+import { trainReranker } from './train-reranker.ts';
 
 /**
  * Trains a baseline on an open session and writes RUN/SYSTEM/best.safetensors, last.safetensors and metrics.jsonl once it is
@@ -34,7 +37,9 @@ export async function trainBaseline(
   hooks: TrainingHooks = {},
 ): Promise<FitResult> {
   const checked = checkConfig(baselineSchema, config);
-  return train(checked, sessionOfKinds(session, checked.training.kinds), hooks);
+  const chosen = sessionOfKinds(session, checked.training.kinds);
+  const isReranker = findReranker(checked.baseline.system) !== null;
+  return isReranker ? trainReranker(checked, chosen, hooks) : train(checked, chosen, hooks);
 }
 
 async function train(config: BaselineTraining, session: Session, hooks: TrainingHooks): Promise<FitResult> {
@@ -78,6 +83,7 @@ async function train(config: BaselineTraining, session: Session, hooks: Training
         stepsPerEpoch,
         schedule: training.schedule,
         warmupSteps: Math.round(training.warmup * epochs * stepsPerEpoch),
+        finalRate: training.finalRate,
         learningRate,
         patience,
         parameters,
@@ -113,7 +119,10 @@ async function train(config: BaselineTraining, session: Session, hooks: Training
           }
         },
         async validate() {
-          const dev = metricsOf(await rankSplit(session, baseline, 'dev', features));
+          // Trained encoders give other features every epoch: nothing to keep, and too many of a large knowledge base to hold.
+          const from = source ? { ...features, cache: '' } : features;
+          const dev = metricsOf(await rankSplit(session, baseline, 'dev', from));
+          for (const line of baseline.takeRemarks?.() ?? []) hooks.onWarning?.(line);
           for (const each of new Set([features.source, ...(source ? [source] : [])])) {
             for (const line of each.takeProblems(config.data.folder)) hooks.onWarning?.(line);
           }

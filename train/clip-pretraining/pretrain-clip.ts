@@ -6,6 +6,7 @@
 import { mkdir, rmdir } from 'node:fs/promises';
 import { type Dataset, readDataset } from '../../data/dataset.ts';
 import { problemLines } from '../../data/images/image-loader.ts';
+import { clipPreprocessing } from '../../data/images/preprocess.ts';
 import { readMarkedSentences } from '../../data/openconcepts-builder/marked-sentences.ts';
 import { trainBpe } from '../../data/text/bpe-trainer.ts';
 import { createTokenizer } from '../../data/text/tokenizer.ts';
@@ -130,12 +131,13 @@ async function pretrain(
   const bag = await trainBag(place, config, data, ofText, validateText);
   const text = await trainTransformer(place, config, shape, bag, data, ofText, validateText);
 
+  const how = clipPreprocessing(config.vision.imageSize);
   const { pictures, problems } = await readPictures(
     dataset.entities.map(({ images }) => images),
-    config.vision.imageSize,
+    how,
   );
   for (const line of problemLines(problems, config.data.folder)) hooks.onWarning?.(line);
-  const devImages = await devPictures(dataset, pictures, config.vision.imageSize);
+  const devImages = await devPictures(dataset, pictures, how);
   const ofVision = { targets: ofText.targets, pictures: hashOf(pictures.map(({ pixels }) => pixels)) };
   const entityTargets = { values: pickRows(targets, corpus.entities), width: targets.width };
   // Where dev has no pictures, those of the knowledge base find themselves.

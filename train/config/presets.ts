@@ -5,7 +5,7 @@ import * as v from 'valibot';
 import { InputError } from '../../files/errors.ts';
 import { readSmallText } from '../../files/locate.ts';
 import { packageRoot, resolvePath } from '../../files/package-path.ts';
-import { findBaseline, trainedBaselines } from '../../model/baselines/registry.ts';
+import { recipeOf, trainedSystems } from '../../model/baselines/rerankers.ts';
 import type { ExpertKind } from '../../model/dsmip/experts.ts';
 import { ConfigError, checkConfig } from './check.ts';
 import {
@@ -21,7 +21,7 @@ export const presetNames = ['openconcepts', 'wikimel', 'richpediamel', 'wikidive
 export type PresetName = (typeof presetNames)[number];
 
 const { data, clip, run, cache, expert, training } = expertSchema.entries;
-const { bert } = baselineSchema.entries;
+const { bert, albef } = baselineSchema.entries;
 
 /** A field that each kind of expert has a value of its own for. */
 function byKind<S extends v.GenericSchema>(field: S) {
@@ -33,6 +33,7 @@ const presetSchema = v.strictObject({
   data,
   clip,
   bert,
+  albef,
   run,
   cache,
   expert: v.strictObject({
@@ -48,7 +49,7 @@ const presetSchema = v.strictObject({
   baselines: v.optional(
     v.strictObject(
       Object.fromEntries(
-        trainedBaselines.map((name) => [
+        trainedSystems.map((name) => [
           name,
           v.optional(
             v.strictObject({
@@ -123,19 +124,20 @@ export function gateConfigOf({ data, clip, run, cache, gate }: Preset) {
 }
 
 /** What a baseline is trained with: its recipe, but for what the preset says. */
-export function baselineConfigOf({ data, clip, bert, run, cache, baselines }: Preset, system: string) {
+export function baselineConfigOf({ data, clip, bert, albef, run, cache, baselines }: Preset, system: string) {
   const { options = {}, ...own } = baselines[system] ?? {};
-  const training = { ...findBaseline(system)?.recipe, ...own };
-  return { data, clip, bert, run, cache, baseline: { system, options }, training };
+  const training = { ...recipeOf(system), ...own };
+  return { data, clip, bert, albef, run, cache, baseline: { system, options }, training };
 }
 
 /** What a piece of work on a trained run is told. */
 export function workConfigOf<const S extends 'evaluation' | 'index' | 'link'>(preset: Preset, section: S) {
-  const { data, clip, bert, run, cache, names } = preset;
+  const { data, clip, bert, albef, run, cache, names } = preset;
   return {
     data,
     clip,
     bert,
+    albef,
     run,
     cache,
     ...(section === 'index' ? {} : { names }),
@@ -144,8 +146,8 @@ export function workConfigOf<const S extends 'evaluation' | 'index' | 'link'>(pr
 }
 
 /** What the calibration of a run is told. */
-export function calibrationConfigOf({ data, clip, bert, run, cache, names }: Preset) {
-  return { data, clip, bert, run, cache, names };
+export function calibrationConfigOf({ data, clip, bert, albef, run, cache, names }: Preset) {
+  return { data, clip, bert, albef, run, cache, names };
 }
 
 async function shipped(name: PresetName): Promise<[file: string, content: Record<string, unknown>]> {
@@ -174,6 +176,7 @@ function checkedPreset(file: string, value: object): Preset {
       data: { folder: resolvePath(preset.data.folder) },
       clip: { folder: resolvePath(preset.clip.folder) },
       bert: { folder: resolvePath(preset.bert.folder) },
+      albef: { folder: resolvePath(preset.albef.folder) },
       gate: { ...preset.gate, vgg: resolvePath(vgg) },
     };
   } catch (error) {

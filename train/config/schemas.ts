@@ -5,7 +5,7 @@ import * as v from 'valibot';
 import { mentionKinds } from '../../data/entity-mention.ts';
 import { shippedEncoders } from '../../link/baselines/own-encoders.ts';
 import { linkingSystems } from '../../link/linking-model.ts';
-import { trainedBaselines } from '../../model/baselines/registry.ts';
+import { trainedSystems } from '../../model/baselines/rerankers.ts';
 import { allExpertKinds } from '../../model/dsmip/experts.ts';
 import { gateStarts } from '../../model/dsmip/gating/gate.ts';
 import { choicesBy, gateForms } from '../../model/dsmip/gating/gate-forms.ts';
@@ -26,6 +26,18 @@ const bert = v.optional(
     folder: v.optional(
       path({ description: "folder of the baselines' BERT, in Hugging Face's layout", isPlace: true }),
       shippedEncoders.bert,
+    ),
+  }),
+  {},
+);
+const albef = v.optional(
+  v.strictObject({
+    folder: v.optional(
+      path({
+        description: "folder of the baselines' ALBEF, with the names of its checkpoints",
+        isPlace: true,
+      }),
+      shippedEncoders.albef,
     ),
   }),
   {},
@@ -52,7 +64,7 @@ const cache = v.optional(
 /** Of everything that opens a session. */
 const common = { data, clip, run, cache };
 /** Of what works with baselines as well. */
-const commonOfAll = { ...common, bert };
+const commonOfAll = { ...common, bert, albef };
 
 const seed = (of: string) => v.optional(integer(0, { description: of }), 1);
 /** Which system of a run answers, where it is not the usual one. */
@@ -272,7 +284,7 @@ export type GateTraining = v.InferOutput<typeof gateSchema>;
 export const baselineSchema = v.strictObject({
   ...commonOfAll,
   baseline: v.strictObject({
-    system: choice(trainedBaselines, { description: 'which baseline to train' }),
+    system: choice(trainedSystems, { description: 'which baseline or reranker to train' }),
     options: v.optional(object({ description: 'settings of this baseline alone' }), {}),
   }),
   training: v.strictObject({
@@ -286,6 +298,13 @@ export const baselineSchema = v.strictObject({
       { description: 'part of the steps in which the learning rate rises to its height' },
     ),
     weightDecay: real({ least: 0 }, { description: 'decoupled, not on norms, biases and scales' }),
+    finalRate: v.optional(
+      real(
+        { least: 0, most: 1 },
+        { description: 'part of the learning rate that a falling schedule ends at' },
+      ),
+      0,
+    ),
     clipNorm: real({ least: 0 }, { description: 'largest norm of all gradients; 0: any' }),
     eps: v.optional(real({ above: 0 }, { description: "added to the root of Adam's second moments" }), 1e-8),
     patience: v.optional(

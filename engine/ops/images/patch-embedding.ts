@@ -10,9 +10,9 @@ import { reshape } from '../shape.ts';
 
 /**
  * pixels [B, C, H, W], weight [d, C, p, p] -> [B, N, d], patches from left to right and top to bottom; a
- * border that holds no whole patch is left out. Equal to a convolution of stride p without bias.
+ * border that holds no whole patch is left out. Equal to a convolution of stride p; bias [d], by default none.
  */
-export function patchEmbedding(pixels: Tensor, weight: Tensor): Tensor {
+export function patchEmbedding(pixels: Tensor, weight: Tensor, bias: Tensor | null = null): Tensor {
   const [d, channels, p, q] = weight.shape;
   if (weight.rank !== 4 || !d || !channels || !p || p !== q) {
     throw new ShapeError(`patchEmbedding: weight (${describe(weight)}) must have shape [d, channels, p, p]`);
@@ -22,7 +22,7 @@ export function patchEmbedding(pixels: Tensor, weight: Tensor): Tensor {
       `patchEmbedding: pixels (${describe(pixels)}) do not suit weight (${describe(weight)})`,
     );
   }
-  return linear(patchify(pixels, p), reshape(weight, [d, channels * p * p]), null);
+  return linear(patchify(pixels, p), reshape(weight, [d, channels * p * p]), bias);
 }
 
 /** pixels [B, C, H, W] -> [B, N, C p p], the patches' elements in the order channel, y, x. */

@@ -10,9 +10,9 @@ import { reshape } from '../shape.ts';
 
 /**
  * x [B, L, in], weight [out, in, k], bias [out] -> [B, L, out], f32:
- * y[t] = bias + sum over j of weight[., ., j] x[t + j - floor(k / 2)], zero outside the sequence. So k = 2 sees t - 1 and t,
- * k = 3 sees t - 1, t and t + 1: the first L steps of PyTorch's conv1d with padding floor(k / 2), steps before channels.
- * Throws ShapeError, DtypeError.
+ * y[t] = bias + sum over j of weight[., ., j] x[t + j - floor(k / 2)], zero outside the sequence.
+ * So k = 2 sees t - 1 and t, k = 3 sees t - 1, t and t + 1: the first L steps of PyTorch's conv1d with padding
+ * floor(k / 2), steps before channels. Throws ShapeError, DtypeError.
  */
 export function conv1d(x: Tensor, weight: Tensor, bias: Tensor): Tensor {
   checkShapes(x, weight, bias);

@@ -8,9 +8,9 @@ import { checkOperands, describe, type Tensor } from '../../tensor.ts';
 import { concat, reshape } from '../shape.ts';
 
 /**
- * x [B, L, d] -> [B, d]: the largest over the L steps of each sequence, or over those that are not 0 in mask [B, L] i32. f32.
- * Of equal values the first one gets the gradient, as in PyTorch. NaN if a step that counts is; -Infinity, and no gradient,
- * for a sequence of which the mask leaves nothing. Throws ShapeError, DtypeError.
+ * x [B, L, d] -> [B, d]: the largest over the L steps of each sequence, or over those that are not 0 in mask [B, L]
+ * i32. f32. Of equal values the first one gets the gradient, as in PyTorch. NaN if a step that counts is; -Infinity,
+ * and no gradient, for a sequence of which the mask leaves nothing. Throws ShapeError, DtypeError.
  */
 export function maxOverTime(x: Tensor, mask?: Tensor): Tensor {
   checkShapes(x, mask);
@@ -59,8 +59,8 @@ export function maxOverTime(x: Tensor, mask?: Tensor): Tensor {
 }
 
 /**
- * The largest of several tensors of one shape, element by element; of equal ones the first gets the gradient, as in PyTorch's
- * `torch.stack(parts).max(0)`. f32. NaN if one of them is. Throws ShapeError, DtypeError.
+ * The largest of several tensors of one shape, element by element; of equal ones the first gets the gradient, as in
+ * PyTorch's `torch.stack(parts).max(0)`. f32. NaN if one of them is. Throws ShapeError, DtypeError.
  */
 export function maximum(parts: readonly Tensor[]): Tensor {
   const [head] = parts;

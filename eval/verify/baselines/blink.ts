@@ -6,8 +6,9 @@ import { createWordPiece } from '../../../data/text/wordpiece/wordpiece.ts';
 import { reservedTokens } from '../../../data/text/wordpiece/wordpiece-trainer.ts';
 import { crossEntropy } from '../../../engine/ops/cross-entropy.ts';
 import { matmul } from '../../../engine/ops/matmul.ts';
+import { reshape } from '../../../engine/ops/shape.ts';
 import type { Tensor } from '../../../engine/tensor.ts';
-import { CrossEncoder } from '../../../model/baselines/blink/cross-encoder.ts';
+import { CrossHead } from '../../../model/baselines/blink/cross-encoder.ts';
 import { Bert } from '../../../model/bert/bert.ts';
 import { clsOf, type PackedText, packedBatch } from '../../../model/bert/packed-texts.ts';
 import { contrastiveLoss } from '../../../model/loss.ts';
@@ -33,15 +34,16 @@ export const blinkBiencoder: Kind = (context) =>
 export const blinkCrossencoder: Kind = (context) =>
   context.device.scope(async () => {
     const { device, config, parameters } = context;
-    const encoder = new CrossEncoder(parameters, bertConfig(config));
+    const network = bertConfig(config);
+    const [bert, head] = [new Bert(parameters, network), new CrossHead(parameters, network)];
     const { mention, entity } = packedSides(context);
     const { data: candidates, shape } = integers(context, 'candidates');
     const [M, N] = shape as [number, number];
     const pairs = Array.from(candidates, (column, i) =>
       packBoth(mention[Math.floor(i / N)]!.ids, entity[column]!.ids, config.number('context_length')),
     );
-    const pooled = encoder.pooled(pairs);
-    const scores = encoder.scores(pooled, M);
+    const pooled = head.pooled(clsOf(bert, pairs));
+    const scores = reshape(head.scores(pooled), [M, N]);
     const loss = crossEntropy(scores, device.tensor([M], integers(context, 'gold').data));
     const { types, positions } = packedBatch(pairs);
     return {

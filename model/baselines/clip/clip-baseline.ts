@@ -7,7 +7,6 @@ import type { PixelSource } from '../../../data/images/pixel-source.ts';
 import type { FeatureOptions, FeatureTable } from '../../../encoding/features.ts';
 import { noImage, pickTexts, type Samples, type Tokens } from '../../../encoding/samples.ts';
 import { mul } from '../../../engine/ops/elementwise.ts';
-import { embedding } from '../../../engine/ops/embedding.ts';
 import type { Tensor } from '../../../engine/tensor.ts';
 import type { Side } from '../../../ranking/scorer.ts';
 import {
@@ -17,6 +16,7 @@ import {
   textEmbeds,
   textEmbedTable,
 } from '../../clip/embed-tables.ts';
+import { encodeSides, type SideInput } from '../../clip/encode-sides.ts';
 import { initialise } from '../../initialise.ts';
 import {
   type BaselineParts,
@@ -62,6 +62,12 @@ const margin = 0.2;
 
 /** What vectors are made from: embeds of frozen towers, or CLIP's tokens for those that are trained. */
 type ClipInputs = { text: FeatureTable; image: ImageEmbeds } | { tokens: Tokens };
+
+/** [B, d_z] each. */
+interface Embeds {
+  text: Tensor;
+  image: Tensor;
+}
 
 export class ClipBaseline extends DenseBaseline<ClipInputs> {
   readonly groups: ParameterGroups;
@@ -117,27 +123,39 @@ export class ClipBaseline extends DenseBaseline<ClipInputs> {
   }
 
   encode(side: Side, batch: EncodingBatch<ClipInputs>): Tensor {
-    const { text, image } = this.#embeds(batch);
+    return this.#vectors(side, batch, this.#embeds([batch])[0]!);
+  }
+
+  encodeBoth(mentions: EncodingBatch<ClipInputs>, entities: EncodingBatch<ClipInputs>) {
+    const [m, e] = this.#embeds([mentions, entities]) as [Embeds, Embeds];
+    return {
+      mentions: this.scaledSide({ vector: this.#vectors('mention', mentions, m) }),
+      entities: { vector: this.#vectors('entity', entities, e) },
+    };
+  }
+
+  #vectors(side: Side, { images }: EncodingBatch<ClipInputs>, { text, image }: Embeds): Tensor {
     if (!this.#dropsMissing) return this.#fusion.vectors(side, text, image);
-    const isThere = Float32Array.from(batch.images, (number) => (number === noImage ? 0 : 1));
+    const isThere = Float32Array.from(images, (number) => (number === noImage ? 0 : 1));
     return this.#fusion.vectors(side, text, mul(image, this.device.tensor([isThere.length, 1], isThere)));
   }
 
-  #embeds({ inputs, rows, images, pixels, places }: EncodingBatch<ClipInputs>): {
-    text: Tensor;
-    image: Tensor;
-  } {
-    if (!('tokens' in inputs)) {
-      return {
-        text: textEmbeds(this.device, inputs.text, rows),
-        image: imageEmbeds(this.device, inputs.image, images),
-      };
+  /** Of frozen towers from their tables, else of all batches at once. */
+  #embeds(batches: readonly EncodingBatch<ClipInputs>[]): Embeds[] {
+    const found: Embeds[] = [];
+    const sides: SideInput[] = [];
+    for (const { inputs, rows, images, pixels, places } of batches) {
+      if ('tokens' in inputs) {
+        sides.push({ texts: pickTexts(inputs.tokens, rows), pixels: pixels!, places });
+      } else {
+        const text = textEmbeds(this.device, inputs.text, rows);
+        found.push({ text, image: imageEmbeds(this.device, inputs.image, images) });
+      }
     }
-    const { text, vision } = this.#clip;
-    const own = this.device.tensor([places.length], places, { name: 'image places' });
-    return {
-      text: text.encode(pickTexts(inputs.tokens, rows)).embeds,
-      image: embedding(vision.encode(pixels!).embeds, own),
-    };
+    if (sides.length === 0) return found;
+    return encodeSides(this.#clip, sides).map(({ text, image }) => ({
+      text: text.embeds,
+      image: image.embeds,
+    }));
   }
 }

@@ -17,7 +17,7 @@ import {
   parameterGroups,
   type Recipe,
 } from '../baseline.ts';
-import { DenseBaseline, lossField } from '../dense-baseline.ts';
+import { DenseBaseline, lossField, type VectorTable } from '../dense-baseline.ts';
 import { LogitScale } from '../logit-scale.ts';
 import { count, part, textField } from '../option-fields.ts';
 import { plainTokens } from '../plain-tokens.ts';
@@ -63,8 +63,20 @@ interface DzmnedInputs {
   image: ImageEmbeds;
 }
 
+/** What some samples let words, name and image count for, in all. */
+interface Attention {
+  sums: [number, number, number];
+  samples: number;
+}
+
+const noAttention = (): Attention => ({ sums: [0, 0, 0], samples: 0 });
+
 export class DzmnedBaseline extends DenseBaseline<DzmnedInputs> {
   readonly groups: ParameterGroups;
+  /** Of what was prepared since it was told last. */
+  #attention: Record<Side, Attention> = { mention: noAttention(), entity: noAttention() };
+  /** Weights of batches that are being prepared. */
+  #weights: Record<Side, Promise<Float32Array>[]> = { mention: [], entity: [] };
   #clip: ClipPart['module'];
   #options: v.InferOutput<typeof dzmnedSchema>;
   #network: Dzmned;
@@ -110,13 +122,47 @@ export class DzmnedBaseline extends DenseBaseline<DzmnedInputs> {
     };
   }
 
-  encode(_side: Side, { inputs, rows, images, random }: EncodingBatch<DzmnedInputs>): Tensor {
+  override async prepare(
+    side: Side,
+    samples: Samples,
+    images: readonly number[],
+    features: FeatureOptions,
+  ): Promise<VectorTable> {
+    const vectors = await super.prepare(side, samples, images, features);
+    const all = this.#attention[side];
+    for (const weights of await Promise.all(this.#weights[side].splice(0))) {
+      all.samples += weights.length / 3;
+      for (const [i, weight] of weights.entries()) all.sums[i % 3]! += weight;
+    }
+    return vectors;
+  }
+
+  /** What words, names and images counted for; by the sigmoid none can count for more than e times another. */
+  takeRemarks(): string[] {
+    return (['mention', 'entity'] as const).flatMap((side) => {
+      const { sums, samples } = this.#attention[side];
+      if (samples === 0) return [];
+      this.#attention[side] = noAttention();
+      const [words, name, image] = sums.map((sum) => (sum / samples).toFixed(3));
+      const whose = side === 'mention' ? 'mentions' : 'entities';
+      return [`mean attention of ${whose}: words ${words}, name ${name}, image ${image}`];
+    });
+  }
+
+  encode(side: Side, { inputs, rows, images, random }: EncodingBatch<DzmnedInputs>): Tensor {
     const input = {
       text: this.#textOf(inputs.text, rows),
       names: rows.map((row) => inputs.names[row]!),
       image: imageEmbeds(this.device, inputs.image, images),
     };
-    return this.#network.encode(input, random && this.#dropping(random)).vectors;
+    const { vectors, alpha } = this.#network.encode(input, random && this.#dropping(random));
+    if (!random) {
+      const weights = this.device.read<'f32'>(alpha);
+      // Who reads the vectors learns of a lost device as well.
+      weights.catch(() => {});
+      this.#weights[side].push(weights);
+    }
+    return vectors;
   }
 
   #dropping(random: Random) {

@@ -1,5 +1,5 @@
-// GHMFC's decoders: a sequence looks at another one. As released (seukgcode/MEL-GHMFC), both attentions of a layer are added to
-// what came into it, q, so that what self-attention found only asks the questions of cross-attention.
+// GHMFC's decoders: a sequence looks at another one. As released (seukgcode/MEL-GHMFC), both attentions of a layer are
+// added to what came into it, q, so that what self-attention found only asks the questions of cross-attention.
 //
 // B: batch, Lq, Lk: tokens of the sequence and of the one looked at, h: width.
 

@@ -1,7 +1,7 @@
-// GHMFC's network on what encoders make of texts and images (Wang, Wu and Chen 2022, SIGIR): at two levels, of tokens and of
-// phrases, image and text look at one another in turn; a gate weighs what both have found. The data flow is that of the released
-// modules (seukgcode/MEL-GHMFC); the entity's side and the losses are the house definition of the baselines. Knows nothing of
-// encoders.
+// GHMFC's network on what encoders make of texts and images (Wang, Wu and Chen 2022, SIGIR): at two levels, of tokens
+// and of phrases, image and text look at one another in turn; a gate weighs what both have found. The data flow is that
+// of the released modules (seukgcode/MEL-GHMFC); the entity's side and the losses are the house definition of the
+// baselines. Knows nothing of encoders.
 //
 // B: batch, L: text tokens, R: image tokens, d, d_v: widths of the text and image encoder, h: width of the network.
 
@@ -59,8 +59,8 @@ export class Ghmfc {
   }
 
   /**
-   * A mention from its text's last hidden states [B, L, d], [CLS] first, with mask [B L], 1 on real tokens, and the image
-   * encoder's patch tokens [B, R, d_v].
+   * A mention from its text's last hidden states [B, L, d], [CLS] first, with mask [B L], 1 on real tokens, and the
+   * image encoder's patch tokens [B, R, d_v].
    */
   mention(hidden: Tensor, mask: Int32Array, patches: Tensor, dropped?: Dropped): GhmfcMention {
     const { device } = hidden;

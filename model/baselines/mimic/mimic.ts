@@ -9,19 +9,12 @@ import type { FeatureOptions } from '../../../encoding/features.ts';
 import { pickTexts, type Samples, type Tokens } from '../../../encoding/samples.ts';
 import type { Device } from '../../../engine/device.ts';
 import { add } from '../../../engine/ops/elementwise.ts';
-import { concat } from '../../../engine/ops/shape.ts';
 import type { Tensor } from '../../../engine/tensor.ts';
 import type { Batch, PackedSide, Side, SideLayout } from '../../../ranking/scorer.ts';
 import type { Clip } from '../../clip/clip.ts';
-import { encodeTogether } from '../../clip/encode-in-groups.ts';
+import { encodeSides } from '../../clip/encode-sides.ts';
 import type { ClipTowers } from '../../clip/load-clip.ts';
-import {
-  type EntitySide,
-  Expert,
-  type MentionSide,
-  repeatImages,
-  type SideTables,
-} from '../../dsmip/expert-model.ts';
+import { type EntitySide, Expert, type MentionSide, type SideTables } from '../../dsmip/expert-model.ts';
 import { type ExpertFeatures, meanScores } from '../../dsmip/experts.ts';
 import { contrastiveLoss } from '../../loss.ts';
 import {
@@ -53,9 +46,6 @@ export const mimicRecipe: Recipe = {
   warmup: 0,
   clipNorm: 0,
 };
-
-/** Groups by length that a batch's texts are encoded in while training. */
-const textGroups = 2;
 
 /** A side that gradients flow into: an expert's features, flat. */
 export interface MimicFeatures {
@@ -185,25 +175,17 @@ export class Mimic implements Baseline<SideTables, Mentions, Entities, Tokens> {
 
   afterStep(): void {}
 
-  /** Sides of the same towers. */
   #encode(batches: readonly EncodingBatch<Tokens>[]): MimicFeatures[] {
-    const { text, vision } = this.#towers;
-    const texts = encodeTogether(
-      batches.map(({ inputs, rows, allRows }) => pickTexts(inputs, rows, allRows)),
-      textGroups,
-      (some) => text.encode(some),
-    );
-    const pixels = batches.map((batch) => batch.pixels!);
-    const images = vision.encode(pixels.length === 1 ? pixels[0]! : concat(pixels, 0));
-    let before = 0;
-    return batches.map(({ places }, i) => {
-      const own = repeatImages(
-        images,
-        places.map((place) => before + place),
-      );
-      before += pixels[i]!.shape[0]!;
-      return { ...texts[i]!, imageTokens: own.tokens, imageEmbeds: own.embeds };
-    });
+    const sides = batches.map(({ inputs, rows, allRows, pixels, places }) => ({
+      texts: pickTexts(inputs, rows, allRows),
+      pixels: pixels!,
+      places,
+    }));
+    return encodeSides(this.#towers, sides).map(({ text, image }) => ({
+      ...text,
+      imageTokens: image.tokens,
+      imageEmbeds: image.embeds,
+    }));
   }
 }
 

@@ -22,7 +22,7 @@ import { decodeImage } from '../../../data/images/image.ts';
 import type { ImageInput } from '../../../data/images/image-input.ts';
 import { loadPixels } from '../../../data/images/image-loader.ts';
 import { PixelSource } from '../../../data/images/pixel-source.ts';
-import { clipPreprocessing } from '../../../data/images/preprocess.ts';
+import { albefPreprocessing, clipPreprocessing } from '../../../data/images/preprocess.ts';
 import { decodeInput, readPixels } from '../../../data/images/read-pixels.ts';
 import { contentStamp } from '../../../files/content-stamp.ts';
 import { crc32 } from '../../../files/crc32.ts';
@@ -198,6 +198,20 @@ test('what failed is told and is tried again: its zeros are never kept', async (
   const second = await read();
   assert.equal(second.subarray(0, size), second.subarray(size));
   assert.equal([...source.failed], []);
+});
+
+test('the same images seen in another way are always the same source, and failures are told once', async () => {
+  const squashed = albefPreprocessing(8);
+  const source = new PixelSource([null, good, join(folder, 'never.jpg')], how);
+  const other = source.seenAs(squashed);
+  assert.is(source.seenAs(albefPreprocessing(8)), other);
+  assert.is.not(source.seenAs(albefPreprocessing(9)), other);
+  assert.is(other.size, 8);
+  const { value } = await other.groups([[1, 2]]).next();
+  const expected = await readPixels([good], squashed);
+  assert.equal(value!.subarray(0, 3 * 64), expected.pixels);
+  assert.is(source.takeProblems('kb').length, 1);
+  assert.equal(other.takeProblems('kb'), []);
 });
 
 test('each failure names its image', async () => {

@@ -1,24 +1,38 @@
-// CLIP's and VGG's preprocessing against what Hugging Face and torchvision give (preprocess-cases/resize.json).
+// CLIP's, ALBEF's and VGG's preprocessing against what Hugging Face and torchvision give (preprocess-cases/resize.json).
 
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { RgbImage } from '../../../data/images/image.ts';
-import { clipPreprocessing, preprocess, resize, vggPreprocessing } from '../../../data/images/preprocess.ts';
+import {
+  albefPreprocessing,
+  clipPreprocessing,
+  preprocess,
+  resize,
+  vggPreprocessing,
+} from '../../../data/images/preprocess.ts';
 
 interface Case {
   width: number;
   height: number;
   clip64: string;
   clip224: string;
+  albef64: string;
+  albef256: string;
   vgg: string;
 }
 const { cases } = JSON.parse(
   readFileSync(new URL('./preprocess-cases/resize.json', import.meta.url), 'utf8'),
 );
 
-const recipes = { clip64: clipPreprocessing(64), clip224: clipPreprocessing(224), vgg: vggPreprocessing };
+const recipes = {
+  clip64: clipPreprocessing(64),
+  clip224: clipPreprocessing(224),
+  albef64: albefPreprocessing(64),
+  albef256: albefPreprocessing(256),
+  vgg: vggPreprocessing,
+};
 
 for (const [name, how] of Object.entries(recipes)) {
   test(`${name} equals the reference bit for bit, at every size`, () => {

@@ -18,11 +18,34 @@ export interface Augmentation {
   colour: number;
 }
 
+/** The augmentation that a configuration asks for. */
+export function augmentationOf({
+  zoom,
+  ...others
+}: Omit<Augmentation, 'scale'> & { zoom: number }): Augmentation {
+  return { scale: [1 / (1 + zoom), 1 + zoom], ...others };
+}
+
+/** A random view of each image, [n, 3, size, size]. */
+export function viewsOf(
+  images: readonly Float32Array[],
+  size: number,
+  augmentation: Augmentation,
+  draws: RandomStream,
+): Float32Array<ArrayBuffer> {
+  const values = 3 * size * size;
+  const views = new Float32Array(images.length * values);
+  images.forEach((image, i) => {
+    randomView(image, views.subarray(i * values, (i + 1) * values), size, augmentation, draws);
+  });
+  return views;
+}
+
 /**
  * Writes a random view of `image` into `view`; both [3, size, size]. Beyond its edges the image goes on as
  * they are.
  */
-export function randomView(
+function randomView(
   image: Float32Array,
   view: Float32Array,
   size: number,

@@ -18,7 +18,7 @@ import { type Phase, type PhaseStep, trainPhase, type Workplace } from '../phase
 import { pickRows, type Rows } from '../principal-axes.ts';
 import { contrast, distance } from '../text/text-loss.ts';
 import { readWeights, type Weights } from '../weights.ts';
-import { randomView } from './augment.ts';
+import { augmentationOf, viewsOf } from './augment.ts';
 import { pixelStart, writePixelStart } from './begin-as-pixels.ts';
 import { type Picture, pixelFeatures } from './pictures.ts';
 
@@ -90,8 +90,7 @@ function* imageSteps(
 ): Generator<PhaseStep, never> {
   const { device } = student.viewScale;
   const { imageSize } = vision;
-  const { zoom, shift, rotation, colour } = views;
-  const augmentation = { scale: [1 / (1 + zoom), 1 + zoom] as const, shift, rotation, colour };
+  const augmentation = augmentationOf(views);
   const draws = new RandomStream(seed);
   const cycle = new Cycle(
     pictures.map((_, i) => i),
@@ -141,19 +140,4 @@ function imageLoss(
   }
   if (parts.length === 0) throw new UsageError('every part of the loss of images has weight 0');
   return parts.reduce(add);
-}
-
-/** Random views [n, 3, size, size]. */
-function viewsOf(
-  images: readonly Float32Array[],
-  size: number,
-  augmentation: Parameters<typeof randomView>[3],
-  draws: RandomStream,
-): Float32Array<ArrayBuffer> {
-  const values = 3 * size * size;
-  const views = new Float32Array(images.length * values);
-  images.forEach((image, i) => {
-    randomView(image, views.subarray(i * values, (i + 1) * values), size, augmentation, draws);
-  });
-  return views;
 }

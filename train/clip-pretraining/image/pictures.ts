@@ -2,7 +2,7 @@
 
 import type { Dataset } from '../../../data/dataset.ts';
 import { addProblems, loadPixels } from '../../../data/images/image-loader.ts';
-import { clipPreprocessing } from '../../../data/images/preprocess.ts';
+import type { Preprocessing } from '../../../data/images/preprocess.ts';
 import type { ImageProblems } from '../../../data/images/read-pixels.ts';
 import { noGrad } from '../../../engine/autograd.ts';
 import type { Device } from '../../../engine/device.ts';
@@ -21,17 +21,17 @@ export interface Picture {
   pixels: Float32Array<ArrayBuffer>;
 }
 
-/** Every image that can be read, of lists of files by entity, and how many cannot. */
+/** Every image that can be read, of lists of files by entity, seen in this way, and how many cannot. */
 export async function readPictures(
   images: readonly (readonly string[])[],
-  size: number,
+  how: Preprocessing,
 ): Promise<{ pictures: Picture[]; problems: ImageProblems }> {
   const wanted = images.flatMap((files, entity) => files.map((file) => ({ entity, file })));
   const files = wanted.map(({ file }) => file);
-  const values = 3 * size * size;
+  const values = 3 * how.crop ** 2;
   const pictures: Picture[] = [];
   let problems: ImageProblems = { absent: 0, missing: 0, unreadable: 0 };
-  for await (const chunk of loadPixels(files, clipPreprocessing(size))) {
+  for await (const chunk of loadPixels(files, how)) {
     problems = addProblems(problems, chunk.problems);
     for (let i = 0; i < chunk.count; i++) {
       const pixels = chunk.pixels.slice(i * values, (i + 1) * values);
@@ -48,13 +48,13 @@ export async function readPictures(
 export async function devPictures(
   { splits }: Dataset,
   pictures: readonly Picture[],
-  size: number,
+  how: Preprocessing,
 ): Promise<Picture[]> {
   const pictured = new Set(pictures.map(({ entity }) => entity));
   const mentions = splits.dev.filter(({ image, entity }) => image !== null && pictured.has(entity));
   const read = await readPictures(
     mentions.map(({ image }) => [image!]),
-    size,
+    how,
   );
   return read.pictures.map(({ entity, pixels }) => ({ entity: mentions[entity]!.entity, pixels }));
 }

@@ -62,8 +62,17 @@ export function contrast(
   logitScale: Tensor,
   maxScale: number,
 ): Tensor {
+  return contrastOf(similarities(a, b, logitScale, maxScale), meanings);
+}
+
+/** a.b of all pairs, [n, n], times exp(logitScale), which is at most `maxScale`. */
+export function similarities(a: Tensor, b: Tensor, logitScale: Tensor, maxScale: number): Tensor {
+  return mul(matmul(a, b, { transposeB: true }), factorOf(logitScale, maxScale));
+}
+
+/** Mean of both directions' cross-entropy of similarities [n, n], a scalar; `meanings` as in `contrast`. */
+export function contrastOf(logits: Tensor, meanings: readonly unknown[]): Tensor {
   const numbers = Int32Array.from(meanings, (meaning) => meanings.indexOf(meaning));
-  const logits = mul(matmul(a, b, { transposeB: true }), factorOf(logitScale, maxScale));
   const back = transpose(logits, [1, 0]);
   return scale(add(contrastiveLoss(logits, numbers), contrastiveLoss(back, numbers)), 0.5);
 }

@@ -37,6 +37,15 @@ test('a patch embedding is a strided convolution, forward and backward', async (
   }
 });
 
+test('a bias is added to every patch', async () => {
+  const c: Case = { images: 2, channels: 3, height: 8, width: 8, p: 4, d: 5 };
+  await checkGradients({
+    op: patchEmbedding,
+    reference: (pixels, weight, bias) => strided(c, pixels, weight).map((y, i) => y + bias[i % c.d]!),
+    shapes: [[c.images, c.channels, c.height, c.width], [c.d, c.channels, c.p, c.p], [c.d]],
+  });
+});
+
 test('patchify moves any elements, in parts where the images exceed a binding', async () => {
   const small = await openDevice({ maxBindingBytes: 8192 });
   const values = normal(41 * 3 * 6 * 6, 1);

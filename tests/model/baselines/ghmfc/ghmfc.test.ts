@@ -1,5 +1,5 @@
-// GHMFC's network beside its reference case (tests/cases/ghmfc): its parameters and where they start, and what must change
-// nothing: padding, the other mentions of a batch, how many equal image tokens there are.
+// GHMFC's network beside its reference case (tests/cases/ghmfc): its parameters and where they start, and what must
+// change nothing: padding, the other mentions of a batch, how many equal image tokens there are.
 
 import { fileURLToPath } from 'node:url';
 import { test } from 'uvu';

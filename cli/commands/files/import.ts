@@ -1,8 +1,8 @@
 // dsmip import: makes a data set of MIMIC's layout from a release of MELBench.
 
-import { importMelbench } from '../../data/melbench/import-melbench.ts';
-import { UsageError } from '../../files/errors.ts';
-import { parsePlain } from '../config-flags.ts';
+import { importMelbench } from '../../../data/melbench/import-melbench.ts';
+import { UsageError } from '../../../files/errors.ts';
+import { parsePlain } from '../../config-flags.ts';
 
 export async function run(args: readonly string[]): Promise<void> {
   const parsed = parsePlain(

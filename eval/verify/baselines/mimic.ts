@@ -1,14 +1,14 @@
 // Kind `mimic`: the baseline MIMIC, CLIP's towers and three scoring units, all of it trained by the sum of four losses.
 
-import type { Tensor } from '../../engine/tensor.ts';
-import { Mimic } from '../../model/baselines/mimic/mimic.ts';
-import { ClipImageEncoder, ClipTextEncoder } from '../../model/clip/clip.ts';
-import { ScoringUnits } from '../../model/dsmip/experts.ts';
-import { contrastiveLoss } from '../../model/loss.ts';
-import { build, declared } from '../../model/parameter-source.ts';
-import { clipConfig } from './clip.ts';
-import { expertInput } from './expert.ts';
-import { caseBatch, integers, type Kind, lengthsOf, readResults } from './kind.ts';
+import type { Tensor } from '../../../engine/tensor.ts';
+import { Mimic } from '../../../model/baselines/mimic/mimic.ts';
+import { ClipImageEncoder, ClipTextEncoder } from '../../../model/clip/clip.ts';
+import { ScoringUnits } from '../../../model/dsmip/experts.ts';
+import { contrastiveLoss } from '../../../model/loss.ts';
+import { build, declared } from '../../../model/parameter-source.ts';
+import { clipConfig } from '../clip.ts';
+import { expertInput } from '../expert.ts';
+import { caseBatch, integers, type Kind, lengthsOf, readResults } from '../kind.ts';
 
 export const mimic: Kind = (context) =>
   context.device.scope(() => {

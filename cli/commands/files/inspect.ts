@@ -3,14 +3,14 @@
 // paper's figures beside them for one of its data sets.
 
 import { stat } from 'node:fs/promises';
-import { type Entity, readDataset } from '../../data/dataset.ts';
-import { inspect, inspectEntities } from '../../data/inspect/inspect-dataset.ts';
-import { report } from '../../data/inspect/inspect-report.ts';
-import { openKnowledgeBase } from '../../data/knowledge-base.ts';
-import type { Tokenizer } from '../../data/text/tokenizer.ts';
-import { loadTokenizer } from '../../data/text/tokenizer-files.ts';
-import { UsageError } from '../../files/errors.ts';
-import { parsePlain } from '../config-flags.ts';
+import { type Entity, readDataset } from '../../../data/dataset.ts';
+import { inspect, inspectEntities } from '../../../data/inspect/inspect-dataset.ts';
+import { report } from '../../../data/inspect/inspect-report.ts';
+import { openKnowledgeBase } from '../../../data/knowledge-base.ts';
+import type { Tokenizer } from '../../../data/text/tokenizer.ts';
+import { loadTokenizer } from '../../../data/text/tokenizer-files.ts';
+import { UsageError } from '../../../files/errors.ts';
+import { parsePlain } from '../../config-flags.ts';
 
 export async function run(args: readonly string[]): Promise<void> {
   const parsed = parsePlain(
