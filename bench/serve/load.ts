@@ -52,14 +52,16 @@ async function measure({
     }),
   }));
   const server = await spawnServer(['--run', run, '--candidates', `${candidates}`]);
-  const rows = [['clients', 'mentions/s', 'p50 ms', 'p95 ms', 'p99 ms', 'largest ms', 'not 200', 'MB']];
+  const rows = [
+    ['clients', 'mentions/s', 'p50 ms', 'p95 ms', 'p99 ms', 'largest ms', 'CPU ms each', 'not 200', 'MB'],
+  ];
   try {
     for (const connections of clients.split(',').map(Number)) {
       const load = { url: server.url, connections, requests, timeout: 60 };
       await autocannon({ ...load, duration: 3 });
       const latencies: number[] = [];
       let refused = 0;
-      const start = performance.now();
+      const [start, processor] = [performance.now(), server.processorSeconds()];
       await new Promise((resolve) => {
         const running = autocannon({ ...load, duration: seconds }, resolve);
         running.on('response', (_client, status, _bytes, milliseconds) => {
@@ -68,6 +70,7 @@ async function measure({
         });
       });
       const elapsed = (performance.now() - start) / 1000;
+      const milliseconds = (1000 * (server.processorSeconds() - processor)) / latencies.length;
       latencies.sort((a, b) => a - b);
       const at = (part: number) =>
         latencies[Math.min(latencies.length - 1, Math.floor(part * latencies.length))];
@@ -75,6 +78,7 @@ async function measure({
         `${connections}`,
         (latencies.length / elapsed).toFixed(1),
         ...[0.5, 0.95, 0.99, 1].map((part) => (at(part) ?? Number.NaN).toFixed(0)),
+        milliseconds.toFixed(0),
         `${refused}`,
         (server.residentBytes() / 1e6).toFixed(0),
       ]);

@@ -58,14 +58,16 @@ export function encodeByLength(
   const parts: Tensor[] = [];
   let part: number[] = [];
   let left = order.reduce((sum, row) => sum + texts[row]!.ids.length, 0);
-  for (const row of order) {
-    const { length } = texts[row]!.ids; // of the longest in the part
+  for (const [i, row] of order.entries()) {
+    const length = roundUp(texts[row]!.ids.length); // of the longest in the part
     part.push(row);
-    left -= length;
+    left -= texts[row]!.ids.length;
+    const next = order[i + 1];
     const isFull = part.length * length >= leastTokens && left >= leastTokens;
-    if (!isFull && left > 0) continue;
+    // Texts of one length stay together: parting them would save no padding.
+    if (next !== undefined && !(isFull && roundUp(texts[next]!.ids.length) > length)) continue;
     const own = part.map((row) => texts[row]!);
-    parts.push(encode(packedBatch(own, Math.min(maxLength, roundUp(length))), part));
+    parts.push(encode(packedBatch(own, Math.min(maxLength, length)), part));
     part = [];
   }
   if (parts.length === 1 && order.every((row, i) => row === i)) return parts[0]!;

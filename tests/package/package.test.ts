@@ -62,6 +62,7 @@ test('the archive has what a user needs and nothing else', () => {
     'CHANGELOG.md',
     'weights/tiny-clip/model.safetensors',
     'weights/tiny-bert/vocab.txt',
+    'weights/tiny-albef/model.safetensors',
   ]) {
     assert.ok(names.includes(name), name);
   }

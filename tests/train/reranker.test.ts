@@ -46,6 +46,7 @@ const firstFields = { 'training.epochs': 3, 'training.learningRate': 0.003, 'bas
 const secondFields = {
   'training.epochs': 3,
   'training.batchSize': 4,
+  'training.trainFraction': 1,
   'training.learningRate': 0.003,
   'baseline.options': { ...options, candidates: 6 },
 };

@@ -6,6 +6,7 @@ import * as v from 'valibot';
 import { packPair } from '../../../data/text/wordpiece/packing.ts';
 import type { Samples } from '../../../encoding/samples.ts';
 import { l2Normalize } from '../../../engine/ops/l2-normalize.ts';
+import { slice } from '../../../engine/ops/shape.ts';
 import type { Tensor } from '../../../engine/tensor.ts';
 import type { Side } from '../../../ranking/scorer.ts';
 import type { Bert, BertDropout } from '../../bert/bert.ts';
@@ -20,7 +21,7 @@ import {
   parameterGroups,
   type Recipe,
 } from '../baseline.ts';
-import { DenseBaseline, lossField } from '../dense-baseline.ts';
+import { DenseBaseline, type DenseSide, lossField } from '../dense-baseline.ts';
 import { LogitScale } from '../logit-scale.ts';
 
 export const bertSchema = v.strictObject({
@@ -77,6 +78,21 @@ export class BertBaseline extends DenseBaseline<readonly PackedText[]> {
     return texts.map(({ name, context }) =>
       packPair(this.#tokenizer, tokens(name), tokens(context), this.#textLength),
     );
+  }
+
+  /** One tower: fewer and larger batches for the device. */
+  encodeBoth(
+    mentions: EncodingBatch<readonly PackedText[]>,
+    entities: EncodingBatch<readonly PackedText[]>,
+  ): { mentions: DenseSide; entities: DenseSide } {
+    const texts = [mentions, entities].flatMap(({ inputs, rows }) => rows.map((row) => inputs[row]!));
+    const { random } = mentions;
+    const vectors = bertVectors(this.#bert, texts, random ? { rate: this.#dropout, random } : undefined);
+    const [M, E] = [mentions.rows.length, entities.rows.length];
+    return {
+      mentions: this.scaledSide({ vector: slice(vectors, 0, 0, M) }),
+      entities: { vector: slice(vectors, 0, M, E) },
+    };
   }
 
   encode(_side: Side, { inputs, rows, random }: EncodingBatch<readonly PackedText[]>): Tensor {

@@ -102,6 +102,27 @@ test('dropout is on in training alone, and drawn anew from what it is given', as
   assert.not.equal(await encode(1), await encode(2));
 });
 
+test('both sides at once have the vectors of each alone', async () => {
+  const baseline = baselineOf();
+  const batchOf = async (side: 'mention' | 'entity') => {
+    const rows = rowsOf(pairs[side]);
+    const inputs = await baseline.trainingInputs(side, pairs[side]);
+    return { inputs, rows, images: rows, pixels: null, places: Int32Array.from(rows), random: null };
+  };
+  const [mentions, entities] = [await batchOf('mention'), await batchOf('entity')];
+  const [together, apart] = await device.scope(() =>
+    noGrad(() => {
+      const { mentions: m, entities: e } = baseline.encodeBoth(mentions, entities);
+      const both = [m, e];
+      const each = [baseline.encodeMentions(mentions), baseline.encodeEntities(entities)];
+      return Promise.all(
+        [both, each].map((sides) => Promise.all(sides.map(({ vector }) => device.read<'f32'>(vector)))),
+      );
+    }),
+  );
+  for (const side of [0, 1]) assertClose(together![side]!, apart![side]!, 1e-5, `side ${side}`);
+});
+
 test('the registry builds it, and says what does not fit', async () => {
   const own = { ...noEncoders, bert: async () => freshBert() };
   const parts = { device, clip: null as never, own, random: new Random(1) };
