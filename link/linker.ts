@@ -26,14 +26,14 @@ import {
   probableEntities,
   readCalibration,
 } from './calibration.ts';
+import { type CallOptions, LinkQueue } from './calls/link-queue.ts';
+import { Turns } from './calls/turns.ts';
 import { type EntityStore, type KnownEntity, type Outcome, openEntityStore } from './changes/entity-store.ts';
 import type { Change } from './changes/journal.ts';
 import { expertScores } from './expert-scores.ts';
 import { changesFile, findIndex, openRecords, placesOf } from './index-folder.ts';
-import { type CallOptions, LinkQueue } from './link-queue.ts';
 import { calibrationFolder, type LinkingModel, loadLinkingModel } from './linking-model.ts';
 import { type OpenedBase, openModelBase, openTokenizer } from './model-base.ts';
-import { Turns } from './turns.ts';
 
 /** A mention as a caller has it. `image`: path, bytes, Blob or URL; null or nothing for none. */
 export interface LinkMention {
