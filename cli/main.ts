@@ -57,7 +57,11 @@ const commands: Readonly<Record<string, { summary: string; load: () => Promise<C
   },
   serve: {
     summary: 'link mentions over HTTP',
-    load: () => import('./commands/serve.ts'),
+    load: () => import('./commands/web/serve.ts'),
+  },
+  demo: {
+    summary: 'write a page that links in the browser',
+    load: () => import('./commands/web/demo.ts'),
   },
   report: {
     summary: 'write the page about a run',

@@ -7,14 +7,14 @@ import { type Linker, type LinkerOptions, openLinker } from '../link/linker.ts';
 import { hasIndex } from '../ranking/index/source.ts';
 import { checkConfig } from '../train/config/check.ts';
 import { workConfigOf } from '../train/config/presets.ts';
-import { indexSchema, type linkSchema, type serveSchema } from '../train/config/schemas.ts';
+import { type demoSchema, indexSchema, type linkSchema, type serveSchema } from '../train/config/schemas.ts';
 import type { Parsed } from './config-flags.ts';
 import { closeWork, openWork } from './open-work.ts';
 import { showWork } from './show-work.ts';
 
 /** The arguments of a command that links. */
 type LinkingArguments = Pick<
-  Parsed<typeof linkSchema | typeof serveSchema, string>,
+  Parsed<typeof linkSchema | typeof serveSchema | typeof demoSchema, string>,
   'config' | 'given' | 'preset'
 >;
 

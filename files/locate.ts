@@ -1,8 +1,9 @@
 // Model files by where they are: a path in the file system or an http(s) address. What loads models asks here and
 // does not know which of the two it reads.
 
-import { type ByteSource, openFile } from './byte-source.ts';
+import { type ByteSource, bytesInMemory, openFile } from './byte-source.ts';
 import { MissingFileError, oneLine, WeightsError } from './errors.ts';
+import { heldFile } from './held-files.ts';
 import { request, wholeBody } from './http/http.ts';
 import { openUrl } from './http/http-source.ts';
 import { withRetries } from './http/retry.ts';
@@ -21,7 +22,9 @@ export function locate(folder: string, name: string): string {
 }
 
 /** Opens a file for reading in ranges. Throws WeightsError. */
-export function openSource(where: string, options: { scattered?: boolean } = {}): Promise<ByteSource> {
+export async function openSource(where: string, options: { scattered?: boolean } = {}): Promise<ByteSource> {
+  const held = heldBytes(where);
+  if (held) return bytesInMemory(where, held);
   return isUrl(where) ? openUrl(where, options) : openFile(where);
 }
 
@@ -38,9 +41,13 @@ export async function isThere(where: string): Promise<boolean> {
 
 /** The text of a file of at most `mostBytes` bytes. Throws WeightsError, MissingFileError where there is none. */
 export async function readSmallText(where: string, mostBytes: number): Promise<string> {
-  const bytes = isUrl(where)
-    ? await withRetries(() => fetchWhole(where, mostBytes))
-    : await readWhole(where, mostBytes);
+  const held = heldBytes(where);
+  if (held && held.length > mostBytes) throw tooLong(where, mostBytes);
+  const bytes = held
+    ? held
+    : isUrl(where)
+      ? await withRetries(() => fetchWhole(where, mostBytes))
+      : await readWhole(where, mostBytes);
   try {
     return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
   } catch {
@@ -76,6 +83,13 @@ async function fetchWhole(url: string, mostBytes: number): Promise<Uint8Array<Ar
   return wholeBody(url, await request(url, {}), (bytes) => {
     if (bytes > mostBytes) throw tooLong(url, mostBytes);
   });
+}
+
+/** The bytes of a file at hand; null for one that is elsewhere. Throws MissingFileError for one that is not there. */
+function heldBytes(where: string): Uint8Array<ArrayBuffer> | null {
+  const held = heldFile(where);
+  if (held === null) throw new MissingFileError(`${where}: no such file`);
+  return held ?? null;
 }
 
 function tooLong(where: string, mostBytes: number): WeightsError {

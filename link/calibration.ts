@@ -12,7 +12,7 @@ import { type PairAdditions, type PairLists, pairLists } from '../ranking/pair-l
 
 /** Raise it when the meaning of a field changes. */
 const calibrationVersion = 1;
-const fileName = 'calibration.json';
+export const calibrationName = 'calibration.json';
 const mostBytes = 2 ** 20;
 
 /** A mention's best entities that share the probability among them; others have next to none. */
@@ -47,7 +47,7 @@ const fileSchema = v.strictObject({
 
 /** The file of a run. */
 export function calibrationFile(folder: string): string {
-  return locate(folder, fileName);
+  return locate(folder, calibrationName);
 }
 
 /**

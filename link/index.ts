@@ -5,6 +5,7 @@ export type { ImageInput } from '../data/images/image-input.ts';
 export type { KnownEntity } from './changes/entity-store.ts';
 export {
   type EntityToPut,
+  type Explanation,
   type Linked,
   type Linker,
   type LinkerOptions,

@@ -14,7 +14,7 @@ import { isUrl } from '../files/locate.ts';
 import { allExpertKinds } from '../model/dsmip/experts.ts';
 import { openIndex } from '../ranking/index/source.ts';
 import { Mixture, retrievalScorer } from '../ranking/mixture.ts';
-import { joinLists } from '../ranking/pair-lists.ts';
+import { additionTo, joinLists } from '../ranking/pair-lists.ts';
 import { retrieve } from '../ranking/retrieval.ts';
 import { rankMentions } from '../ranking/scoring-pass.ts';
 import { preparedMentions, prepareSamples } from '../ranking/sources.ts';
@@ -26,13 +26,14 @@ import {
   probableEntities,
   readCalibration,
 } from './calibration.ts';
+import { type CallOptions, LinkQueue } from './calls/link-queue.ts';
+import { Turns } from './calls/turns.ts';
 import { type EntityStore, type KnownEntity, type Outcome, openEntityStore } from './changes/entity-store.ts';
 import type { Change } from './changes/journal.ts';
+import { expertScores } from './expert-scores.ts';
 import { changesFile, findIndex, openRecords, placesOf } from './index-folder.ts';
-import { type CallOptions, LinkQueue } from './link-queue.ts';
 import { calibrationFolder, type LinkingModel, loadLinkingModel } from './linking-model.ts';
 import { type OpenedBase, openModelBase, openTokenizer } from './model-base.ts';
-import { Turns } from './turns.ts';
 
 /** A mention as a caller has it. `image`: path, bytes, Blob or URL; null or nothing for none. */
 export interface LinkMention {
@@ -56,6 +57,15 @@ export interface Linked {
   probability: number | null;
   /** That the right one is in the knowledge base: the same for all entities of a mention; null as above. */
   inKnowledgeBase: number | null;
+  /** Where `explain` asked for it, what `score` is made of; null for a system that is not made of experts. */
+  explanation?: Explanation | null;
+}
+
+export interface Explanation {
+  /** What each expert gives the pair, on the scale on which the gate compares; `score` is the chosen one's and `names`. */
+  experts: Readonly<Record<string, number>>;
+  /** What was added for the entity's name; 0 where it is not the mention's word. */
+  names: number;
 }
 
 export interface LinkOptions {
@@ -71,6 +81,8 @@ export interface LinkOptions {
    * system.
    */
   threshold?: number;
+  /** Whether to say what each expert thinks of the entities that are given: a second look at these alone. Default: no. */
+  explain?: boolean;
   /** Whether an image that cannot be read is an error. Default: a warning, and its mention is linked as if without one. */
   strictImages?: boolean;
   /** Ends the call: it rejects with the signal's reason. */
@@ -246,10 +258,14 @@ class OpenLinker implements Linker {
     return this.#parts.entities.count;
   }
 
-  async link(
-    mentions: readonly LinkMention[],
-    { top = defaultTop, candidates = 0, threshold = 0, strictImages = false, signal }: LinkOptions = {},
-  ): Promise<Linked[][]> {
+  async link(mentions: readonly LinkMention[], options: LinkOptions = {}): Promise<Linked[][]> {
+    const {
+      top = defaultTop,
+      candidates = 0,
+      threshold = 0,
+      explain = false,
+      strictImages = false,
+    } = options;
     this.#checkOpen();
     checkNumber('top', top, 1, mostTop);
     checkNumber('candidates', candidates, 0, Number.MAX_SAFE_INTEGER);
@@ -263,7 +279,7 @@ class OpenLinker implements Linker {
       throw new UsageError(`threshold: ${this.system} is not calibrated: it cannot tell how sure it is`);
     }
     for (const [i, mention] of mentions.entries()) checkMention(`mentions[${i}]`, mention);
-    const found = await this.#queue.add(mentions, { top, candidates }, signal);
+    const found = await this.#queue.add(mentions, { top, candidates, explain }, options.signal);
     for (const [i, { problem }] of found.entries()) {
       if (problem === null) continue;
       if (strictImages) throw new UsageError(`mentions[${i}].image: ${problem}`);
@@ -323,7 +339,7 @@ class OpenLinker implements Linker {
 
   async #answer(
     mentions: readonly LinkMention[],
-    { top, candidates }: CallOptions,
+    { top, candidates, explain }: CallOptions,
     signal: AbortSignal,
   ): Promise<Found[]> {
     const { scorer } = this.#parts.model;
@@ -346,6 +362,9 @@ class OpenLinker implements Linker {
       rankings: [{ name: scorer.name, system: scorer, additions }],
       onProgress: () => signal.throwIfAborted(),
     });
+    const best = systems[scorer.name]!.top.map((found) => found.slice(0, top));
+    const experts =
+      explain && scorer instanceof Mixture ? await expertScores(scorer, source, entities, best) : null;
     const alone = scorer instanceof Mixture || !isExpert(scorer.name) ? null : scorer.name;
     return Promise.all(
       systems[scorer.name]!.top.map(async (found, mention) => {
@@ -353,8 +372,9 @@ class OpenLinker implements Linker {
           calibration &&
           confidenceOf(found.slice(0, probableEntities), matches?.[mention] ?? [], calibration);
         const linked = await Promise.all(
-          found.slice(0, top).map(async ({ entity, score, part }, i) => {
+          best[mention]!.map(async ({ entity, score, part }, i) => {
             const { qid, name, attributes } = await store.read(entity);
+            const names = (additions && additionTo(additions, mention, entity)) ?? 0;
             return {
               qid,
               name,
@@ -363,6 +383,9 @@ class OpenLinker implements Linker {
               expert: part ?? alone,
               probability: sure && (sure.probabilities[i] ?? 0),
               inKnowledgeBase: sure?.inKnowledgeBase ?? null,
+              ...(explain && {
+                explanation: experts && { experts: experts[mention]![i]!, names },
+              }),
             };
           }),
         );

@@ -38,6 +38,12 @@ export function joinLists(a: PairLists, b: PairLists): PairLists {
   return pairLists(mentions.map((mention) => [...listOf(a, mention), ...listOf(b, mention)]));
 }
 
+/** What is added to the score of a pair; 0 for one that is not in the lists. */
+export function additionTo(additions: PairAdditions, mention: number, entity: number): number {
+  const at = listOf(additions, mention).indexOf(entity);
+  return at < 0 ? 0 : additions.values[additions.offsets[mention]! + at]!;
+}
+
 /** The pairs of a block [mentions, rows] that are in the lists: where in the block, and where in the lists. */
 export interface BlockPairs {
   places: Uint32Array<ArrayBuffer>;

@@ -89,6 +89,26 @@ test('a run answers with names and attributes, best first', async () => {
   assert.is((await linker.link(mentions, { top: 1000 }))[0]!.length, 16);
 });
 
+test("explained, a score is the chosen expert's and what the name adds", async () => {
+  const calibrated = await openLinker({ run: named, device });
+  for (const each of [linker, calibrated]) {
+    const plain = await each.link(mentions, { top: 4 });
+    const found = await each.link(mentions, { top: 4, explain: true });
+    assertSame(found, plain);
+    assert.is(plain[0]![0]!.explanation, undefined);
+    for (const { score, expert, explanation } of found.flat()) {
+      const { experts, names } = explanation!;
+      assert.equal(Object.keys(experts).sort(), ['multimodal', 'text']);
+      assert.not.equal(experts['text'], experts['multimodal']);
+      const sum = experts[expert!]! + names;
+      assert.ok(Math.abs(score - sum) <= 1e-4 * Math.max(1, Math.abs(score)), `${score} ${sum}`);
+    }
+    const isNamed = found.flat().some(({ explanation }) => explanation!.names !== 0);
+    assert.is(isNamed, each === calibrated);
+  }
+  await calibrated.close();
+});
+
 test('an image is a path, bytes, a Blob or a URL, all the same', async () => {
   const bytes = readFileSync(image);
   const expected = await linker.link([mentions[0]!]);

@@ -4,13 +4,10 @@ import * as fs from 'node:fs';
 import * as path from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { openDevice } from '../../engine/device.ts';
-import { buildIndex } from '../../eval/build-index.ts';
-import { checkConfig } from '../../train/config/check.ts';
-import { indexSchema } from '../../train/config/schemas.ts';
-import { makeToy, openToy, removeToy, runFolder, type Toy, trainToy } from '../support/toy-run.ts';
+import { removeToy } from '../support/toy-run.ts';
 import { bundle, runInBrowser, serve } from './browser.ts';
 import { run as encodeText } from './encode-text.ts';
+import { indexedToy } from './indexed-toy.ts';
 import { installedProject, type Project, repository } from './installed.ts';
 import { run as linkMention } from './link-mention.ts';
 import { run as trainBlock } from './train-block.ts';
@@ -65,20 +62,6 @@ test('a bundle of the linker links mentions in Chromium as the sources do in Nod
     await server.close();
   }
 });
-
-/** A toy's run with its index, and a picture. */
-async function indexedToy(): Promise<Toy> {
-  const device = await openDevice();
-  const toy = await makeToy(device);
-  const session = await openToy(toy, device);
-  await trainToy(toy, session, 'run');
-  const folders = { data: { folder: toy.data }, clip: { folder: toy.clip } };
-  await buildIndex(checkConfig(indexSchema, { ...folders, run: { folder: runFolder(toy, 'run') } }), session);
-  session.close();
-  device.destroy();
-  fs.cpSync(path.join(toy.data, 'mention_image', 'train1.jpg'), path.join(toy.folder, 'picture.jpg'));
-  return toy;
-}
 
 /** Scores that are all but the same may stand in another order. */
 function sorted(found: string[][]): string[] {

@@ -7,7 +7,7 @@ import type { AddressInfo } from 'node:net';
 import * as path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import * as esbuild from 'esbuild';
-import { chromium } from 'playwright-core';
+import { type Browser, chromium } from 'playwright-core';
 import { findChromium } from '../../setup.mjs';
 import type { Project } from './installed.ts';
 
@@ -66,11 +66,8 @@ const bundleOf = ({ folder }: Project, script: string) =>
  * resolves to. Rejects with what the page throws; what it writes to the console comes with it.
  */
 export async function runInBrowser(project: Project, script: string, ...args: unknown[]): Promise<unknown> {
-  const executablePath = findChromium();
-  if (!executablePath) throw new Error('no Chromium: run `npm run setup -- --chromium`');
+  const browser = await openBrowser();
   const server = await serve(project.folder);
-  // Playwright makes the profile anew in a temporary folder and removes it.
-  const browser = await chromium.launch({ executablePath, args: chromiumFlags });
   const said: string[] = [];
   try {
     const page = await browser.newPage();
@@ -85,6 +82,14 @@ export async function runInBrowser(project: Project, script: string, ...args: un
     await browser.close();
     await server.close();
   }
+}
+
+/** Opens a headless browser. Playwright makes its profile anew in a temporary folder and removes it. */
+export function openBrowser({ hasWebGpu = true } = {}): Promise<Browser> {
+  const executablePath = findChromium();
+  if (!executablePath) throw new Error('no Chromium: run `npm run setup -- --chromium`');
+  const args = chromiumFlags.filter((flag) => hasWebGpu || !flag.includes('webgpu'));
+  return chromium.launch({ executablePath, args });
 }
 
 const mediaTypes: Readonly<Record<string, string>> = {

@@ -41,14 +41,14 @@ export interface SourceFile {
 /** Folders of data, of what is built and of what a run writes: no rule speaks about them. */
 const skipped = new Set(['node_modules', 'dist', 'runs', 'openconcepts', 'cases', 'generated']);
 
-/** Every .ts, .mjs and .wgsl file, as paths from the root, sorted. */
+/** Every .ts, .tsx, .mjs and .wgsl file, as paths from the root, sorted. */
 export function sourcePaths(folder = ''): string[] {
   const paths: string[] = [];
   for (const entry of fs.readdirSync(path.join(root, folder), { withFileTypes: true })) {
     const inner = folder === '' ? entry.name : `${folder}/${entry.name}`;
     if (entry.isDirectory()) {
       if (!entry.name.startsWith('.') && !skipped.has(entry.name)) paths.push(...sourcePaths(inner));
-    } else if (/\.(ts|mjs|wgsl)$/.test(entry.name)) {
+    } else if (/\.(tsx?|mjs|wgsl)$/.test(entry.name)) {
       paths.push(inner);
     }
   }

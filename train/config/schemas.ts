@@ -508,6 +508,28 @@ export const serveSchema = v.strictObject({
 });
 export type ServeConfig = v.InferOutput<typeof serveSchema>;
 
+/** The page: what it links by, and where it is written. */
+export const demoSchema = v.strictObject({
+  ...commonOfAll,
+  names,
+  link: linkSchema.entries.link,
+  out: v.optional(
+    v.strictObject({
+      folder: v.optional(text({ description: 'folder to write the site into', isPlace: true }), 'site'),
+    }),
+    {},
+  ),
+  server: v.optional(
+    v.strictObject({
+      port: v.optional(
+        integer(0, { description: 'port of 127.0.0.1 to serve it at; 0: any that is free' }, 65535),
+        8080,
+      ),
+    }),
+    {},
+  ),
+});
+
 export const reportSchema = v.strictObject({ data, run });
 export type ReportConfig = v.InferOutput<typeof reportSchema>;
 

@@ -7,6 +7,7 @@ const mostMentions = 128;
 export interface CallOptions {
   top: number;
   candidates: number;
+  explain?: boolean;
 }
 
 interface Call<Mention, Found> {
@@ -140,8 +141,11 @@ export class LinkQueue<Mention, Found> {
     const group: { call: Call<Mention, Found>; count: number }[] = [];
     let room = mostMentions;
     for (const call of this.#waiting) {
-      const { top, candidates } = call.options;
-      const agrees = top === first.options.top && candidates === first.options.candidates;
+      const { top, candidates, explain } = call.options;
+      const agrees =
+        top === first.options.top &&
+        candidates === first.options.candidates &&
+        explain === first.options.explain;
       if (call !== first && (first.isAlone || call.isAlone || !agrees)) continue;
       if (room === 0) break;
       const count = Math.min(room, call.mentions.length - call.found.length);

@@ -1,17 +1,17 @@
 // dsmip serve: links mentions over HTTP until it is told to stop, and takes entities in that come and go.
 
 import { configure, dispose, jsonLinesFormatter } from '@logtape/logtape';
-import { openDevice } from '../../engine/device.ts';
-import { UsageError } from '../../files/errors.ts';
-import { readSmallText } from '../../files/locate.ts';
-import { packageRoot } from '../../files/package-path.ts';
-import { workConfigOf } from '../../train/config/presets.ts';
-import { type ServeConfig, serveSchema } from '../../train/config/schemas.ts';
-import type { Limits } from '../../web/server/limits.ts';
-import type { OpenedLinker } from '../../web/server/linker-keeper.ts';
-import { startServer } from '../../web/server/start-server.ts';
-import { type ConfigCommand, parseConfig } from '../config-flags.ts';
-import { openLinkerFor, prepareIndex } from '../open-linker.ts';
+import { openDevice } from '../../../engine/device.ts';
+import { UsageError } from '../../../files/errors.ts';
+import { readSmallText } from '../../../files/locate.ts';
+import { packageRoot } from '../../../files/package-path.ts';
+import { workConfigOf } from '../../../train/config/presets.ts';
+import { type ServeConfig, serveSchema } from '../../../train/config/schemas.ts';
+import type { Limits } from '../../../web/server/limits.ts';
+import type { OpenedLinker } from '../../../web/server/linker-keeper.ts';
+import { startServer } from '../../../web/server/start-server.ts';
+import { type ConfigCommand, parseConfig } from '../../config-flags.ts';
+import { openLinkerFor, prepareIndex } from '../../open-linker.ts';
 
 /** Shorter tokens can be guessed. */
 const leastTokenLetters = 16;

@@ -2,7 +2,7 @@
 
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { LinkQueue } from '../../link/link-queue.ts';
+import { LinkQueue } from '../../../link/calls/link-queue.ts';
 
 const options = { top: 5, candidates: 0 };
 

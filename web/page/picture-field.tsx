@@ -1,0 +1,70 @@
+// The picture of a mention: chosen, photographed, pasted, or dropped anywhere on the page.
+
+import { useEffect, useMemo, useState } from 'preact/hooks';
+import { readPicture } from './use-picture.ts';
+
+export interface PictureProps {
+  picture: Blob | null;
+  onChange(picture: Blob | null): void;
+}
+
+export function PictureField({ picture, onChange }: PictureProps) {
+  const [problem, setProblem] = useState<string | null>(null);
+  const address = useMemo(() => picture && URL.createObjectURL(picture), [picture]);
+  useEffect(() => () => void (address && URL.revokeObjectURL(address)), [address]);
+
+  useEffect(() => {
+    const take = async (files: FileList | null | undefined) => {
+      const [file] = files ?? [];
+      if (!file) return;
+      try {
+        setProblem(null);
+        onChange(await readPicture(file));
+      } catch (error) {
+        setProblem((error as Error).message);
+      }
+    };
+    const onPaste = (event: ClipboardEvent) => {
+      if (!event.clipboardData?.files.length) return;
+      event.preventDefault();
+      void take(event.clipboardData.files);
+    };
+    const onDrop = (event: DragEvent) => {
+      if (!event.dataTransfer?.files.length) return;
+      event.preventDefault();
+      void take(event.dataTransfer.files);
+    };
+    // Only what is a file is taken; text that is dropped goes where it always goes.
+    const onDragOver = (event: DragEvent) => {
+      if (event.dataTransfer?.types.includes('Files')) event.preventDefault();
+    };
+    const input = document.getElementById('picture') as HTMLInputElement;
+    const onInput = () => void take(input.files).then(() => (input.value = ''));
+    document.addEventListener('paste', onPaste);
+    document.addEventListener('drop', onDrop);
+    document.addEventListener('dragover', onDragOver);
+    input.addEventListener('change', onInput);
+    return () => {
+      document.removeEventListener('paste', onPaste);
+      document.removeEventListener('drop', onDrop);
+      document.removeEventListener('dragover', onDragOver);
+      input.removeEventListener('change', onInput);
+    };
+  }, [onChange]);
+
+  return (
+    <div class="picture">
+      <label for="picture">Picture, if there is one: choose, photograph, paste or drop it</label>
+      <input id="picture" type="file" accept="image/*" />
+      {problem && <p role="alert">{problem}</p>}
+      {address && (
+        <p class="chosen">
+          <img src={address} alt="The mention's" width={96} height={96} />
+          <button type="button" onClick={() => onChange(null)}>
+            Remove the picture
+          </button>
+        </p>
+      )}
+    </div>
+  );
+}

@@ -1,0 +1,47 @@
+// What is in site.json: the parts of a site, as the command that writes it and the page that reads it know them.
+
+import type { Linked } from '../../link/linker.ts';
+
+export interface Site {
+  /** Of what the site holds; it changes with any of its files. */
+  version: string;
+  /** The data set's name. */
+  name: string;
+  /** What answers. */
+  system: string;
+  entities: number;
+  /** Files that linking reads, packed by gzip. */
+  files: SiteFile[];
+  /** One file with all thumbnails, and by entity where its own begins and ends. */
+  pictures: { path: string; bytes: number; places: Record<string, [first: number, end: number]> };
+  examples: Example[];
+}
+
+export interface SiteFile {
+  /** Where it is read, relative to the page; it lies there as PATH.gz. */
+  path: string;
+  bytes: number;
+  packedBytes: number;
+}
+
+/** A mention with what was found for it when the site was made. */
+export interface Example {
+  word: string;
+  sentence: string;
+  /** Path of its picture; null for none. */
+  image: string | null;
+  /** The right entity. */
+  gold: { qid: string; name: string; attributes: string };
+  found: Linked[];
+}
+
+/** Entities that an example stores. */
+export const storedEntities = 5;
+
+/** Where the folders that the linker opens lie, relative to the page. */
+export const siteFolders = { clip: 'model/clip', run: 'model/run', index: 'model/index' } as const;
+
+/** Whether the right entity of an example comes first. */
+export function isRight({ gold, found }: Pick<Example, 'gold' | 'found'>): boolean {
+  return found[0]?.qid === gold.qid;
+}
