@@ -322,7 +322,7 @@ function closeMixtures(tiles: readonly Tile[]): void {
   for (const { mixtures } of tiles) for (const mixture of mixtures) mixture?.close();
 }
 
-/** All entities, block by block; the next block is read while the device works on one. */
+/** All entities, block by block; while the device works on one, the next is read and put in line. */
 async function eachBlock(
   scoring: Scoring,
   tiles: readonly Tile[],
@@ -336,6 +336,7 @@ async function eachBlock(
       ? readBlock(scoring, tiles, range(first, Math.min(size, entities.count - first)))
       : null;
   let next = read(0);
+  let before = Promise.resolve();
   for (let first = 0; next; first += size) {
     const { needs, make } = await next;
     ranked(device, () => {
@@ -344,11 +345,15 @@ async function eachBlock(
     });
     const done = device.finish();
     next = read(first + size);
-    const [, failed] = await Promise.allSettled([done, next]);
-    await done;
+    // Its failure is thrown when the one after it is in line.
+    done.catch(() => null);
+    const [, failed] = await Promise.allSettled([before, next]);
+    await before;
     if (failed.status === 'rejected') throw failed.reason;
+    before = done;
     onProgress(Math.min(1, (first + size) / entities.count));
   }
+  await before;
 }
 
 /** The gold entities' scores come first: what is above them is counted against them. */
