@@ -19,7 +19,8 @@ import { features, freshBert, textSamples } from '../../../support/text-pairs.ts
 const n = 32;
 const N = 4;
 const pairs = { mention: textSamples(n, 1, true), entity: textSamples(n, 2, false) };
-const options = { contextLength: 12, entityLength: 10, dropout: 0.1, candidates: N };
+// Entities' texts are not cut so short that two of them become the same.
+const options = { contextLength: 12, entityLength: 16, dropout: 0.1, candidates: N };
 const encoderOf = (more: object = {}) =>
   new CrossEncoder('cross', { device, random: new Random(5) }, freshBert(), { ...options, ...more });
 
@@ -77,7 +78,8 @@ test('it learns to put the right one of its candidates first, for 32 mentions', 
       adam.step(backward(loss));
       return loss.item();
     });
-    if (loss < 0.05) break;
+    // A mention that is wrong costs log(2) / 32 at least.
+    if (loss < 0.02) break;
   }
   adam.release();
   const task = { mentions: pairs.mention, entities: pairs.entity, features, candidates, gold, top: 1 };
