@@ -78,6 +78,7 @@ export const flagNames: Readonly<Record<string, string>> = {
   'compare.seeds': 'seeds',
   'server.host': 'host',
   'server.port': 'port',
+  'server.site': 'site',
   'server.tokenFile': 'token-file',
   'server.queue': 'queue',
   'server.deadline': 'deadline',

@@ -1,8 +1,10 @@
 // The page in a real browser, as the installed command writes it, on the run of a toy: what a visitor does with the mouse, with
 // the keyboard, on a phone, off the network and without WebGPU. Leaves screenshots in .cache/screenshots.
 
+import { spawn } from 'node:child_process';
 import * as fs from 'node:fs';
 import * as path from 'node:path';
+import { createInterface } from 'node:readline';
 import type { Browser, BrowserContextOptions, Page } from 'playwright-core';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
@@ -47,17 +49,16 @@ test.after(async () => {
 });
 
 /** Opens the page anew; its errors and its requests to others fail the test at `done`. */
-async function visit(hash = '', options: BrowserContextOptions = {}, by: Browser = browser) {
+async function visit(hash = '', options: BrowserContextOptions = {}, by: Browser = browser, url = site.url) {
   const context = await by.newContext({ viewport: { width: 1280, height: 900 }, ...options });
   const page = await context.newPage();
   const faults: string[] = [];
   page.on('pageerror', (error) => faults.push(`${error}`));
   page.on('console', (message) => message.type() === 'error' && faults.push(message.text()));
   context.on('request', (request) => {
-    if (!/^(blob|data):/.test(request.url()) && !request.url().startsWith(site.url))
-      faults.push(request.url());
+    if (!/^(blob|data):/.test(request.url()) && !request.url().startsWith(url)) faults.push(request.url());
   });
-  await page.goto(site.url + hash);
+  await page.goto(url + hash);
   const done = async () => {
     await context.close();
     assert.equal(faults, []);
@@ -204,6 +205,32 @@ test('without WebGPU the page says what helps, and shows stored results', async 
     await done();
   } finally {
     await other.close();
+  }
+});
+
+test('without WebGPU the server of the page links, where it is dsmip serve', async () => {
+  const flags = ['--run', runFolder(toy, 'run'), '--site', path.join(project.folder, 'site'), '--port', '0'];
+  const command = path.join(project.dsmip, 'dist', 'cli', 'dsmip.js');
+  const server = spawn(process.execPath, [command, 'serve', ...toy.flags, ...flags], {
+    stdio: ['ignore', 'pipe', 'ignore'],
+  });
+  const ended = new Promise((resolve) => server.on('close', resolve));
+  const other = await openBrowser({ hasWebGpu: false });
+  try {
+    const { value } = await createInterface({ input: server.stdout })[Symbol.asyncIterator]().next();
+    const [url] = /http:\S+/.exec(value)!;
+    const { page, done } = await visit(asked('seal'), {}, other, `${url}/`);
+    await page.getByText('sent to the server of this page').waitFor();
+    const without = await found(page, 'seal');
+    await page.locator('#picture').setInputFiles(path.join(toy.folder, 'picture.jpg'));
+    await page.getByRole('button', { name: 'Remove the picture' }).waitFor();
+    assert.not.equal(await found(page, 'seal'), without);
+    await assertAccessible(page);
+    await done();
+  } finally {
+    await other.close();
+    server.kill('SIGTERM');
+    await ended;
   }
 });
 

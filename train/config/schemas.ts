@@ -477,6 +477,7 @@ export const serveSchema = v.strictObject({
         '127.0.0.1',
       ),
       port: v.optional(integer(0, { description: 'port to listen at; 0: any that is free' }, 65535), 8080),
+      site: place("folder of a page that dsmip demo wrote, to show at /; '': none"),
       tokenFile: place("file of the bearer token that requests must have; '': none"),
       queue: v.optional(
         integer(1, { description: 'most that wait or are being linked; beyond that 429', unit: 'mentions' }),

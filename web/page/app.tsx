@@ -11,7 +11,7 @@ import { type LinkerState, useLinker } from './use-linker.ts';
 
 const nothing: Asked = { sentence: '', range: null, top: usualTop };
 
-export function App({ site }: { site: Site }) {
+export function App({ site, canAsk }: { site: Site; canAsk: boolean }) {
   const first = useMemo(() => readAddress(location.hash) ?? fromExample(site.examples[0]), [site]);
   const [asked, setAsked] = useState<Asked>(first);
   const [picture, setPicture] = useState<Blob | null>(null);
@@ -22,7 +22,7 @@ export function App({ site }: { site: Site }) {
     () => (word ? { word, sentence, image: picture } : null),
     [word, sentence, picture],
   );
-  const { state, answer, problem, show } = useLinker(site, mention, top);
+  const { state, answer, problem, show } = useLinker(site, canAsk, mention, top);
 
   useEffect(() => {
     const onHash = () => {
@@ -62,8 +62,8 @@ export function App({ site }: { site: Site }) {
         <h1>Which one is meant?</h1>
         <p>
           Write a sentence, choose a word in it, add a picture if you like. The page finds which of{' '}
-          {site.entities.toLocaleString('en')} entities of {site.name} the word means. It computes on this
-          machine; nothing that you write leaves it.
+          {site.entities.toLocaleString('en')} entities of {site.name} the word means.{' '}
+          {state.kind !== 'server' && 'It computes on this machine; nothing that you write leaves it.'}
         </p>
         <Status state={state} />
       </header>
@@ -114,6 +114,14 @@ function Status({ state }: { state: LinkerState }) {
     return (
       <p class="status" role="status">
         Ready.
+      </p>
+    );
+  }
+  if (state.kind === 'server') {
+    return (
+      <p class="status" role="status">
+        Ready. This browser has no WebGPU: what you write and the picture are sent to the server of this page,
+        which links them.
       </p>
     );
   }

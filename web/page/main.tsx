@@ -2,13 +2,14 @@
 
 import { render } from 'preact';
 import { App } from './app.tsx';
-import type { Site } from './site.ts';
+import { type Site, serverMark } from './site.ts';
 
 const root = document.getElementById('app')!;
 try {
   const response = await fetch('site.json');
   if (!response.ok) throw new Error(`site.json: status ${response.status}`);
-  render(<App site={(await response.json()) as Site} />, root);
+  const canAsk = response.headers.has(serverMark);
+  render(<App site={(await response.json()) as Site} canAsk={canAsk} />, root);
 } catch (error) {
   render(<p role="alert">The page could not be loaded: {`${(error as Error).message}`}</p>, root);
 }

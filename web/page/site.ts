@@ -45,3 +45,6 @@ export const siteFolders = { clip: 'model/clip', run: 'model/run', index: 'model
 export function isRight({ gold, found }: Pick<Example, 'gold' | 'found'>): boolean {
   return found[0]?.qid === gold.qid;
 }
+
+/** The header of site.json by which a page learns that its own server can link for it. */
+export const serverMark = 'dsmip-links';

@@ -19,6 +19,7 @@ import { openApiDocument, operations } from './openapi.ts';
 import { page } from './page.ts';
 import { parsePart, readEntity, readMentions } from './read-request.ts';
 import { idSchema, nameSchema } from './schemas.ts';
+import { siteRoutes } from './site.ts';
 
 const log = getLogger(['dsmip', 'server']);
 
@@ -31,6 +32,8 @@ export interface AppOptions {
   token: string | null;
   /** Names by which the server may be called; null for any. A page elsewhere that has its own name lead here calls another. */
   hosts: readonly string[] | null;
+  /** The page to show at the root; null for none. */
+  site: { folder: string; files: ReadonlySet<string> } | null;
   /** The package's version. */
   version: string;
 }
@@ -47,20 +50,21 @@ export interface App {
   stop(): Promise<void>;
 }
 
-export function createApp({ keeper, limits, defaults, token, hosts, version }: AppOptions): App {
+export function createApp({ keeper, limits, defaults, token, hosts, site, version }: AppOptions): App {
   const admission = new Admission(limits);
   const metrics = new Metrics(admission, keeper);
   const idle = new Idle();
   const app = new Hono<Env>();
 
   app.use(counted(metrics));
+  if (hosts) app.use(calledBy(hosts));
+  if (site) app.use(siteRoutes(site.folder, site.files, token === null));
   app.use(
     secureHeaders({
       strictTransportSecurity: false,
       contentSecurityPolicy: { defaultSrc: ["'none'"], styleSrc: ["'unsafe-inline'"] },
     }),
   );
-  if (hosts) app.use(calledBy(hosts));
   app.get('/health', (c) => c.json({ status: 'ok' }));
   app.get('/ready', (c) => {
     const linker = idle.isStopping ? null : keeper.linker;
@@ -78,7 +82,7 @@ export function createApp({ keeper, limits, defaults, token, hosts, version }: A
   const document = openApiDocument(version, token !== null);
   app.get('/openapi.json', (c) => c.json(document));
   app.get('/docs', (c) => c.html(page(version, token !== null)));
-  app.get('/', (c) => c.redirect('docs'));
+  if (!site) app.get('/', (c) => c.redirect('docs'));
 
   const work = admitted(admission, limits, idle);
   const body = bodyLimit({
@@ -90,12 +94,13 @@ export function createApp({ keeper, limits, defaults, token, hosts, version }: A
   app.post('/link', work, body, async (c) => {
     const { mentions, options } = await readMentions(c, readingOf(c, limits));
     const { top = defaults.top, candidates = defaults.candidates, threshold = defaults.threshold } = options;
+    const { explain = false } = options;
     const signal = c.get('signal');
     const found = await keeper.use(signal, (linker) => {
       if (threshold > 0 && !linker.isCalibrated) {
         throw new UsageError(`threshold: ${linker.system} is not calibrated: it cannot tell how sure it is`);
       }
-      return linker.link(mentions, { top, candidates, strictImages: true, signal });
+      return linker.link(mentions, { top, candidates, explain, strictImages: true, signal });
     });
     metrics.mentions.inc(mentions.length);
     const results = found.map((own) => {

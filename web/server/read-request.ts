@@ -30,7 +30,7 @@ export interface Reading {
 /** A request to link. */
 export interface MentionsToLink {
   mentions: LinkMention[];
-  options: Pick<LinkRequest, 'top' | 'candidates' | 'threshold'>;
+  options: Pick<LinkRequest, 'top' | 'candidates' | 'threshold' | 'explain'>;
 }
 
 /** A part of a request as the schema's output. Throws HTTPException 422, one line with the field, for what is wrong. */

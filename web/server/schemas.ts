@@ -57,6 +57,12 @@ const optionEntries = {
       v.description('Give no entity where the probability that the right one is known is less'),
     ),
   ),
+  explain: v.optional(
+    v.pipe(
+      v.boolean('true or false'),
+      v.description('Say what each expert gives the entities; not in a form'),
+    ),
+  ),
 };
 
 /** One mention. */
@@ -117,6 +123,12 @@ const linked = v.object({
   probability: v.pipe(
     v.nullable(v.number()),
     v.description('That it is the right one, if that is known; null where the system is not calibrated'),
+  ),
+  explanation: v.pipe(
+    v.nullish(v.object({ experts: v.record(v.string(), v.number()), names: v.number() })),
+    v.description(
+      'Where it was asked for: the score by each expert, and what the name adds; null without experts',
+    ),
   ),
 });
 export const linkResponse = v.object({

@@ -9,6 +9,7 @@ import { workConfigOf } from '../../../train/config/presets.ts';
 import { type ServeConfig, serveSchema } from '../../../train/config/schemas.ts';
 import type { Limits } from '../../../web/server/limits.ts';
 import type { OpenedLinker } from '../../../web/server/linker-keeper.ts';
+import { siteFiles } from '../../../web/server/site.ts';
 import { startServer } from '../../../web/server/start-server.ts';
 import { type ConfigCommand, parseConfig } from '../../config-flags.ts';
 import { openLinkerFor, prepareIndex } from '../../open-linker.ts';
@@ -25,6 +26,7 @@ const serveCommand: ConfigCommand<typeof serveSchema, never> = {
   base: (preset) => workConfigOf(preset, 'link'),
   examples: [
     'dsmip serve --run runs/default --port 8080',
+    'dsmip serve --run runs/default --site site',
     'dsmip serve --kb my-kb --candidates 100 --host 0.0.0.0 --token-file token.txt',
   ],
 };
@@ -33,9 +35,10 @@ export async function run(args: readonly string[]): Promise<void> {
   const parsed = await parseConfig(serveCommand, args);
   if (!parsed) return;
   const { config } = parsed;
-  const { host, port, tokenFile, gather } = config.server;
+  const { host, port, site, tokenFile, gather } = config.server;
   const { top, candidates, threshold } = config.link;
   const token = tokenFile === '' ? null : await readToken(tokenFile);
+  const page = site === '' ? null : { folder: site, files: await siteFiles(site) };
   await prepareIndex(parsed);
   await configure({
     sinks: { stderr: (record) => process.stderr.write(jsonLinesFormatter(record)) },
@@ -62,6 +65,7 @@ export async function run(args: readonly string[]): Promise<void> {
     token,
     limits: limitsOf(config),
     defaults: { top, candidates, threshold },
+    site: page,
     version: await packageVersion(),
   });
   console.log(`dsmip is at ${server.url}`);

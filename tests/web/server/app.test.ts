@@ -1,6 +1,9 @@
 // The routes over a linker that is made up: what each answers, what is refused and how, and what happens when there is too
 // much to do, too little time, or an end.
 
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import fc from 'fast-check';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
@@ -11,6 +14,7 @@ import type { EntityToPut, Linker, LinkMention, LinkOptions } from '../../../lin
 import { type App, type AppOptions, createApp } from '../../../web/server/app.ts';
 import { defaultLimits, type Limits } from '../../../web/server/limits.ts';
 import { LinkerKeeper } from '../../../web/server/linker-keeper.ts';
+import { siteFiles } from '../../../web/server/site.ts';
 import { pictureBytes, wrongRequest } from './malformed-requests.ts';
 
 /** What the linker was asked, and when it answers. */
@@ -38,7 +42,7 @@ async function made(
     entityCount: 3,
     system: 'dsmip',
     isCalibrated: true,
-    async link(mentions, { top = 5, strictImages }: LinkOptions = {}) {
+    async link(mentions, { top = 5, explain, strictImages }: LinkOptions = {}) {
       found.linked.push([...mentions]);
       assert.ok(strictImages);
       for (const { image } of mentions) await check(image);
@@ -54,6 +58,7 @@ async function made(
           expert: null,
           probability: 0.9,
           inKnowledgeBase: 0.5,
+          ...(explain && { explanation: { experts: { text: 1 }, names: 0 } }),
         },
       ]);
     },
@@ -78,6 +83,7 @@ async function made(
     defaults: { top: 5, candidates: 0, threshold: 0 },
     token: null,
     hosts: null,
+    site: null,
     version: '1.2.3',
     ...options,
     limits: { ...defaultLimits, ...options.limits },
@@ -128,6 +134,53 @@ test('mentions are linked, one or many, with an image as base64, a data URL or a
   assert.is(sent.body.results[0].entities[0].qid, 'top 7');
   assert.equal(linked[2], [{ ...mention, image: pictureBytes }]);
 });
+
+test('what experts think is said where it is asked for', async () => {
+  const { app } = await made();
+  const explained = await post(app, { ...mention, explain: true });
+  assert.equal(explained.body.results[0].entities[0].explanation, { experts: { text: 1 }, names: 0 });
+  assert.is((await post(app, { ...mention, explain: 1 })).status, 422);
+});
+
+test('a site is shown at the root, whose scripts may run and ask this server only', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'dsmip-site-'));
+  try {
+    mkdirSync(join(folder, 'model'));
+    writeFileSync(join(folder, 'index.html'), '<title>page</title>');
+    await rejects(siteFiles(folder), /no site\.json/);
+    writeFileSync(join(folder, 'site.json'), '{}');
+    writeFileSync(join(folder, 'model', 'a.gz'), 'abc');
+    const site = { folder, files: await siteFiles(folder) };
+    assert.equal([...site.files].sort(), ['/', '/index.html', '/model/a.gz', '/site.json']);
+    const { app } = await made({ site });
+    const root = await ask(app, '/');
+    assert.is(root.body, '<title>page</title>');
+    assert.is(
+      root.headers.get('content-security-policy'),
+      "default-src 'self'; img-src 'self' blob: data:; object-src 'none'",
+    );
+    assert.is((await ask(app, '/site.json')).headers.get('dsmip-links'), 'yes');
+    const range = await ask(app, '/model/a.gz', { headers: { range: 'bytes=1-1' } });
+    assert.equal([range.status, range.body], [206, 'b']);
+    assert.is((await ask(app, '/..%2fpackage.json')).status, 404);
+    assert.match((await ask(app, '/docs')).headers.get('content-security-policy')!, /default-src 'none'/);
+    assert.is((await post(app, mention)).status, 200);
+    // A page has no token to ask with.
+    const { app: guarded } = await made({ site, token: 'secret' });
+    assert.is((await ask(guarded, '/site.json')).headers.get('dsmip-links'), null);
+    assert.is((await post(guarded, mention)).status, 401);
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+});
+
+async function rejects(work: Promise<unknown>, message: RegExp): Promise<void> {
+  const error = await work.then(
+    () => null,
+    (error: Error) => error,
+  );
+  assert.match(error?.message ?? 'no error', message);
+}
 
 test('entities are found by id and name, put and deleted', async () => {
   const { app, put: wasPut } = await made();

@@ -42,6 +42,7 @@ const server = await startServer({
   host: '127.0.0.1',
   port: 0,
   token: null,
+  site: null,
   limits: defaultLimits,
   defaults: { top: 5, candidates: 0, threshold: 0 },
   version: '0',
