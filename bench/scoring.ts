@@ -17,6 +17,7 @@ import { type ExpertFeatures, type ExpertKind, expertKinds, ScoringUnits } from 
 import { initialise } from '../model/initialise.ts';
 import { FixedShares, MixtureState } from '../ranking/mixed-probabilities.ts';
 import { type BlockPairs, blockPairs, pairLists, withAdditions } from '../ranking/pair-lists.ts';
+import { RankState } from '../ranking/rank-state.ts';
 import { range } from '../ranking/sources.ts';
 import { chosenScores } from '../ranking/systems.ts';
 import { type Benchmark, benchmark, random } from './benchmark.ts';
@@ -213,9 +214,25 @@ const additionsBenchmark = benchmark({
   run: ({ scores, additions, pairs }): Tensor => withAdditions(scores, additions, pairs),
 });
 
+/** The ranks and the 20 best of a block of a dense system's scores, when most of the best have been found. */
+const rankBenchmark = benchmark({
+  name: 'rank-block',
+  bound: 'copy',
+  flops: 0,
+  bytes: 4 * M * E,
+  pairs: M * E,
+  operands: (device) => ({
+    scores: random(device, M, E),
+    numbers: device.tensor([E], Int32Array.from(range(0, E))),
+    state: new RankState(device, Int32Array.from(range(0, M)), 20),
+  }),
+  run: ({ scores, numbers, state }): void => state.add(scores, numbers),
+});
+
 export const scoringBenchmarks: Benchmark[] = [
   ...pairBenchmarks,
   ...dsmipBenchmarks,
   mixtureBenchmark,
   additionsBenchmark,
+  rankBenchmark,
 ];

@@ -1,7 +1,7 @@
 // Where the ranking of some mentions stands, on the device: how many entities are above the gold one or equal to it, and
 // the best so far. Nothing of the size of the knowledge base is kept. Knows nothing of systems.
 
-import type { Device } from '../engine/device.ts';
+import { type Device, linearGrid } from '../engine/device.ts';
 import { rowShape } from '../engine/kernels/rows.ts';
 import { embedding } from '../engine/ops/embedding.ts';
 import { reshape } from '../engine/ops/shape.ts';
@@ -59,6 +59,11 @@ export class RankState {
 
   /** Takes scores [mentions, n] of the entities of these numbers (i32 [n], ascending) into account; call it in a scope. */
   add(scores: Tensor, numbers: Tensor): void {
+    if (this.#device.isCpu) this.#take(scores, numbers);
+    else this.#countAndMerge(scores, numbers);
+  }
+
+  #countAndMerge(scores: Tensor, numbers: Tensor): void {
     const n = scores.shape[1]!;
     const { constants, grid } = rowShape(this.#device, n, false);
     this.#device.run({
@@ -98,6 +103,28 @@ export class RankState {
   release(): void {
     for (const tensor of [this.#goldScores, this.#goldNumbers, this.#state, ...this.#best, ...this.#next])
       tensor.release();
+  }
+
+  /** Most scores are not among the best: one pass over them costs less than the best of each block. */
+  #take(scores: Tensor, numbers: Tensor): void {
+    const n = scores.shape[1]!;
+    this.#device.run({
+      kernel: 'rank',
+      entry: 'take',
+      constants: { LANES: 1, ROWS: 8, VECTOR: n % 4 === 0 },
+      buffers: {
+        fours: scores,
+        numbers,
+        gold_scores: this.#goldScores,
+        gold_numbers: this.#goldNumbers,
+        state: this.#state,
+        merged_values: this.#best[0],
+        merged_numbers: this.#best[1],
+      },
+      params: { mentions: this.#mentions, entities: n, k: this.#k, n: 0, lowest },
+      grid: linearGrid(Math.ceil(this.#mentions / 8)),
+      bytes: 4 * scores.size,
+    });
   }
 
   #merge(scores: Tensor, numbers: Tensor): void {

@@ -42,6 +42,8 @@ export interface Scorer<Inputs, M, E> {
   scores(mentions: M, entities: E, pairMask?: Tensor | null): Tensor;
   /** Whether a pair mask saves `scores` more work than it takes to make one. */
   readonly usesPairMask: boolean;
+  /** Whether scoring mentions costs the same whatever the lengths of their texts are. Default: it does not. */
+  readonly ignoresLengths?: boolean;
   /** How many numbers the largest array that `scores` makes for these mentions has for each pair. */
   pairSize(mentions: M): number;
   /** How an entity's side is stored: its parts by name. */

@@ -81,8 +81,8 @@ export interface Choices {
   gold: string[];
 }
 
-/** Mentions that are scored together, and mentions whose sides are on the device at once. */
-const tileMentions = 128;
+/** Mentions that are scored together, at most, and mentions whose sides are on the device at once. */
+const tileMentions = { ofLikeLength: 128, ofAnyLength: 256 };
 /**
  * Mentions up to the same of these lengths may share a tile, whose keys are all padded to its longest: with two prompts the
  * keys are multiples of 8, which is what the attention kernels compute anyway.
@@ -90,7 +90,7 @@ const tileMentions = 128;
 const tileLengths = [14, 22, 30, 38, 46, 54, 62, 70];
 const mentionsAtOnce = { all: 4096, candidates: 16 };
 /** Entities that are scored together, at most; and elements of the largest array that a tile may take for them. */
-const mostEntities = { cpu: 512, gpu: 4096 };
+const mostEntities = { cpu: 512, cpuOfAnyLength: 1024, gpu: 4096 };
 const mostElements = 2 ** 24;
 /** Numbers a pair that the block size allows for at least. */
 const leastPairSize = 10;
@@ -203,8 +203,11 @@ interface Group {
  * Mentions with the same picked parts, of like length; a mention with candidates is alone. Neighbours lean to the same
  * parts: the attention kernels pass over an entity for several mentions at once.
  */
-function mentionGroups({ choice, mentions }: Scoring, candidates: Candidates): Group[] {
+function mentionGroups({ choice, mentions, parts }: Scoring, candidates: Candidates): Group[] {
   const { lengths, count } = mentions;
+  const anyLength = takesAnyLength(parts);
+  const classOf = (mention: number) => (anyLength ? 0 : lengthClass(lengths[mention]!));
+  const most = anyLength ? tileMentions.ofAnyLength : tileMentions.ofLikeLength;
   const all = Array.from({ length: count }, (_, number) => {
     const picked = choice ? pickedBy(choice, number, candidates) : [];
     return { number, picked, key: `${picked}`, leaning: choice ? leaning(logitsOf(choice.u, number)) : 0 };
@@ -212,17 +215,16 @@ function mentionGroups({ choice, mentions }: Scoring, candidates: Candidates): G
   if (candidates) return all.map(({ number, picked }) => ({ mentions: [number], picked }));
   all.sort((a, b) => {
     if (a.key !== b.key) return a.key < b.key ? -1 : 1;
-    const [ofA, ofB] = [a, b].map(({ number }) => lengthClass(lengths[number]!));
-    return ofA! - ofB! || a.leaning - b.leaning || a.number - b.number;
+    return classOf(a.number) - classOf(b.number) || a.leaning - b.leaning || a.number - b.number;
   });
   const groups: Group[] = [];
   for (const { number, picked } of all) {
     const last = groups.at(-1);
     const fits =
       last &&
-      last.mentions.length < tileMentions &&
+      last.mentions.length < most &&
       `${last.picked}` === `${picked}` &&
-      lengthClass(lengths[last.mentions[0]!]!) === lengthClass(lengths[number]!);
+      classOf(last.mentions[0]!) === classOf(number);
     if (fits) last.mentions.push(number);
     else groups.push({ mentions: [number], picked });
   }
@@ -238,6 +240,11 @@ function pickedBy({ u, v, rowOf }: Choice, mention: number, candidates: Candidat
 /** How far the gate leans to the first part for a mention, against the others. */
 function leaning([first, ...others]: Float32Array): number {
   return first! - Math.max(...others);
+}
+
+/** Whether mentions of all lengths may share a tile. */
+function takesAnyLength(parts: readonly AnyScorer[]): boolean {
+  return parts.every(({ ignoresLengths }) => ignoresLengths);
 }
 
 function lengthClass(length: number): number {
@@ -315,7 +322,7 @@ function closeMixtures(tiles: readonly Tile[]): void {
   for (const { mixtures } of tiles) for (const mixture of mixtures) mixture?.close();
 }
 
-/** All entities, block by block; the next block is read while the device works on one. */
+/** All entities, block by block; while the device works on one, the next is read and put in line. */
 async function eachBlock(
   scoring: Scoring,
   tiles: readonly Tile[],
@@ -329,6 +336,7 @@ async function eachBlock(
       ? readBlock(scoring, tiles, range(first, Math.min(size, entities.count - first)))
       : null;
   let next = read(0);
+  let before = Promise.resolve();
   for (let first = 0; next; first += size) {
     const { needs, make } = await next;
     ranked(device, () => {
@@ -337,11 +345,15 @@ async function eachBlock(
     });
     const done = device.finish();
     next = read(first + size);
-    const [, failed] = await Promise.allSettled([done, next]);
-    await done;
+    // Its failure is thrown when the one after it is in line.
+    done.catch(() => null);
+    const [, failed] = await Promise.allSettled([before, next]);
+    await before;
     if (failed.status === 'rejected') throw failed.reason;
+    before = done;
     onProgress(Math.min(1, (first + size) / entities.count));
   }
+  await before;
 }
 
 /** The gold entities' scores come first: what is above them is counted against them. */
@@ -470,12 +482,13 @@ function countComputed(
 /** Entities a block: as many as keep the largest array of a tile's scoring within bounds. */
 function blockSize({ device, parts }: Scoring, tiles: readonly Tile[]): number {
   const most = Math.min(mostElements, device.maxBindingBytes / 4);
-  let rowElements = leastPairSize * tileMentions;
+  let rowElements = leastPairSize * tileMentions.ofLikeLength;
   for (const { mentions, sides } of tiles) {
     for (const [i, side] of sides.entries()) {
       if (side !== null) rowElements = Math.max(rowElements, mentions.length * parts[i]!.pairSize(side));
     }
   }
   const fitting = Math.floor(most / rowElements);
-  return Math.max(1, Math.min(fitting, device.isCpu ? mostEntities.cpu : mostEntities.gpu));
+  const cpu = takesAnyLength(parts) ? mostEntities.cpuOfAnyLength : mostEntities.cpu;
+  return Math.max(1, Math.min(fitting, device.isCpu ? cpu : mostEntities.gpu));
 }

@@ -17,6 +17,7 @@ import { BertBaseline } from '../../model/baselines/bert/bert-baseline.ts';
 import { Bert, type BertConfig } from '../../model/bert/bert.ts';
 import { initialise } from '../../model/initialise.ts';
 import { baselineGradients } from '../../train/baselines/baseline-step.ts';
+import { lineOf, type Timed, timesOf } from './paired.ts';
 
 const batch = 32;
 /** `steps`: of one round; one more, the first, is not counted. */
@@ -27,15 +28,12 @@ const sizes = [
 /** Rounds of both, in turn. */
 const rounds = 3;
 
-/** Of a step in milliseconds: by the clock, and of all cores together. */
-type Step = [wall: number, processor: number];
-
 const [python] = process.argv.slice(2);
 const device = await openDevice();
 console.log(device.description);
 for (const size of sizes) {
-  const ours: Step[] = [];
-  const theirs: Step[] = [];
+  const ours: Timed[] = [];
+  const theirs: Timed[] = [];
   for (let round = 0; round < rounds; round++) {
     ours.push(...(await ownSteps(size)));
     if (python) theirs.push(...torchSteps(python, size));
@@ -58,7 +56,7 @@ async function ownSteps({
   vocabulary,
   length,
   steps,
-}: (typeof sizes)[number]): Promise<Step[]> {
+}: (typeof sizes)[number]): Promise<Timed[]> {
   const config: BertConfig = {
     ...{ width, heads, layers, vocabulary, hidden: 4 * width, maxLength: 64, types: 2, eps: 1e-12 },
   };
@@ -79,7 +77,7 @@ async function ownSteps({
   });
   const entities = Int32Array.from({ length: batch }, (_, i) => i);
   const step = { mention: side(0), entity: side(batch), entities };
-  const times: Step[] = [];
+  const times: Timed[] = [];
   for (let i = 0; i <= steps; i++) {
     const start = performance.now();
     const used = process.cpuUsage();
@@ -97,22 +95,10 @@ async function ownSteps({
   return times;
 }
 
-function torchSteps(interpreter: string, size: (typeof sizes)[number]): Step[] {
+function torchSteps(interpreter: string, size: (typeof sizes)[number]): Timed[] {
   const script = fileURLToPath(new URL('bert_step.py', import.meta.url));
   const asked = JSON.stringify({ ...size, batch });
   const { stdout, stderr, status } = spawnSync(interpreter, [script, asked], { encoding: 'utf8' });
   if (status !== 0) throw new Error(stderr);
-  return JSON.parse(stdout) as Step[];
-}
-
-/** The fastest and the median by the clock, and the median of the processor's time. */
-function timesOf(all: readonly Step[]): [best: number, median: number, processor: number] {
-  const sorted = (i: 0 | 1) => all.map((step) => step[i]).sort((a, b) => a - b);
-  const [wall, processor] = [sorted(0), sorted(1)];
-  return [wall[0]!, wall[wall.length >> 1]!, processor[processor.length >> 1]!];
-}
-
-function lineOf(all: readonly Step[]): string {
-  const [best, median, processor] = timesOf(all).map((time) => time.toFixed(0));
-  return `best ${best} ms, median ${median} ms, processor ${processor} ms`;
+  return JSON.parse(stdout) as Timed[];
 }

@@ -57,10 +57,19 @@ function hasPanel({ m, n, k, transposeA, vectorA, vectorB }: GemmSizes): boolean
   return fours && (!transposeA || m >= rowsRepayingLongPanel);
 }
 
-/** The narrow panel costs more loads for the same products, so it must save some: those of padding. */
-function panelVariant({ n, k }: GemmSizes): Readonly<Record<string, GemmVariant>> {
+/** Products that repay the compiling of a longer panel, in multiply-adds. */
+const repayingLongerPanel = 1e8;
+
+/**
+ * The longer panel reads and writes C less often, if little of it is padding. The narrow one costs more loads for the same
+ * products, so it must save some: those of padding. All sum in the same order.
+ */
+function panelVariant({ m, n, k, batch }: GemmSizes): Readonly<Record<string, GemmVariant>> {
   const padded = ({ block, tileN }: typeof panelWide) =>
     Math.ceil(k / block) * block * Math.ceil(n / tileN) * tileN;
+  if (batch * m * n * k >= repayingLongerPanel && padded(panelLonger) <= 1.03 * padded(panelWide)) {
+    return { 'panel 96x64': panelLonger };
+  }
   return 1.2 * padded(panelNarrow) < padded(panelWide)
     ? { 'panel 96x32': panelNarrow }
     : { 'panel 64x64': panelWide };
@@ -69,6 +78,7 @@ function panelVariant({ n, k }: GemmSizes): Readonly<Record<string, GemmVariant>
 const register: GemmVariant = { kernel: 'matmul-register', constants: {}, tileM: 32, tileN: 32 };
 const subgroup: GemmVariant = { kernel: 'matmul-subgroup', constants: {}, tileM: 32, tileN: 32 };
 const panelWide = panel(2, 2);
+const panelLonger = panel(3, 2);
 const panelNarrow = panel(3, 1);
 
 function panel(chunks: number, columns: number) {

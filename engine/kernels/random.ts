@@ -39,7 +39,7 @@ export function draw(
       entry: 'generate',
       constants: { KIND: kinds[kind] },
       buffers: { bits: tensor.range(first, n) },
-      params: { n, ...streamParams(stream, first), threshold: 0, factor },
+      params: { n, ...streamParams(stream, first), threshold: 0, factor, row: 1, every: 1 },
       grid: blockGrid(n),
       bytes: 4 * n,
     });

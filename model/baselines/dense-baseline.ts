@@ -53,6 +53,7 @@ export abstract class DenseBaseline<Raw, M extends DenseSide = DenseSide>
   readonly retrievalPart = 'vector';
   /** All pairs are one matrix product: no mask would save anything. */
   readonly usesPairMask = false;
+  readonly ignoresLengths = true;
   #score: DenseScore;
 
   constructor(name: string, device: Device, score: DenseScore) {
@@ -165,6 +166,11 @@ export abstract class DenseBaseline<Raw, M extends DenseSide = DenseSide>
 
   #rowsOf({ inputs, rows }: Batch<VectorTable>): Tensor {
     const { width: D } = this.#score;
+    const first = rows[0] ?? 0;
+    if (rows.every((row, i) => row === first + i)) {
+      const own = inputs.vectors.subarray(first * D, (first + rows.length) * D);
+      return this.device.tensor([rows.length, D], own, { name: 'vectors' });
+    }
     const picked = new Float32Array(rows.length * D);
     for (const [i, row] of rows.entries()) picked.set(inputs.vectors.subarray(row * D, (row + 1) * D), i * D);
     return this.device.tensor([rows.length, D], picked, { name: 'vectors' });

@@ -61,6 +61,8 @@ export interface BertBatch extends TextBatch {
 export interface BertDropout {
   rate: number;
   random: Random;
+  /** What is thinned is every so manieth token, from the first on: it is thinned as among all. Default 1. */
+  every?: number;
 }
 
 /** Texts on their way through the layers. */
@@ -112,6 +114,19 @@ export class Bert {
    */
   encode(batch: BertBatch, dropped?: BertDropout): Tensor {
     return this.run(this.embed(batch, dropped)).hidden;
+  }
+
+  /**
+   * The last hidden states of the first tokens, [CLS], alone: [B, d], what `firstTokens` takes from those of all. The last
+   * layer computes nothing of the other tokens but the keys and values that the first attends to.
+   */
+  encodeFirst(batch: BertBatch, dropped?: BertDropout): Tensor {
+    const [B, d] = [batch.count, this.config.width];
+    // Rows of such a width share blocks of random numbers: the first tokens alone cannot draw theirs.
+    if (dropped && d % 4 !== 0) return firstTokens(this.encode(batch, dropped));
+    const last = this.#blocks.at(-1)!;
+    const states = this.run(this.embed(batch, dropped), { end: this.#blocks.length - 1 });
+    return states.hidden.device.scope(() => reshape(last.runFirst(states), [B, d]));
   }
 
   /** What goes into the first layer; dropout as in `encode`. Throws ShapeError. */
@@ -212,8 +227,20 @@ class Block {
   }
 
   /** x [B, L, d] -> [B, L, d]; all of context [B, R, d_c] is attended to. */
-  run({ hidden, keyMask, dropped }: BertStates, context?: Tensor): Tensor {
-    let y = this.#attention.run(hidden, hidden, keyMask, dropped);
+  run(states: BertStates, context?: Tensor): Tensor {
+    return this.#runOn(states.hidden, states, context);
+  }
+
+  /** x [B, L, d] -> [B, 1, d]: of the first token alone. */
+  runFirst(states: BertStates): Tensor {
+    const { hidden, dropped } = states;
+    const own = dropped && { ...dropped, every: hidden.shape[1]! };
+    return this.#runOn(slice(hidden, 1, 0, 1), { ...states, dropped: own });
+  }
+
+  /** x: those tokens of the hidden states that are wanted. */
+  #runOn(x: Tensor, { hidden, keyMask, dropped }: BertStates, context?: Tensor): Tensor {
+    let y = this.#attention.run(x, hidden, keyMask, dropped);
     if (this.#crossAttention) {
       if (!context) throw new ShapeError('a layer with cross-attention needs a sequence to attend to');
       y = this.#crossAttention.run(y, context, undefined, dropped);
@@ -252,7 +279,7 @@ class Attention {
 }
 
 function thinned(x: Tensor, dropped?: BertDropout): Tensor {
-  return dropped ? dropout(x, dropped.rate, dropped.random) : x;
+  return dropped ? dropout(x, dropped.rate, dropped.random, dropped.every) : x;
 }
 
 /** Throws ShapeError unless there are so many numbers, each from 0 to `limit` - 1. */

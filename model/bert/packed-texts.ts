@@ -4,7 +4,7 @@
 import { embedding } from '../../engine/ops/embedding.ts';
 import { concat } from '../../engine/ops/shape.ts';
 import type { Tensor } from '../../engine/tensor.ts';
-import { type Bert, type BertBatch, type BertDropout, firstTokens } from './bert.ts';
+import type { Bert, BertBatch, BertDropout } from './bert.ts';
 
 /** A text, [CLS] first. */
 export interface PackedText {
@@ -80,7 +80,7 @@ export function encodeByLength(
 /** The last layer's [CLS] of packed texts: [texts, d]. */
 export function clsOf(bert: Bert, texts: readonly PackedText[], dropped?: BertDropout): Tensor {
   const { maxLength } = bert.config;
-  return encodeByLength(texts, maxLength, (batch) => firstTokens(bert.encode(batch, dropped)));
+  return encodeByLength(texts, maxLength, (batch) => bert.encodeFirst(batch, dropped));
 }
 
 function longestOf(texts: readonly PackedText[]): number {

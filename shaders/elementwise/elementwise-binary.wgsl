@@ -1,10 +1,14 @@
 // y = a OP b with broadcasting. The host collapses the operands' shapes to four dimensions; an operand
 // that is repeated along a dimension has stride 0 there. y is contiguous, n elements.
-// A workgroup computes 64 * ITEMS consecutive outputs; an invocation takes every 64th of them.
+// A workgroup computes 64 * ITEMS consecutive outputs; an invocation takes every 64th of them. Where no index is split,
+// they may be fours, and n counts those.
 
 const OP: u32 = 0u; // 0 a + b, 1 a - b, 2 a * b, 3 a / b
 const DENSE: bool = false; // both operands have y's shape: no index arithmetic
+const RANK: u32 = 4u; // dimensions that count, the last ones: the others are 1
 const ITEMS: u32 = 4u;
+
+alias Element = f32; // or vec4f
 
 // needs linear-index.wgsl
 // needs split-index.wgsl
@@ -17,11 +21,11 @@ struct Params {
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> a: array<f32>;
-@group(0) @binding(2) var<storage, read> b: array<f32>;
-@group(0) @binding(3) var<storage, read_write> y: array<f32>;
+@group(0) @binding(1) var<storage, read> a: array<Element>;
+@group(0) @binding(2) var<storage, read> b: array<Element>;
+@group(0) @binding(3) var<storage, read_write> y: array<Element>;
 
-fn combine(p: f32, q: f32) -> f32 {
+fn combine(p: Element, q: Element) -> Element {
   switch OP {
     case 1u: { return p - q; }
     case 2u: { return p * q; }
@@ -39,6 +43,10 @@ fn forward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups:
     if i >= params.n { return; }
     if DENSE {
       y[i] = combine(a[i], b[i]);
+    } else if RANK <= 2u {
+      let row = i / params.size_3;
+      let column = i - row * params.size_3;
+      y[i] = combine(a[row * params.a_2 + column * params.a_3], b[row * params.b_2 + column * params.b_3]);
     } else {
       let at = split_index(i, params.size_1, params.size_2, params.size_3);
       y[i] = combine(a[at.x * params.a_0 + at.y * params.a_1 + at.z * params.a_2 + at.w * params.a_3],
@@ -47,7 +55,7 @@ fn forward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups:
   }
 }
 
-// y += b, both n elements: gradients of a tensor that is used more than once.
+// y += b, both n Elements: gradients of a tensor that is used more than once.
 @compute @workgroup_size(64)
 fn add_into(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u,
             @builtin(local_invocation_index) lane: u32) {

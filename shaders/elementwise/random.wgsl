@@ -2,7 +2,8 @@
 // of a stream is a function of the key and the counter + j, nothing else, so the numbers do not depend on how
 // the work is shared out, and the same numbers can be drawn again: dropout's backward makes its mask anew.
 //   generate: bits[i] = word i % 4 of block i / 4, as KIND says
-//   dropout:  y[i] = x[i] * (the word >= threshold ? factor : 0); the backward is the same with dy for x
+//   dropout:  y[i] = x[i] * (the word >= threshold ? factor : 0); the backward is the same with dy for x. Of every `every`-th
+//             row of a larger tensor the words are those that the row has there; rows are of `row` blocks
 // n elements, any shape. An invocation computes one block: four consecutive elements. Dropped NaNs stay NaN, as
 // in PyTorch.
 
@@ -17,6 +18,8 @@ struct Params {
   counter_0: u32, counter_1: u32, counter_2: u32, counter_3: u32,
   threshold: u32,
   factor: f32,
+  row: u32,
+  every: u32,
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
@@ -100,7 +103,8 @@ fn dropout(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups:
   let block = linear_group(group, groups) * WIDTH + lane;
   let i = 4u * block;
   if i >= params.n { return; }
-  let factors = select(vec4f(0.0), vec4f(params.factor), philox(block) >= vec4u(params.threshold));
+  let drawn = block + block / params.row * (params.every - 1u) * params.row;
+  let factors = select(vec4f(0.0), vec4f(params.factor), philox(drawn) >= vec4u(params.threshold));
   y[i] = x[i] * factors.x;
   if i + 1u < params.n { y[i + 1u] = x[i + 1u] * factors.y; }
   if i + 2u < params.n { y[i + 2u] = x[i + 2u] * factors.z; }

@@ -3,6 +3,7 @@
 // that few long columns still fill the device. Sums are sequential within an invocation: same bits always.
 
 const WIDTH: u32 = 64u; // invocations that share one chunk of a row in `rows`
+alias Element = f32; // in `columns` also vec4f: four neighbouring columns, which inner counts as one
 
 // needs linear-index.wgsl
 
@@ -16,8 +17,8 @@ struct Params {
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> x: array<f32>;
-@group(0) @binding(2) var<storage, read_write> y: array<f32>;
+@group(0) @binding(1) var<storage, read> x: array<Element>;
+@group(0) @binding(2) var<storage, read_write> y: array<Element>;
 
 // An invocation computes one output; neighbours compute neighbouring columns.
 @compute @workgroup_size(64)
@@ -30,12 +31,12 @@ fn columns(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups:
   let first = (row % params.chunks) * params.chunk;
   let last = min(first + params.chunk, params.n);
   let base = (row / params.chunks) * params.n * params.inner + column;
-  var total = 0.0;
+  var total = Element();
   for (var j = first; j < last; j++) { total += x[base + j * params.inner]; }
   y[i] = params.scale * total;
 }
 
-var<workgroup> partial: array<f32, WIDTH>;
+var<workgroup> partial: array<Element, WIDTH>;
 
 // inner = 1: a workgroup computes one chunk of a row and halves its partial sums in workgroup memory.
 @compute @workgroup_size(WIDTH)
@@ -44,7 +45,7 @@ fn rows(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: ve
   let i = linear_group(group, groups);
   let row = i / params.chunks;
   let first = (i % params.chunks) * params.chunk;
-  var total = 0.0;
+  var total = Element();
   if row < params.outer {
     let last = min(first + params.chunk, params.n);
     for (var j = first + lane; j < last; j += WIDTH) { total += x[row * params.n + j]; }

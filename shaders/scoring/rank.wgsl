@@ -5,6 +5,8 @@
 //   merge: the k best of best (values, numbers [M, k]) and found (found_values, found_indices [M, n]; both in order,
 //          larger first, the lower number first among equals) -> merged [M, k]; places without an entity have number -1.
 //          An invocation computes a mention.
+//   take:  both at once, in one pass through the scores, for CPU adapters: an invocation computes a mention and puts what is
+//          among its k best so far into its place in merged. numbers must ascend; what is not finite counts as lowest.
 
 // needs numbers.wgsl
 // needs row-lanes.wgsl
@@ -29,6 +31,9 @@ struct Params {
 @group(0) @binding(9) var<storage, read> found_indices: array<i32>;
 @group(0) @binding(10) var<storage, read_write> merged_values: array<f32>;
 @group(0) @binding(11) var<storage, read_write> merged_numbers: array<i32>;
+@group(0) @binding(12) var<storage, read> fours: array<vec4f>; // scores again
+
+const VECTOR: bool = false; // E is a multiple of 4
 
 @compute @workgroup_size(THREADS)
 fn count(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u,
@@ -93,4 +98,94 @@ fn merge(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: v
     merged_values[m * params.k + at] = value;
     merged_numbers[m * params.k + at] = number;
   }
+}
+
+/** The scores from element i on; those beyond a row mean nothing. */
+fn four_from(i: u32) -> vec4f {
+  if VECTOR { return fours[i / 4u]; }
+  return vec4f(score_at(i), score_at(i + 1u), score_at(i + 2u), score_at(i + 3u));
+}
+
+fn score_at(i: u32) -> f32 {
+  return fours[i / 4u][i % 4u];
+}
+
+/** Whether an entity comes before the one in a place of a list, which may be empty. */
+fn comes_before(value: f32, number: i32, place: u32) -> bool {
+  let there = merged_numbers[place];
+  return there < 0 || value > merged_values[place] || (value == merged_values[place] && number < there);
+}
+
+/** Puts an entity among the best from `first` on, if it is one of them. */
+fn put(first: u32, score: f32, number: i32) {
+  let value = select(params.lowest, score, is_finite(score));
+  var at = first + params.k - 1u;
+  if !comes_before(value, number, at) { return; }
+  while at > first {
+    if !comes_before(value, number, at - 1u) { break; }
+    merged_values[at] = merged_values[at - 1u];
+    merged_numbers[at] = merged_numbers[at - 1u];
+    at--;
+  }
+  merged_values[at] = value;
+  merged_numbers[at] = number;
+}
+
+@compute @workgroup_size(8)
+fn take(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u,
+        @builtin(local_invocation_index) lane: u32) {
+  let m = linear_group(group, groups) * 8u + lane;
+  if m >= params.mentions { return; }
+  let row = m * params.entities;
+  let first = m * params.k;
+  let own = gold_scores[m];
+  let last = max(first + params.k, 1u) - 1u;
+  var least = params.lowest;
+  var is_open = false;
+  if params.k > 0u {
+    least = merged_values[last];
+    is_open = merged_numbers[last] < 0;
+  }
+  var higher = vec4u();
+  var equal = vec4u();
+  var broken = vec4u();
+  var culprit = 0u;
+  for (var e = 0u; e < params.entities; e += 4u) {
+    let four = four_from(row + e);
+    var real = vec4<bool>(true);
+    if !VECTOR { real = vec4u(e, e + 1u, e + 2u, e + 3u) < vec4u(params.entities); }
+    let wrong = real & ((bitcast<vec4u>(four) & vec4u(0x7f800000u)) == vec4u(0x7f800000u));
+    higher += select(vec4u(), vec4u(1u), real & (four > vec4f(own)));
+    equal += select(vec4u(), vec4u(1u), real & (four == vec4f(own)));
+    broken += select(vec4u(), vec4u(1u), wrong);
+    let good = params.k > 0u && (is_open || any(four >= vec4f(least)));
+    if good || any(wrong) {
+      for (var i = 0u; i < 4u; i++) {
+        if !real[i] { break; }
+        if wrong[i] { culprit = e + i + 1u; }
+        if good { put(first, four[i], numbers[e + i]); }
+      }
+      if good {
+        least = merged_values[last];
+        is_open = merged_numbers[last] < 0;
+      }
+    }
+  }
+  // The gold entity is no other.
+  let gold = gold_numbers[m];
+  var column = 0u;
+  var end = params.entities;
+  while column < end {
+    let middle = (column + end) / 2u;
+    if numbers[middle] < gold { column = middle + 1u; } else { end = middle; }
+  }
+  var others = vec2u(higher.x + higher.y + higher.z + higher.w, equal.x + equal.y + equal.z + equal.w);
+  if column < params.entities && numbers[min(column, params.entities - 1u)] == gold {
+    let score = score_at(row + column);
+    others -= vec2u(select(0u, 1u, score > own), select(0u, 1u, score == own));
+  }
+  let before = state[m];
+  let at = select(before.w, u32(numbers[max(culprit, 1u) - 1u] + 1), culprit > 0u);
+  let all_broken = broken.x + broken.y + broken.z + broken.w;
+  state[m] = vec4u(before.xy + others, before.z + all_broken, at);
 }

@@ -9,27 +9,30 @@
 
 struct Params {
   n: u32,            // positions
-  d: u32,            // columns
+  d: u32,            // Elements of a row
   vocabulary: u32,   // V
   window_first: u32, // the rows that are bound
   window_rows: u32,
   nan: f32,          // a NaN, which WGSL cannot write
 }
 
+// What a row of the table is made of, and the same in 32 bits: scalars or fours, of which d counts.
 alias Element = f32;
+alias Wide = f32;
+const WIDTH: u32 = 64u; // invocations that share a row
 
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> ids: array<i32>;
 @group(0) @binding(2) var<storage, read> table: array<Element>;
-@group(0) @binding(3) var<storage, read_write> y: array<f32>;
-@group(0) @binding(4) var<storage, read> dy: array<f32>;
-@group(0) @binding(5) var<storage, read_write> dtable: array<f32>;
+@group(0) @binding(3) var<storage, read_write> y: array<Wide>;
+@group(0) @binding(4) var<storage, read> dy: array<Wide>;
+@group(0) @binding(5) var<storage, read_write> dtable: array<Wide>;
 // Lists of positions, counted from 1; 0 ends a list. head: [V], next: [n].
 @group(0) @binding(6) var<storage, read_write> head: array<u32>;
 @group(0) @binding(7) var<storage, read_write> next: array<u32>;
 
 // A workgroup computes one position; neighbouring lanes compute neighbouring columns.
-@compute @workgroup_size(64)
+@compute @workgroup_size(WIDTH)
 fn forward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u,
            @builtin(local_invocation_index) lane: u32) {
   let i = linear_group(group, groups);
@@ -37,9 +40,9 @@ fn forward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups:
   let id = bitcast<u32>(ids[i]); // negative ids become large ones
   let row = id - params.window_first;
   if row < params.window_rows {
-    for (var j = lane; j < params.d; j += 64u) { y[i * params.d + j] = f32(table[row * params.d + j]); }
+    for (var j = lane; j < params.d; j += WIDTH) { y[i * params.d + j] = Wide(table[row * params.d + j]); }
   } else if id >= params.vocabulary && params.window_first == 0u {
-    for (var j = lane; j < params.d; j += 64u) { y[i * params.d + j] = params.nan; }
+    for (var j = lane; j < params.d; j += WIDTH) { y[i * params.d + j] = Wide(params.nan); }
   }
 }
 
@@ -73,7 +76,7 @@ fn link(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: ve
 }
 
 // A workgroup computes one position and works if that is the head of its list. dtable starts as zeros.
-@compute @workgroup_size(64)
+@compute @workgroup_size(WIDTH)
 fn backward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u,
             @builtin(local_invocation_index) lane: u32) {
   let i = linear_group(group, groups);
@@ -81,8 +84,8 @@ fn backward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups
   let id = bitcast<u32>(ids[i]);
   let row = id - params.window_first;
   if row >= params.window_rows || id >= params.vocabulary || head[id] != i + 1u { return; }
-  for (var j = lane; j < params.d; j += 64u) {
-    var total = 0.0;
+  for (var j = lane; j < params.d; j += WIDTH) {
+    var total = Wide();
     for (var at = i + 1u; at != 0u; at = next[at - 1u]) { total += dy[(at - 1u) * params.d + j]; }
     dtable[row * params.d + j] = total;
   }

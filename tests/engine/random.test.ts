@@ -166,6 +166,8 @@ async function generate(n: number, counter: Block, key: [number, number], width:
       counter_3,
       threshold: 0,
       factor: 1,
+      row: 1,
+      every: 1,
     },
     grid: [Math.ceil(n / 4 / width), 1, 1],
   });

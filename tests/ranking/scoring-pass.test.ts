@@ -324,6 +324,37 @@ test('a score that is not finite is an error that names the pair', async () => {
   }
 });
 
+test('mentions of all lengths share tiles by a system that says that lengths do not matter', async () => {
+  let tiles = 0;
+  const counting = (scorer: AnyScorer): AnyScorer => ({
+    ...scorer,
+    mentionSide(batch) {
+      tiles++;
+      return scorer.mentionSide(batch);
+    },
+  });
+  const run = async (ignoresLengths: boolean) => {
+    const own = counting({ ...a, ignoresLengths });
+    tiles = 0;
+    const { systems } = await rankMentions({
+      ...passOf([own]),
+      mentions: preparedMentions(
+        preparedSide(
+          'mention',
+          [own],
+          Array.from(lengths, (length) => 7 * length),
+        ),
+      ),
+      entities: preparedEntities(preparedSide('entity', [own], hasNoImage)),
+    });
+    return { found: systems['a']!, tiles };
+  };
+  const [alike, any] = [await run(false), await run(true)];
+  assert.equal(any.found, alike.found);
+  assert.ok(alike.tiles > 5, `${alike.tiles} tiles`);
+  assert.is(any.tiles, 1);
+});
+
 test('two gates and two parts of one name are refused', async () => {
   const gated = (name: string) => new Mixture(name, [a, b], { gate: byPair });
   assert.match(await failure(rankMentions(passOf([gated('x'), gated('y')], [byPair]))), /at most one gate/);

@@ -4,7 +4,7 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { backward } from '../../../engine/autograd.ts';
 import { openDevice } from '../../../engine/device.ts';
-import { DtypeError, EngineError } from '../../../engine/errors.ts';
+import { DtypeError, EngineError, ShapeError } from '../../../engine/errors.ts';
 import { dropout } from '../../../engine/ops/dropout.ts';
 import { mul } from '../../../engine/ops/elementwise.ts';
 import { sum } from '../../../engine/ops/reduce.ts';
@@ -56,6 +56,31 @@ test('two dropouts of one generator differ; rate 0 is the identity and draws not
   const first = await floats(dropout(x, 0.5, random));
   assert.not.equal(await floats(dropout(x, 0.5, random)), first);
   assert.equal(await floats(dropout(x, 0.5, new Random(seed))), first);
+});
+
+test('every third row of a larger tensor is dropped as there, forward and back', async () => {
+  for (const [rows, width] of [
+    [1, 4],
+    [5, 12],
+    [40, 8],
+  ] as const) {
+    const all = keep(3 * rows * width, 0.5);
+    const mask = all.filter((_, i) => Math.floor(i / width) % 3 === 0);
+    await checkGradients({
+      op: (x) => dropout(x, 0.5, new Random(seed), 3),
+      reference: (x) => x.map((v, i) => v * mask[i]!),
+      shapes: [[rows, 1, width]],
+    });
+    const random = new Random(seed);
+    dropout(device.zeros([rows, width]), 0.5, random, 3);
+    const whole = new Random(seed);
+    dropout(device.zeros([3 * rows, width]), 0.5, whole);
+    assert.equal(random.state(), whole.state());
+  }
+  assert.throws(
+    () => dropout(device.zeros([2, 6]), 0.5, new Random(seed), 3),
+    (e: Error) => e instanceof ShapeError && /multiple of 4/.test(e.message),
+  );
 });
 
 test('the backward uses its own mask although the generator has moved on', async () => {

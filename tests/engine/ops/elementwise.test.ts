@@ -54,6 +54,14 @@ const shapes: [number[], number[]][] = [
     [3, 1, 7],
   ],
   [[1], [13, 17]],
+  [
+    [4, 67],
+    [4, 67],
+  ],
+  [
+    [2, 3, 4],
+    [3, 4],
+  ],
 ];
 
 for (const [name, { op, f }] of Object.entries(binary)) {

@@ -196,6 +196,9 @@ for (const [adapter, variantsOf] of [
       [35, 76, 136, false, true],
       [35, 36, 192, false, false],
       [768, 36, 72, true, false],
+      // Large enough for the longer panel.
+      [1100, 324, 288, false, true],
+      [800, 320, 480, true, false],
     ] as const) {
       const [vectorA, vectorB] = [(transposeA ? m : k) % 4 === 0, (transposeB ? k : n) % 4 === 0];
       const sizes = { m, n, k, batch: 1, transposeA, vectorA, vectorB };

@@ -20,7 +20,18 @@ function reference(x: Float64Array, shape: number[], axis: number): Float64Array
   return y;
 }
 
-const shapes = [[1], [63], [64, 1], [65, 3], [2, 255, 3], [3, 257], [7, 1, 11], [1, 1031, 5]];
+const shapes = [
+  [1],
+  [63],
+  [64, 1],
+  [65, 3],
+  [2, 255, 3],
+  [3, 257],
+  [7, 1, 11],
+  [1, 1031, 5],
+  [300, 12],
+  [3, 70, 8],
+];
 
 for (const shape of shapes) {
   test(`sum and mean of [${shape}] over each axis and over all: values and gradients`, async () => {

@@ -6,11 +6,15 @@ import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { loadWordPiece } from '../../../data/text/wordpiece/wordpiece-files.ts';
+import { backward } from '../../../engine/autograd.ts';
 import { ShapeError } from '../../../engine/errors.ts';
+import { mul } from '../../../engine/ops/elementwise.ts';
+import { sum } from '../../../engine/ops/reduce.ts';
 import { Random } from '../../../engine/random.ts';
+import type { Tensor } from '../../../engine/tensor.ts';
 import { WeightsError } from '../../../files/errors.ts';
 import { packageRoot } from '../../../files/package-path.ts';
-import { type BertBatch, firstTokens, meanEmbeds } from '../../../model/bert/bert.ts';
+import { type BertBatch, type BertDropout, firstTokens, meanEmbeds } from '../../../model/bert/bert.ts';
 import { type LoadedBert, loadBert } from '../../../model/bert/load-bert.ts';
 import { saveBert } from '../../../model/bert/save-bert.ts';
 import { sentenceVectors } from '../../../model/bert/sentence-vectors.ts';
@@ -18,6 +22,7 @@ import { f32ToF16 } from '../../../weights/half.ts';
 import { type TensorToWrite, writeSafetensors } from '../../../weights/write-safetensors.ts';
 import { device } from '../../support/device.ts';
 import { assertClose } from '../../support/gradient.ts';
+import { normal } from '../../support/random.ts';
 import { smallBert, smallBertTensors, writeSmallBert } from '../../support/small-bert.ts';
 
 const root = fs.mkdtempSync(join(os.tmpdir(), 'dsmip-bert-'));
@@ -82,6 +87,35 @@ test('dropout: the draws decide, a rate of 0 changes nothing, and the mean over 
     for (const [i, x] of one.entries()) mean[i]! += x / 100;
   }
   assertClose(mean, usual, 0.15, 'mean');
+});
+
+test('first tokens alone are those of all tokens, with the same gradients, also where some of it is dropped', async () => {
+  const trained = await loadBert(device, folder, { trainable: true });
+  const { width } = smallBert;
+  const probe = normal(texts.length * width, 7);
+  /** Values, and the gradients of all parameters one after the other: those of keys' biases are rounding and nothing else. */
+  const both = async (first: (dropped?: BertDropout) => Tensor, rate: number) => {
+    const [values, ...gradients] = await device.scope(() => {
+      const y = first(rate > 0 ? { rate, random: new Random(5) } : undefined);
+      const found = backward(sum(mul(y, device.tensor(y.shape, probe))));
+      const reached = [...trained.tensors.values()].flatMap((tensor) => found.get(tensor) ?? []);
+      return Promise.all([y, ...reached].map((tensor) => tensor.read() as Promise<Float32Array>));
+    });
+    return { values: values!, gradients: gradients.flatMap((one) => [...one]) };
+  };
+  for (const [rate, length] of [
+    [0, 7],
+    [0, 9],
+    [0.3, 9],
+  ] as const) {
+    const batch = batchOf(texts, length);
+    const alone = await both((dropped) => trained.module.encodeFirst(batch, dropped), rate);
+    const all = await both((dropped) => firstTokens(trained.module.encode(batch, dropped)), rate);
+    assertClose(alone.values, all.values, 1e-6, 'values');
+    assert.is(alone.gradients.length, all.gradients.length);
+    assertClose(alone.gradients, all.gradients, 1e-6, 'gradients');
+  }
+  release(trained);
 });
 
 test('what is saved loads again, rounded to float16', async () => {

@@ -94,9 +94,9 @@ test('packing keeps to its length', () => {
 });
 
 test('a sentence is parted at the mention', () => {
-  assert.equal(splitAtMention('Bat', 'a bat, a BAT'), { left: 'a ', right: ', a BAT' });
-  assert.equal(splitAtMention('cat', 'a bat'), { left: '', right: 'a bat' });
-  assert.equal(splitAtMention('', 'a bat'), { left: '', right: 'a bat' });
+  assert.equal(splitAtMention('Bat', 'a bat, a BAT'), { left: 'a ', right: ', a BAT', isFound: true });
+  assert.equal(splitAtMention('cat', 'a bat'), { left: '', right: 'a bat', isFound: false });
+  assert.equal(splitAtMention('', 'a bat'), { left: '', right: 'a bat', isFound: false });
 });
 
 function folderOf(name: string, files: Record<string, string>): string {
