@@ -48,13 +48,15 @@ export function App({ site, canAsk }: { site: Site; canAsk: boolean }) {
       setPicture(image);
       setShown(example);
       show({ mention: { word, sentence, image }, found, milliseconds: null });
-      const results = document.getElementById('results');
-      results?.focus({ preventScroll: true });
-      // On a phone they are far above; on a desktop they may be in sight.
-      if (results && results.getBoundingClientRect().top < 0) results.scrollIntoView();
     },
     [show],
   );
+
+  // Something to see while the model loads; a link asks for something else.
+  useEffect(() => {
+    const [example] = site.examples;
+    if (example && !readAddress(location.hash)) void pick(example);
+  }, [site, pick]);
 
   return (
     <>
@@ -97,10 +99,18 @@ export function App({ site, canAsk }: { site: Site; canAsk: boolean }) {
           word={word}
           isWaiting={state.kind !== 'unusable' && mention !== null && answer?.mention !== mention}
         />
-        <Gallery site={site} shown={shown} onPick={pick} />
+        <Gallery site={site} shown={shown} onPick={(example) => void pick(example).then(showResults)} />
       </main>
     </>
   );
+}
+
+/** Leads the keyboard and the eye to what was found. */
+function showResults(): void {
+  const results = document.getElementById('results');
+  results?.focus({ preventScroll: true });
+  // On a phone they are far above; on a desktop they may be in sight.
+  if (results && results.getBoundingClientRect().top < 0) results.scrollIntoView();
 }
 
 function fromExample(example: Example | undefined): Asked {

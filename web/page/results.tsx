@@ -47,7 +47,7 @@ export function Results({ site, answer, example, problem, word, isWaiting }: Res
 
 function summaryOf(answer: Answer | null, word: string | null): string {
   if (word === null) return 'Choose a word in the sentence.';
-  if (!answer) return 'Linking …';
+  if (!answer) return 'Linking … The first time takes longer: the GPU code is compiled.';
   const { mention, found, milliseconds } = answer;
   const { inKnowledgeBase = null } = found[0] ?? {};
   const known =
