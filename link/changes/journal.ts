@@ -11,7 +11,6 @@
 // cut off. Where whole frames follow, it is damage: what begins a frame is told by the file's number, which no image that
 // somebody puts can know. Knows nothing of what entities are encoded by, so that an index that is built again keeps its changes.
 
-import type { FileHandle } from 'node:fs/promises';
 import * as v from 'valibot';
 import { syncFolderOf, writeFileAtomically } from '../../files/atomic-file.ts';
 import { type ByteSource, openFile } from '../../files/byte-source.ts';
@@ -60,10 +59,23 @@ export interface PutEntity {
 /** What happens to an entity. */
 export type Change = { put: PutEntity } | { delete: string };
 
+/** What it needs of Node's FileHandle, whose type the declarations of the package must not name: not everyone has Node's types. */
+interface OpenFile {
+  truncate(length: number): Promise<void>;
+  write(
+    bytes: Uint8Array,
+    offset: number,
+    length: number,
+    position: number,
+  ): Promise<{ bytesWritten: number }>;
+  datasync(): Promise<void>;
+  close(): Promise<void>;
+}
+
 /** A journal that can be appended to: one process has it at a time. */
 export class Journal {
   readonly #path: string;
-  readonly #file: FileHandle;
+  readonly #file: OpenFile;
   readonly #lock: FolderLock;
   readonly #salt: number;
   #end: number;
@@ -71,12 +83,7 @@ export class Journal {
   #isTorn = false;
 
   /** Made by `openJournal`. */
-  constructor(
-    path: string,
-    file: FileHandle,
-    lock: FolderLock,
-    { salt, end }: Pick<Contents, 'salt' | 'end'>,
-  ) {
+  constructor(path: string, file: OpenFile, lock: FolderLock, { salt, end }: Pick<Contents, 'salt' | 'end'>) {
     this.#path = path;
     this.#file = file;
     this.#lock = lock;

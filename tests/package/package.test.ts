@@ -51,7 +51,7 @@ test('the archive has what a user needs and nothing else', () => {
     .filter((entry) => entry.isFile())
     .map((entry) => path.relative(project.dsmip, path.join(entry.parentPath, entry.name)));
   const shipped =
-    /^(dist\/.*\.(js|js\.map|d\.ts)|data\/openconcepts\/.*|presets\/.*\.json|weights\/tiny-(bert|clip)\/.*|package\.json|README\.md|LICENSE|CHANGELOG\.md|setup\.mjs)$/;
+    /^(dist\/.*\.(js|js\.map|d\.ts)|data\/openconcepts\/.*|presets\/.*\.json|weights\/tiny-(albef|bert|clip)\/.*|web\/page\/static\/.*|package\.json|README\.md|LICENSE|CHANGELOG\.md|setup\.mjs)$/;
   assert.equal(
     names.filter((name) => !shipped.test(name)),
     [],
