@@ -32,7 +32,7 @@ export async function prepareIndex(parsed: LinkingArguments): Promise<void> {
 
 /** Opens the index of the knowledge base, or of the run. What is not named by a flag is what the index was built with. */
 export function openLinkerFor(
-  { config: { run, clip, names, link }, given }: LinkingArguments,
+  { config: { run, clip, bert, albef, names, link }, given }: LinkingArguments,
   options: Pick<LinkerOptions, 'device' | 'onWarning' | 'writable' | 'gatherMs'>,
 ): Promise<Linker> {
   const isOwn = link.knowledgeBase !== '';
@@ -42,15 +42,17 @@ export function openLinkerFor(
     ...(!isOwn || given.has('run.folder') ? { run: run.folder } : {}),
     ...(link.system === '' ? {} : { system: link.system }),
     ...(given.has('clip.folder') ? { clip: clip.folder } : {}),
+    encoders: { bert: bert.folder, albef: albef.folder },
     ...(names.use ? {} : { names: false }),
   });
 }
 
-/** Builds the index of the run's own data set; once, since it stays. */
+/** Builds the index of the run's own data set, for the system that is to answer; once, since it stays. */
 async function buildRunIndex({ config, preset }: LinkingArguments): Promise<void> {
-  const { data, run, clip, cache } = config;
+  const { data, run, clip, bert, albef, cache, link } = config;
   const session = await openWork(config);
-  const indexConfig = { ...workConfigOf(preset, 'index'), data, run, clip, cache };
+  const index = { ...preset.index, ...(link.system === '' ? {} : { system: link.system }) };
+  const indexConfig = { ...workConfigOf(preset, 'index'), index, data, run, clip, bert, albef, cache };
   const { folder, head } = await buildIndex(
     checkConfig(indexSchema, indexConfig),
     session,

@@ -10,7 +10,8 @@ import { reshape } from '../../engine/ops/shape.ts';
 import { Random } from '../../engine/random.ts';
 import type { Tensor } from '../../engine/tensor.ts';
 import { contentStamp } from '../../files/content-stamp.ts';
-import { InputError } from '../../files/errors.ts';
+import { InputError, UsageError } from '../../files/errors.ts';
+import { isThere } from '../../files/locate.ts';
 import { firstStages } from '../../link/baselines/first-stage.ts';
 import { encoderHashes, ownEncoders } from '../../link/baselines/own-encoders.ts';
 import { loadBaseline } from '../../link/baselines/trained-baselines.ts';
@@ -46,6 +47,10 @@ export async function trainReranker(
   const parameters = trainedTensors(reranker);
   const adam = new Adam([...parameters.values()], { lr: learningRate, eps });
   try {
+    const firstFile = bestFile(config.run.folder, system.firstStage);
+    if (!(await isThere(firstFile))) {
+      throw new UsageError(`${firstFile}: is not there; train ${system.firstStage} in that run first`);
+    }
     const first = await loadBaseline(session, config.run.folder, system.firstStage);
     const N = reranker.candidates;
     const splits = ['train', 'dev'] as const;
@@ -99,7 +104,7 @@ export async function trainReranker(
         madeFrom: {
           ...originOf(session),
           ...(await encoderHashes(session, system.encoders)),
-          firstStage: await contentStamp(bestFile(config.run.folder, system.firstStage)),
+          firstStage: await contentStamp(firstFile),
         },
         epochs,
         stepsPerEpoch,
