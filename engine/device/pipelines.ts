@@ -41,8 +41,8 @@ interface CompiledKernel {
 
 type ParamField = readonly [name: string, type: Kernel['params'][string]];
 
-/** As many as a step of the multimodal expert asks for again; each may hold a memory map of the process (see collectGarbage). */
-const cachedBindGroups = 8_192;
+/** A step of the multimodal expert asks for thousands again; but each may hold a memory map of the process (see collectGarbage). */
+const cachedBindGroups = 4_096;
 
 export class Kernels {
   #gpu: GPUDevice;
