@@ -4,10 +4,7 @@ import * as v from 'valibot';
 import { clipSchema } from '../clip-pretraining/clip-schema.ts';
 import { fieldError } from '../config/check.ts';
 import { integer, path, real } from '../config/fields.ts';
-
-const counted = (usual: number, description: string, unit: string, least = 0) =>
-  v.optional(integer(least, { description, unit }), usual);
-const part = (usual: number, description: string) => v.optional(real({ least: 0 }, { description }), usual);
+import { counted, optimiserFields } from '../config/recipe-fields.ts';
 
 export const albefSchema = v.strictObject({
   data: v.strictObject({ folder: path({ description: 'folder of the data set', isPlace: true }) }),
@@ -73,11 +70,7 @@ export const albefSchema = v.strictObject({
   ),
   contrast: v.optional(
     v.strictObject({
-      steps: counted(400, 'optimiser steps', 'steps', 1),
-      warmupSteps: counted(40, 'steps in which the learning rate rises', 'steps'),
-      learningRate: part(1e-3, 'highest learning rate'),
-      weightDecay: part(0.02, 'decoupled, on matrices but for tables'),
-      clipNorm: part(1, 'largest norm of all gradients; 0: any'),
+      ...optimiserFields(null, { steps: 400, warmup: 40, rate: 1e-3, decay: 0.02, clip: 1 }),
       pairs: counted(64, 'texts with their images a step', 'pairs', 2),
     }),
     {},

@@ -2,7 +2,6 @@
 // knowledge base's entities and random views of their images are told apart and matched. The text encoder begins as the lower
 // layers of a tiny BERT, whose vocabulary it has. No mention of any split is looked at, but for the figures on dev.
 
-import { mkdir, rmdir } from 'node:fs/promises';
 import { type Dataset, readDataset } from '../../data/dataset.ts';
 import { entityTexts } from '../../data/entity-mention.ts';
 import { problemLines } from '../../data/images/image-loader.ts';
@@ -29,6 +28,7 @@ import { type PhaseStep, trainPhase, type Workplace } from '../clip-pretraining/
 import { checkConfig, fieldError } from '../config/check.ts';
 import type { TrainingHooks } from '../hooks.ts';
 import { Cycle, RandomStream } from '../random-stream.ts';
+import { reserveFolder } from '../reserve-folder.ts';
 import { type AlbefPretraining, albefSchema, checkAlbefFields } from './albef-schema.ts';
 import { judgePairs } from './judge-pairs.ts';
 import { AlbefStudent, drawNoise, pairLosses } from './pair-losses.ts';
@@ -67,12 +67,11 @@ export async function pretrainAlbef(
   try {
     const shape = shapeOf(checked, bert, tokenizer);
     const { data, asked } = await readPairs(checked, dataset, tokenizer, hooks);
-    // Made now, so that one that cannot be made is refused before the training.
-    const made = await mkdir(out.folder, { recursive: true });
+    const removeFolder = await reserveFolder(out.folder);
     try {
       await train(checked, device, hooks, shape, bert, data, asked, tokenizer.tokens);
     } catch (error) {
-      if (made !== undefined) await rmdir(out.folder).catch(() => {});
+      await removeFolder();
       throw error;
     }
     // Judged is what was written.

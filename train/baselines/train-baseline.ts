@@ -2,7 +2,6 @@
 // a trained one before them, are trained by train-reranker.ts.
 
 import { join } from 'node:path';
-import { Adam } from '../../engine/nn/adam.ts';
 import { Random } from '../../engine/random.ts';
 import type { Tensor } from '../../engine/tensor.ts';
 import { encoderHashes, ownEncoders } from '../../link/baselines/own-encoders.ts';
@@ -21,8 +20,8 @@ import { type FitResult, fit } from '../fit.ts';
 import type { TrainingHooks } from '../hooks.ts';
 import { sessionOfKinds } from '../mentions-of-kinds.ts';
 import { RandomStream } from '../random-stream.ts';
-import { decay } from '../weight-decay.ts';
 import { baselineBatches, baselineGradients } from './baseline-step.ts';
+import { groupOptimiser } from './group-optimiser.ts';
 import { ownMistakes } from './own-mistakes.ts';
 import { trainReranker } from './train-reranker.ts';
 
@@ -45,25 +44,19 @@ export async function trainBaseline(
 async function train(config: BaselineTraining, session: Session, hooks: TrainingHooks): Promise<FitResult> {
   const { device, corpus, features } = session;
   const { baseline: about, training } = config;
-  const { seed, epochs, batchSize, learningRate, eps, patience } = training;
+  const { seed, epochs, batchSize, learningRate, patience } = training;
   const rows = fractionOf(corpus.gold.train.length, training.trainFraction, new RandomStream(seed));
   const stepsPerEpoch = batchesPerEpoch(rows.length, batchSize);
   const random = new Random(seed);
   const parts = { device, clip: session.clip, own: ownEncoders(session), random };
   const baseline = await buildBaseline(about.system, parts, 'baseline.options', about.options);
-  const { decayed, rates } = baseline.groups;
   const parameters = trainedTensors(baseline);
-  // One optimiser for all groups, so that the norm that is clipped is that of all gradients.
-  const adam = new Adam([...parameters.values()], { lr: learningRate, eps, ...(rates ? { rates } : {}) });
+  const { adam, step } = groupOptimiser(baseline, training);
   const source = baseline.pixelSource(features);
   let inputs: Record<'mention' | 'entity', unknown>;
 
   function takeStep(factor: number, { loss, gradients }: LossGradients): Tensor {
-    const lr = factor * learningRate;
-    for (const parameter of decayed.values()) {
-      decay([parameter], 1 - lr * (rates?.get(parameter) ?? 1) * training.weightDecay);
-    }
-    adam.step(gradients, { lr, ...(training.clipNorm > 0 ? { clipNorm: training.clipNorm } : {}) });
+    step(factor, gradients);
     baseline.afterStep();
     return loss;
   }

@@ -3,8 +3,8 @@
 // where mentions are ranked.
 
 import { join } from 'node:path';
+import { firstImage } from '../../encoding/samples.ts';
 import { backward } from '../../engine/autograd.ts';
-import { Adam } from '../../engine/nn/adam.ts';
 import { crossEntropy } from '../../engine/ops/cross-entropy.ts';
 import { reshape } from '../../engine/ops/shape.ts';
 import { Random } from '../../engine/random.ts';
@@ -29,7 +29,7 @@ import { type BaselineTraining, baselineSchema } from '../config/schemas.ts';
 import { type FitResult, fit } from '../fit.ts';
 import type { TrainingHooks } from '../hooks.ts';
 import { RandomStream } from '../random-stream.ts';
-import { decay } from '../weight-decay.ts';
+import { groupOptimiser } from './group-optimiser.ts';
 
 /** Trains on an open session, by fields that were checked, and writes RUN/SYSTEM. Throws as `trainBaseline` does. */
 export async function trainReranker(
@@ -39,13 +39,13 @@ export async function trainReranker(
 ): Promise<FitResult> {
   const { device, corpus, features } = session;
   const { baseline: about, training } = config;
-  const { seed, epochs, batchSize, learningRate, eps, patience } = training;
+  const { seed, epochs, batchSize, learningRate, patience } = training;
   const system = findReranker(about.system)!;
   const random = new Random(seed);
   const parts = { device, clip: session.clip, own: ownEncoders(session), random };
   const reranker = await buildReranker(about.system, parts, 'baseline.options', about.options);
   const parameters = trainedTensors(reranker);
-  const adam = new Adam([...parameters.values()], { lr: learningRate, eps });
+  const { adam, step } = groupOptimiser(reranker, training);
   try {
     const firstFile = bestFile(config.run.folder, system.firstStage);
     if (!(await isThere(firstFile))) {
@@ -75,23 +75,26 @@ export async function trainReranker(
     for (const line of reranker.takeWarnings?.() ?? []) hooks.onWarning?.(line);
 
     function takeStep(batch: readonly number[], factor: number, draws: Random): Tensor {
-      const lr = factor * learningRate;
       const lists = batch.map((row) => listOf(stages.train.candidates, row));
       const mentions = lists.flatMap((list, i) => Array.from(list, () => batch[i]!));
       const entities = lists.flatMap((list) => [...list]);
-      const image = (samples: { images: readonly (readonly number[])[] }) => (row: number) =>
-        samples.images[row]![0] ?? 0;
       const scores = reranker.pairScores(
-        { inputs: inputs.mention, rows: mentions, images: mentions.map(image(corpus.mentions.train)) },
-        { inputs: inputs.entity, rows: entities, images: entities.map(image(corpus.entities)) },
+        {
+          inputs: inputs.mention,
+          rows: mentions,
+          images: mentions.map((row) => firstImage(corpus.mentions.train, row)),
+        },
+        {
+          inputs: inputs.entity,
+          rows: entities,
+          images: entities.map((row) => firstImage(corpus.entities, row)),
+        },
         draws,
       );
       const right = Int32Array.from(batch, (row, i) => lists[i]!.indexOf(corpus.gold.train[row]!));
       const targets = device.tensor([batch.length], right);
       const loss = crossEntropy(reshape(scores, [batch.length, lists[0]!.length]), targets);
-      const gradients = backward(loss);
-      decay(reranker.groups.decayed.values(), 1 - lr * training.weightDecay);
-      adam.step(gradients, { lr, ...(training.clipNorm > 0 ? { clipNorm: training.clipNorm } : {}) });
+      step(factor, backward(loss));
       return loss;
     }
 

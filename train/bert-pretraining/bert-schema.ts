@@ -3,10 +3,7 @@
 import * as v from 'valibot';
 import { fieldError } from '../config/check.ts';
 import { integer, path, real, text as word } from '../config/fields.ts';
-
-const counted = (usual: number, description: string, unit: string, least = 0) =>
-  v.optional(integer(least, { description, unit }), usual);
-const part = (usual: number, description: string) => v.optional(real({ least: 0 }, { description }), usual);
+import { counted, optimiserFields } from '../config/recipe-fields.ts';
 
 export const bertSchema = v.strictObject({
   data: v.strictObject({ folder: path({ description: 'folder of the data set', isPlace: true }) }),
@@ -66,11 +63,7 @@ export const bertSchema = v.strictObject({
   ),
   contrast: v.optional(
     v.strictObject({
-      steps: counted(650, 'optimiser steps', 'steps', 1),
-      warmupSteps: counted(60, 'steps in which the learning rate rises', 'steps'),
-      learningRate: part(1e-3, 'highest learning rate'),
-      weightDecay: part(0.1, 'decoupled, on matrices but for tables'),
-      clipNorm: part(1, 'largest norm of all gradients; 0: any'),
+      ...optimiserFields(null, { steps: 650, warmup: 60, rate: 1e-3, decay: 0.1, clip: 1 }),
       sensePairs: counted(128, 'senses of WordNet with two texts a step', 'pairs', 2),
     }),
     {},

@@ -3,7 +3,6 @@
 // one batch. Its vocabulary is trained on the texts that the tiny CLIP's is trained on. No mention of any split is looked at,
 // but for the figures on dev.
 
-import { mkdir, rmdir } from 'node:fs/promises';
 import { readDataset } from '../../data/dataset.ts';
 import { readMarkedSentences } from '../../data/openconcepts-builder/marked-sentences.ts';
 import { packPair } from '../../data/text/wordpiece/packing.ts';
@@ -32,6 +31,7 @@ import { type DevTexts, devTexts, type ZeroShot, zeroShot } from '../clip-pretra
 import { checkConfig } from '../config/check.ts';
 import type { TrainingHooks } from '../hooks.ts';
 import { RandomStream } from '../random-stream.ts';
+import { reserveFolder } from '../reserve-folder.ts';
 import { type BertPretraining, bertSchema, checkBertFields } from './bert-schema.ts';
 
 /** What a BERT was pretrained on, how large it is, and how well it finds dev's entities by cosine before and after. */
@@ -104,8 +104,7 @@ export async function pretrainBert(
     types: 2,
     eps: 1e-12,
   };
-  // Made now, so that one that cannot be made is refused before the training.
-  const made = await mkdir(out.folder, { recursive: true });
+  const removeFolder = await reserveFolder(out.folder);
   const place: Workplace = {
     device,
     folder: run.folder,
@@ -159,7 +158,7 @@ export async function pretrainBert(
     });
     await saveBert(out.folder, shape, tensors, tokens);
   } catch (error) {
-    if (made !== undefined) await rmdir(out.folder).catch(() => {});
+    await removeFolder();
     throw error;
   } finally {
     for (const tensor of tensors.values()) tensor.release();

@@ -3,24 +3,8 @@
 import * as v from 'valibot';
 import { fieldError } from '../config/check.ts';
 import { integer, onOff, path, real, text as word } from '../config/fields.ts';
+import { counted, optimiserFields, part } from '../config/recipe-fields.ts';
 import { patchSquares } from './image/begin-as-pixels.ts';
-
-const counted = (usual: number, description: string, unit: string, least = 0) =>
-  v.optional(integer(least, { description, unit }), usual);
-const part = (usual: number, description: string, unit?: string) =>
-  v.optional(real({ least: 0 }, { description, ...(unit === undefined ? {} : { unit }) }), usual);
-
-/** The optimiser's steps of a phase. */
-const optimiser = (
-  of: string,
-  usual: { steps: number; warmup: number; rate: number; decay: number; clip: number },
-) => ({
-  steps: counted(usual.steps, `optimiser steps of ${of}`, 'steps'),
-  warmupSteps: counted(usual.warmup, 'steps in which the learning rate rises', 'steps'),
-  learningRate: part(usual.rate, `highest learning rate of ${of}`),
-  weightDecay: part(usual.decay, 'decoupled, on matrices but for tables'),
-  clipNorm: part(usual.clip, 'largest norm of all gradients; 0: any'),
-});
 
 /** What a student of texts learns from in each step, and by what. */
 const student = (usual: {
@@ -113,7 +97,7 @@ export const clipSchema = v.strictObject({
   ),
   map: v.optional(
     v.strictObject({
-      ...optimiser("the teacher's map", { steps: 500, warmup: 0, rate: 3e-5, decay: 0.01, clip: 0 }),
+      ...optimiserFields("the teacher's map", { steps: 500, warmup: 0, rate: 3e-5, decay: 0.01, clip: 0 }),
       ...student({
         distillation: 0,
         senseContrast: 1,
@@ -143,7 +127,7 @@ export const clipSchema = v.strictObject({
     v.strictObject({
       ridgeTexts: counted(20_000, 'texts that its projection is first fitted to', 'texts', 1),
       ridge: part(10, 'penalty of that fit'),
-      ...optimiser('the bag', { steps: 800, warmup: 20, rate: 2e-3, decay: 0, clip: 0 }),
+      ...optimiserFields('the bag', { steps: 800, warmup: 20, rate: 2e-3, decay: 0, clip: 0 }),
       ...student({
         distillation: 4,
         senseContrast: 0.2,
@@ -160,7 +144,7 @@ export const clipSchema = v.strictObject({
   ),
   transformer: v.optional(
     v.strictObject({
-      ...optimiser('the transformer', { steps: 460, warmup: 30, rate: 1e-3, decay: 0.1, clip: 1 }),
+      ...optimiserFields('the transformer', { steps: 460, warmup: 30, rate: 1e-3, decay: 0.1, clip: 1 }),
       ...student({
         distillation: 4,
         senseContrast: 0.2,
@@ -177,7 +161,7 @@ export const clipSchema = v.strictObject({
   ),
   homonyms: v.optional(
     v.strictObject({
-      ...optimiser('the end on ordinary sentences', {
+      ...optimiserFields('the end on ordinary sentences', {
         steps: 140,
         warmup: 10,
         rate: 3e-4,
@@ -209,7 +193,7 @@ export const clipSchema = v.strictObject({
         onOff({ description: 'a vision encoder that begins as the pixels of its patches, a head for each' }),
         true,
       ),
-      ...optimiser('the vision encoder', { steps: 200, warmup: 40, rate: 1e-3, decay: 0.1, clip: 1 }),
+      ...optimiserFields('the vision encoder', { steps: 200, warmup: 40, rate: 1e-3, decay: 0.1, clip: 1 }),
       images: counted(64, 'images with two views a step', 'images', 2),
       textDistance: part(0, "weight of the distance to the entity's text"),
       textContrast: part(1, 'weight of telling entities apart by their texts'),

@@ -3,7 +3,6 @@
 // as that bag and goes on; its images are distilled into the same space and into plain pixels. Of dev and test only the
 // entities are looked at, but for the figures that it reports on dev.
 
-import { mkdir, rmdir } from 'node:fs/promises';
 import { type Dataset, readDataset } from '../../data/dataset.ts';
 import { problemLines } from '../../data/images/image-loader.ts';
 import { clipPreprocessing } from '../../data/images/preprocess.ts';
@@ -22,6 +21,7 @@ import type { Metrics } from '../../ranking/metrics.ts';
 import { checkConfig } from '../config/check.ts';
 import type { TrainingHooks } from '../hooks.ts';
 import { RandomStream } from '../random-stream.ts';
+import { reserveFolder } from '../reserve-folder.ts';
 import { type ClipPretraining, checkClipFields, clipSchema } from './clip-schema.ts';
 import { trainVision } from './image/image-student.ts';
 import { devPictures, judgePictures, readPictures } from './image/pictures.ts';
@@ -74,7 +74,7 @@ export async function pretrainClip(
     { limit, contextWords, sentences, mentions },
     new RandomStream(checked.corpus.seed),
   );
-  const removeFolder = await reserve(checked.out.folder);
+  const removeFolder = await reserveFolder(checked.out.folder);
   try {
     return await pretrain(checked, device, teacher, hooks, dataset, corpus);
   } catch (error) {
@@ -195,14 +195,6 @@ async function write(
   } finally {
     for (const tensor of tensors.values()) tensor.release();
   }
-}
-
-/** Makes the folder now, so that one that cannot be made is refused before the training; and what undoes that. */
-async function reserve(folder: string): Promise<() => Promise<void>> {
-  const made = await mkdir(folder, { recursive: true });
-  return async () => {
-    if (made !== undefined) await rmdir(folder).catch(() => {});
-  };
 }
 
 function shapeOf({ text, vision, projection }: ClipPretraining, vocabulary: number): ClipConfig {
