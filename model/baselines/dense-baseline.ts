@@ -31,7 +31,7 @@ export interface DenseScore {
   width: number;
   /** null: scores are the dot products as they are. */
   logitScale: LogitScale | null;
-  /** The hinge loss's margin; null: cross-entropy. */
+  /** Of the hinge loss, by which cosines without a scale are learned; null: cross-entropy in any case. */
   margin: number | null;
 }
 
@@ -144,8 +144,10 @@ export abstract class DenseBaseline<Raw, M extends DenseSide = DenseSide>
 
   loss(mentions: M | DenseSide, entities: DenseSide, columns: Int32Array): Tensor {
     const scores = this.scores(mentions, entities);
-    const { margin } = this.#score;
-    return margin === null ? contrastiveLoss(scores, columns) : hingeLoss(scores, columns, margin);
+    const { logitScale, margin } = this.#score;
+    return logitScale !== null || margin === null
+      ? contrastiveLoss(scores, columns)
+      : hingeLoss(scores, columns, margin);
   }
 
   afterStep(): void {

@@ -75,7 +75,7 @@ export class AlbefBaseline extends DenseBaseline<readonly PackedText[]> {
     super(name, device, {
       width: vectorWidth(parts, albef.config.projection),
       logitScale: isCosine ? null : new LogitScale(albef.module.logitScale, bounds),
-      margin: isCosine ? margin : null,
+      margin,
     });
     const head = initialise(device, random, (p) => new AlbefFusionHead(p, albef.config));
     const used = new Map<string, Tensor>();

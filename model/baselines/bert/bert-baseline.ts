@@ -64,7 +64,7 @@ export class BertBaseline extends DenseBaseline<readonly PackedText[]> {
     super(name, device, {
       width: bert.config.width,
       logitScale: scale && new LogitScale(scale.module),
-      margin: scale ? null : margin,
+      margin,
     });
     this.groups = parameterGroups(new Map([...bert.tensors, ...(scale?.tensors ?? [])]));
     this.#bert = bert.module;

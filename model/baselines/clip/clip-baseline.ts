@@ -91,11 +91,10 @@ export class ClipBaseline extends DenseBaseline<ClipInputs> {
     const { projection } = clip.config;
     const head = training === 'head' ? initialise(device, random, (p) => new Heads(p, projection)) : null;
     const fusion = head?.module ?? (cross ? addition : concatenation);
-    const isCosine = loss === 'hinge';
     super(name, device, {
       width: fusion.width(projection),
-      logitScale: isCosine ? null : new LogitScale(head?.module.logitScale ?? clip.module.logitScale),
-      margin: isCosine ? margin : null,
+      logitScale: loss === 'hinge' ? null : new LogitScale(head?.module.logitScale ?? clip.module.logitScale),
+      margin,
     });
     this.#clip = clip.module;
     this.#fusion = fusion;

@@ -100,7 +100,7 @@ export class DzmnedBaseline extends DenseBaseline<DzmnedInputs> {
     super(name, device, {
       width: options.jointWidth + options.lexicalWidth,
       logitScale: module.logitScale,
-      margin: module.logitScale ? null : margin,
+      margin,
     });
     this.#clip = clip.module;
     this.#options = options;

@@ -103,7 +103,7 @@ export class GhmfcBaseline extends DenseBaseline<GhmfcInputs, GhmfcMentionSide> 
     super(name, device, {
       width: bert.config.width,
       logitScale: module.logitScale,
-      margin: module.logitScale ? null : margin,
+      margin,
     });
     const ofBert = [...bert.tensors].map(([of, tensor]) => {
       tensor.name = `bert.${of}`;

@@ -92,7 +92,7 @@ export class JmelBaseline extends DenseBaseline<JmelInputs> {
     super(name, device, {
       width: jointWidth,
       logitScale: module.logitScale,
-      margin: module.logitScale ? null : margin,
+      margin,
     });
     this.#clip = clip.module;
     this.#options = options;

@@ -1,14 +1,10 @@
 // What the baseline CLIP must keep beside the reference's numbers (cases/clip-baseline): nothing is needed to use it
 // zero-shot, its vectors give the scores of the formula, and both of its trainings learn.
 
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { rmSync } from 'node:fs';
 import { join } from 'node:path';
-import jpeg from 'jpeg-js';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { PixelSource } from '../../../../data/images/pixel-source.ts';
-import { clipPreprocessing } from '../../../../data/images/preprocess.ts';
 import { pickSamples, pickTexts, type Samples } from '../../../../encoding/samples.ts';
 import { packHalves, unpackHalves } from '../../../../engine/ops/storage/half.ts';
 import { Random } from '../../../../engine/random.ts';
@@ -31,46 +27,21 @@ import {
   streamedEntities,
 } from '../../../../ranking/sources.ts';
 import { hits, learn, noEncoders, scoresOf as scoresOfPairs } from '../../../support/baseline.ts';
+import {
+  config,
+  features,
+  folder,
+  n,
+  rows,
+  samples,
+  source,
+} from '../../../support/baselines/noise-pairs.ts';
 import { device } from '../../../support/device.ts';
 import { assertClose } from '../../../support/gradient.ts';
-import { generator, normal } from '../../../support/random.ts';
+import { normal } from '../../../support/random.ts';
 
-const config = {
-  text: { width: 16, hidden: 32, heads: 2, layers: 2, vocabulary: 40, maxLength: 12 },
-  vision: { width: 24, hidden: 48, heads: 2, layers: 1, imageSize: 16, patchSize: 8 },
-  projection: 12,
-};
-const n = 32;
-
-const folder = mkdtempSync(join(tmpdir(), 'dsmip-clip-baseline-'));
 test.after(() => rmSync(folder, { recursive: true }));
-/** Number 0 is no image; the others are noise of 16 x 16. */
-const files: (string | null)[] = [null];
-const noise = generator(3);
-for (let i = 1; i <= 2 * n; i++) {
-  const data = Uint8Array.from({ length: 4 * 256 }, () => Math.floor(256 * noise()));
-  files.push(join(folder, `${i}.jpg`));
-  writeFileSync(files[i]!, jpeg.encode({ width: 16, height: 16, data }, 95).data);
-}
-const source = new PixelSource(files, clipPreprocessing(16));
-const features = { source, files, cache: '', clipHash: '' };
-
-/** Texts of 3 to 11 random tokens; sample i has image `first` + i, sample 5 none. */
-function samplesOf(seed: number, first: number): Samples {
-  const next = generator(seed);
-  const length = 12;
-  const lengths = Int32Array.from({ length: n }, () => 3 + Math.floor(9 * next()));
-  const mask = Int32Array.from({ length: n * length }, (_, i) =>
-    i % length < lengths[Math.floor(i / length)]! ? 1 : 0,
-  );
-  const ids = mask.map((real) => (real ? Math.floor(39 * next()) : 39));
-  const images = Array.from({ length: n }, (_, i) => (i === 5 ? [] : [first + i]));
-  const texts = Array.from({ length: n }, (_, i) => ({ name: `${i}`, context: '' }));
-  return { texts, tokens: { ids, mask, lengths, count: n, length }, images };
-}
-const samples = { mention: samplesOf(1, 1), entity: samplesOf(2, n + 1) };
 const imagesOf = (of: Samples) => of.images.map(([image]) => image ?? 0);
-const rows = Array.from({ length: n }, (_, i) => i);
 
 function baselineOf(
   training: ClipTraining,

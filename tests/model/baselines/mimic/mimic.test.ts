@@ -2,16 +2,12 @@
 // a batch or a knowledge base but a pair's own two sides counts, it learns, each unit by itself, and both sides encoded at once
 // are what they are one after the other.
 
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { rmSync } from 'node:fs';
 import { join } from 'node:path';
-import jpeg from 'jpeg-js';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { PixelSource } from '../../../../data/images/pixel-source.ts';
-import { clipPreprocessing } from '../../../../data/images/preprocess.ts';
 import { imageRows, textRows } from '../../../../encoding/features.ts';
-import { firstImages, pickSamples, type Samples } from '../../../../encoding/samples.ts';
+import { firstImages, pickSamples } from '../../../../encoding/samples.ts';
 import { noGrad } from '../../../../engine/autograd.ts';
 import { EngineError } from '../../../../engine/errors.ts';
 import { Random } from '../../../../engine/random.ts';
@@ -32,45 +28,12 @@ import {
   prepareSamples,
 } from '../../../../ranking/sources.ts';
 import { hits, learn, noEncoders, scoresOf } from '../../../support/baseline.ts';
+import { config, features, folder, n, rows, samples } from '../../../support/baselines/noise-pairs.ts';
 import { device } from '../../../support/device.ts';
 import { assertClose } from '../../../support/gradient.ts';
-import { generator, normal } from '../../../support/random.ts';
+import { normal } from '../../../support/random.ts';
 
-const config = {
-  text: { width: 16, hidden: 32, heads: 2, layers: 2, vocabulary: 40, maxLength: 12 },
-  vision: { width: 24, hidden: 48, heads: 2, layers: 1, imageSize: 16, patchSize: 8 },
-  projection: 12,
-};
-const n = 32;
-
-const folder = mkdtempSync(join(tmpdir(), 'dsmip-mimic-'));
 test.after(() => rmSync(folder, { recursive: true }));
-/** Number 0 is no image; the others are noise of 16 x 16. */
-const files: (string | null)[] = [null];
-const noise = generator(3);
-for (let i = 1; i <= 2 * n; i++) {
-  const data = Uint8Array.from({ length: 4 * 256 }, () => Math.floor(256 * noise()));
-  files.push(join(folder, `${i}.jpg`));
-  writeFileSync(files[i]!, jpeg.encode({ width: 16, height: 16, data }, 95).data);
-}
-const source = new PixelSource(files, clipPreprocessing(16));
-const features = { source, files, cache: '', clipHash: '' };
-
-/** Texts of 3 to 11 random tokens; sample i has image `first` + i, sample 5 none. */
-function samplesOf(seed: number, first: number): Samples {
-  const next = generator(seed);
-  const length = 12;
-  const lengths = Int32Array.from({ length: n }, () => 3 + Math.floor(9 * next()));
-  const mask = Int32Array.from({ length: n * length }, (_, i) =>
-    i % length < lengths[Math.floor(i / length)]! ? 1 : 0,
-  );
-  const ids = mask.map((real) => (real ? Math.floor(39 * next()) : 39));
-  const images = Array.from({ length: n }, (_, i) => (i === 5 ? [] : [first + i]));
-  const texts = Array.from({ length: n }, (_, i) => ({ name: `${i}`, context: '' }));
-  return { texts, tokens: { ids, mask, lengths, count: n, length }, images };
-}
-const samples = { mention: samplesOf(1, 1), entity: samplesOf(2, n + 1) };
-const rows = Array.from({ length: n }, (_, i) => i);
 
 function mimicOf(hidden = 8): Mimic {
   const fresh = initialise(device, new Random(4), (p) => new Clip(p, config));
