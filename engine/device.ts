@@ -340,6 +340,7 @@ export class Device {
   destroy(): void {
     this.#lost ??= new DeviceLostError('the device was destroyed');
     this.gpu.destroy();
+    this.#kernels.forgetBindGroups();
   }
 
   #check(): void {

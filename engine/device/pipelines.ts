@@ -43,6 +43,8 @@ type ParamField = readonly [name: string, type: Kernel['params'][string]];
 
 /** A step of the multimodal expert asks for thousands again; but each may hold a memory map of the process (see collectGarbage). */
 const cachedBindGroups = 4_096;
+/** Bind groups of all devices that nothing asks for any more, since garbage was collected. */
+let dropped = 0;
 
 export class Kernels {
   #gpu: GPUDevice;
@@ -89,18 +91,19 @@ export class Kernels {
     for (const { storage, offset, size } of ranges) key += `,${storage.id}:${offset}:${size}`;
     const known = this.#bindGroups.get(key);
     if (known) return known;
-    if (this.#bindGroups.size >= cachedBindGroups) {
-      this.#bindGroups.clear();
-      collectGarbage();
-    }
+    if (this.#bindGroups.size >= cachedBindGroups) this.forgetBindGroups();
     const group = this.#bind(kernel, variables, ranges);
     this.#bindGroups.set(key, group);
     return group;
   }
 
-  /** Forgets the bind groups, after buffers were destroyed. */
+  /** Forgets the bind groups, after buffers were destroyed or where there are too many. */
   forgetBindGroups(): void {
+    dropped += this.#bindGroups.size;
     this.#bindGroups.clear();
+    if (dropped < cachedBindGroups) return;
+    dropped = 0;
+    collectGarbage();
   }
 
   #bind(kernel: CompiledKernel, variables: readonly string[], ranges: readonly BufferRange[]): GPUBindGroup {

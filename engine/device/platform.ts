@@ -137,8 +137,8 @@ async function cacheFile(key: string): Promise<string> {
 let gc: (() => void) | null | undefined;
 
 /**
- * Frees what nothing refers to any more, where the runtime lets us (Node). A bind group cannot be destroyed; it goes with its
- * JavaScript object, which is so small that Node collects none for minutes. Under lavapipe each holds a memory map, of which
+ * Frees what nothing refers to any more, where the runtime lets us (not a browser). A bind group cannot be destroyed; it goes with its
+ * JavaScript object, which is so small that none is collected for minutes. Under lavapipe each holds a memory map, of which
  * a process may have 65,530: with one more it ends with a segmentation fault.
  */
 export function collectGarbage(): void {
@@ -147,10 +147,14 @@ export function collectGarbage(): void {
 }
 
 function exposedGc(): (() => void) | null {
-  if (runtime !== 'node') return null;
+  if (runtime === 'browser') return null;
   const [v8, vm] = [process.getBuiltinModule('node:v8'), process.getBuiltinModule('node:vm')];
   // A flag of V8, not one of ours.
   const flag = 'expose-gc';
-  v8.setFlagsFromString(`--${flag}`);
-  return vm.runInNewContext('gc');
+  try {
+    v8.setFlagsFromString(`--${flag}`);
+    return vm.runInNewContext('gc');
+  } catch {
+    return null; // a Deno that does not have these two parts of Node yet
+  }
 }
