@@ -68,7 +68,7 @@ export async function readRanks(
   onWarning: OnWarning,
 ): Promise<Record<string, RowResults> | null> {
   const found = await readKept(ranksFile(place), versions.ranks, ranksSchema, onWarning);
-  return found?.fingerprint === fingerprint ? found.rows : null;
+  return found !== null && found !== 'damaged' && found.fingerprint === fingerprint ? found.rows : null;
 }
 
 /** Throws InputError where they cannot be written. */
@@ -92,7 +92,13 @@ export async function openTrainings(
   onWarning: OnWarning,
 ): Promise<MadeFrom> {
   const found = await readKept(madeFromFile(place), versions.madeFrom, madeFromSchema, onWarning);
-  if (found?.fingerprint === fingerprint) return found;
+  if (found !== null && found !== 'damaged' && found.fingerprint === fingerprint) return found;
+  const fresh = { version: versions.madeFrom, fingerprint, peakBytes: {} };
+  if (found === 'damaged') {
+    // The checkpoints say themselves what they are of, and refuse another training.
+    await writeMadeFrom(place, fresh);
+    return fresh;
+  }
   const { folder } = place;
   await mkdir(folder, { recursive: true }).catch((error) => {
     throw fileError(folder, error, 'written');
@@ -103,7 +109,6 @@ export async function openTrainings(
       if (existsSync(own)) await removeFiles(own, trainingFiles);
     }
   }
-  const fresh = { version: versions.madeFrom, fingerprint, peakBytes: {} };
   await writeMadeFrom(place, fresh);
   return fresh;
 }
@@ -121,13 +126,13 @@ function ranksFile({ folder, name }: KeptPlace): string {
   return join(folder, `${name}.ranks.json`);
 }
 
-/** Null for a file that is not there, damaged or of another version: then what it is about is made again. */
+/** Null for a file that is not there; what it is about is made again then, and where it is damaged or of another version. */
 async function readKept<S extends v.GenericSchema>(
   path: string,
   version: number,
   schema: S,
   onWarning: OnWarning,
-): Promise<v.InferOutput<S> | null> {
+): Promise<v.InferOutput<S> | 'damaged' | null> {
   if (!existsSync(path)) return null;
   try {
     const fields = parseCheckedJson(path, await readText(path), version, 'it is made again');
@@ -135,6 +140,6 @@ async function readKept<S extends v.GenericSchema>(
   } catch (error) {
     if (!(error instanceof InputError)) throw error;
     onWarning?.(error.message);
-    return null;
+    return 'damaged';
   }
 }
