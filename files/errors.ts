@@ -61,6 +61,7 @@ export function fileError(path: string, error: unknown, verb: 'read' | 'written'
 const systemReasons: Readonly<Record<string, string>> = {
   EACCES: 'permission denied',
   EPERM: 'permission denied',
+  EEXIST: 'expected a folder, found a file',
   EISDIR: 'expected a file, found a folder',
   ENOTDIR: 'expected a folder on the way to it, found a file',
   ENOSPC: 'cannot be written: no space left on the disk',

@@ -22,6 +22,8 @@ export interface Staging {
   log: string;
   /** The checkpoint to go on from; null to begin. */
   resumeFrom: string | null;
+  /** The best epoch's parameters as they are now: here, or those of the finished training that is gone on with. */
+  bestSoFar(): string;
   /** Moves the files of the finished training to their place. */
   finish(): Promise<void>;
   /** After a failure: removes the staging place, unless an epoch was finished. */
@@ -54,11 +56,13 @@ export async function openStaging(folder: string, resume: boolean): Promise<Stag
     await rmdir(staging).catch(() => {}); // Something is left in it.
   };
   const candidates = resume ? [last, join(folder, 'last.safetensors')] : [];
+  const resumeFrom = candidates.find((file) => existsSync(file)) ?? null;
   return {
     best,
     last,
     log,
-    resumeFrom: candidates.find((file) => existsSync(file)) ?? null,
+    resumeFrom,
+    bestSoFar: () => (existsSync(best) ? best : join(folder, 'best.safetensors')),
     async finish() {
       // A training that was finished before has left nothing to move.
       if (existsSync(last)) await moveFinished(folder, trainingFiles);

@@ -12,15 +12,15 @@ import { MetricsLog } from '../../train/metrics-log.ts';
 const folder = mkdtempSync(join(tmpdir(), 'dsmip-loss-'));
 test.after(() => rmSync(folder, { recursive: true }));
 
-function open(name: string) {
+async function open(name: string) {
   const path = join(folder, name);
-  const log = new LossLog(new MetricsLog(path, 0), () => {});
+  const log = new LossLog(await MetricsLog.open(path, 0), () => {});
   const lines = () =>
     readFileSync(path, 'utf8')
       .split('\n')
       .filter((line) => line !== '')
       .map((line) => {
-        const { seconds, ...others } = JSON.parse(line);
+        const { checksum: _, seconds, ...others } = JSON.parse(line);
         assert.ok(seconds >= 0);
         return others;
       });
@@ -37,7 +37,7 @@ async function refusal(run: () => Promise<void>): Promise<Error> {
 }
 
 test('a step is written down when the next one has been recorded, the last one in the end', async () => {
-  const { log, lines } = open('order');
+  const { log, lines } = await open('order');
   let give: (loss: number) => void = () => {};
   const first = new Promise<number>((resolve) => {
     give = resolve;
@@ -54,7 +54,7 @@ test('a step is written down when the next one has been recorded, the last one i
 });
 
 test('a loss that is not finite is refused with its step, and no line has it', async () => {
-  const { log, lines } = open('refused');
+  const { log, lines } = await open('refused');
   await log.add({ step: 7, epoch: 2 }, 1, Promise.resolve(Number.NaN));
   const error = await refusal(() => log.add({ step: 8, epoch: 2 }, 1, Promise.resolve(1)));
   assert.instance(error, ConfigError);
@@ -63,7 +63,7 @@ test('a loss that is not finite is refused with its step, and no line has it', a
 });
 
 test('a reading that fails after another one is no unhandled rejection', async () => {
-  const { log } = open('lost');
+  const { log } = await open('lost');
   await log.add({ step: 1, epoch: 1 }, 1, Promise.reject(new Error('device lost')));
   const later = Promise.reject(new Error('device lost, too'));
   const error = await refusal(() => log.add({ step: 2, epoch: 1 }, 1, later));
