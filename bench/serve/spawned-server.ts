@@ -7,6 +7,7 @@ import { fileURLToPath } from 'node:url';
 
 export interface SpawnedServer {
   url: string;
+  pid: number;
   /** Bytes of memory that the process has. */
   residentBytes(): number;
   /** Seconds of all processors that it has taken: what a machine with other work still tells. */
@@ -31,6 +32,7 @@ export async function spawnServer(flags: readonly string[]): Promise<SpawnedServ
   if (!url) throw new Error(`dsmip serve: ${complaint}`);
   return {
     url,
+    pid: child.pid!,
     residentBytes() {
       const pages = readFileSync(`/proc/${child.pid}/statm`, 'utf8').split(' ')[1];
       return 4096 * Number(pages);
