@@ -134,7 +134,7 @@ async function train(plan: Fit, staging: Staging, hooks: TrainingHooks): Promise
           plan.finalRate,
         );
   const begun = position.step;
-  const metrics = new MetricsLog(staging.log, begun);
+  const metrics = await MetricsLog.open(staging.log, begun);
   const losses = new LossLog(metrics, ({ step, examples, loss }) =>
     hooks.onProgress?.({ task: 'training', done: step - begun, total: total - begun, loss, examples }),
   );
@@ -158,6 +158,7 @@ async function train(plan: Fit, staging: Staging, hooks: TrainingHooks): Promise
       position = { ...position, bestEpoch: epoch, bestMrr: dev.mrr };
       await saveParameters(staging.best, training, { epoch, dev });
     }
+    metrics.sync();
     await saveCheckpoint(staging.last, training, position, random);
     hooks.onEvent?.({ type: 'epoch', epoch, epochs, dev, ...(choices ? { choices } : {}) });
   }
