@@ -12,15 +12,15 @@ import { Faults, type PartOptions, type PartResult, progressOf, Tally } from './
 
 const headName = 'index.json';
 
-/** `trained`: a run that can be indexed. */
+/** `trained`: a run that can be indexed. `beside`: a folder to work in. */
 export async function soakBuilds(
-  { toy, trained }: { toy: Toy; trained: string },
+  { toy, trained, beside }: { toy: Toy; trained: string; beside: string },
   { asked, seed, until }: PartOptions,
 ): Promise<PartResult> {
   const start = performance.now();
   const draws = new RandomStream(seed);
   const [faults, tally, progress] = [new Faults(), new Tally(), progressOf('builds', asked)];
-  const folder = join(toy.folder, 'builds');
+  const folder = join(beside, 'builds');
   const commands = new Commands(folder);
   const run = join(folder, 'run');
   const index = join(run, 'index');

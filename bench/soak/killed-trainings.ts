@@ -12,15 +12,15 @@ import { Faults, type PartOptions, type PartResult, progressOf, Tally } from './
 
 const kinds = ['text', 'text', 'multimodal', 'gate'] as const;
 
-/** `trained`: a run with the experts that a gate needs. */
+/** `trained`: a run with the experts that a gate needs. `beside`: a folder to work in. */
 export async function soakKilledTrainings(
-  { toy, trained }: { toy: Toy; trained: string },
+  { toy, trained, beside }: { toy: Toy; trained: string; beside: string },
   { asked, seed, until }: PartOptions,
 ): Promise<PartResult> {
   const start = performance.now();
   const draws = new RandomStream(seed);
   const [faults, tally, progress] = [new Faults(), new Tally(), progressOf('killed trainings', asked)];
-  const folder = join(toy.folder, 'killed');
+  const folder = join(beside, 'killed');
   const commands = new Commands(folder);
   const cache = join(folder, 'cache');
   const run = join(folder, 'run');

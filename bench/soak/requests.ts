@@ -1,9 +1,9 @@
 // Requests by the tens of thousands to a server in a process of its own: right ones of every kind, wrong ones, and entities
 // that come and go. Answers are held against the first of their kind, the server's memory is sampled from outside.
 
-import { cpSync, readFileSync } from 'node:fs';
+import { cpSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { runFolder, type Toy } from '../../tests/support/toy-run.ts';
+import type { Toy } from '../../tests/support/toy-run.ts';
 import { RandomStream } from '../../train/random-stream.ts';
 import { spawnServer } from '../serve/spawned-server.ts';
 import { isSame } from './links.ts';
@@ -29,14 +29,14 @@ interface Answer {
 }
 
 export async function soakRequests(
-  { run, toy }: { run: string; toy: Toy },
+  { run, toy, beside }: { run: string; toy: Toy; beside: string },
   { asked, seed, until }: PartOptions,
 ): Promise<PartResult> {
   const start = performance.now();
   const draws = new RandomStream(seed);
   const [faults, tally, progress] = [new Faults(), new Tally(), progressOf('requests', asked)];
   // The server writes a journal beside the index.
-  const served = runFolder(toy, 'served');
+  const served = join(beside, 'served');
   cpSync(run, served, { recursive: true });
   const server = await spawnServer(['--data', toy.data, '--clip', toy.clip, '--run', served]);
   const requests = requestsWith(join(toy.data, 'mention_image'));
@@ -81,6 +81,7 @@ export async function soakRequests(
   await watch.at(1);
   const code = await server.stop();
   if (code !== 0) faults.add(`the server ended with exit code ${code}`);
+  rmSync(served, { recursive: true });
   const seconds = (performance.now() - start) / 1000;
   return { name: 'requests', counts: tally.counts, done, asked, seconds, trends: watch.trends(), faults };
 }

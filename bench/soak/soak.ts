@@ -10,7 +10,7 @@
 // processes of its own. What is random follows from --seed, but for how far a process is at the moment it is killed. Prints
 // a table and as its last line `soak: ...`; exit code 1 where anything was wrong.
 
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Device, openDevice } from '../../engine/device.ts';
@@ -41,6 +41,8 @@ interface Place {
   device: Device;
   /** A trained run with an index, which parts that write copy. */
   trained: string;
+  /** Where what runs in processes of its own works. */
+  beside: string;
 }
 
 interface Part {
@@ -64,7 +66,7 @@ const parts: Readonly<Record<string, Part>> = {
   requests: {
     count: 100_000,
     isInside: false,
-    run: ({ toy, trained }, options) => soakRequests({ run: trained, toy }, options),
+    run: ({ toy, trained, beside }, options) => soakRequests({ run: trained, toy, beside }, options),
   },
 };
 
@@ -100,7 +102,7 @@ async function soak(options: {
   try {
     const device = await openDevice();
     console.log(device.description);
-    const place = await makePlace(device);
+    const place = await makePlace(device, join(temporary, 'beside'));
     const before = listing(place.trained);
     const lane = async (isInside: boolean) => {
       const results: PartResult[] = [];
@@ -119,7 +121,11 @@ async function soak(options: {
     device.destroy();
     rmSync(place.toy.folder, { recursive: true });
     rmSync(join(temporary, 'remembered'), { recursive: true, force: true });
-    left.push(...differences(listing(temporary), new Map()).map((line) => `temporary folder: ${line}`));
+    left.push(
+      ...differences(listing(temporary), new Map([['beside/', '']])).map(
+        (line) => `temporary folder: ${line}`,
+      ),
+    );
     return report(results, left, seed, (performance.now() - start) / 1000);
   } finally {
     rmSync(temporary, { recursive: true, force: true });
@@ -127,7 +133,8 @@ async function soak(options: {
 }
 
 /** A toy with a trained run and its index. */
-async function makePlace(device: Device): Promise<Place> {
+async function makePlace(device: Device, beside: string): Promise<Place> {
+  mkdirSync(beside);
   const toy = await makeToy(device);
   const session = await openToy(toy, device);
   await trainToy(toy, session, 'trained');
@@ -135,7 +142,7 @@ async function makePlace(device: Device): Promise<Place> {
   const fields = { data: { folder: toy.data }, clip: { folder: toy.clip }, run: { folder: trained } };
   await buildIndex(checkConfig(indexSchema, { ...fields, index: { shard: 5 } }), session);
   session.close();
-  return { toy, device, trained };
+  return { toy, device, trained, beside };
 }
 
 /** Prints what was done and found; whether all is well. */
