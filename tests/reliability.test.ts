@@ -72,7 +72,8 @@ test('every file that the page names is there, and so is every flag of the serve
   assert.ok(links.length > 40, `${links.length} links`);
   for (const path of links) assert.ok(existsSync(join(root, path)), path);
   const flags = readFileSync(join(root, 'cli/flag-names.ts'), 'utf8');
-  for (const [, flag] of page.matchAll(/\(`--([a-z-]+)`\) \| [^|]+ \| train/g)) assert.match(flags, `'${flag}'`);
+  for (const [, flag] of page.matchAll(/\(`--([a-z-]+)`\) \| [^|]+ \| train/g))
+    assert.match(flags, `'${flag}'`);
 });
 
 test('README and CONTRIBUTING lead to it', () => {

@@ -12,6 +12,8 @@ export interface SpawnedServer {
   residentBytes(): number;
   /** Seconds of all processors that it has taken: what a machine with other work still tells. */
   processorSeconds(): number;
+  /** The end of what it has said on standard error. */
+  complaint(): string;
   /** Lets it end; gives its exit code. */
   stop(): Promise<number | null>;
 }
@@ -43,6 +45,7 @@ export async function spawnServer(flags: readonly string[]): Promise<SpawnedServ
       const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
       return (Number(fields[11]) + Number(fields[12])) / 100;
     },
+    complaint: () => complaint,
     stop() {
       child.kill('SIGTERM');
       return ended;

@@ -44,8 +44,6 @@ export class Commands {
       ...process.env,
       TMPDIR: this.temporary,
       DSMIP_CACHE: this.remembered,
-      // Else Node keeps what it compiles among the temporary files.
-      NODE_COMPILE_CACHE: join(folder, 'compiled'),
       DSMIP_TUNE: 'off',
       NO_COLOR: '1',
     };

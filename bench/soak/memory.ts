@@ -20,6 +20,9 @@ export const limits = {
   maps: 512,
 } as const;
 
+/** The heap of another process is seen with its garbage, which sways. */
+export const limitsFromOutside = { ...limits, 'heap MB': 16 };
+
 export interface Trend {
   name: string;
   /** At the middle and at the end. */
@@ -35,11 +38,13 @@ export class MemoryWatch {
   readonly #held: () => Held | Promise<Held>;
   readonly #samples: { at: number; held: Held }[] = [];
   readonly #every: number;
+  readonly #limits: Readonly<Record<string, number>>;
 
-  /** `held` is asked about `count` times, evenly over the work. */
-  constructor(held: () => Held | Promise<Held>, count = 60) {
+  /** `held` is asked about sixty times, evenly over the work. */
+  constructor(held: () => Held | Promise<Held>, own: Readonly<Record<string, number>> = limits) {
     this.#held = held;
-    this.#every = 1 / count;
+    this.#every = 1 / 60;
+    this.#limits = own;
   }
 
   /** Takes a sample where it is time. `at`: how much of the work is done, from 0 to 1. */
@@ -52,7 +57,7 @@ export class MemoryWatch {
   trends(): Trend[] {
     const end = this.#samples.at(-1)?.at ?? 0;
     const half = this.#samples.filter(({ at }) => at >= end / 2);
-    return Object.entries(limits).flatMap(([name, limit]) => {
+    return Object.entries(this.#limits).flatMap(([name, limit]) => {
       const points = half.flatMap(({ at, held }) => (name in held ? [[at, held[name]!] as const] : []));
       if (points.length < 3) return [];
       const growth = (slope(points) * end) / 2;

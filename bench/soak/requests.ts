@@ -7,7 +7,7 @@ import type { Toy } from '../../tests/support/toy-run.ts';
 import { RandomStream } from '../../train/random-stream.ts';
 import { spawnServer } from '../serve/spawned-server.ts';
 import { isSame } from './links.ts';
-import { type Held, MemoryWatch, memoryMaps, openFiles } from './memory.ts';
+import { type Held, limitsFromOutside, MemoryWatch, memoryMaps, openFiles } from './memory.ts';
 import { Faults, type PartOptions, type PartResult, progressOf, Tally } from './part.ts';
 
 /** Requests that are under way at a time. */
@@ -25,7 +25,7 @@ interface Request {
 }
 
 interface Answer {
-  entities: { id: string; score: number }[];
+  entities: { qid: string; score: number }[];
 }
 
 export async function soakRequests(
@@ -41,23 +41,27 @@ export async function soakRequests(
   const server = await spawnServer(['--data', toy.data, '--clip', toy.clip, '--run', served]);
   const requests = requestsWith(join(toy.data, 'mention_image'));
   const expected = new Map<Request, Answer[]>();
-  const watch = new MemoryWatch(async () => ({
-    ...(await metricsOf(server.url)),
+  const held = async () => ({
+    ...(await metricsOf(server.url).catch((error) => {
+      faults.add(`/metrics: ${(error as Error).stack}`);
+      return {};
+    })),
     'resident MB': server.residentBytes() / 1e6,
     ...openFiles(server.pid),
     ...memoryMaps(server.pid),
-  }));
+  });
+  const watch = new MemoryWatch(held, limitsFromOutside);
 
   const send = async (request: Request): Promise<void> => {
     const { name, method, path, body, status } = request;
     try {
       const headers = body === null ? {} : { 'content-type': 'application/json' };
-      const response = await fetch(`${server.url}${path}`, { method, headers, body });
+      const response = await ask(`${server.url}${path}`, { method, headers, body });
       const text = await response.text();
       if (!status.includes(response.status)) faults.add(`${name}: ${response.status} ${text.slice(0, 200)}`);
       tally.add(`${response.status}`);
       if (path !== '/link' || response.status !== 200) return;
-      const answers = (JSON.parse(text) as { mentions: Answer[] }).mentions;
+      const answers = (JSON.parse(text) as { results: Answer[] }).results;
       const first = expected.get(request);
       if (!first) expected.set(request, answers);
       else if (answers.some((answer, i) => !isSame(ranking(answer), ranking(first[i]!)))) {
@@ -80,7 +84,7 @@ export async function soakRequests(
   await Promise.all(Array.from({ length: clients }, client));
   await watch.at(1);
   const code = await server.stop();
-  if (code !== 0) faults.add(`the server ended with exit code ${code}`);
+  if (code !== 0) faults.add(`the server ended with exit code ${code}: ${server.complaint()}`);
   rmSync(served, { recursive: true });
   const seconds = (performance.now() - start) / 1000;
   return { name: 'requests', counts: tally.counts, done, asked, seconds, trends: watch.trends(), faults };
@@ -99,8 +103,8 @@ function requestsWith(pictures: string): Request[] {
     link(50, 'a mention', { ...mention, top: 17 }),
     link(10, 'a mention with a picture', { ...mention, image, top: 17 }),
     link(10, 'four mentions', { mentions: several, top: 17 }),
-    link(1, 'a picture that cannot be read', { ...mention, image: image.slice(0, 100) }, 400),
-    link(2, 'no sentence', { word: 'mouse' }, 400),
+    link(1, 'a picture that cannot be read', { ...mention, image: image.slice(0, 100) }, 422),
+    link(2, 'no sentence', { word: 'mouse' }, 422),
     { name: 'no JSON', share: 2, method: 'POST', path: '/link', body: '{"word', status: [400] },
     { name: 'nothing there', share: 5, method: 'GET', path: '/nowhere', body: null, status: [404] },
     { name: 'an entity', share: 10, method: 'GET', path: '/entities/Q1', body: null, status: [200] },
@@ -110,15 +114,23 @@ function requestsWith(pictures: string): Request[] {
   ];
 }
 
-function ranking({ entities }: Answer): { qid: string; score: number }[] {
-  return entities.flatMap(({ id, score }) => (id === passing ? [] : [{ qid: id, score }]));
+function ranking({ entities }: Answer): Answer['entities'] {
+  return entities.filter(({ qid }) => qid !== passing);
 }
 
 /** The server's own account of its memory, garbage included. */
 async function metricsOf(url: string): Promise<Held> {
-  const text = await (await fetch(`${url}/metrics`)).text();
+  const text = await (await ask(`${url}/metrics`, {})).text();
   const of = (name: string) => Number(new RegExp(`^${name} (\\S+)$`, 'm').exec(text)?.[1] ?? Number.NaN);
   return { 'heap MB': of('dsmip_heap_bytes') / 1e6, 'buffers MB': of('dsmip_buffer_bytes') / 1e6 };
+}
+
+/** `fetch`, once more where an idle connection was closed at the moment at which it was to be used again. */
+async function ask(url: string, init: RequestInit): Promise<Response> {
+  return fetch(url, init).catch((error: Error & { cause?: { code?: string } }) => {
+    if (error.cause?.code !== 'ECONNRESET' && error.cause?.code !== 'UND_ERR_SOCKET') throw error;
+    return fetch(url, init);
+  });
 }
 
 function draw(requests: readonly Request[], draws: RandomStream): Request {

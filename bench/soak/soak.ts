@@ -3,12 +3,12 @@
 //
 //   npm run soak                          100,000 links, 1,000 trainings (50 of them killed), 200 index builds with kills
 //   npm run soak -- --scale 0.01          a hundredth of each
-//   npm run soak -- --minutes 5           each part ends when the time is over
+//   npm run soak -- --minutes 5           ends after five, whatever is done by then
 //   npm run soak -- --parts links,builds  these only; 'requests' sends 100,000 to a server
 //
 // Links and trainings run in this process, on one device, whose memory is sampled; what is killed runs beside them in
 // processes of its own. What is random follows from --seed, but for how far a process is at the moment it is killed. Prints
-// a table and as its last line `soak: ...`; exit code 1 where anything was wrong.
+// a table and as its last line `soak: ...`; exit code 1 where anything was wrong. Memory counts from a tenth of the numbers on.
 
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -25,13 +25,13 @@ import { soakBuilds } from './builds.ts';
 import { differences, listing } from './folders.ts';
 import { soakKilledTrainings } from './killed-trainings.ts';
 import { soakLinks } from './links.ts';
-import type { PartOptions, PartResult } from './part.ts';
+import { Faults, type PartOptions, type PartResult } from './part.ts';
 import { soakRequests } from './requests.ts';
 import { soakTrainings } from './trainings.ts';
 
 const FLAGS = {
   scale: real(1, 'part of the numbers to do'),
-  minutes: real(0, 'after which each part ends; 0: never'),
+  minutes: real(0, 'after which it ends, though less is done; 0: never'),
   seed: count(0, 'what is random begins with; 0: one that is drawn'),
   parts: text('links,trainings,killed-trainings,builds', 'which to do, or requests, separated by commas'),
 };
@@ -51,6 +51,11 @@ interface Part {
   /** What works in this process, one after the other; all else runs beside it, also one after the other. */
   isInside: boolean;
   run(place: Place, options: PartOptions): Promise<PartResult>;
+}
+
+/** What a part came to. `isLong`: at least a tenth of what it has at scale 1; in less, memory is what is made once. */
+interface Done extends PartResult {
+  isLong: boolean;
 }
 
 const parts: Readonly<Record<string, Part>> = {
@@ -91,13 +96,15 @@ async function soak(options: {
   const seed = options.seed || 1 + Math.floor(Math.random() * 1e6);
   console.log(`seed ${seed}`);
   const start = performance.now();
-  const until = options.minutes > 0 ? start + 60_000 * options.minutes : Infinity;
+  const end = options.minutes > 0 ? start + 60_000 * options.minutes : Infinity;
   const temporary = mkdtempSync(join(tmpdir(), 'dsmip-soak-'));
   // Whatever this process leaves in its temporary folder is seen there; and it remembers nothing of before.
   Object.assign(process.env, {
     TMPDIR: temporary,
     DSMIP_TUNE: 'off',
     DSMIP_CACHE: join(temporary, 'remembered'),
+    // Else Node keeps what it compiles among the temporary files.
+    NODE_COMPILE_CACHE: join(temporary, 'compiled'),
   });
   try {
     const device = await openDevice();
@@ -105,27 +112,29 @@ async function soak(options: {
     const place = await makePlace(device, join(temporary, 'beside'));
     const before = listing(place.trained);
     const lane = async (isInside: boolean) => {
-      const results: PartResult[] = [];
-      for (const part of chosen.filter((one) => one.isInside === isInside)) {
+      const results: Done[] = [];
+      const own = chosen.filter((one) => one.isInside === isInside);
+      for (const part of own) {
+        // The time that is left, in equal shares.
+        const now = performance.now();
+        const until = now + (end - now) / (own.length - results.length);
         const asked = Math.max(1, Math.round(part.count * options.scale));
         const result = await part.run(place, { asked, seed: seed + results.length, until });
         console.error(
           `${result.name}: done in ${result.seconds.toFixed(0)} s, ${result.faults.count} faults`,
         );
-        results.push(result);
+        results.push({ ...result, isLong: result.done >= part.count / 10 });
       }
       return results;
     };
     const results = (await Promise.all([lane(true), lane(false)])).flat();
-    const left = differences(listing(place.trained), before).map((line) => `trained run: ${line}`);
+    const left = new Faults();
+    left.addAll('trained run', differences(listing(place.trained), before));
     device.destroy();
     rmSync(place.toy.folder, { recursive: true });
-    rmSync(join(temporary, 'remembered'), { recursive: true, force: true });
-    left.push(
-      ...differences(listing(temporary), new Map([['beside/', '']])).map(
-        (line) => `temporary folder: ${line}`,
-      ),
-    );
+    for (const name of ['remembered', 'compiled'])
+      rmSync(join(temporary, name), { recursive: true, force: true });
+    left.addAll('temporary folder', differences(listing(temporary), new Map([['beside/', '']])));
     return report(results, left, seed, (performance.now() - start) / 1000);
   } finally {
     rmSync(temporary, { recursive: true, force: true });
@@ -146,16 +155,11 @@ async function makePlace(device: Device, beside: string): Promise<Place> {
 }
 
 /** Prints what was done and found; whether all is well. */
-function report(
-  results: readonly PartResult[],
-  left: readonly string[],
-  seed: number,
-  seconds: number,
-): boolean {
+function report(results: readonly Done[], left: Faults, seed: number, seconds: number): boolean {
   const done = [['', 'done', 'of', 'seconds', 'faults', 'what']];
   const grown = [['', 'middle', 'end', 'largest', 'growth', 'limit', '']];
-  let faults = left.length;
-  for (const { name, counts, done: number, asked, seconds: took, trends, faults: own } of results) {
+  let faults = left.count;
+  for (const { name, counts, done: number, asked, seconds: took, trends, faults: own, isLong } of results) {
     const what = Object.entries(counts).map(([of, times]) => `${of} ${times}`);
     done.push([name, `${number}`, `${asked}`, took.toFixed(0), `${own.count}`, what.join(', ')]);
     faults += own.count;
@@ -163,14 +167,14 @@ function report(
       const cells = [...values, largest, growth, limit].map((value) =>
         value.toFixed(value % 1 === 0 ? 0 : 2),
       );
-      grown.push([`${name}: ${of}`, ...cells, isFlat ? 'flat' : 'GROWS']);
-      if (!isFlat) faults++;
+      grown.push([`${name}: ${of}`, ...cells, !isLong ? 'too short to tell' : isFlat ? 'flat' : 'GROWS']);
+      if (isLong && !isFlat) faults++;
     }
   }
   console.log(textTable(done, [0, 5]).join('\n'));
   if (grown.length > 1) console.log(`\n${textTable(grown, [0, 6]).join('\n')}`);
   const lines = [
-    ...left,
+    ...left.lines,
     ...results.flatMap(({ name, faults: own }) => own.lines.map((line) => `${name}: ${line}`)),
   ];
   if (lines.length > 0) console.log(`\n${lines.join('\n')}`);
