@@ -29,6 +29,7 @@ export function openWork(
       ...(albef ? { albef: albef.folder } : {}),
     },
     cache: cache.folder,
+    onWarning: (line) => console.error(`warning: ${line}`),
     deviceOptions: { profile, ...(memoryGB > 0 ? { memoryBudgetBytes: 1e9 * memoryGB } : {}) },
   });
 }

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { readDataset } from '../data/dataset.ts';
 import { doWork, type WorkStage } from '../eval/pipeline.ts';
 import { duration, runStages } from '../eval/stages.ts';
-import { besideSession, type Session } from '../link/session.ts';
+import { besideSession, inputsFingerprint, type Session } from '../link/session.ts';
 import { readClipConfig } from '../model/clip/clip-config.ts';
 import { ExitError, reportError } from './errors.ts';
 import { describeSession, openWork, type SessionConfig } from './open-work.ts';
@@ -58,7 +58,11 @@ export class StageRunner {
     return runStages(
       folder,
       stages,
-      { resume: options.resume, atOnce: together ? (isCpu ? placesOfCpu : stages.length) : 1 },
+      {
+        resume: options.resume,
+        madeFrom: await this.#inputs(),
+        atOnce: together ? (isCpu ? placesOfCpu : stages.length) : 1,
+      },
       {
         run: async (stage, { resume, signal, place }) => {
           shown.line(`\n$ ${commandLine(stage.work, this.#source)}${resume ? ' --resume' : ''}`);
@@ -76,9 +80,17 @@ export class StageRunner {
             throw new ExitError(code);
           }
         },
+        onWarning: shown.onWarning,
         onFinished: ({ name }, seconds) => shown.line(`\n${name}: finished before, in ${duration(seconds)}`),
       },
     );
+  }
+
+  /** What all stages are made from. */
+  async #inputs(): Promise<string> {
+    const { data, clip } = this.#config;
+    const session = this.#isIsolated ? null : await this.#sessionAt(0);
+    return inputsFingerprint(session?.dataset ?? (await readDataset(data.folder)), clip.folder);
   }
 
   /** The session, where one was opened. */

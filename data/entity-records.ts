@@ -4,12 +4,14 @@
 //   head      88 bytes: 'DSMIPENT', version, CRC-32 of the rest of the head, then as u64 the number of entities, the bytes of
 //             the file, where the offsets begin, and of each table where its buckets begin, its entries, and how many
 //             buckets it has
-//   records   of each entity the CRC-32 of its text (u32) and its text: JSON, [qid, name, aliases, attributes, images]
+//   records   of each entity the CRC-32 of its row (u32) and text (u32) and its text: JSON, [qid, name, aliases, attributes,
+//             images]
 //   offsets   u64 [entities + 1]: where each record begins, and where the last one ends
 //   keys      a table of hashes (names/hash-table.ts): the rows of each name's key
 //   near      another: the rows of what each key shares with its mistyped forms
 //
-// All numbers are little-endian. Whatever is read is held against its checksum first.
+// All numbers are little-endian. Whatever is read is held against its checksum first; that of a record has its row, so that no
+// record is taken for another.
 
 import { writeFileAtomically } from '../files/atomic-file.ts';
 import type { ByteSource } from '../files/byte-source.ts';
@@ -31,7 +33,7 @@ import {
 export type EntityRecord = Omit<Entity, 'id'>;
 
 const magic = 'DSMIPENT';
-const version = 2;
+const version = 3;
 const headBytes = 88;
 /** Bytes that are handed to the file at once. */
 const pieceBytes = 2 ** 20;
@@ -117,7 +119,7 @@ export class EntityRecords implements NameFinder {
   #parse(row: number, record: Uint8Array): EntityRecord {
     const text = record.subarray(4);
     const sum = new DataView(record.buffer, record.byteOffset).getUint32(0, true);
-    if (sum !== crc32(text)) throw this.#damaged(row);
+    if (sum !== recordChecksum(row, text)) throw this.#damaged(row);
     const [qid, name, aliases, attributes, images] = JSON.parse(new TextDecoder().decode(text));
     return { qid, name, aliases, attributes, images };
   }
@@ -190,7 +192,7 @@ export async function writeEntityRecords(
       const row = offsets.length;
       offsets.push(out.length);
       const text = encoder.encode(JSON.stringify([qid, name, aliases, attributes, images]));
-      await out.add(u32(crc32(text)));
+      await out.add(u32(recordChecksum(row, text)));
       await out.add(text);
       tables.add(row, [name, ...aliases]);
     }
@@ -210,6 +212,10 @@ export async function writeEntityRecords(
     await patch(0, headOf([count, out.length, ...places]));
   });
   return offsets.length - 1;
+}
+
+function recordChecksum(row: number, text: Uint8Array): number {
+  return crc32(text, crc32(u32(row)));
 }
 
 function headOf(numbers: readonly number[]): Uint8Array {

@@ -17,6 +17,8 @@ export interface FeatureOptions {
   cache: string | null;
   /** Hash of CLIP's files. */
   clipHash: string;
+  /** Told of files of the cache that are damaged and made again, in a line. */
+  onWarning?: ((line: string) => void) | undefined;
 }
 
 /** Texts or images after encoding. */

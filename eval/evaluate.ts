@@ -6,7 +6,9 @@ import { join } from 'node:path';
 import type { Split } from '../data/dataset.ts';
 import { matchesOf } from '../data/names/name-matches.ts';
 import { takenOutRows } from '../data/taken-out.ts';
+import { contentStamp } from '../files/content-stamp.ts';
 import { UsageError } from '../files/errors.ts';
+import { lockName } from '../files/folder-lock.ts';
 import { trainedBaselinesOf } from '../link/baselines/trained-baselines.ts';
 import { type Calibration, readCalibration } from '../link/calibration.ts';
 import { openRunIndex } from '../link/entity-index.ts';
@@ -18,7 +20,7 @@ import {
 } from '../link/linking-model.ts';
 import type { Session } from '../link/session.ts';
 import { prepareSplit } from '../link/split.ts';
-import { fileFingerprint, loadTrained, parameterCounts } from '../link/trained.ts';
+import { bestFile, fileFingerprint, loadTrained, parameterCounts } from '../link/trained.ts';
 import { findBaseline } from '../model/baselines/registry.ts';
 import type { Expert } from '../model/dsmip/expert-model.ts';
 import { FixedShares } from '../ranking/mixed-probabilities.ts';
@@ -45,7 +47,7 @@ export interface EvaluationFiles {
 
 /**
  * Evaluates on an open session what a run has; `evaluation.system` answers, and takes part if it needs no training. Throws ConfigError for a field that is not valid, UsageError and WeightsError
- * for a run or an index that is missing a part, damaged or foreign.
+ * for a run or an index that is missing a part, damaged or foreign, InputError while another process evaluates it.
  */
 export async function evaluate(
   config: EvaluationConfig,
@@ -56,11 +58,19 @@ export async function evaluate(
   const { evaluation } = checked;
   const opened = evaluation.index ? await openIndexed(session, checked) : await openTasks(session, checked);
   try {
-    return await evaluateTasks(checked, session, opened, hooks);
+    // Two would leave the metrics of one and the predictions of the other.
+    const lock = await lockName(join(checked.run.folder, metricsName));
+    try {
+      return await evaluateTasks(checked, session, opened, hooks);
+    } finally {
+      await lock.release();
+    }
   } finally {
     await opened.close();
   }
 }
+
+const metricsName = 'metrics.json';
 
 async function evaluateTasks(
   { run, data, evaluation }: EvaluationConfig,
@@ -68,6 +78,9 @@ async function evaluateTasks(
   { tasks, parameters }: Tasks,
   hooks: Hooks,
 ): Promise<EvaluationFiles> {
+  const checkpoints: Record<string, string> = {};
+  for (const name of Object.keys(parameters))
+    checkpoints[name] = await contentStamp(bestFile(run.folder, name));
   const last = tasks.at(-1)!;
   const { candidates } = evaluation;
   const retrieval = candidates > 0 ? await proposeCandidates(last, candidates) : null;
@@ -86,11 +99,15 @@ async function evaluateTasks(
 
   await mkdir(run.folder, { recursive: true });
   const files = {
-    metrics: join(run.folder, 'metrics.json'),
+    metrics: join(run.folder, metricsName),
     predictions: join(run.folder, 'predictions.jsonl'),
   };
-  await writeMetrics(files.metrics, session, parameters, evaluation.split, evaluations, retrieval);
+  // The metrics come last: they say which predictions are theirs.
   await writePredictions(files.predictions, session.dataset, evaluation.split, evaluations);
+  await writeMetrics(files.metrics, session, parameters, evaluation.split, evaluations, retrieval, {
+    madeFrom: { inputs: session.inputs, checkpoints },
+    predictions: await contentStamp(files.predictions),
+  });
   return files;
 }
 

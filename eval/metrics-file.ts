@@ -1,7 +1,8 @@
 // RUN/metrics.json: how an evaluation came out. results.ts reads it.
 
 import { type Mention, mentionKinds, type Split } from '../data/entity-mention.ts';
-import { writeFileAtomically } from '../files/atomic-file.ts';
+import { writeTextAtomically } from '../files/atomic-file.ts';
+import { checkedJson } from '../files/json/checked-json.ts';
 import {
   choicesFor,
   type PickedBy,
@@ -14,13 +15,14 @@ import type { Session } from '../link/session.ts';
 import { type Metrics, metricsOf } from '../ranking/metrics.ts';
 import { gateOf } from '../ranking/mixture.ts';
 import type { Evaluation, Retrieval } from './evaluation.ts';
-import { type KindResults, metricsVersion } from './results.ts';
+import { type KindResults, metricsVersion, type Results } from './results.ts';
 
 /**
  * Writes {version, split, mentions, entities, systems: {SYSTEM: metrics}, kinds: {KIND: {mentions, systems, picked}},
  * gate: {form, by, experts, picked} or null, confidence: {SYSTEM: how good its probabilities are}, candidates if
- * there were some, parameters, seconds, pairs, device}; percentages from 0 to 100. `parameters`: trained numbers by what has
- * them. Throws WeightsError when it cannot.
+ * there were some, parameters, seconds, pairs, device, madeFrom, predictions}; percentages from 0 to 100. `parameters`: trained
+ * numbers by what has them; `origin`: hashes of what was evaluated and of what was written with it. Throws WeightsError when it
+ * cannot.
  */
 export async function writeMetrics(
   path: string,
@@ -29,6 +31,7 @@ export async function writeMetrics(
   split: Split,
   evaluations: readonly Evaluation[],
   retrieval: Retrieval | null,
+  origin: Pick<Results, 'madeFrom' | 'predictions'>,
 ): Promise<void> {
   const results = {
     version: metricsVersion,
@@ -47,9 +50,9 @@ export async function writeMetrics(
     /** Pairs that were ranked, and by part those for which it was computed. */
     pairs: Object.fromEntries(evaluations.map(({ task, result }) => [task.name, result.pairs])),
     device: device.description,
+    ...origin,
   };
-  const text = `${JSON.stringify(results, null, 2)}\n`;
-  await writeFileAtomically(path, (append) => append(new TextEncoder().encode(text)));
+  await writeTextAtomically(path, checkedJson(results, 2));
 }
 
 /** The metrics and the gate's choices by kind of mentions, for the kinds that there are. */

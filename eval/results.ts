@@ -3,7 +3,7 @@
 
 import type { MentionKind } from '../data/entity-mention.ts';
 import { InputError } from '../files/errors.ts';
-import { parseJson } from '../files/json/json-fields.ts';
+import { parseCheckedJson } from '../files/json/checked-json.ts';
 import { readText } from '../files/read-text.ts';
 import type { PickedBy } from '../link/gate-choices.ts';
 import { baselines } from '../model/baselines/registry.ts';
@@ -12,11 +12,8 @@ import type { ConfidenceReport } from './names.ts';
 import { type PaperFigures, table1 } from './paper.ts';
 import { textTable } from './text-table.ts';
 
-/** Raise it when the meaning of a field changes. Files from before there were versions have none and are read as 1. */
-export const metricsVersion = 2;
-
-/** Files of this version have no kinds; all else in them means the same. */
-const versionWithoutKinds = 1;
+/** Raise it when the meaning of a field changes. */
+export const metricsVersion = 3;
 
 /** How an evaluation came out for the mentions of one kind. */
 export interface KindResults {
@@ -35,8 +32,8 @@ export interface Results {
   /** The same by kind of mentions; empty for a data set without kinds. */
   kinds: Readonly<Partial<Record<MentionKind, KindResults>>>;
   gate: {
-    /** 'choice', or 'mixture': then what was picked are mean shares. Files from before there were mixtures have none. */
-    form?: string;
+    /** 'choice', or 'mixture': then what was picked are mean shares. */
+    form: string;
     by: string;
     experts: readonly string[];
     picked: PickedBy;
@@ -48,6 +45,10 @@ export interface Results {
   /** Of evaluation, by system. */
   seconds: Readonly<Record<string, number>>;
   device: string;
+  /** Hashes of what was evaluated: the data set and CLIP, and of the run best.safetensors by its folder. */
+  madeFrom: { inputs: string; checkpoints: Readonly<Record<string, string>> };
+  /** SHA-256 of the predictions.jsonl that was written with it. */
+  predictions: string;
 }
 
 /** Systems that come first in tables, with what a reader calls them; others go by their own names. */
@@ -100,17 +101,16 @@ export function systemsOf({ systems }: Pick<Results, 'systems'>): string[] {
 
 /** Reads metrics.json. Throws InputError. */
 export async function readResults(path: string): Promise<Results> {
-  const found = parseJson(path, await readText(path)) as Results;
+  return parseResults(path, parseCheckedJson(path, await readText(path), metricsVersion, 'evaluate again'));
+}
+
+/** Checks what metrics.json has; `path` names it in errors. Throws InputError. */
+export function parseResults(path: string, value: unknown): Results {
+  const found = value as Results;
   const expect = (holds: boolean, field: string, what: string) => {
     if (!holds) throw new InputError({ file: path, field, expected: what });
   };
   expect(isRecord(found), 'content', 'an object');
-  const { version = 1 } = found as { version?: number };
-  expect(
-    version === metricsVersion || version === versionWithoutKinds,
-    'version',
-    `${metricsVersion}; evaluate again`,
-  );
   for (const field of ['mentions', 'entities'] as const) {
     expect(Number.isSafeInteger(found[field]), field, 'an integer');
   }
@@ -125,9 +125,8 @@ export async function readResults(path: string): Promise<Results> {
     }
   };
   expectSystems(found, '');
-  const kinds: unknown = found.kinds ?? {};
-  expect(isRecord(kinds), 'kinds', 'an object');
-  for (const [kind, of] of Object.entries(found.kinds ?? {})) {
+  expect(isRecord(found.kinds), 'kinds', 'an object');
+  for (const [kind, of] of Object.entries(found.kinds)) {
     expect(isRecord(of) && isRecord(of.systems), `kinds: ${kind}`, 'an object with systems');
     expect(Number.isSafeInteger(of.mentions), `kinds: ${kind}: mentions`, 'an integer');
     expectSystems(of, `kinds: ${kind}: `);
@@ -136,18 +135,19 @@ export async function readResults(path: string): Promise<Results> {
   const parts = ['overall', 'mentionWithoutImage', 'entityWithoutImage'] as const;
   const isGate = (value: typeof gate) =>
     isRecord(value) && Array.isArray(value.experts) && parts.every((part) => isRecord(value.picked?.[part]));
-  expect((gate ?? null) === null || isGate(gate), 'gate', 'what it picked overall and without images');
-  const { parameters = {}, seconds = {}, confidence = {} } = found;
-  expect(isRecord(confidence), 'confidence', 'an object');
-  return {
-    ...found,
-    kinds: found.kinds ?? {},
-    gate: gate ?? null,
-    confidence,
-    parameters,
-    seconds,
-    device: String(found.device ?? 'unknown'),
-  };
+  expect(gate === null || isGate(gate), 'gate', 'what it picked overall and without images');
+  for (const field of ['parameters', 'seconds', 'confidence'] as const) {
+    expect(isRecord(found[field]), field, 'an object');
+  }
+  const { madeFrom } = found;
+  expect(
+    isRecord(madeFrom) && typeof madeFrom.inputs === 'string' && isRecord(madeFrom.checkpoints),
+    'madeFrom',
+    'hashes of inputs and checkpoints',
+  );
+  expect(typeof found.predictions === 'string', 'predictions', 'a hash');
+  expect(typeof found.device === 'string', 'device', 'a string');
+  return found;
 }
 
 /** The results and, below them, the paper's on its three data sets, as lines of a table for a terminal. */

@@ -2,9 +2,14 @@
 // run's folder which are finished. Knows nothing of what they do.
 
 import { existsSync } from 'node:fs';
-import { mkdir, readFile } from 'node:fs/promises';
+import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { writeFileAtomically } from '../files/atomic-file.ts';
+import * as v from 'valibot';
+import { writeTextAtomically } from '../files/atomic-file.ts';
+import { InputError } from '../files/errors.ts';
+import { checkedJson, parseCheckedJson } from '../files/json/checked-json.ts';
+import { parseBySchema } from '../files/json/schema.ts';
+import { readText } from '../files/read-text.ts';
 
 export interface Stage {
   /** What a reader calls it; its name in the record, once in a run. */
@@ -36,24 +41,31 @@ export interface StageHooks<S extends Stage> {
   run(stage: S, how: StageRun): Promise<void>;
   /** Told of a stage that was finished before. */
   onFinished?: (stage: S, seconds: number) => void;
+  onWarning?: (line: string) => void;
 }
 
 export interface StageOptions {
   /** Pass over what is finished already, with the same settings, and go on with what was interrupted. */
   resume: boolean;
+  /** A hash of what all stages are made from: what was finished from something else is done again. */
+  madeFrom: string;
   /** Stages that are done at once, at most: each as soon as those that it needs are finished and there is room, in order. */
   atOnce: number;
 }
 
-/** The record of a run's stages: stages.json. */
-interface StageRecord {
-  format: number;
-  /** By name. */
-  finished: { [name: string]: { settings: string; seconds: number } };
-}
-
 /** Raise it when the record's form changes; records of another form count for nothing. */
-const recordFormat = 2;
+const recordVersion = 3;
+
+/** The record of a run's stages: stages.json. */
+const recordSchema = v.strictObject({
+  version: v.literal(recordVersion),
+  /** By name. */
+  finished: v.record(
+    v.string(),
+    v.strictObject({ settings: v.string(), madeFrom: v.string(), seconds: v.number() }),
+  ),
+});
+type StageRecord = v.InferOutput<typeof recordSchema>;
 
 /** The record's name in a run's folder. */
 export const stagesFile = 'stages.json';
@@ -65,12 +77,12 @@ export const stagesFile = 'stages.json';
 export async function runStages<S extends Stage>(
   folder: string,
   stages: readonly S[],
-  { resume, atOnce }: StageOptions,
-  { run, onFinished }: StageHooks<S>,
+  { resume, madeFrom, atOnce }: StageOptions,
+  { run, onFinished, onWarning }: StageHooks<S>,
 ): Promise<{ [name: string]: number }> {
   await mkdir(folder, { recursive: true });
   const path = join(folder, stagesFile);
-  const record = resume ? await readRecord(path) : { format: recordFormat, finished: {} };
+  const record = resume ? await readRecord(path, onWarning) : noRecord();
   const save = inTurn(() => writeRecord(path, record));
   const seconds: { [name: string]: number } = {};
   const stop = new AbortController();
@@ -80,9 +92,10 @@ export async function runStages<S extends Stage>(
   async function finish(stage: S, isBuiltAnew: boolean): Promise<boolean> {
     const before = Object.hasOwn(record.finished, stage.name) ? record.finished[stage.name] : undefined;
     const isThere = stage.writes.length > 0 && existsSync(join(folder, stage.writes[0]!));
-    if (!isBuiltAnew && before?.settings === stage.settings && isThere) {
-      seconds[stage.name] = before.seconds;
-      onFinished?.(stage, before.seconds);
+    const isSame = before?.settings === stage.settings && before.madeFrom === madeFrom;
+    if (!isBuiltAnew && isSame && isThere) {
+      seconds[stage.name] = before!.seconds;
+      onFinished?.(stage, before!.seconds);
       return false;
     }
     const place = await places.take();
@@ -103,7 +116,7 @@ export async function runStages<S extends Stage>(
     await run(stage, { resume: resume && stage.resumes && !isStale, signal: stop.signal, place });
     const taken = (performance.now() - start) / 1000;
     seconds[stage.name] = taken;
-    record.finished[stage.name] = { settings: stage.settings, seconds: taken };
+    record.finished[stage.name] = { settings: stage.settings, madeFrom, seconds: taken };
     await save();
   }
 
@@ -163,19 +176,26 @@ class Places {
 }
 
 async function writeRecord(path: string, record: StageRecord): Promise<void> {
-  const text = `${JSON.stringify(record, null, 2)}\n`;
-  await writeFileAtomically(path, (append) => append(new TextEncoder().encode(text)));
+  await writeTextAtomically(path, checkedJson(record, 2));
 }
 
 /** Nothing where the file is missing or damaged: then all is done, each stage from its own checkpoint. */
-async function readRecord(path: string): Promise<StageRecord> {
+async function readRecord(path: string, onWarning?: (line: string) => void): Promise<StageRecord> {
+  if (!existsSync(path)) return noRecord();
+  const remedy = 'each stage looks itself what of it is finished';
   try {
-    const { format, finished } = JSON.parse(await readFile(path, 'utf8')) as Partial<StageRecord>;
-    if (format === recordFormat && typeof finished === 'object' && finished !== null) {
-      return { format, finished };
-    }
-  } catch {
-    // Said above.
+    return parseBySchema(
+      path,
+      recordSchema,
+      parseCheckedJson(path, await readText(path), recordVersion, remedy),
+    );
+  } catch (error) {
+    if (!(error instanceof InputError)) throw error;
+    onWarning?.(error.message);
+    return noRecord();
   }
-  return { format: recordFormat, finished: {} };
+}
+
+function noRecord(): StageRecord {
+  return { version: recordVersion, finished: {} };
 }

@@ -21,7 +21,8 @@ export async function writeFileAtomically(
   body: (append: Append, patch: Patch) => Promise<void>,
 ): Promise<void> {
   const { open, rename, rm } = await import('node:fs/promises');
-  await removeLeftOvers(path);
+  const { basename, dirname } = await import('node:path');
+  await removeLeftOvers(dirname(path), (name) => name === basename(path));
   const temporary = `${path}.${process.pid}-${written++}.tmp`;
   const refused = (error: unknown): never => {
     throw fileError(path, error, 'written');
@@ -74,14 +75,13 @@ export async function syncFolderOf(path: string): Promise<void> {
   }
 }
 
-/** Removes temporary files of `path` whose process no longer runs. */
-async function removeLeftOvers(path: string): Promise<void> {
+/** Removes what processes that no longer run left of half-written files; `isOurs`: of a file of this name in the folder. */
+export async function removeLeftOvers(folder: string, isOurs: (name: string) => boolean): Promise<void> {
   const { readdir, rm } = await import('node:fs/promises');
-  const { basename, dirname, join } = await import('node:path');
-  const prefix = `${basename(path)}.`;
-  for (const name of await readdir(dirname(path)).catch(() => [])) {
-    const [, pid] = name.startsWith(prefix) ? (/^(\d+)-\d+\.tmp$/.exec(name.slice(prefix.length)) ?? []) : [];
-    if (pid !== undefined && !(await isRunning(Number(pid))))
-      await rm(join(dirname(path), name), { force: true });
+  const { join } = await import('node:path');
+  for (const name of await readdir(folder).catch(() => [])) {
+    const [, of, pid] = /^(.+)\.(\d+)-\d+\.tmp$/.exec(name) ?? [];
+    if (of === undefined || !isOurs(of) || (await isRunning(Number(pid)))) continue;
+    await rm(join(folder, name), { force: true });
   }
 }

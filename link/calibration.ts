@@ -5,13 +5,13 @@
 import * as v from 'valibot';
 import type { NameMatch } from '../data/names/name-matches.ts';
 import { InputError, MissingFileError, WeightsError } from '../files/errors.ts';
-import { parseJson } from '../files/json/json-fields.ts';
+import { checkedJson, parseCheckedJson } from '../files/json/checked-json.ts';
 import { parseBySchema } from '../files/json/schema.ts';
 import { locate, readSmallText } from '../files/locate.ts';
 import { type PairAdditions, type PairLists, pairLists } from '../ranking/pair-lists.ts';
 
 /** Raise it when the meaning of a field changes. */
-const calibrationVersion = 1;
+const calibrationVersion = 2;
 export const calibrationName = 'calibration.json';
 const mostBytes = 2 ** 20;
 
@@ -41,7 +41,7 @@ const systemSchema = v.strictObject({
 export type Calibration = v.InferOutput<typeof systemSchema>;
 
 const fileSchema = v.strictObject({
-  version: v.literal(calibrationVersion, `${calibrationVersion}; calibrate again`),
+  version: v.literal(calibrationVersion),
   systems: v.record(v.string(), systemSchema),
 });
 
@@ -67,22 +67,30 @@ export async function readCalibration(
   );
 }
 
-/** Writes the calibration of a system beside those of others; a damaged or older file is replaced. Throws WeightsError where it cannot. */
+/** Writes the calibration of a system beside those of others; a damaged or older file is told of and replaced. Throws InputError where it cannot. */
 export async function writeCalibration(
   folder: string,
   system: string,
   calibration: Calibration,
+  onWarning?: (line: string) => void,
 ): Promise<void> {
   const { mkdir } = await import('node:fs/promises');
-  const { writeFileAtomically } = await import('../files/atomic-file.ts');
-  const before = await readAll(folder).catch((error: unknown) => {
-    if (error instanceof InputError) return {};
-    throw error;
-  });
-  const systems = { ...before, [system]: calibration };
-  const text = `${JSON.stringify({ version: calibrationVersion, systems }, null, 2)}\n`;
+  const { writeTextAtomically } = await import('../files/atomic-file.ts');
+  const { lockName } = await import('../files/folder-lock.ts');
   await mkdir(folder, { recursive: true });
-  await writeFileAtomically(calibrationFile(folder), (append) => append(new TextEncoder().encode(text)));
+  const path = calibrationFile(folder);
+  const lock = await lockName(path);
+  try {
+    const before = await readAll(folder).catch((error: unknown) => {
+      if (!(error instanceof InputError)) throw error;
+      onWarning?.(`${error.message}: it is written anew, for ${system} alone`);
+      return {};
+    });
+    const systems = { ...before, [system]: calibration };
+    await writeTextAtomically(path, checkedJson({ version: calibrationVersion, systems }, 2));
+  } finally {
+    await lock.release();
+  }
 }
 
 async function readAll(folder: string): Promise<Record<string, Calibration>> {
@@ -94,7 +102,8 @@ async function readAll(folder: string): Promise<Record<string, Calibration>> {
     if (error instanceof MissingFileError) return {};
     throw error;
   }
-  return parseBySchema(path, fileSchema, parseJson(path, text)).systems;
+  const fields = parseCheckedJson(path, text, calibrationVersion, 'calibrate again');
+  return parseBySchema(path, fileSchema, fields).systems;
 }
 
 /** What a name adds to the score of its entity; nothing for an entity without. */

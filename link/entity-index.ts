@@ -10,7 +10,7 @@ import { lastingPath } from '../files/package-path.ts';
 import { type BuildOptions, buildIndex, entitiesFingerprint } from '../ranking/index/builder.ts';
 import { entitiesName, type IndexDtype, type IndexHead } from '../ranking/index/format.ts';
 import { type IndexSource, openIndex, readHead } from '../ranking/index/source.ts';
-import { indexFolder } from './index-folder.ts';
+import { indexFolder, knownFingerprints } from './index-folder.ts';
 import type { LinkingModel } from './linking-model.ts';
 import { openTokenizer } from './model-base.ts';
 import type { Session } from './session.ts';
@@ -32,7 +32,7 @@ export interface EntityIndexOptions extends Pick<BuildOptions<Entity>, 'onProgre
 export interface IndexMaker {
   model: LinkingModel;
   run: string | null;
-  base: { clip: Session['clip']; features: FeatureOptions };
+  base: { clip: Session['clip']; features: FeatureOptions; tokenizerHash: string };
 }
 
 /**
@@ -40,7 +40,7 @@ export interface IndexMaker {
  * from an address, which nothing is known by.
  */
 export async function buildEntityIndex(
-  { model: { scorer, fingerprint }, run, base: { clip, features } }: IndexMaker,
+  { model: { scorer, fingerprint }, run, base: { clip, features, tokenizerHash } }: IndexMaker,
   { entities, count }: EntitiesOf,
   folder: string,
   options: EntityIndexOptions,
@@ -58,7 +58,7 @@ export async function buildEntityIndex(
       encode: (chunk) => entitySamples(chunk, encoding),
       writeRecords: (path) => writeEntityRecords(path, entities()),
       folder,
-      fingerprints: { model: fingerprint },
+      fingerprints: { model: fingerprint, tokenizer: tokenizerHash },
       origin: {
         system: scorer.name,
         clip: lastingPath(clip.folder),
@@ -87,7 +87,7 @@ export function buildRunIndex(
  * Throws WeightsError as `openIndex` does.
  */
 export async function openRunIndex(
-  { dataset }: Session,
+  { dataset, tokenizerHash }: Session,
   run: string,
   { scorer, fingerprint }: LinkingModel,
 ): Promise<IndexSource> {
@@ -95,5 +95,6 @@ export async function openRunIndex(
   const head = await readHead(folder);
   // The chunks that an index's entities were stamped in depend on its shards' size.
   const own = await entitiesFingerprint(dataset.entities, head.shard, entitiesStamp);
-  return openIndex(folder, scorer, { ...(fingerprint && { model: fingerprint }), [entitiesName]: own }, head);
+  const fingerprints = { ...knownFingerprints(fingerprint, tokenizerHash), [entitiesName]: own };
+  return openIndex(folder, scorer, fingerprints, head);
 }

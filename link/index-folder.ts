@@ -4,7 +4,7 @@ import { type EntityRecords, openEntityRecords } from '../data/entity-records.ts
 import { UsageError, WeightsError } from '../files/errors.ts';
 import { isUrl, locate } from '../files/locate.ts';
 import { resolvePath } from '../files/package-path.ts';
-import { headName, type IndexHead } from '../ranking/index/format.ts';
+import { type Fingerprints, headName, type IndexHead } from '../ranking/index/format.ts';
 import { hasIndex, readHead } from '../ranking/index/source.ts';
 
 /** Folder of a run's index. */
@@ -58,10 +58,19 @@ export async function findIndex(
   return { index, run, system: given.system ?? origin['system'] ?? null, clip, head };
 }
 
+/** What is known of what the index of a model has to be made from; nothing of what lies at an address. */
+export function knownFingerprints(model: string | null, tokenizer: string): Fingerprints {
+  return { ...(model === null ? {} : { model }), ...(tokenizer === '' ? {} : { tokenizer }) };
+}
+
 /** Opens the records of an index's entities. Throws WeightsError for an index without, InputError for a damaged file. */
-export function openRecords(folder: string, { records }: IndexHead): Promise<EntityRecords> {
+export async function openRecords(folder: string, { records, entities }: IndexHead): Promise<EntityRecords> {
   if (records === null) {
     throw new WeightsError(`${locate(folder, headName)}: records: expected a file of the entities' records`);
   }
-  return openEntityRecords(locate(folder, records));
+  const path = locate(folder, records);
+  const opened = await openEntityRecords(path);
+  if (opened.count === entities) return opened;
+  await opened.close();
+  throw new WeightsError({ file: path, expected: `${entities} entities`, found: `${opened.count}` });
 }

@@ -31,7 +31,7 @@ import { Turns } from './calls/turns.ts';
 import { type EntityStore, type KnownEntity, type Outcome, openEntityStore } from './changes/entity-store.ts';
 import type { Change } from './changes/journal.ts';
 import { expertScores } from './expert-scores.ts';
-import { changesFile, findIndex, openRecords, placesOf } from './index-folder.ts';
+import { changesFile, findIndex, knownFingerprints, openRecords, placesOf } from './index-folder.ts';
 import { calibrationFolder, type LinkingModel, loadLinkingModel } from './linking-model.ts';
 import { type OpenedBase, openModelBase, openTokenizer } from './model-base.ts';
 
@@ -180,7 +180,7 @@ export async function openLinker(where: string | LinkerOptions): Promise<Linker>
     opened.push({ close: () => tokenizer.free() });
     const model = await loadLinkingModel(base, run, system);
     opened.push({ close: () => model.release() });
-    const fingerprints = model.fingerprint === null ? {} : { model: model.fingerprint };
+    const fingerprints = knownFingerprints(model.fingerprint, base.tokenizerHash);
     const source = await openIndex(index, model.scorer, fingerprints, head);
     opened.push(source);
     const records = await openRecords(index, source.head);

@@ -6,7 +6,9 @@ import type { Tokenizer } from '../data/text/tokenizer.ts';
 import { loadTokenizer } from '../data/text/tokenizer-files.ts';
 import type { FeatureOptions } from '../encoding/features.ts';
 import { type Device, type DeviceOptions, openDevice } from '../engine/device.ts';
+import { contentStamp } from '../files/content-stamp.ts';
 import { fileError, WeightsError } from '../files/errors.ts';
+import { hashOf } from '../files/fingerprint.ts';
 import { isUrl, locate } from '../files/locate.ts';
 import type { readAbout } from '../model/checkpoint.ts';
 import { type LoadedClip, loadClip } from '../model/clip/load-clip.ts';
@@ -18,6 +20,8 @@ export interface ModelBase {
   /** Where the encoders are that baselines have of their own. */
   encoders: Partial<EncoderFolders>;
   features: Pick<FeatureOptions, 'clipHash'>;
+  /** Hash of the vocabulary that lies beside CLIP; '' at an address. */
+  tokenizerHash: string;
   /** Hash of CLIP and data set that checkpoints must be made from; null where there is no data set: then CLIP's alone counts. */
   inputs: string | null;
 }
@@ -48,12 +52,14 @@ export async function openModelBase(options: BaseOptions): Promise<OpenedBase> {
     const clip = await loadClip(device, options.clip);
     // What a server gives is not read a second time for its hash.
     const clipHash = isUrl(options.clip) ? '' : await hashFolder(options.clip);
+    const tokenizerHash = isUrl(options.clip) ? '' : await hashTokenizer(options.clip);
     const source = new PixelSource([], clipPreprocessing(clip.config.vision.imageSize));
     return {
       device,
       clip,
       encoders: options.encoders ?? {},
       features: { source, files: [], cache: null, clipHash },
+      tokenizerHash,
       inputs: null,
       close() {
         for (const tensor of clip.tensors.values()) tensor.release();
@@ -81,16 +87,26 @@ export async function openTokenizer({ folder, config }: LoadedClip): Promise<Tok
 export function checkInputs(
   path: string,
   { madeFrom }: Pick<Awaited<ReturnType<typeof readAbout>>, 'madeFrom'>,
-  { features, inputs }: Pick<ModelBase, 'features' | 'inputs'>,
+  { features, tokenizerHash, inputs }: Pick<ModelBase, 'features' | 'tokenizerHash' | 'inputs'>,
 ): void {
   // A CLIP from a server has no hash: what is served together is taken to belong together.
   if (inputs === null && features.clipHash === '') return;
   const isOther = inputs === null ? madeFrom['clip'] !== features.clipHash : madeFrom['inputs'] !== inputs;
+  // Checkpoints of before it was written down have none.
+  const { tokenizer = tokenizerHash } = madeFrom;
+  if (tokenizerHash !== '' && tokenizer !== tokenizerHash) {
+    throw new WeightsError(`${path}: was trained with another vocabulary than lies beside the CLIP now`);
+  }
   if (!isOther) return;
   throw new WeightsError(`${path}: was trained on another ${inputs === null ? 'CLIP' : 'data set or CLIP'}`);
 }
 
-/** Hash of a model's weights and configuration, and of a BERT's vocabulary. Throws WeightsError where they cannot be read. */
+async function hashTokenizer(folder: string): Promise<string> {
+  const files = ['vocab.json', 'merges.txt'].map((name) => locate(folder, name));
+  return hashOf(await Promise.all(files.map(contentStamp)));
+}
+
+/** Hash of a model's weights and configuration, and of a BERT's tokenizer. Throws WeightsError where they cannot be read. */
 export async function hashFolder(folder: string): Promise<string> {
   const { createHash } = await import('node:crypto');
   const { createReadStream } = await import('node:fs');
@@ -100,7 +116,9 @@ export async function hashFolder(folder: string): Promise<string> {
     await readdir(folder).catch((error) => {
       throw fileError(folder, error);
     })
-  ).filter((name) => name === 'config.json' || name === 'vocab.txt' || name.endsWith('.safetensors'));
+  ).filter(
+    (name) => ['config.json', 'vocab.txt', 'tokenizer.json'].includes(name) || name.endsWith('.safetensors'),
+  );
   for (const name of names.sort()) {
     hash.update(name);
     for await (const bytes of createReadStream(locate(folder, name))) hash.update(bytes as Uint8Array);

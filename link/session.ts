@@ -5,11 +5,13 @@ import { createHash } from 'node:crypto';
 import { type Dataset, readDataset } from '../data/dataset.ts';
 import { PixelSource } from '../data/images/pixel-source.ts';
 import type { FeatureOptions } from '../encoding/features.ts';
-import { type Corpus, prepareCorpus } from '../encoding/samples.ts';
+import { type Corpus, imageStamps, prepareCorpus } from '../encoding/samples.ts';
 import type { Device } from '../engine/device.ts';
+import { hashOf } from '../files/fingerprint.ts';
 import { type LoadedClip, loadClip } from '../model/clip/load-clip.ts';
 import {
   type BaseOptions,
+  hashFolder,
   type ModelBase,
   type OpenedBase,
   openModelBase,
@@ -19,6 +21,7 @@ import {
 export interface Session {
   device: Device;
   clip: LoadedClip;
+  tokenizerHash: string;
   encoders: ModelBase['encoders'];
   dataset: Dataset;
   corpus: Corpus;
@@ -36,24 +39,44 @@ export interface SessionOptions extends BaseOptions {
   data: string;
   /** Folder of frozen encoders' features; '' keeps none. */
   cache: string;
+  /** Told of files of the cache that are damaged and made again, in a line. */
+  onWarning?: (line: string) => void;
 }
 
 /** Opens a data set and a CLIP. Throws one line for what is missing or damaged; nothing stays open then. */
-export async function openSession({ data, cache, ...where }: SessionOptions): Promise<Session> {
+export async function openSession({ data, cache, onWarning, ...where }: SessionOptions): Promise<Session> {
   // Read before a device is opened: what is wrong shows at once.
   const dataset = await readDataset(data);
   const base = await openModelBase(where);
   try {
-    return await sessionOn(base, dataset, cache);
+    return await sessionOn(base, dataset, { cache, onWarning });
   } catch (error) {
     base.close();
     throw error;
   }
 }
 
-/** What checkpoints of trainings on a session are made from, by name. */
-export function originOf({ inputs, features }: Session): { inputs: string; clip: string } {
-  return { inputs, clip: features.clipHash };
+/** What checkpoints of trainings on a session are made from, by name: hashes, the images' of their contents. */
+export async function originOf({
+  inputs,
+  tokenizerHash,
+  features,
+  corpus: { entities, mentions, files },
+}: Session): Promise<Record<'inputs' | 'clip' | 'tokenizer' | 'images', string>> {
+  const numbers = new Set([entities, mentions.train, mentions.dev].flatMap(({ images }) => images.flat()));
+  const stamps = await imageStamps([...numbers].map((image) => files[image]!));
+  return { inputs, clip: features.clipHash, tokenizer: tokenizerHash, images: hashOf(stamps) };
+}
+
+/** Hash of all that a data set and the folder of a CLIP have, the contents of images included. Throws InputError. */
+export async function inputsFingerprint(
+  { entities, splits, unlinkable }: Dataset,
+  clip: string,
+): Promise<string> {
+  const mentions = [...Object.values(splits), ...Object.values(unlinkable)].flat();
+  const images = [...entities.flatMap(({ images }) => images), ...mentions.map(({ image }) => image)];
+  const stamps = await imageStamps(images);
+  return hashOf([JSON.stringify([entities, splits, unlinkable]), await hashFolder(clip), ...stamps]);
 }
 
 /**
@@ -74,7 +97,11 @@ export async function withTrainableClip(session: Session): Promise<Session> {
   return { ...session, clip, features: { ...session.features, cache: '' }, close };
 }
 
-async function sessionOn(base: OpenedBase, dataset: Dataset, cache: string): Promise<Session> {
+async function sessionOn(
+  base: OpenedBase,
+  dataset: Dataset,
+  kept: Pick<FeatureOptions, 'cache' | 'onWarning'>,
+): Promise<Session> {
   const { clip, features } = base;
   const tokenizer = await openTokenizer(clip);
   const corpus = prepareCorpus(dataset, tokenizer, clip.config.text.maxLength);
@@ -86,7 +113,7 @@ async function sessionOn(base: OpenedBase, dataset: Dataset, cache: string): Pro
     ...base,
     dataset,
     corpus,
-    features: { source, files: corpus.files, cache, clipHash: features.clipHash },
+    features: { source, files: corpus.files, clipHash: features.clipHash, ...kept },
     description:
       `${dataset.name}: ${dataset.entities.length} entities, ` +
       `${train.length} / ${dev.length} / ${test.length} mentions to train, validate, test${nil}`,

@@ -83,6 +83,12 @@ export async function loadDsmip(base: ModelBase, folder: string): Promise<GatedE
       `${file}: was trained with other experts (${kinds.join(', ')}) than the run has now; train the gate again`,
     );
   }
+  const { vgg } = about.madeFrom;
+  if (!isUrl(folder) && shape.image === 'vgg' && vgg !== (await contentStamp(shape.vgg))) {
+    throw new WeightsError(
+      `${file}: was trained with another VGG16 than ${shape.vgg} is; train the gate again`,
+    );
+  }
   if (form === 'mixture') {
     const statistics = await inFile(file, (weights) =>
       readColumns(weights, 'mention', confidenceWidth(experts.length)),

@@ -39,6 +39,14 @@ export interface Training extends Origin {
   adams: Readonly<Record<string, Adam>>;
 }
 
+/** What a checkpoint says beside its tensors. */
+interface State {
+  position: Position;
+  random: RandomState;
+  /** By optimiser. */
+  steps: Record<string, number>;
+}
+
 /** A checkpoint is of another configuration or of other inputs. */
 class OtherTrainingError extends WeightsError {
   override name = 'OtherTrainingError';
@@ -104,11 +112,7 @@ export async function restoreCheckpoint(
 ): Promise<{ position: Position; random: RandomState }> {
   return withFile(path, async (file) => {
     checkOrigin(path, originOf(path, file), training);
-    const state = jsonOf(path, file, 'state') as {
-      position: Position;
-      random: RandomState;
-      steps: Record<string, number>;
-    };
+    const state = jsonOf(path, file, 'state') as State;
     const values = await readParameters(path, file, training.parameters);
     for (const [name, adam] of Object.entries(training.adams)) {
       adam.restore(await readAdam(file, name, state.steps[name] ?? 0));
@@ -132,6 +136,20 @@ export async function readAbout(
     ...originOf(path, file),
     about: jsonOf(path, file, 'about') as Record<string, unknown>,
   }));
+}
+
+/** The same of a file whose tensors are all held against their checksums. Throws WeightsError. */
+export async function readWholeAbout(path: string): ReturnType<typeof readAbout> {
+  await withFile(path, async (file) => {
+    for (const name of file.names) await file.verify(name);
+  });
+  return readAbout(path);
+}
+
+/** How far the training of a checkpoint was. Throws WeightsError. */
+export async function readPosition(path: string): Promise<Position> {
+  const { position } = await withFile(path, async (file) => jsonOf(path, file, 'state') as State);
+  return position;
 }
 
 function originText({ config, madeFrom }: Origin): Record<string, string> {

@@ -228,7 +228,7 @@ rule('a file has a plain name and starts by saying what it is for', () => [
 
 rule('tests mirror the tree', () => {
   const folders = new Set(files.map((file) => path.posix.dirname(file)));
-  const own = ['support', 'package'];
+  const own = ['fuzz', 'support', 'package'];
   return files
     .filter((file) => file.startsWith('tests/') && file.endsWith('.test.ts'))
     .map((file) => ({ file, folder: path.posix.dirname(file).slice('tests/'.length) }))

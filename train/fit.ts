@@ -5,9 +5,12 @@ import type { Device } from '../engine/device.ts';
 import type { Adam } from '../engine/nn/adam.ts';
 import { Random } from '../engine/random.ts';
 import type { Tensor } from '../engine/tensor.ts';
+import { WeightsError } from '../files/errors.ts';
+import { isThere } from '../files/locate.ts';
 import {
   type Origin,
   type Position,
+  readWholeAbout,
   restoreCheckpoint,
   saveCheckpoint,
   saveParameters,
@@ -92,6 +95,7 @@ export async function fit(plan: Fit, hooks: TrainingHooks): Promise<FitResult> {
   let best: Position;
   try {
     best = await train(plan, staging, hooks);
+    if (best.bestEpoch > 0) await checkBest(staging.bestSoFar(), [best.bestEpoch]);
   } catch (error) {
     await staging.abandon();
     throw error;
@@ -118,7 +122,10 @@ async function train(plan: Fit, staging: Staging, hooks: TrainingHooks): Promise
     const restored = await restoreCheckpoint(staging.resumeFrom, training);
     position = restored.position;
     random = Random.restore(restored.random);
-    hooks.onEvent?.({ type: 'resumed', epoch: position.epoch });
+    // A kill between the two files of an epoch leaves the parameters of one that is done again.
+    const { epoch, bestEpoch } = position;
+    if (bestEpoch > 0) await checkBest(staging.bestSoFar(), [bestEpoch, epoch + 1]);
+    hooks.onEvent?.({ type: 'resumed', epoch });
     if (position.epoch >= epochs || isStuck(plan, position)) return position;
   }
   await plan.begin(staging.resumeFrom !== null);
@@ -163,6 +170,17 @@ async function train(plan: Fit, staging: Staging, hooks: TrainingHooks): Promise
     hooks.onEvent?.({ type: 'epoch', epoch, epochs, dev, ...(choices ? { choices } : {}) });
   }
   return position;
+}
+
+/** Throws WeightsError where the parameters of the best epoch are not there, damaged or of none of these epochs. */
+async function checkBest(file: string, epochs: readonly number[]): Promise<void> {
+  const found = (await isThere(file)) ? (await readWholeAbout(file)).about['epoch'] : 'no such file';
+  if (epochs.some((epoch) => epoch === found)) return;
+  throw new WeightsError({
+    file,
+    expected: `the parameters of epoch ${epochs[0]}`,
+    found: `${found}; train again from the beginning`,
+  });
 }
 
 /** Whether there was no better epoch for as long as the plan waits. */

@@ -3,7 +3,7 @@
 // stays.
 
 import { existsSync } from 'node:fs';
-import { mkdir, readdir, rename, rm, rmdir } from 'node:fs/promises';
+import { copyFile, mkdir, readdir, rename, rm, rmdir } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { writeFileAtomically } from '../files/atomic-file.ts';
 import { WeightsError } from '../files/errors.ts';
@@ -22,6 +22,8 @@ export interface Staging {
   log: string;
   /** The checkpoint to go on from; null to begin. */
   resumeFrom: string | null;
+  /** The best epoch's parameters as they are now: here, or those of the finished training that is gone on with. */
+  bestSoFar(): string;
   /** Moves the files of the finished training to their place. */
   finish(): Promise<void>;
   /** After a failure: removes the staging place, unless an epoch was finished. */
@@ -54,11 +56,16 @@ export async function openStaging(folder: string, resume: boolean): Promise<Stag
     await rmdir(staging).catch(() => {}); // Something is left in it.
   };
   const candidates = resume ? [last, join(folder, 'last.safetensors')] : [];
+  const resumeFrom = candidates.find((file) => existsSync(file)) ?? null;
+  const finishedLog = join(folder, 'metrics.jsonl');
+  // Its lines go on with the training.
+  if (resumeFrom !== null && !existsSync(log) && existsSync(finishedLog)) await copyFile(finishedLog, log);
   return {
     best,
     last,
     log,
-    resumeFrom: candidates.find((file) => existsSync(file)) ?? null,
+    resumeFrom,
+    bestSoFar: () => (existsSync(best) ? best : join(folder, 'best.safetensors')),
     async finish() {
       // A training that was finished before has left nothing to move.
       if (existsSync(last)) await moveFinished(folder, trainingFiles);

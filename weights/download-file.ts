@@ -7,6 +7,7 @@ import { type FileHandle, mkdir, open, readdir, rename, rm } from 'node:fs/promi
 import { basename, dirname, join } from 'node:path';
 import { syncFolderOf } from '../files/atomic-file.ts';
 import { fileError, InterruptedError, WeightsError } from '../files/errors.ts';
+import { lockName } from '../files/folder-lock.ts';
 import { type RetryOptions, withRetries } from '../files/http/retry.ts';
 
 /** A file elsewhere. */
@@ -34,7 +35,7 @@ const readBytes = 2 ** 20;
 
 /**
  * Makes the file at `target` the remote one; says whether it was there already. What an earlier run left is gone on
- * with. Throws WeightsError, one line; the part that came stays unless it is wrong.
+ * with. Throws WeightsError, one line, also while another process downloads it; the part that came stays unless it is wrong.
  */
 export async function downloadTo(
   target: string,
@@ -46,19 +47,28 @@ export async function downloadTo(
   // The checksum is in the name: a part of another version of the file is never gone on with.
   const part = `${target}.${remote.checksum.hex.slice(0, 12)}.part`;
   await mkdir(dirname(target), { recursive: true }).catch(refuse(target));
-  await removeOtherParts(target, part);
-  const resumed = await fetchPart(part, remote, onProgress, retry);
-  // What an earlier run left may have been damaged since: begin anew once.
-  const found = resumed.hex === remote.checksum.hex || !resumed.isResumed ? resumed : await anew();
-  if (found.hex !== remote.checksum.hex) {
-    await rm(part, { force: true });
-    throw new WeightsError(
-      `${remote.name}: wrong checksum ${found.hex}, the hub says ${remote.checksum.hex}; what came was thrown away`,
-    );
+  const lock = await lockName(target);
+  try {
+    return await download();
+  } finally {
+    await lock.release();
   }
-  await rename(part, target).catch(refuse(target));
-  await syncFolderOf(target);
-  return 'downloaded';
+
+  async function download(): Promise<'downloaded'> {
+    await removeOtherParts(target, part);
+    const resumed = await fetchPart(part, remote, onProgress, retry);
+    // What an earlier run left may have been damaged since: begin anew once.
+    const found = resumed.hex === remote.checksum.hex || !resumed.isResumed ? resumed : await anew();
+    if (found.hex !== remote.checksum.hex) {
+      await rm(part, { force: true });
+      throw new WeightsError(
+        `${remote.name}: wrong checksum ${found.hex}, the hub says ${remote.checksum.hex}; what came was thrown away`,
+      );
+    }
+    await rename(part, target).catch(refuse(target));
+    await syncFolderOf(target);
+    return 'downloaded';
+  }
 
   async function anew() {
     await rm(part, { force: true });

@@ -7,7 +7,13 @@ import { WeightsError } from '../files/errors.ts';
 import { openSource } from '../files/locate.ts';
 import { bf16ToF32, f16ToF32 } from './half.ts';
 import { bytesOf, parseHeader, type SafetensorsDtype, type TensorInfo } from './safetensors-header.ts';
-import { blockBytes, damagedBlock, isHeaderWhole, splitMetadata } from './tensor-checksums.ts';
+import {
+  blockBytes,
+  damagedBlock,
+  hasLostChecksum,
+  isHeaderWhole,
+  splitMetadata,
+} from './tensor-checksums.ts';
 
 export type { SafetensorsDtype, TensorInfo } from './safetensors-header.ts';
 
@@ -79,6 +85,9 @@ export async function readSafetensors(source: ByteSource): Promise<Safetensors> 
   const isWhole = isHeaderWhole(header);
   if (isWhole === false) throw bad('damaged: the header is not what its checksum says');
   const parsed = parseHeader(source.name, header, source.size - start);
+  if (isWhole === null && hasLostChecksum(parsed.metadata, parsed.tensors)) {
+    throw bad('damaged: the header has lost its checksum');
+  }
   const { metadata, sums } =
     isWhole === null ? { metadata: parsed.metadata, sums: new Map() } : splitMetadata(parsed.metadata);
   return new Safetensors(source, start, parsed.tensors, metadata, sums);

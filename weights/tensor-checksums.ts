@@ -79,6 +79,18 @@ export function headerJson(
   return bytes;
 }
 
+/** Whether a header without a checksum has one for a tensor: its beginning was damaged then. */
+export function hasLostChecksum(
+  metadata: Readonly<Record<string, string>>,
+  tensors: ReadonlyMap<string, { bytes: number }>,
+): boolean {
+  return Object.entries(metadata).some(([name, value]) => {
+    const tensor = name.startsWith(prefix) ? tensors.get(name.slice(prefix.length)) : undefined;
+    if (tensor === undefined || value === '') return false;
+    return value.length === digits * Math.ceil(tensor.bytes / blockBytes) && /^[0-9a-f]+$/.test(value);
+  });
+}
+
 /** Whether a header is whole; null where it has no checksum. */
 export function isHeaderWhole(header: Uint8Array): boolean | null {
   const text = new TextDecoder('latin1').decode(header.subarray(0, mark.length + digits));

@@ -64,7 +64,7 @@ export async function makeRandomRun(
     };
     await mkdir(join(folder, kind), { recursive: true });
     const file = join(folder, kind, 'best.safetensors');
-    await saveParameters(file, { config, madeFrom: originOf(session), parameters: expert.trained }, {});
+    await saveParameters(file, { config, madeFrom: await originOf(session), parameters: expert.trained }, {});
     experts.push(expert);
   }
   const shape = {
@@ -81,7 +81,7 @@ export async function makeRandomRun(
   const gate = { ...shape, experts: kinds };
   const parameters = new Map([...dsmip.units, ...dsmip.gate]);
   const file = join(folder, 'gate', 'best.safetensors');
-  const madeFrom = { ...originOf(session), expertFiles: await expertsFingerprint(folder, kinds) };
+  const madeFrom = { ...(await originOf(session)), expertFiles: await expertsFingerprint(folder, kinds) };
   const constants = statisticsTensors(statistics);
   await saveParameters(file, { config: { gate }, madeFrom, parameters, constants }, {});
 }

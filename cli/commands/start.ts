@@ -84,6 +84,7 @@ export async function run(args: readonly string[]): Promise<void> {
     throw error;
   } finally {
     await runner.close();
+    await staging.release();
   }
 }
 

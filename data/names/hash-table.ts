@@ -1,6 +1,7 @@
 // Rows by the hash of a text, in two parts of a file or of memory that are read by range:
 //
-//   buckets   u32 [buckets + 1, 2]: the number of the first entry of each bucket, and the CRC-32 of the bucket's entries
+//   buckets   u32 [buckets + 1, 2]: the number of the first entry of each bucket, and the CRC-32 of the bucket's number and
+//             entries
 //   entries   u32 [entries, 2]: a hash, and its row; an entry is in bucket hash % buckets, in the order of the rows
 //
 // Whatever is read is held against its checksum first.
@@ -41,11 +42,15 @@ export async function rowsOfHash(
   const [from, to] = [entries + 8 * first, entries + 8 * next];
   if (first > next || to > end) return null;
   const bytes = await source.read(from, to - from);
-  if (crc32(bytes) !== sum) return null;
+  if (bucketChecksum(bucket, bytes) !== sum) return null;
   const found = new Uint32Array(bytes.buffer);
   const rows = new Set<number>();
   for (let i = 0; i < found.length; i += 2) if (found[i] === hash) rows.add(found[i + 1]!);
   return rows;
+}
+
+function bucketChecksum(bucket: number, entries: Uint8Array): number {
+  return crc32(entries, crc32(bytesOf(Uint32Array.of(bucket))));
 }
 
 /** Gathers the entries of a table: 8 bytes each, and as much again when it is made. */
@@ -77,7 +82,8 @@ export class HashTableBuilder {
     starts.forEach((start, bucket) => {
       buckets[2 * bucket] = start;
       if (bucket < bucketCount) {
-        buckets[2 * bucket + 1] = crc32(bytesOf(entries.subarray(2 * start, 2 * starts[bucket + 1]!)));
+        const own = bytesOf(entries.subarray(2 * start, 2 * starts[bucket + 1]!));
+        buckets[2 * bucket + 1] = bucketChecksum(bucket, own);
       }
     });
     return { buckets, entries };

@@ -1,6 +1,6 @@
 // Loads the tokenizer from a folder in Hugging Face's layout: vocab.json and merges.txt.
 
-import { InputError } from '../../files/errors.ts';
+import { InputError, oneLine } from '../../files/errors.ts';
 import { locate, readSmallText } from '../../files/locate.ts';
 import type { Tokenizer } from './tokenizer.ts';
 import { createTokenizer } from './tokenizer.ts';
@@ -30,7 +30,7 @@ function parseVocabulary(path: string, text: string): Record<string, number> {
   try {
     value = JSON.parse(text);
   } catch (error) {
-    throw new InputError(`${path}: not JSON (${(error as Error).message})`);
+    throw new InputError(`${path}: not JSON (${oneLine((error as Error).message)})`);
   }
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
     throw new InputError(`${path}: expected one object of token to id`);

@@ -4,22 +4,31 @@
 import { existsSync } from 'node:fs';
 import { cp, mkdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { writeFileAtomically } from '../../files/atomic-file.ts';
+import * as v from 'valibot';
+import { writeTextAtomically } from '../../files/atomic-file.ts';
 import { InputError } from '../../files/errors.ts';
+import { lockFolder } from '../../files/folder-lock.ts';
+import { checkedJson, parseCheckedJson } from '../../files/json/checked-json.ts';
+import { parseBySchema } from '../../files/json/schema.ts';
 import { readText } from '../../files/read-text.ts';
 import type { WorkStage } from '../pipeline.ts';
-import { type Results, readResults } from '../results.ts';
+import { parseResults, type Results, readResults } from '../results.ts';
 import { type AblationOptions, type Cell, cellsOf } from './cells.ts';
 
 /** What cells came to, by their names. */
 export type CellResults = Readonly<Record<string, Results>>;
 
 /** Raise it when the form of ablations.json changes. */
-const storeFormat = 2;
+const storeVersion = 3;
 
 /** The file: cells belong together only if their settings were the same. */
+const storeSchema = v.strictObject({
+  version: v.literal(storeVersion),
+  settings: v.record(v.string(), v.string()),
+  cells: v.record(v.string(), v.unknown()),
+});
+
 interface Store {
-  format: number;
   settings: Record<string, string>;
   cells: Record<string, Results>;
 }
@@ -32,12 +41,21 @@ export interface AblationHooks {
 
 /**
  * Fills what is not finished yet and returns all finished cells. Throws InputError when the folder has cells of other
- * settings, and what a stage throws.
+ * settings or another process fills it, and what a stage throws.
  */
 export async function runAblations(
   options: AblationOptions,
   { run, onCell }: AblationHooks,
 ): Promise<CellResults> {
+  const lock = await lockFolder(options.run);
+  try {
+    return await fillCells(options, { run, ...(onCell ? { onCell } : {}) });
+  } finally {
+    await lock.release();
+  }
+}
+
+async function fillCells(options: AblationOptions, { run, onCell }: AblationHooks): Promise<CellResults> {
   const path = join(options.run, 'ablations.json');
   const store = await openStore(path, options);
   for (const cell of cellsOf(options, (name) => store.cells[name] !== undefined)) {
@@ -47,9 +65,7 @@ export async function runAblations(
     await takeShared(options.run, cell);
     await run(folder, cell.stages);
     store.cells[cell.name] = await readResults(join(folder, 'metrics.json'));
-    await writeFileAtomically(path, (append) =>
-      append(new TextEncoder().encode(`${JSON.stringify(store, null, 2)}\n`)),
-    );
+    await writeTextAtomically(path, checkedJson({ version: storeVersion, ...store }, 2));
   }
   return store.cells;
 }
@@ -85,28 +101,20 @@ async function openStore(path: string, options: AblationOptions): Promise<Store>
     clip: preset.clip.folder,
     overrides: JSON.stringify({ ...training, ...gate }),
   };
-  if (!existsSync(path)) return { format: storeFormat, settings, cells: Object.create(null) };
-  let store: Store;
-  try {
-    store = JSON.parse(await readText(path)) as Store;
-  } catch {
-    throw new InputError(`${path}: not valid JSON (cut off or damaged); delete it to begin again`);
-  }
-  if (store?.format !== storeFormat) {
-    throw new InputError({
-      file: path,
-      field: 'format',
-      expected: `${storeFormat}; choose another folder for these ablations`,
-      found: `${store?.format ?? 'none'}`,
-    });
-  }
+  if (!existsSync(path)) return { settings, cells: Object.create(null) };
+  const remedy = 'delete it to begin again, or choose another folder';
+  const fields = parseCheckedJson(path, await readText(path), storeVersion, remedy);
+  const store = parseBySchema(path, storeSchema, fields);
   for (const [name, value] of Object.entries(settings)) {
-    const found = store.settings?.[name];
+    const found = store.settings[name];
     if (found !== value) {
       throw new InputError(
         `${path}: belongs to ablations with ${name} '${found}', these have '${value}'; choose another folder`,
       );
     }
   }
-  return { format: storeFormat, settings, cells: Object.assign(Object.create(null), store.cells) };
+  const cells: Store['cells'] = Object.create(null);
+  for (const [name, cell] of Object.entries(store.cells))
+    cells[name] = parseResults(`${path}: ${name}`, cell);
+  return { settings, cells };
 }

@@ -2,13 +2,12 @@
 
 import * as v from 'valibot';
 import { writeTextAtomically } from '../../files/atomic-file.ts';
-import { InputError } from '../../files/errors.ts';
-import { parseJson } from '../../files/json/json-fields.ts';
+import { checkedJson, parseCheckedJson } from '../../files/json/checked-json.ts';
 import { parseBySchema } from '../../files/json/schema.ts';
 import { readText } from '../../files/read-text.ts';
 
 /** Raise it when the meaning of a field changes. */
-const comparisonVersion = 1;
+const comparisonVersion = 2;
 
 const count = v.pipe(v.number(), v.safeInteger(), v.minValue(0));
 
@@ -98,21 +97,11 @@ export type Costs = ComparedSystem['costs'];
 
 /** Throws InputError where it cannot be written. */
 export function writeComparison(path: string, comparison: Omit<Comparison, 'version'>): Promise<void> {
-  const text = `${JSON.stringify({ version: comparisonVersion, ...comparison }, null, 2)}\n`;
-  return writeTextAtomically(path, text);
+  return writeTextAtomically(path, checkedJson({ version: comparisonVersion, ...comparison }, 2));
 }
 
 /** Reads compare.json. Throws InputError for a file that is missing, damaged or of another version. */
 export async function readComparison(path: string): Promise<Comparison> {
-  const value = parseJson(path, await readText(path));
-  const { version = null } = (value ?? {}) as { version?: unknown };
-  if (version !== comparisonVersion) {
-    throw new InputError({
-      file: path,
-      field: 'version',
-      expected: `${comparisonVersion}; compare again`,
-      found: JSON.stringify(version),
-    });
-  }
-  return parseBySchema(path, comparisonSchema, value);
+  const fields = parseCheckedJson(path, await readText(path), comparisonVersion, 'compare again');
+  return parseBySchema(path, comparisonSchema, fields);
 }

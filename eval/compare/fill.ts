@@ -47,12 +47,12 @@ export async function fill(
   const madeFrom = await originHash(options, contender, seed, folder);
   const fingerprint = hashOf([madeFrom, ground.split]);
   const place = { folder, name: contender.name };
-  const kept = await readRanks(place, fingerprint);
+  const kept = await readRanks(place, fingerprint, hooks.onWarning);
   if (kept) return kept;
 
   hooks.onBegin(contender);
   const names = trainings.map(({ name }) => name);
-  const files = await openTrainings(place, madeFrom, names);
+  const files = await openTrainings(place, madeFrom, names, hooks.onWarning);
   for (const { name, train } of trainings) {
     hooks.signal?.throwIfAborted();
     await train(ground.session, {
@@ -94,7 +94,7 @@ export async function originHash(
   return hashOf([
     data,
     stage ? await originHash(options, stage, seed, folder) : '',
-    JSON.stringify([originOf(session), await encoderHashes(session, encodersOf(contender))]),
+    JSON.stringify([await originOf(session), await encoderHashes(session, encodersOf(contender))]),
     JSON.stringify(contender.options),
     ...trainings.map(({ settings }) => settings),
   ]);

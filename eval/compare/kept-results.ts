@@ -8,13 +8,13 @@ import { join } from 'node:path';
 import * as v from 'valibot';
 import { writeTextAtomically } from '../../files/atomic-file.ts';
 import { fileError, InputError } from '../../files/errors.ts';
-import { parseJson } from '../../files/json/json-fields.ts';
+import { checkedJson, parseCheckedJson } from '../../files/json/checked-json.ts';
 import { parseBySchema } from '../../files/json/schema.ts';
 import { readText } from '../../files/read-text.ts';
 import { removeFiles, stagingOf, trainingFiles } from '../../train/staging.ts';
 
 /** Raise one when the meaning of its file changes: files of another version are made again. */
-const versions = { madeFrom: 1, ranks: 1 } as const;
+const versions = { madeFrom: 2, ranks: 2 } as const;
 
 const seconds = v.number();
 
@@ -52,6 +52,8 @@ const ranksSchema = v.strictObject({
   rows: v.record(v.string(), rowSchema),
 });
 
+type OnWarning = ((line: string) => void) | undefined;
+
 /** A contender's files of a seed. */
 export interface KeptPlace {
   folder: string;
@@ -63,9 +65,10 @@ export interface KeptPlace {
 export async function readRanks(
   place: KeptPlace,
   fingerprint: string,
+  onWarning: OnWarning,
 ): Promise<Record<string, RowResults> | null> {
-  const found = await readKept(ranksFile(place), ranksSchema);
-  return found?.fingerprint === fingerprint ? found.rows : null;
+  const found = await readKept(ranksFile(place), versions.ranks, ranksSchema, onWarning);
+  return found !== null && found !== 'damaged' && found.fingerprint === fingerprint ? found.rows : null;
 }
 
 /** Throws InputError where they cannot be written. */
@@ -75,7 +78,7 @@ export function writeRanks(
   rows: Readonly<Record<string, RowResults>>,
 ): Promise<void> {
   const kept = { version: versions.ranks, fingerprint, rows };
-  return writeTextAtomically(ranksFile(place), `${JSON.stringify(kept)}\n`);
+  return writeTextAtomically(ranksFile(place), checkedJson(kept));
 }
 
 /**
@@ -86,9 +89,16 @@ export async function openTrainings(
   place: KeptPlace,
   fingerprint: string,
   trainings: readonly string[],
+  onWarning: OnWarning,
 ): Promise<MadeFrom> {
-  const found = await readKept(madeFromFile(place), madeFromSchema);
-  if (found?.fingerprint === fingerprint) return found;
+  const found = await readKept(madeFromFile(place), versions.madeFrom, madeFromSchema, onWarning);
+  if (found !== null && found !== 'damaged' && found.fingerprint === fingerprint) return found;
+  const fresh = { version: versions.madeFrom, fingerprint, peakBytes: {} };
+  if (found === 'damaged') {
+    // The checkpoints say themselves what they are of, and refuse another training.
+    await writeMadeFrom(place, fresh);
+    return fresh;
+  }
   const { folder } = place;
   await mkdir(folder, { recursive: true }).catch((error) => {
     throw fileError(folder, error, 'written');
@@ -99,14 +109,13 @@ export async function openTrainings(
       if (existsSync(own)) await removeFiles(own, trainingFiles);
     }
   }
-  const fresh = { version: versions.madeFrom, fingerprint, peakBytes: {} };
   await writeMadeFrom(place, fresh);
   return fresh;
 }
 
 /** Throws InputError where it cannot be written. */
 export function writeMadeFrom(place: KeptPlace, madeFrom: MadeFrom): Promise<void> {
-  return writeTextAtomically(madeFromFile(place), `${JSON.stringify(madeFrom)}\n`);
+  return writeTextAtomically(madeFromFile(place), checkedJson(madeFrom));
 }
 
 function madeFromFile({ folder, name }: KeptPlace): string {
@@ -117,16 +126,20 @@ function ranksFile({ folder, name }: KeptPlace): string {
   return join(folder, `${name}.ranks.json`);
 }
 
-/** Null for a file that is not there, damaged or of another version: then what it is about is made again. */
+/** Null for a file that is not there; what it is about is made again then, and where it is damaged or of another version. */
 async function readKept<S extends v.GenericSchema>(
   path: string,
+  version: number,
   schema: S,
-): Promise<v.InferOutput<S> | null> {
+  onWarning: OnWarning,
+): Promise<v.InferOutput<S> | 'damaged' | null> {
   if (!existsSync(path)) return null;
   try {
-    return parseBySchema(path, schema, parseJson(path, await readText(path)));
+    const fields = parseCheckedJson(path, await readText(path), version, 'it is made again');
+    return parseBySchema(path, schema, fields);
   } catch (error) {
-    if (error instanceof InputError) return null;
-    throw error;
+    if (!(error instanceof InputError)) throw error;
+    onWarning?.(error.message);
+    return 'damaged';
   }
 }

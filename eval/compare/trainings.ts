@@ -1,7 +1,6 @@
 // The trainings of a contender with a seed: that of its baseline, or those of DSMIP's experts and gate as `start` does them.
 
 import { existsSync } from 'node:fs';
-import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Session } from '../../link/session.ts';
 import { expertKinds } from '../../model/dsmip/experts.ts';
@@ -10,6 +9,7 @@ import { decidingValues } from '../../train/config/check.ts';
 import { baselineConfigOf, type Preset } from '../../train/config/presets.ts';
 import { baselineSchema, expertSchema, gateSchema } from '../../train/config/schemas.ts';
 import type { TrainingHooks } from '../../train/hooks.ts';
+import { readMetricsLog } from '../../train/metrics-log.ts';
 import { configured, doWork, type Overrides, trainingStages } from '../pipeline.ts';
 import type { Contender } from './contenders.ts';
 
@@ -76,14 +76,11 @@ function dsmipTrainings(preset: Preset, run: string, training: Overrides): Train
   });
 }
 
-/** Seconds in which a training took its steps and validated, in one go or several: from its metrics.jsonl. */
+/** Seconds in which a training took its steps and validated, in one go or several: from its metrics.jsonl. Throws InputError where that is damaged. */
 export async function trainingSeconds(folder: string, name: string): Promise<number> {
   const path = join(folder, name, 'metrics.jsonl');
   if (!existsSync(path)) return 0;
-  const times = (await readFile(path, 'utf8'))
-    .trim()
-    .split('\n')
-    .map((line) => (JSON.parse(line) as { seconds: number }).seconds);
+  const times = (await readMetricsLog(path)).map(({ seconds }) => seconds as number);
   // The clock begins again where a training was gone on with.
   return times.reduce((sum, time, i) => {
     const before = i === 0 || time < times[i - 1]! ? 0 : times[i - 1]!;

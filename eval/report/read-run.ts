@@ -3,11 +3,14 @@
 
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
+import { contentStamp } from '../../files/content-stamp.ts';
 import { InputError } from '../../files/errors.ts';
 import { readText } from '../../files/read-text.ts';
+import { bestFile } from '../../link/trained.ts';
 import { trainedBaselines } from '../../model/baselines/registry.ts';
-import { readAbout } from '../../model/checkpoint.ts';
+import { readAbout, readPosition } from '../../model/checkpoint.ts';
 import { allExpertKinds } from '../../model/dsmip/experts.ts';
+import { readMetricsLog } from '../../train/metrics-log.ts';
 import { type Results, readResults } from '../results.ts';
 
 /** The course of one training. */
@@ -42,10 +45,13 @@ export interface RunFiles {
 export async function readRun(folder: string): Promise<RunFiles> {
   const courses: Course[] = [];
   for (const name of [...trainedBaselines, ...allExpertKinds, 'gate']) {
-    const [log, best] = [join(folder, name, 'metrics.jsonl'), join(folder, name, 'best.safetensors')];
+    const [log, best] = [join(folder, name, 'metrics.jsonl'), bestFile(folder, name)];
     if (!existsSync(log)) continue;
     const config = existsSync(best) ? (await readAbout(best)).config : null;
-    courses.push({ name, ...(await readCourse(log)), config });
+    const course = await readCourse(log);
+    const last = join(folder, name, 'last.safetensors');
+    if (existsSync(last)) await checkCourse(log, course, last);
+    courses.push({ name, ...course, config });
   }
   const [metrics, predictions] = [join(folder, 'metrics.json'), join(folder, 'predictions.jsonl')];
   const results = existsSync(metrics) ? await readResults(metrics) : null;
@@ -54,18 +60,28 @@ export async function readRun(folder: string): Promise<RunFiles> {
       `${folder}: expected SYSTEM/metrics.jsonl or metrics.json, found neither; is it a run?`,
     );
   }
-  return { courses, results, predictions: existsSync(predictions) ? await readPredictions(predictions) : [] };
+  if (results) await checkOrigin(folder, metrics, results);
+  if (!results || !existsSync(predictions)) return { courses, results, predictions: [] };
+  if ((await contentStamp(predictions)) !== results.predictions) {
+    throw new InputError(`${predictions}: is not the one that was written with ${metrics}; evaluate again`);
+  }
+  return { courses, results, predictions: await readPredictions(predictions) };
+}
+
+/** Throws InputError for results of other checkpoints than the run has now. */
+async function checkOrigin(folder: string, metrics: string, { madeFrom }: Results): Promise<void> {
+  for (const [name, stamp] of Object.entries(madeFrom.checkpoints)) {
+    const best = bestFile(folder, name);
+    if (!existsSync(best) || (await contentStamp(best)) === stamp) continue;
+    throw new InputError(`${metrics}: is of another ${best} than there is now; evaluate again`);
+  }
 }
 
 async function readCourse(path: string): Promise<Pick<Course, 'steps' | 'epochs'>> {
   const course: Pick<Course, 'steps' | 'epochs'> = { steps: [], epochs: [] };
-  for (const { fields, fail } of await readLines(path)) {
-    const { step, loss, epoch, dev } = fields as {
-      step?: unknown;
-      loss?: unknown;
-      epoch?: unknown;
-      dev?: unknown;
-    };
+  for (const [i, fields] of (await readMetricsLog(path)).entries()) {
+    const fail = failureAt(path, i);
+    const { step, loss, epoch, dev } = fields as Partial<Record<string, unknown>>;
     if (typeof step !== 'number') return fail('step', 'a number');
     if (dev === undefined) {
       if (typeof loss !== 'number') return fail('loss', 'a number');
@@ -78,6 +94,14 @@ async function readCourse(path: string): Promise<Pick<Course, 'steps' | 'epochs'
     course.epochs.push({ epoch, step, hits1, mrr });
   }
   return course;
+}
+
+/** Throws InputError for a course that ends before the training did. */
+async function checkCourse(log: string, { epochs }: Pick<Course, 'epochs'>, last: string): Promise<void> {
+  const { epoch } = await readPosition(last);
+  const found = epochs.at(-1)?.epoch ?? 0;
+  if (found >= epoch) return;
+  throw new InputError({ file: log, expected: `${epoch} epochs, as ${last} has`, found: `${found}` });
 }
 
 async function readPredictions(path: string): Promise<Prediction[]> {
@@ -121,11 +145,16 @@ async function readLines(path: string) {
   const lines = text.split('\n').slice(0, -1);
   return lines.flatMap((line, i) => {
     if (line === '') return [];
-    const fail = (field: string, what: string): never => {
-      throw new InputError(`${path}: line ${i + 1}: ${field}: expected ${what}`);
-    };
+    const fail = failureAt(path, i);
     return [{ fields: parsed(line) ?? fail('content', 'a JSON object'), fail }];
   });
+}
+
+/** Throws what is wrong with a field of line `i` of a file. */
+function failureAt(path: string, i: number): (field: string, what: string) => never {
+  return (field, what) => {
+    throw new InputError(`${path}: line ${i + 1}: ${field}: expected ${what}`);
+  };
 }
 
 function parsed(line: string): object | null {

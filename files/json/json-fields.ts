@@ -1,7 +1,7 @@
 // Reads JSON files of entries with fields of known types; every complaint is one line that names file, entry and
 // field. Knows nothing of what the entries mean.
 
-import { InputError } from '../errors.ts';
+import { InputError, oneLine } from '../errors.ts';
 import { readText } from '../read-text.ts';
 
 /** The typed fields of one entry. Each throws `FILE: entry WHERE: NAME: expected ..., found ...` for another type. */
@@ -55,7 +55,7 @@ export function parseJson(file: string, text: string): unknown {
     return JSON.parse(text.startsWith('\ufeff') ? text.slice(1) : text);
   } catch (error) {
     throw new InputError(
-      `${file}: not valid JSON (cut off or damaged): ${(error as Error).message.split('\n')[0]}`,
+      `${file}: not valid JSON (cut off or damaged): ${oneLine((error as Error).message)}`,
     );
   }
 }

@@ -1,15 +1,16 @@
 // INDEX/changes.log: entities that were put and deleted since an index was built, in the order in which that happened. It is
 // appended to only, and what was appended is on the disk before anyone is told that it is done.
 //
-//   head     20 bytes: 'DSMIPCHG', version (u32), the file's random number (u32), CRC-32 of these 16 bytes (u32)
-//   frames   of changes that were made together: bytes of the changes (u32), CRC-32 of that number, going on from the file's
-//            (u32), CRC-32 of the changes (u32), and the changes, each with the bytes of its JSON (u32), the bytes of its
-//            image (u32), its JSON and its image's file
+//   head     32 bytes: 'DSMIPCHG', version (u32), the file's random number (u32), CRC-32 of these 16 bytes (u32), where the
+//            frames end that somebody was told of (u64), CRC-32 of that number, going on from the file's (u32)
+//   frames   of changes that were made together: bytes of the changes (u32), CRC-32 of where the frame begins (u64) and of
+//            that number, going on from the file's (u32), CRC-32 of the changes (u32), and the changes, each with the bytes
+//            of its JSON (u32), the bytes of its image (u32), its JSON and its image's file
 //
 // JSON is {"put": {qid, name, aliases, attributes}} or {"delete": qid}; only what is put has an image, of 0 bytes for none. All
-// numbers are little-endian. A process that is killed leaves a part of a frame at most, which nobody was told is done: it is
-// cut off. Where whole frames follow, it is damage: what begins a frame is told by the file's number, which no image that
-// somebody puts can know. Knows nothing of what entities are encoded by, so that an index that is built again keeps its changes.
+// numbers are little-endian. A process that is killed leaves a part of a frame at most behind the end that the head has, which
+// nobody was told is done: it is cut off. What is not whole before that end is damage. Knows nothing of what entities are
+// encoded by, so that an index that is built again keeps its changes.
 
 import * as v from 'valibot';
 import { syncFolderOf, writeFileAtomically } from '../../files/atomic-file.ts';
@@ -21,14 +22,14 @@ import { joinedBytes } from '../../files/joined-bytes.ts';
 import { parseBySchema } from '../../files/json/schema.ts';
 
 /** Raise it when the form of frames or the meaning of changes changes. */
-const version = 1;
+const version = 2;
 const magic = 'DSMIPCHG';
-const headBytes = 20;
+const headBytes = 32;
+/** Where the head has the end. */
+const endAt = 20;
 const frameHeadBytes = 12;
 /** Frames of more bytes are none. */
 const mostFrameBytes = 2 ** 30;
-/** Bytes that are looked through at once. */
-const pieceBytes = 2 ** 20;
 /** Changes that are handed out together, and bytes of them. */
 const most = { changes: 128, bytes: 2 ** 26 };
 /** A file with so many bytes of changes that others replaced is written anew when it is opened. */
@@ -93,20 +94,26 @@ export class Journal {
 
   /** Appends changes, all or none; they are on the disk when it resolves. Not twice at a time. Throws InputError. */
   async append(changes: readonly Change[]): Promise<void> {
-    const frame = frameOf(changes, this.#salt);
+    const frame = frameOf(changes, this.#salt, this.#end);
     try {
       if (this.#isTorn) await this.#file.truncate(this.#end);
       this.#isTorn = true;
-      for (let done = 0; done < frame.length; ) {
-        const { bytesWritten } = await this.#file.write(frame, done, frame.length - done, this.#end + done);
-        done += bytesWritten;
-      }
+      await this.#write(frame, this.#end);
       await this.#file.datasync();
+      // With the next frame it is on the disk as well; until then the frame is found behind the end.
+      await this.#write(endOf(this.#end + frame.length, this.#salt), endAt);
     } catch (error) {
       throw fileError(this.#path, error, 'written');
     }
     this.#isTorn = false;
     this.#end += frame.length;
+  }
+
+  async #write(bytes: Uint8Array, at: number): Promise<void> {
+    for (let done = 0; done < bytes.length; ) {
+      const { bytesWritten } = await this.#file.write(bytes, done, bytes.length - done, at + done);
+      done += bytesWritten;
+    }
   }
 
   async close(): Promise<void> {
@@ -130,6 +137,7 @@ export async function openJournal(path: string): Promise<Journal> {
       throw fileError(path, error, 'written');
     });
     await file.truncate(contents.end);
+    await file.write(endOf(contents.end, contents.salt), 0, headBytes - endAt, endAt);
     await file.sync();
     await syncFolderOf(path);
     return new Journal(path, file, lock, contents);
@@ -171,10 +179,12 @@ async function readContents(path: string): Promise<Contents | null> {
   });
   if (!source) return null;
   try {
-    const salt = await readHead(source);
+    const { salt, end: told } = await readHead(source);
     const last = new Map<string, Place>();
     let end = headBytes;
-    for (let frame = await frameAt(source, end, salt); frame; frame = await frameAt(source, end, salt)) {
+    for (;;) {
+      const frame = await frameAt(source, end, salt);
+      if (frame === null || (end < told && end + frameHeadBytes + frame.length > told)) break;
       for (const { at, bytes, change } of changesIn(path, frame)) {
         const qid = 'put' in change ? change.put.qid : change.delete;
         last.delete(qid);
@@ -182,15 +192,15 @@ async function readContents(path: string): Promise<Contents | null> {
       }
       end += frameHeadBytes + frame.length;
     }
-    await checkTail(source, end, salt);
+    if (end < told) throw new InputError(`${source.name}: damaged at byte ${end} (wrong checksum)`);
     return { salt, places: [...last.values()], end };
   } finally {
     await source.close();
   }
 }
 
-/** The file's random number. */
-async function readHead(source: ByteSource): Promise<number> {
+/** The file's random number, and where the frames end that somebody was told of. */
+async function readHead(source: ByteSource): Promise<{ salt: number; end: number }> {
   const head = source.size < headBytes ? new Uint8Array(headBytes) : await source.read(0, headBytes);
   const view = new DataView(head.buffer);
   if (new TextDecoder('latin1').decode(head.subarray(0, magic.length)) !== magic) {
@@ -200,43 +210,35 @@ async function readHead(source: ByteSource): Promise<number> {
   if (found !== version) {
     throw new InputError(`${source.name}: expected version ${version} of changes, found ${found}`);
   }
-  if (view.getUint32(16, true) !== crc32(head.subarray(0, 16))) {
-    throw new InputError(`${source.name}: its head is damaged (wrong checksum)`);
-  }
-  return view.getUint32(12, true);
+  const salt = view.getUint32(12, true);
+  const isWhole =
+    view.getUint32(16, true) === crc32(head.subarray(0, 16)) &&
+    view.getUint32(endAt + 8, true) === crc32(head.subarray(endAt, endAt + 8), salt);
+  if (!isWhole) throw new InputError(`${source.name}: its head is damaged (wrong checksum)`);
+  return { salt, end: Number(view.getBigUint64(endAt, true)) };
 }
 
 /** The changes of a frame; null where no whole frame begins. */
 async function frameAt(source: ByteSource, at: number, salt: number): Promise<Uint8Array | null> {
   if (at + frameHeadBytes > source.size) return null;
   const head = await source.read(at, frameHeadBytes);
-  const bytes = frameBytes(head, salt, source.size - at - frameHeadBytes);
-  if (bytes === null) return null;
-  const changes = await source.read(at + frameHeadBytes, bytes);
-  return new DataView(head.buffer).getUint32(8, true) === crc32(changes) ? changes : null;
-}
-
-/** The bytes of a frame's changes, at most `room`; null where no frame begins so. */
-function frameBytes(head: Uint8Array, salt: number, room: number): number | null {
-  const view = new DataView(head.buffer, head.byteOffset, head.byteLength);
+  const view = new DataView(head.buffer);
   const bytes = view.getUint32(0, true);
-  if (bytes === 0 || bytes > Math.min(room, mostFrameBytes)) return null;
-  return view.getUint32(4, true) === crc32(head.subarray(0, 4), salt) ? bytes : null;
+  if (bytes === 0 || bytes > Math.min(source.size - at - frameHeadBytes, mostFrameBytes)) return null;
+  if (view.getUint32(4, true) !== lengthChecksum(head.subarray(0, 4), salt, at)) return null;
+  const changes = await source.read(at + frameHeadBytes, bytes);
+  return view.getUint32(8, true) === crc32(changes) ? changes : null;
 }
 
-/** What a kill leaves is the file's last; throws InputError where a whole frame follows what is none. */
-async function checkTail(source: ByteSource, end: number, salt: number): Promise<void> {
-  for (let first = end; first + frameHeadBytes <= source.size; first += pieceBytes) {
-    const length = Math.min(pieceBytes + frameHeadBytes - 1, source.size - first);
-    const piece = await source.read(first, length);
-    for (let at = first === end ? 1 : 0; at + frameHeadBytes <= length; at++) {
-      const room = source.size - first - at - frameHeadBytes;
-      if (frameBytes(piece.subarray(at, at + frameHeadBytes), salt, room) === null) continue;
-      if (await frameAt(source, first + at, salt)) {
-        throw new InputError(`${source.name}: damaged at byte ${end} (wrong checksum)`);
-      }
-    }
-  }
+/** Of a frame's length and place, so that no frame is taken for another. */
+function lengthChecksum(length: Uint8Array, salt: number, at: number): number {
+  return crc32(length, crc32(u64(at), salt));
+}
+
+/** The end as the head has it. */
+function endOf(end: number, salt: number): Uint8Array {
+  const bytes = u64(end);
+  return joinedBytes([bytes, u32(crc32(bytes, salt))]);
 }
 
 function* changesIn(
@@ -286,14 +288,15 @@ function isStale({ places, end }: Contents): boolean {
 async function rewrite(path: string, places: readonly Place[]): Promise<Pick<Contents, 'salt' | 'end'>> {
   const salt = crypto.getRandomValues(new Uint32Array(1))[0]!;
   let end = headBytes;
-  await writeFileAtomically(path, async (append) => {
+  await writeFileAtomically(path, async (append, patch) => {
     await append(headOf(salt));
     if (places.length === 0) return;
     for await (const changes of lastChanges(path, places)) {
-      const frame = frameOf(changes, salt);
+      const frame = frameOf(changes, salt, end);
       await append(frame);
       end += frame.length;
     }
+    await patch(endAt, endOf(end, salt));
   });
   return { salt, end };
 }
@@ -305,10 +308,12 @@ function headOf(salt: number): Uint8Array {
   view.setUint32(8, version, true);
   view.setUint32(12, salt, true);
   view.setUint32(16, crc32(head.subarray(0, 16)), true);
+  head.set(endOf(headBytes, salt), endAt);
   return head;
 }
 
-function frameOf(changes: readonly Change[], salt: number): Uint8Array {
+/** The frame that begins at byte `at`. */
+function frameOf(changes: readonly Change[], salt: number, at: number): Uint8Array {
   const encoder = new TextEncoder();
   const parts = changes.flatMap((change) => {
     const { image = null, ...put } = 'put' in change ? change.put : {};
@@ -318,11 +323,17 @@ function frameOf(changes: readonly Change[], salt: number): Uint8Array {
   });
   const bytes = joinedBytes(parts);
   const length = u32(bytes.length);
-  return joinedBytes([length, u32(crc32(length, salt)), u32(crc32(bytes)), bytes]);
+  return joinedBytes([length, u32(lengthChecksum(length, salt, at)), u32(crc32(bytes)), bytes]);
 }
 
 function u32(value: number): Uint8Array {
   const bytes = new Uint8Array(4);
   new DataView(bytes.buffer).setUint32(0, value, true);
+  return bytes;
+}
+
+function u64(value: number): Uint8Array {
+  const bytes = new Uint8Array(8);
+  new DataView(bytes.buffer).setBigUint64(0, BigInt(value), true);
   return bytes;
 }

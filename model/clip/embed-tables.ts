@@ -28,7 +28,7 @@ export function textEmbedTable(
   device: Device,
   encoder: ClipTextEncoder,
   tokens: Tokens,
-  { cache, clipHash }: FeatureOptions,
+  { clipHash, ...features }: FeatureOptions,
 ): Promise<FeatureTable> {
   const encoding = {
     device,
@@ -38,7 +38,7 @@ export function textEmbedTable(
     encode: (batch: TextBatch) => encoder.encode(batch),
   };
   const key = () => hashOf(['text embeds', clipHash, tokens.ids, tokens.mask]);
-  return keptTable(cache, key, embedsOnly(encodeTexts(encoding, tokens)));
+  return keptTable(features, key, embedsOnly(encodeTexts(encoding, tokens)));
 }
 
 /** Encodes the images of these numbers, or finds their embeds in the cache. */
@@ -46,8 +46,9 @@ export async function imageEmbedTable(
   device: Device,
   encoder: ClipImageEncoder,
   images: readonly number[],
-  { source, files, cache, clipHash }: FeatureOptions,
+  features: FeatureOptions,
 ): Promise<ImageEmbeds> {
+  const { source, files, clipHash } = features;
   const encoding = {
     device,
     width: encoder.config.width,
@@ -59,7 +60,7 @@ export async function imageEmbedTable(
     const stamps = await imageStamps(images.map((image) => files[image]!));
     return hashOf(['image embeds', clipHash, JSON.stringify(source.how), ...stamps]);
   };
-  const table = await keptTable(cache, key, embedsOnly(encodeImages(encoding, source, images)));
+  const table = await keptTable(features, key, embedsOnly(encodeImages(encoding, source, images)));
   return { table, row: new Map(images.map((image, row) => [image, row])) };
 }
 

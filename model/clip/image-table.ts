@@ -41,8 +41,9 @@ function tableOf(
   { module, config, tensors }: ClipTowers,
   prompts: readonly Tensor[],
   images: readonly number[],
-  { source, files, cache, clipHash }: FeatureOptions,
+  features: FeatureOptions,
 ): Promise<FeatureTable> {
+  const { source, files, clipHash } = features;
   const { vision, projection } = config;
   const { device } = [...tensors.values()][0]!;
   const key = async () => {
@@ -57,5 +58,5 @@ function tableOf(
     tokens: (prompts[0]?.shape[0] ?? 0) + module.vision.tokens,
     encode: (pixels: Tensor) => module.vision.encode(pixels, prompts),
   };
-  return keptTable(cache, key, encodeImages(encoder, source, images));
+  return keptTable(features, key, encodeImages(encoder, source, images));
 }

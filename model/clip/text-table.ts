@@ -13,7 +13,7 @@ export function textTable(
   encoder: ClipTextEncoder,
   prompts: readonly Tensor[],
   tokens: Tokens,
-  { cache, clipHash }: FeatureOptions,
+  { clipHash, ...features }: FeatureOptions,
 ): Promise<FeatureTable> {
   const { device } = encoder.tokenTable;
   const key = async () => {
@@ -27,5 +27,5 @@ export function textTable(
     prompts: prompts[0]?.shape[0] ?? 0,
     encode: (texts: TextBatch) => encoder.encode(texts, prompts),
   };
-  return keptTable(cache, key, encodeTexts(encoding, tokens));
+  return keptTable(features, key, encodeTexts(encoding, tokens));
 }

@@ -1,6 +1,6 @@
 // VGG16's fc7 of images: the gate's image feature in the paper (--gate-image vgg --vgg FILE).
 
-import { PixelSource } from '../../data/images/pixel-source.ts';
+import type { PixelSource } from '../../data/images/pixel-source.ts';
 import { vggPreprocessing } from '../../data/images/preprocess.ts';
 import { keptTable } from '../../encoding/feature-cache.ts';
 import {
@@ -28,8 +28,9 @@ export async function vggTable(
   device: Device,
   file: string,
   images: readonly number[],
-  { files, cache }: Pick<FeatureOptions, 'files' | 'cache'>,
+  features: FeatureOptions,
 ): Promise<FeatureTable> {
+  const { files } = features;
   if (!(await isThere(file))) {
     throw new UsageError(
       `VGG16's weights: ${file}: no such file; dsmip download vgg16 fetches it, CLIP's own image feature needs none`,
@@ -39,8 +40,9 @@ export async function vggTable(
     const stamps = await imageStamps(images.map((image) => files[image]!));
     return hashOf(['vgg', JSON.stringify([vgg16, vggPreprocessing]), await fileStamp(file), ...stamps]);
   };
-  const source = new PixelSource(files, vggPreprocessing);
-  return keptTable(cache, key, tableOf(device, file, source, images));
+  // Not another source: whoever asks this one what could not be read is told of these as well.
+  const source = features.source.seenAs(vggPreprocessing);
+  return keptTable(features, key, tableOf(device, file, source, images));
 }
 
 function tableOf(device: Device, file: string, source: PixelSource, images: readonly number[]): TableToMake {

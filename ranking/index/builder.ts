@@ -4,10 +4,11 @@
 // their shards are made again. The index in use stays until the new one is whole: index.json is replaced at the end, and
 // only then what it no longer names goes.
 
-import { writeFileAtomically } from '../../files/atomic-file.ts';
+import { writeTextAtomically } from '../../files/atomic-file.ts';
 import { UsageError, WeightsError } from '../../files/errors.ts';
 import { hashOf } from '../../files/fingerprint.ts';
 import { lockFolder } from '../../files/folder-lock.ts';
+import { checkedJson, parseCheckedJson } from '../../files/json/checked-json.ts';
 import { locate } from '../../files/locate.ts';
 import { readText } from '../../files/read-text.ts';
 import { openSafetensors } from '../../weights/safetensors.ts';
@@ -143,7 +144,7 @@ async function build<Entity>(options: BuildOptions<Entity>): Promise<{ head: Ind
     shards,
     records,
   };
-  await writeJson(locate(folder, headName), head);
+  await writeTextAtomically(locate(folder, headName), checkedJson(head, 2));
   await files.removeOthers([...shards.map(({ file }) => file), ...(records === null ? [] : [records])]);
   for (const line of problems) options.onWarning?.(line);
   return { head, kept };
@@ -167,7 +168,7 @@ class Files {
     try {
       const [head, files] = [await read(headName), await read(filesName)];
       const used = head === null ? null : parseHead(locate(this.#folder, headName), head);
-      const announced = files === null ? [] : (JSON.parse(files) as { files: string[] }).files;
+      const announced = files === null ? [] : announcedFiles(locate(this.#folder, filesName), files);
       this.#names = new Set(
         [...(used?.shards.map(({ file }) => file) ?? []), used?.records, ...announced].filter(
           (name): name is string => typeof name === 'string' && isFileOfIndex(name),
@@ -182,7 +183,8 @@ class Files {
   async announce(name: string): Promise<void> {
     if (this.#names.has(name)) return;
     this.#names.add(name);
-    await writeJson(locate(this.#folder, filesName), { version: indexVersion, files: [...this.#names] });
+    const text = checkedJson({ version: indexVersion, files: [...this.#names] });
+    await writeTextAtomically(locate(this.#folder, filesName), text);
   }
 
   /** Deletes the files of ours that are none of `current`, and what a kill left of half-written ones. */
@@ -275,8 +277,8 @@ async function isRegularFile(path: string): Promise<boolean> {
   return found?.isFile() ?? false;
 }
 
-async function writeJson(path: string, value: unknown): Promise<void> {
-  await writeFileAtomically(path, (append) =>
-    append(new TextEncoder().encode(`${JSON.stringify(value, null, 2)}\n`)),
-  );
+/** What the file of announced files says. Throws InputError. */
+function announcedFiles(path: string, text: string): unknown[] {
+  const { files } = parseCheckedJson(path, text, indexVersion, 'build the index again');
+  return Array.isArray(files) ? files : [];
 }

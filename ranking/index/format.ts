@@ -8,11 +8,12 @@
 // index can be built beside the one that is in use.
 
 import { WeightsError } from '../../files/errors.ts';
+import { parseCheckedJson } from '../../files/json/checked-json.ts';
 import type { SafetensorsDtype } from '../../weights/safetensors.ts';
 import type { SideLayout, SidePart } from '../scorer.ts';
 
 /** Raise it when the form of shards or the meaning of their tensors changes. */
-export const indexVersion = 3;
+export const indexVersion = 4;
 
 export const indexDtypes = ['int8', 'float16', 'float32'] as const;
 /** How vectors are stored, where their part bears it; int8: rows of tokens only, the rest in float16. */
@@ -88,37 +89,25 @@ export function isFileOfIndex(name: string): boolean {
 
 const hashDigits = 16;
 
-/** Checks the text of index.json. Throws WeightsError. */
+/** Checks the text of index.json. Throws InputError. */
 export function parseHead(path: string, text: string): IndexHead {
-  let head: Partial<IndexHead> | null = null;
-  try {
-    head = JSON.parse(text) as Partial<IndexHead>;
-  } catch {
-    throw new WeightsError({ file: path, expected: 'JSON', found: 'something else; is it damaged?' });
-  }
+  const head: Partial<IndexHead> = parseCheckedJson(path, text, indexVersion, 'build the index again');
   const expect = (holds: boolean, field: string, what: string) => {
     if (!holds) throw new WeightsError({ file: path, field, expected: what });
   };
+  expect(typeof head.scorer === 'string', 'scorer', 'a name');
+  expect(isLayout(head.layout), 'layout', 'columns, rows and precision by part');
   expect(
-    typeof head === 'object' && head !== null && !Array.isArray(head),
-    'content',
-    'the head of an index',
-  );
-  const { version } = head!;
-  expect(version === indexVersion, 'version', `${indexVersion}; build the index again`);
-  expect(typeof head!.scorer === 'string', 'scorer', 'a name');
-  expect(isLayout(head!.layout), 'layout', 'columns, rows and precision by part');
-  expect(
-    indexDtypes.some((dtype) => dtype === head!.dtype),
+    indexDtypes.some((dtype) => dtype === head.dtype),
     'dtype',
     indexDtypes.join(', '),
   );
-  expect(isRecordOf(head!.fingerprints, 'string'), 'fingerprints', 'hashes by name');
-  expect(isRecordOf(head!.origin, 'string'), 'origin', 'paths by name');
-  expect(isCount(head!.entities), 'entities', 'a number from 1 on');
-  expect(isCount(head!.shard), 'shard', 'a number from 1 on');
-  expect(isCount(head!.bytesPerEntity), 'bytesPerEntity', 'a number from 1 on');
-  const { records } = head!;
+  expect(isRecordOf(head.fingerprints, 'string'), 'fingerprints', 'hashes by name');
+  expect(isRecordOf(head.origin, 'string'), 'origin', 'paths by name');
+  expect(isCount(head.entities), 'entities', 'a number from 1 on');
+  expect(isCount(head.shard), 'shard', 'a number from 1 on');
+  expect(isCount(head.bytesPerEntity), 'bytesPerEntity', 'a number from 1 on');
+  const { records } = head;
   expect(records === null || isFileOfIndex(String(records)), 'records', "the name of the records' file");
   expect(coversAll(head as IndexHead), 'shards', 'files that follow each other up to the last entity');
   return head as IndexHead;

@@ -24,7 +24,7 @@ const mostOpen = 256;
 export class ShardFiles {
   readonly #folder: string;
   readonly #head: IndexHead;
-  readonly #most: number;
+  #most: number;
   /** The least recently used first. */
   readonly #open = new Map<number, { shard: Promise<OpenShard>; users: number }>();
 
@@ -52,8 +52,9 @@ export class ShardFiles {
     }
   }
 
-  /** Closes all files; nobody may read meanwhile. */
+  /** Closes all files; those that somebody still reads, as after another's failure, once that is over. */
   close(): Promise<void> {
+    this.#most = 0;
     return this.#closeUnused(0);
   }
 

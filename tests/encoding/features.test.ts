@@ -129,6 +129,7 @@ test('a table that stays in its file gives the same rows as one in memory', asyn
   const folder = mkdtempSync(join(tmpdir(), 'dsmip-table-'));
   const encoder = textEncoder(prompts(8));
   let encoded = 0;
+  const warnings: string[] = [];
   const make = () => {
     const table = encodeTexts(encoder, tokens());
     const rows = () => {
@@ -141,7 +142,12 @@ test('a table that stays in its file gives the same rows as one in memory', asyn
   for (const when of ['made', 'found', 'damaged']) {
     const file = join(folder, 'key.safetensors');
     if (when === 'damaged') writeFileSync(file, readFileSync(file).subarray(0, 3000));
-    const table = await keptTable(folder, () => 'key', make(), 100);
+    const table = await keptTable(
+      { cache: folder, onWarning: (line) => warnings.push(line) },
+      () => 'key',
+      make(),
+      100,
+    );
     assert.not.instance(table.tokens, Float32Array);
     for (const pick of [textRows, raggedTextRows]) {
       const [a, b] = [pick(device, table, [68, 3, 0]), pick(device, memory, [68, 3, 0])];
@@ -151,6 +157,8 @@ test('a table that stays in its file gives the same rows as one in memory', asyn
     assert.equal(meanTokens(table), meanTokens(memory));
   }
   assert.is(encoded, 3);
+  assert.is(warnings.length, 1);
+  assert.match(warnings[0]!, /key\.safetensors: .*; it is made again$/);
   rmSync(folder, { recursive: true });
 });
 
@@ -161,9 +169,9 @@ test('tables in use are shared, within a folder and without one, but where nothi
   };
   for (const where of [folder, '']) {
     const make = () => encodeTexts(textEncoder(prompts(8)), tokens());
-    const table = await keptTable(where, () => `shared ${where === ''}`, make());
-    assert.is(await keptTable(where, () => `shared ${where === ''}`, make()), table);
-    assert.is.not(await keptTable(null, unasked, make()), table);
+    const table = await keptTable({ cache: where }, () => `shared ${where === ''}`, make());
+    assert.is(await keptTable({ cache: where }, () => `shared ${where === ''}`, make()), table);
+    assert.is.not(await keptTable({ cache: null }, unasked, make()), table);
   }
   rmSync(folder, { recursive: true });
 });
@@ -181,7 +189,11 @@ test('an image that could not be read is tried again whenever its table is asked
   };
   const table = (key: string) => {
     const source = new PixelSource([null, file], how);
-    const kept = keptTable(join(folder, 'cache'), () => key, encodeImages(imageEncoder([]), source, [0, 1]));
+    const kept = keptTable(
+      { cache: join(folder, 'cache') },
+      () => key,
+      encodeImages(imageEncoder([]), source, [0, 1]),
+    );
     return kept.then((found) => ({ found, problems: source.takeProblems('toy') }));
   };
   const zeros = await table('key');

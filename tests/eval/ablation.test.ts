@@ -1,6 +1,6 @@
 // The ablations: the stages of each cell, what is not done again, means and spreads.
 
-import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'uvu';
@@ -9,7 +9,8 @@ import { listAblations, runAblations } from '../../eval/ablation/ablations.ts';
 import { type AblationOptions, ablationRows } from '../../eval/ablation/cells.ts';
 import { ablationTables, spread } from '../../eval/ablation/tables.ts';
 import type { WorkStage } from '../../eval/pipeline.ts';
-import type { Results } from '../../eval/results.ts';
+import { metricsVersion, type Results } from '../../eval/results.ts';
+import { checkedJson } from '../../files/json/checked-json.ts';
 import { readPreset } from '../../train/config/presets.ts';
 import { refusal } from '../support/toy-run.ts';
 
@@ -51,6 +52,8 @@ function results(hits: number): Results {
     parameters,
     seconds: {},
     device: '',
+    madeFrom: { inputs: '', checkpoints: {} },
+    predictions: '',
   };
 }
 
@@ -110,7 +113,7 @@ test('cells are filled, stopped by what fails, gone on with, and then not filled
           done.push(name);
         }
         mkdirSync(cell, { recursive: true });
-        writeFileSync(join(cell, 'metrics.json'), JSON.stringify(results(60)));
+        writeFileSync(join(cell, 'metrics.json'), checkedJson({ version: metricsVersion, ...results(60) }));
       },
     });
   const message = await fill('evaluation').then(
@@ -128,10 +131,13 @@ test('cells are filled, stopped by what fails, gone on with, and then not filled
 
   const other = await refusal(() => listAblations({ ...only, split: 'test' }));
   assert.match(other.message, /ablations\.json: belongs to ablations with split 'dev'/);
+  const whole = readFileSync(join(run, 'ablations.json'), 'utf8');
   for (const [text, expected] of [
-    ['{"format": 2, "cel', /not valid JSON/],
-    ['{"settings": {}, "cells": {}}', /format: expected 2; .*found none/],
-    ['null', /format: expected 2/],
+    ['{"version": 3, "cel', /not valid JSON/],
+    ['{"settings": {}, "cells": {}}', /version: expected 3; .*found none/],
+    ['null', /expected an object/],
+    [whole.replace('"hits@1": 60', '"hits@1": 61'), /was damaged or edited \(wrong checksum\); delete it/],
+    [checkedJson({ version: 3, settings: {}, cells: 3 }), /cells: expected an object/],
   ] as const) {
     writeFileSync(join(run, 'ablations.json'), text);
     assert.match((await refusal(() => listAblations(only))).message, expected);

@@ -256,7 +256,9 @@ test('a damaged or foreign index is refused in one line', async () => {
   const head = join(index, 'index.json');
   const text = readFileSync(head, 'utf8');
   writeFileSync(head, text.slice(0, 40));
-  await refused(/index\.json: expected JSON/);
+  await refused(/index\.json: not valid JSON \(cut off or damaged\)/);
+  writeFileSync(head, text.replace('"entities": 16', '"entities": 17'));
+  await refused(/index\.json: was damaged or edited \(wrong checksum\); build the index again$/);
   writeFileSync(head, text);
   await train('pair');
   await refused(/index\.json: belongs to another model than there is now; the index has to be built again$/);

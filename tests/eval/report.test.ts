@@ -1,11 +1,14 @@
 // The report of a run: everything in one file, whatever the run has, and nothing of the data taken for HTML.
 
+import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseHTML } from 'linkedom';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
+import { metricsVersion } from '../../eval/results.ts';
 import { writeReport } from '../../eval/write-report.ts';
+import { checkedJson, checkedLine } from '../../files/json/checked-json.ts';
 import { makeToy, removeToy } from '../support/toy-run.ts';
 
 const toy = await makeToy();
@@ -70,6 +73,7 @@ const results = {
     },
   },
   gate: {
+    form: 'choice',
     by: 'pair',
     experts: ['text', 'multimodal'],
     picked: { overall: picked, mentionWithoutImage: picked, entityWithoutImage: {} },
@@ -77,21 +81,47 @@ const results = {
   parameters: { text: 1234567 },
   seconds: {},
   device: nasty,
+  madeFrom: { inputs: '', checkpoints: {} },
 };
 const course = [
   { step: 1, epoch: 1, loss: 2.5 },
   { step: 2, epoch: 1, loss: 1.5 },
   { step: 2, epoch: 1, dev: metrics },
 ];
+/** The log of a training as it is written. */
+function log(values: readonly object[]): string {
+  const all: string[] = [];
+  for (const value of values) all.push(checkedLine(value, all.at(-1) ?? ''));
+  return all.join('');
+}
 const lines = (values: readonly object[]) => values.map((value) => `${JSON.stringify(value)}\n`).join('');
 
 function write(parts: readonly ('course' | 'metrics' | 'predictions')[]): void {
   rmSync(run, { recursive: true, force: true });
   mkdirSync(join(run, 'text'), { recursive: true });
-  if (parts.includes('course')) writeFileSync(join(run, 'text', 'metrics.jsonl'), lines(course));
-  if (parts.includes('metrics')) writeFileSync(join(run, 'metrics.json'), JSON.stringify(results));
+  if (parts.includes('course')) writeFileSync(join(run, 'text', 'metrics.jsonl'), log(course));
+  if (parts.includes('metrics')) writeMetrics(lines(predictions));
   if (parts.includes('predictions')) writeFileSync(join(run, 'predictions.jsonl'), lines(predictions));
 }
+/** Changes a file of the run in place. */
+function edit(name: string, from: string | RegExp, to: string): void {
+  const path = join(run, name);
+  writeFileSync(path, readFileSync(path, 'utf8').replace(from, to));
+}
+
+/** Metrics that were written with these predictions. */
+function writeMetrics(text: string, changes: object = {}): void {
+  const hash = createHash('sha256').update(text).digest('hex');
+  const value = { version: metricsVersion, ...results, predictions: hash, ...changes };
+  writeFileSync(join(run, 'metrics.json'), checkedJson(value));
+}
+
+/** Predictions, and metrics that were written with them. */
+function writeBoth(text: string): void {
+  writeFileSync(join(run, 'predictions.jsonl'), text);
+  writeMetrics(text);
+}
+
 const report = () => writeReport({ data: { folder: toy.data }, run: { folder: run } });
 const page = () => readFileSync(join(run, 'report.html'), 'utf8');
 
@@ -195,7 +225,7 @@ test('a run with less gives a shorter report', async () => {
 
 test('what is damaged, of another data set or not a run is one line, and leaves no report', async () => {
   const bad: [string, () => void, RegExp][] = [
-    ['no run', () => write([]), /run: expected SYSTEM.metrics\.jsonl or metrics\.json/],
+    ['no run', () => {}, /run: expected SYSTEM.metrics\.jsonl or metrics\.json/],
     [
       'cut off',
       () => writeFileSync(join(run, 'metrics.json'), '{"split": "tr'),
@@ -203,22 +233,51 @@ test('what is damaged, of another data set or not a run is one line, and leaves 
     ],
     [
       'a missing metric',
-      () => writeFileSync(join(run, 'metrics.json'), JSON.stringify({ ...results, systems: { text: {} } })),
+      () => writeMetrics('', { systems: { text: {} } }),
       /metrics\.json: systems: text: hits@1: expected a number/,
     ],
     [
       'a line of no prediction',
-      () => writeFileSync(join(run, 'predictions.jsonl'), '{"mention": "x"}\n'),
+      () => writeBoth('{"mention": "x"}\n'),
       /predictions\.jsonl: line 1: mention: expected an integer/,
     ],
     [
       "another data set's predictions",
-      () => writeFileSync(join(run, 'predictions.jsonl'), lines([{ ...predictions[1], mention: 2 }])),
+      () => writeBoth(lines([{ ...predictions[1], mention: 2 }])),
       /predictions\.jsonl: line 1: word: expected \w+, found \w+/,
+    ],
+    [
+      'a number edited',
+      () => edit('metrics.json', '"mrr":33', '"mrr":34'),
+      /metrics\.json: was damaged or edited \(wrong checksum\); evaluate again/,
+    ],
+    [
+      'predictions of another evaluation',
+      () => writeFileSync(join(run, 'predictions.jsonl'), lines(predictions.slice(1))),
+      /predictions\.jsonl: is not the one that was written with .*metrics\.json; evaluate again/,
+    ],
+    [
+      'a loss edited',
+      () => edit('text/metrics.jsonl', '1.5', '1.4'),
+      /text.metrics\.jsonl: line 2: was damaged or edited/,
+    ],
+    [
+      'a line taken out',
+      () => edit('text/metrics.jsonl', /\n.*\n/, '\n'),
+      /text.metrics\.jsonl: line 2: was damaged or edited/,
+    ],
+    [
+      'other weights than were evaluated',
+      () => {
+        writeFileSync(join(run, 'text', 'best.safetensors'), 'other');
+        rmSync(join(run, 'text', 'metrics.jsonl'));
+        writeMetrics('', { madeFrom: { inputs: '', checkpoints: { text: '0' } } });
+      },
+      /metrics\.json: is of another .*best\.safetensors than there is now; evaluate again/,
     ],
   ];
   for (const [what, damage, message] of bad) {
-    write(['metrics']);
+    write(what === 'no run' ? [] : ['metrics', 'course']);
     damage();
     let line = '';
     await report().catch((error: Error) => {

@@ -27,17 +27,18 @@ const stages = (settings = 'same'): Stage[] =>
   }));
 
 /** Does them, noting each; `fails`: the one that throws. */
-function run(resume: boolean, fails = '', settings?: string) {
+function run(resume: boolean, fails = '', settings?: string, madeFrom = 'data') {
   return runStages(
     folder,
     stages(settings),
-    { resume, atOnce: 1 },
+    { resume, atOnce: 1, madeFrom },
     {
       async run({ name }, { resume }) {
         noted.push(`${name}${resume ? ' resumed' : ''}`);
         if (name === fails) throw new Error(`${name} failed`);
         writeFileSync(join(folder, name), 'done');
       },
+      onWarning: (line) => noted.push(`warning: ${line}`),
     },
   );
 }
@@ -81,7 +82,7 @@ test('together, each begins when what it needs is finished; one that fails stops
     runStages(
       folder,
       both,
-      { resume: true, atOnce: 3 },
+      { resume: true, atOnce: 3, madeFrom: 'data' },
       {
         async run({ name }, { signal }) {
           order.push(name);
@@ -112,7 +113,7 @@ test('no more are done at once than there is room for, each in a place of its ow
   await runStages(
     folder,
     free,
-    { resume: false, atOnce: 2 },
+    { resume: false, atOnce: 2, madeFrom: 'data' },
     {
       async run({ name }, { place }) {
         assert.not.ok(busy.has(place), `place ${place} is taken`);
@@ -127,10 +128,12 @@ test('no more are done at once than there is room for, each in a place of its ow
   assert.equal(order, ['a 0', 'b 1', 'c 1']);
 });
 
-test('with other settings nothing counts as finished', async () => {
+test('with other settings or other data nothing counts as finished', async () => {
   await run(false);
   await run(true, '', 'other');
   assert.equal(noted.slice(3), ['a resumed', 'b', 'c']);
+  await run(true, '', 'other', 'other data');
+  assert.equal(noted.slice(6), ['a resumed', 'b', 'c']);
 });
 
 test('without resuming all are done again; until then what an earlier run left stays', async () => {
@@ -143,16 +146,30 @@ test('without resuming all are done again; until then what an earlier run left s
   assert.equal(noted.slice(5), ['b resumed', 'c'], 'those of the failed start are not finished');
 });
 
-test('a record that is damaged or of another format counts for nothing', async () => {
+test('a record that is damaged, edited or of another version is told of and counts for nothing', async () => {
   const record = join(folder, 'stages.json');
   await run(false);
-  for (const text of ['{"format": 2, "fini', '{"a": {"command": "x", "seconds": 1}}', 'null', '[]']) {
+  const whole = readFileSync(record, 'utf8');
+  for (const text of [
+    '{"version": 3, "fini',
+    '{"a": {"command": "x", "seconds": 1}}',
+    'null',
+    '[]',
+    whole.replace('"seconds": 0', '"seconds": 1'),
+    whole.slice(0, -9),
+  ]) {
     writeFileSync(record, text);
     noted = [];
     await run(true);
-    assert.is(noted[0], 'a resumed', text);
+    assert.match(
+      noted[0]!,
+      /^warning: .*stages\.json: .+; each stage looks itself|^warning: .*stages\.json: /,
+    );
+    assert.is(noted[1], 'a resumed', text);
   }
-  assert.is(JSON.parse(readFileSync(record, 'utf8')).format, 2);
+  noted = [];
+  await run(true);
+  assert.equal(noted, []);
 });
 
 test.run();

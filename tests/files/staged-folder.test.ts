@@ -17,6 +17,7 @@ import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { InputError } from '../../files/errors.ts';
+import { checkedJson } from '../../files/json/checked-json.ts';
 import { replaceFolder } from '../../files/staged-folder.ts';
 import { root, runtimeFlags } from '../support/toy-run.ts';
 
@@ -65,6 +66,26 @@ test('new files take the place of old ones; foreign files, folders and links sta
   assert.equal(readdirSync(parent).sort(), ['index', 'outside']);
 });
 
+test('subfolders are parts of the set, and files of a name that is meant to be replaced are', async () => {
+  const { parent, folder } = caseFolder('subfolders');
+  const deep = (files: Record<string, string>) => async (stage: string) => {
+    for (const [name, text] of Object.entries(files)) {
+      mkdirSync(join(stage, name, '..'), { recursive: true });
+      writeFileSync(join(stage, name), text);
+    }
+  };
+  mkdirSync(join(folder, 'model'), { recursive: true });
+  writeFileSync(join(folder, 'model', 'mine'), 'mine');
+  writeFileSync(join(folder, 'page'), 'mine');
+  assert.match(await refusal(replaceFolder(folder, deep({ page: '1' }))), /index: page was not written/);
+  await replaceFolder(folder, deep({ page: '1', 'model/a': '1', 'old/b': '1' }), { overwrites: true });
+  await replaceFolder(folder, deep({ page: '2', 'model/c': '2' }));
+  assert.equal(read(folder), { page: '2' });
+  assert.equal(read(join(folder, 'model')), { c: '2', mine: 'mine' });
+  assert.equal(readdirSync(folder).sort(), ['files.json', 'model', 'page']);
+  assert.equal(readdirSync(parent), ['index']);
+});
+
 test('what fails leaves the old files and nothing beside', async () => {
   const { parent, folder } = caseFolder('failing');
   await replaceFolder(folder, writes({ a: '1' }));
@@ -100,8 +121,8 @@ test('a manifest that names what is outside deletes nothing there', async () => 
   const outside = join(parent, 'precious');
   writeFileSync(outside, 'mine');
   await replaceFolder(folder, writes({ a: '1' }));
-  const manifest = { version: 1, files: ['a', '../precious', '..', '', outside] };
-  writeFileSync(join(folder, 'files.json'), JSON.stringify(manifest));
+  const manifest = { version: 2, files: ['a', '../precious', 'x/../../precious', '..', '', outside] };
+  writeFileSync(join(folder, 'files.json'), checkedJson(manifest));
   await replaceFolder(folder, writes({ b: '2' }));
   assert.is(readFileSync(outside, 'utf8'), 'mine');
   assert.equal(read(folder), { b: '2' });

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { NameMatch } from '../../data/names/name-matches.ts';
+import { checkedJson } from '../../files/json/checked-json.ts';
 import {
   type Calibration,
   calibrationFile,
@@ -48,17 +49,27 @@ test('each system has its own; one of other weights is refused in a line', async
 test('damaged files are one line that names the field', async () => {
   const path = calibrationFile(folder);
   const whole = readFileSync(path, 'utf8');
+  const { checksum: _, ...fields } = JSON.parse(whole);
   for (const [from, to, message] of [
-    ['"version": 1', '"version": 2', /version: expected 1; calibrate again/],
-    ['"temperature": 2', '"temperature": 0', /temperature: expected a positive number/],
-    ['"exact": 5', '"exact": "5"', /exact: expected a number/],
+    ['"version":2', '"version":1', /version: expected 2; calibrate again/],
+    ['"temperature":2', '"temperature":0', /temperature: expected a positive number/],
+    ['"exact":5', '"exact":"5"', /exact: expected a number/],
     ['"gap"', '"gaps"', /inKnowledgeBase/],
+  ] as const) {
+    writeFileSync(path, checkedJson(JSON.parse(JSON.stringify(fields).replace(from, to))));
+    assert.match((await refusal(() => readCalibration(folder, 'dsmip', 'abc'))).message, message);
+  }
+  for (const [from, to, message] of [
+    ['"temperature": 2', '"temperature": 3', /was damaged or edited \(wrong checksum\); calibrate again/],
     ['{', '[', /calibration\.json/],
   ] as const) {
     writeFileSync(path, whole.replace(from, to));
     assert.match((await refusal(() => readCalibration(folder, 'dsmip', 'abc'))).message, message);
   }
-  await writeCalibration(folder, 'dsmip', calibration);
+  const warnings: string[] = [];
+  await writeCalibration(folder, 'dsmip', calibration, (line) => warnings.push(line));
+  assert.is(warnings.length, 1);
+  assert.match(warnings[0]!, /calibration\.json: .*: it is written anew, for dsmip alone/);
   assert.equal(await readCalibration(folder, 'dsmip', 'abc'), calibration, 'written anew');
 });
 

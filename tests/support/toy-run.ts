@@ -279,10 +279,14 @@ export function complaint(stderr: string): string {
   return lines.join('\n');
 }
 
-/** The metrics of all steps, without their times. */
+/** The metrics of all steps, without their times and checksums. */
 export function losses(run: string): unknown[] {
   const lines = readFileSync(join(run, 'metrics.jsonl'), 'utf8').trim().split('\n');
-  return lines.map((line) => ({ ...(JSON.parse(line) as Record<string, unknown>), seconds: 0 }));
+  return lines.map((line) => ({
+    ...(JSON.parse(line) as Record<string, unknown>),
+    seconds: 0,
+    checksum: '',
+  }));
 }
 
 /** A small picture that a number decides. */

@@ -21,7 +21,7 @@ async function open(name: string) {
       .split('\n')
       .filter((line) => line !== '')
       .map((line) => {
-        const { seconds, ...others } = JSON.parse(line);
+        const { checksum: _, seconds, ...others } = JSON.parse(line);
         assert.ok(seconds >= 0);
         return others;
       });

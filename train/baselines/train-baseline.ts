@@ -69,7 +69,7 @@ async function train(config: BaselineTraining, session: Session, hooks: Training
         schema: baselineSchema,
         config,
         madeFrom: {
-          ...originOf(session),
+          ...(await originOf(session)),
           ...(await encoderHashes(session, findBaseline(about.system)!.encoders)),
         },
         epochs,

@@ -105,7 +105,7 @@ export async function trainReranker(
         schema: baselineSchema,
         config,
         madeFrom: {
-          ...originOf(session),
+          ...(await originOf(session)),
           ...(await encoderHashes(session, system.encoders)),
           firstStage: await contentStamp(firstFile),
         },

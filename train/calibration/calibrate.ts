@@ -73,7 +73,7 @@ export async function calibrate(
     const system = model.scorer.name;
     const calibration = { fingerprint: model.fingerprint!, ...fitted };
     const folder = calibrationFolder(system, run.folder, session.clip.folder);
-    await writeCalibration(folder, system, calibration);
+    await writeCalibration(folder, system, calibration, hooks.onWarning);
     return { file: calibrationFile(folder), system, calibration };
   } finally {
     model.release();

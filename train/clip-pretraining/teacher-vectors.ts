@@ -25,6 +25,8 @@ export interface TeacherOptions {
   maxLength?: number;
   /** Told how many of the texts have their vector; cached ones have it at once. */
   onProgress?: (done: number, total: number) => void;
+  /** Told of vectors in the cache that are damaged and made again, in a line. */
+  onWarning?: (line: string) => void;
   signal?: AbortSignal;
 }
 
@@ -46,7 +48,7 @@ const version = '1';
 export async function teacherVectors(
   device: Device,
   texts: readonly string[],
-  { model, cache, maxLength = 64, onProgress, signal }: TeacherOptions,
+  { model, cache, maxLength = 64, onProgress, onWarning, signal }: TeacherOptions,
 ): Promise<TeacherVectors> {
   signal?.throwIfAborted();
   const tokenizer = await loadWordPiece(model);
@@ -62,7 +64,7 @@ export async function teacherVectors(
     );
   }
   const keys = texts.map(vectorKey);
-  const kept = cache === null ? null : await openCache(cache, model, tokenizer, maxLength, width);
+  const kept = cache === null ? null : await openCache(cache, model, tokenizer, maxLength, width, onWarning);
   const known = new Map<VectorKey, Uint16Array>(kept?.rows ?? []);
   try {
     const missing = new Map<VectorKey, string>();
@@ -108,6 +110,7 @@ async function openCache(
   { tokens }: WordPiece,
   maxLength: number,
   width: number,
+  onWarning: TeacherOptions['onWarning'],
 ): Promise<VectorFile> {
   const names = await readdir(model).catch((error) => {
     throw fileError(model, error);
@@ -115,5 +118,5 @@ async function openCache(
   const files = names.filter((name) => name === 'config.json' || name.endsWith('.safetensors')).sort();
   const stamps = await Promise.all(files.map((name) => contentStamp(join(model, name))));
   const hash = hashOf(['teacher', version, `${maxLength}`, ...stamps, JSON.stringify(tokens)]);
-  return VectorFile.open(join(folder, `teacher-${hash}.vectors`), width);
+  return VectorFile.open(join(folder, `teacher-${hash}.vectors`), width, onWarning);
 }

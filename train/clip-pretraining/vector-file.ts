@@ -49,9 +49,10 @@ export class VectorFile {
 
   /**
    * Opens the file at `path`, made with its folder where it is missing. What is no such file, or of another width, is begun
-   * anew; damaged records and all after them go. Throws InputError where another process has it open or the system refuses.
+   * anew; damaged records and all after them go, which is told of. Throws InputError where another process has it open or the
+   * system refuses.
    */
-  static async open(path: string, width: number): Promise<VectorFile> {
+  static async open(path: string, width: number, onWarning?: (line: string) => void): Promise<VectorFile> {
     const refused = (error: unknown): never => {
       throw fileError(path, error, 'written');
     };
@@ -61,7 +62,7 @@ export class VectorFile {
       const file = await open(path, 'a+').catch(refused);
       await file.close();
       const opened = new VectorFile(path, width, await open(path, 'r+').catch(refused), lock);
-      await opened.#read().catch(async (error) => {
+      await opened.#read(onWarning).catch(async (error) => {
         await opened.#file.close();
         throw error;
       });
@@ -95,12 +96,13 @@ export class VectorFile {
     await this.#lock.release();
   }
 
-  async #read(): Promise<void> {
+  async #read(onWarning?: (line: string) => void): Promise<void> {
     const { width } = this;
     const header = headerOf(width);
     const found = new Uint8Array(headerBytes);
-    await this.#file.read(found, 0, headerBytes, 0);
+    const { bytesRead } = await this.#file.read(found, 0, headerBytes, 0);
     if (!found.every((byte, i) => byte === header[i])) {
+      if (bytesRead > 0) onWarning?.(`${this.#path}: its head is damaged; all of it is made again`);
       await this.#file.truncate(0);
       this.#length = 0;
       await this.#write(header);
@@ -113,6 +115,10 @@ export class VectorFile {
       const whole = this.#take(buffer.subarray(0, bytesRead));
       this.#length += whole;
       if (whole < buffer.length) break;
+    }
+    const { size: bytes } = await this.#file.stat();
+    if (bytes > this.#length) {
+      onWarning?.(`${this.#path}: cut off or damaged at byte ${this.#length}; what is behind it is made again`);
     }
     await this.#file.truncate(this.#length);
   }

@@ -69,7 +69,7 @@ async function train(config: ExpertTraining, session: Session, hooks: TrainingHo
         schema: expertSchema,
         // What was chosen by memory belongs to the training: another chunk sums in another order.
         config: { ...config, training: { ...training, encodeChunk: chunk } },
-        madeFrom: originOf(session),
+        madeFrom: await originOf(session),
         epochs,
         stepsPerEpoch,
         stepsBefore,

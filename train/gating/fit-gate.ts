@@ -2,6 +2,7 @@
 // it is validated on dev.
 
 import { join } from 'node:path';
+import { contentStamp } from '../../files/content-stamp.ts';
 import { originOf, type Session } from '../../link/session.ts';
 import { prepareSplit, rankPrepared } from '../../link/split.ts';
 import { expertsFingerprint } from '../../link/trained.ts';
@@ -35,8 +36,9 @@ export async function fitGate(
       schema: gateSchema,
       config,
       madeFrom: {
-        ...originOf(session),
+        ...(await originOf(session)),
         expertFiles: await expertsFingerprint(run.folder, gate.experts),
+        ...(gate.image === 'vgg' ? { vgg: await contentStamp(gate.vgg) } : {}),
       },
       epochs,
       schedule,

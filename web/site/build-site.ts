@@ -2,21 +2,22 @@
 // addresses are relative, so that it may lie anywhere.
 
 import { createHash } from 'node:crypto';
-import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import * as esbuild from 'esbuild';
 import type { Dataset } from '../../data/dataset.ts';
 import { packageRoot } from '../../files/package-path.ts';
+import { replaceFolder } from '../../files/staged-folder.ts';
 import { findIndex } from '../../link/index-folder.ts';
 import type { Linker, LinkerOptions } from '../../link/linker.ts';
 import type { Example, Site } from '../page/site.ts';
 import { findExamples } from './examples.ts';
-import { linkingFiles } from './linking-files.ts';
+import { linkingFiles, type PackedFile } from './linking-files.ts';
 import { makeThumbnails } from './thumbnails.ts';
 
 export interface SiteOptions {
-  /** Folder to write into; what a site has there is replaced, all else stays. */
+  /** Folder to write into; what a site has there is replaced once the new one is whole, all else stays. */
   folder: string;
   /** Whose entities, pictures and mentions are shown. */
   dataset: Dataset;
@@ -55,9 +56,25 @@ export async function buildSite({
   const files = await linkingFiles(found, linker.system);
   const thumbnails = await makeThumbnails(dataset.entities, onWarning);
   const examples = await findExamples(dataset, linker);
-  await mkdir(folder, { recursive: true });
-  for (const own of ['model', 'examples']) await rm(join(folder, own), { recursive: true, force: true });
+  await mkdir(dirname(folder), { recursive: true });
+  return replaceFolder(folder, (stage) => write(stage, dataset, linker, { files, thumbnails, examples }), {
+    overwrites: true,
+  });
+}
 
+interface Content {
+  files: PackedFile[];
+  thumbnails: Awaited<ReturnType<typeof makeThumbnails>>;
+  examples: Awaited<ReturnType<typeof findExamples>>;
+}
+
+/** Writes the site into an empty folder. */
+async function write(
+  folder: string,
+  dataset: Dataset,
+  linker: Linker,
+  { files, thumbnails, examples }: Content,
+): Promise<SitePart[]> {
   const hash = createHash('sha256');
   const put = async (name: string, bytes: Uint8Array | string) => {
     hash.update(name).update(bytes);

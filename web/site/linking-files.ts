@@ -4,6 +4,7 @@ import { readFile } from 'node:fs/promises';
 import { promisify } from 'node:util';
 import { gzip } from 'node:zlib';
 import { fileError, UsageError } from '../../files/errors.ts';
+import { checkedJson } from '../../files/json/checked-json.ts';
 import { isThere, isUrl, locate } from '../../files/locate.ts';
 import { calibrationName } from '../../link/calibration.ts';
 import type { LinkerPlaces } from '../../link/index-folder.ts';
@@ -47,7 +48,7 @@ export async function linkingFiles(
   const calibration = locate(folder, calibrationName);
   if (await isThere(calibration)) await take(calibration, `${to}/${calibrationName}`);
   const own = { ...head, origin: { system } };
-  files.push([`${siteFolders.index}/${headName}`, new TextEncoder().encode(JSON.stringify(own))]);
+  files.push([`${siteFolders.index}/${headName}`, new TextEncoder().encode(checkedJson(own))]);
   const names = [...head.shards.map(({ file }) => file), head.records ?? ''];
   for (const name of names.filter((name) => name !== '')) {
     await take(locate(index, name), `${siteFolders.index}/${name}`);

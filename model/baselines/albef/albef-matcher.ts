@@ -161,7 +161,7 @@ export class AlbefMatcher implements TrainedReranker<MatcherInputs> {
     const encoder = { device: this.device, width, projection: config.projection, tokens, encode };
     const table = encodeImages(encoder, source, images);
     if (4 * images.length * tokens * width <= mostInMemory) return inMemory(table);
-    return keptTable(features.cache, () => this.#imageKey(source, images, features), table);
+    return keptTable(features, () => this.#imageKey(source, images, features), table);
   }
 
   async #imageKey(

@@ -55,15 +55,21 @@ test('the last change of each entity is read, in the order of the changes; no fi
   assert.equal(await changesOf(path), [...expected, put('E')]);
 });
 
-test('a file that is cut anywhere has the frames before the cut, and goes on after them', async () => {
-  const path = await written([[put('A'), { delete: 'X' }], [put('B', 9)]]);
-  const bytes = readFileSync(path);
+test('what a kill leaves of a frame is cut off, and the file goes on before it', async () => {
+  const path = await written([[put('A'), { delete: 'X' }]]);
   const whole = [put('A'), { delete: 'X' } as Change];
-  const first = statSync(await written([whole])).size;
-  for (let size = 20; size <= bytes.length; size++) {
+  const first = statSync(path).size;
+  // The end in the head is written last: a kill leaves the one before.
+  const head = readFileSync(path).subarray(0, 32);
+  const journal = await openJournal(path);
+  await journal.append([put('B', 9)]);
+  await journal.close();
+  const bytes = readFileSync(path);
+  bytes.set(head);
+  for (let size = first; size <= bytes.length; size++) {
     writeFileSync(path, bytes);
     truncateSync(path, size);
-    const before = size < first ? [] : size < bytes.length ? whole : [...whole, put('B', 9)];
+    const before = size < bytes.length ? whole : [...whole, put('B', 9)];
     assert.equal(await changesOf(path), before, `${size} bytes`);
     if (size % 11 !== 0) continue;
     const journal = await openJournal(path);
@@ -77,18 +83,31 @@ test('a file that is cut anywhere has the frames before the cut, and goes on aft
   assert.equal(await changesOf(path), [...whole, put('B', 9)]);
 });
 
-test('damage before whole frames is no end, and other files are refused', async () => {
+test('damage of what somebody was told of is refused wherever it is, and so are other files', async () => {
   const path = await written([[put('A')], [put('B')], [put('C')]]);
   const bytes = readFileSync(path);
-  for (const at of [20, 24, 30, 60]) {
+  const frame = (bytes.length - 32) / 3;
+  const isRefused = async (damaged: Buffer, message: RegExp) => {
+    writeFileSync(path, damaged);
+    assert.match((await refusal(() => changesOf(path))).message, message);
+    assert.match((await refusal(() => openJournal(path))).message, message);
+    assert.equal(readFileSync(path), damaged, 'nothing is cut off');
+  };
+  for (let at = 8; at < bytes.length; at++) {
     const damaged = Buffer.from(bytes);
     damaged[at]! ^= 1;
-    writeFileSync(path, damaged);
-    const { message } = await refusal(() => changesOf(path));
-    assert.match(message, /\.log: damaged at byte 20/);
-    assert.match((await refusal(() => openJournal(path))).message, /damaged at byte 20/);
-    assert.equal(readFileSync(path), damaged, 'nothing is cut off');
+    const place = 32 + frame * Math.floor((at - 32) / frame);
+    const message =
+      at < 12 ? /version/ : at < 32 ? /head is damaged/ : new RegExp(`damaged at byte ${place} `);
+    await isRefused(damaged, message);
   }
+  for (let size = 32; size < bytes.length; size++) {
+    await isRefused(Buffer.from(bytes.subarray(0, size)), /damaged at byte/);
+  }
+  const swapped = Buffer.from(bytes);
+  swapped.set(bytes.subarray(32, 32 + frame), 32 + frame);
+  swapped.set(bytes.subarray(32 + frame, 32 + 2 * frame), 32);
+  await isRefused(swapped, /damaged at byte 32 /);
   for (const [content, message] of [
     ['something else that is long enough', /not a file of changes/],
     ['short', /not a file of changes/],
@@ -99,7 +118,7 @@ test('damage before whole frames is no end, and other files are refused', async 
   const other = Buffer.from(bytes);
   other.writeUInt32LE(9, 8);
   writeFileSync(path, other);
-  assert.match((await refusal(() => changesOf(path))).message, /expected version 1 of changes, found 9/);
+  assert.match((await refusal(() => changesOf(path))).message, /expected version 2 of changes, found 9/);
 });
 
 test('one has it at a time, and one that was closed lets go', async () => {

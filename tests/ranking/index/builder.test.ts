@@ -16,6 +16,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
+import { checkedJson } from '../../../files/json/checked-json.ts';
 import { type BuildOptions, buildIndex, entitiesFingerprint } from '../../../ranking/index/builder.ts';
 import { ShardFiles } from '../../../ranking/index/shard-files.ts';
 import { openIndex } from '../../../ranking/index/source.ts';
@@ -243,15 +244,29 @@ test('an index of something else is refused in one line that names the file', as
   const wider = denseScorer('dense', d + 1, { mention: vectors(1), entity: vectors(1) });
   assert.match(await open(wider), /index\.json: layout: does not fit dense/);
   const text = readFileSync(join(folder, 'index.json'), 'utf8');
-  for (const [changed, message] of [
-    [text.replace('"version": 3', '"version": 2'), /index\.json: version: expected 3/],
-    [text.replace('"entities": 50', '"entities": 51'), /index\.json: shards: expected/],
-    [text.replace(/shard-[0-9a-f]+-00001/, '../shard-00001'), /index\.json: shards: expected/],
-    [text.replace('"columns": 4', '"columns": -4'), /index\.json: layout: expected/],
-    [text.slice(0, 100), /index\.json: expected JSON/],
-    ['[]', /index\.json: content: expected/],
+  const { checksum: _, ...whole } = JSON.parse(text);
+  const changed = (from: string | RegExp, to: string) => {
+    const other = JSON.stringify(whole, null, 2).replace(from, to);
+    return checkedJson(JSON.parse(other));
+  };
+  for (const [content, message] of [
+    [
+      changed('"version": 4', '"version": 2'),
+      /index\.json: version: expected 4; build the index again, found 2/,
+    ],
+    [changed('"entities": 50', '"entities": 51'), /index\.json: shards: expected/],
+    [changed(/shard-[0-9a-f]+-00001/, '../shard-00001'), /index\.json: shards: expected/],
+    [changed('"columns": 4', '"columns": -4'), /index\.json: layout: expected/],
+    [
+      text.replace('"entities": 50', '"entities": 51'),
+      /index\.json: was damaged or edited \(wrong checksum\)/,
+    ],
+    [text.replace('"checksum"', '"chacksum"'), /index\.json: checksum: expected one; build the index again/],
+    [text.slice(0, 100), /index\.json: was damaged or edited/],
+    [text.slice(0, 10), /index\.json: not valid JSON/],
+    ['[]', /index\.json: expected an object, found an array/],
   ] as const) {
-    writeFileSync(join(folder, 'index.json'), changed);
+    writeFileSync(join(folder, 'index.json'), content);
     assert.match(await open(), message);
   }
 });
