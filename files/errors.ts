@@ -18,7 +18,7 @@ export class InputError extends Error {
 
   /** A line as it is, or what `FILE: FIELD: expected ..., found ...` is made of. */
   constructor(problem: string | Problem) {
-    super(typeof problem === 'string' ? problem : lineOf(problem));
+    super(shortened(visible(typeof problem === 'string' ? problem : lineOf(problem))));
     this.problem = typeof problem === 'string' ? null : problem;
   }
 }
@@ -69,6 +69,33 @@ const systemReasons: Readonly<Record<string, string>> = {
   ELOOP: 'too many links on the way to it',
   ENAMETOOLONG: 'the name is too long',
 };
+
+/**
+ * Foreign text on one line that a terminal shows and does not obey: control characters, and those that turn the direction of
+ * writing, are escaped as in JSON.
+ */
+export function visible(text: string): string {
+  return text.replaceAll(/[\p{Cc}\u2028\u2029\u202a-\u202e\u2066-\u2069]/gu, (character) => {
+    const [code, short] = [character.charCodeAt(0), shortEscapes[character]];
+    return short ?? `\\u${code.toString(16).padStart(4, '0')}`;
+  });
+}
+
+/** The same of lines: their ends and tabs stay. */
+export function visibleLines(text: string): string {
+  return text.replaceAll(/[^\n\t]+/g, visible);
+}
+
+const shortEscapes: Readonly<Record<string, string>> = { '\n': '\\n', '\r': '\\r', '\t': '\\t' };
+
+/** Letters of the longest message; a path has up to 4096. */
+const [mostAtBegin, mostAtEnd] = [4200, 800];
+
+/** Without its middle where it is too long: what was found may be a file of megabytes. */
+function shortened(line: string): string {
+  if (line.length <= mostAtBegin + mostAtEnd) return line;
+  return `${line.slice(0, mostAtBegin)}…${line.slice(-mostAtEnd)}`;
+}
 
 /** Foreign text, from a file or a library, short and on one line. */
 export function oneLine(text: string): string {

@@ -3,7 +3,7 @@
 import * as v from 'valibot';
 import { writeTextAtomically } from '../../files/atomic-file.ts';
 import { InputError } from '../../files/errors.ts';
-import { parseJson } from '../../files/json/json-fields.ts';
+import { kindOf, parseJson } from '../../files/json/json-fields.ts';
 import { parseBySchema } from '../../files/json/schema.ts';
 import { readText } from '../../files/read-text.ts';
 
@@ -111,7 +111,7 @@ export async function readComparison(path: string): Promise<Comparison> {
       file: path,
       field: 'version',
       expected: `${comparisonVersion}; compare again`,
-      found: JSON.stringify(version),
+      found: kindOf(version),
     });
   }
   return parseBySchema(path, comparisonSchema, value);
