@@ -1,7 +1,7 @@
 // Reads a text file whole, with everything that is wrong with it said in one line.
 
 import { openFile } from './byte-source.ts';
-import { InputError } from './errors.ts';
+import { InputError, WeightsError } from './errors.ts';
 
 /**
  * The UTF-8 text of the file at `path`, with or without a byte order mark, which is no part of it. Throws InputError,
@@ -31,7 +31,7 @@ export function decodeText(file: string, bytes: Uint8Array): string {
   } catch {
     const at = validBytes(bytes);
     const line = 1 + bytes.subarray(0, at).reduce((sum, byte) => sum + Number(byte === 10), 0);
-    throw new InputError(`${file}: line ${line}: expected UTF-8 text, found others at byte ${at}`);
+    throw new WeightsError(`${file}: line ${line}: expected UTF-8 text, found others at byte ${at}`);
   }
 }
 

@@ -118,6 +118,8 @@ async function* mentionBatches({
     if (word === '' || sentence === '') {
       throw new UsageError('expected --word and --sentence, or --input FILE.jsonl (--help lists the flags)');
     }
+    if (isUrl(image) && !URL.canParse(image))
+      throw new UsageError(`--image ${image}: expected a file or an address`);
     yield [{ word, sentence, image: image === '' ? null : image }];
     return;
   }

@@ -3,8 +3,8 @@
 /** The most pixels that are decoded; more would take gigabytes. */
 const mostPixels = 50_000_000;
 
-/** Samples of a JPEG in all planes: 24 million pixels of three whole planes, 48 where colour has a quarter of them. */
-const mostJpegSamples = 72_000_000;
+/** Samples of a JPEG in all planes: 25 million pixels of three whole planes, 50 where colour has a quarter of them. */
+const mostJpegSamples = 75_000_000;
 
 /** A progressive JPEG has about ten. */
 const mostJpegScans = 100;
