@@ -21,6 +21,7 @@ import {
 } from '../train/config/schemas.ts';
 import { argumentsFor } from './config-flags.ts';
 import { ExitError } from './errors.ts';
+import { OutputClosedError, printError } from './output.ts';
 
 const runtime = 'Deno' in globalThis ? { name: 'deno', flags: ['run', '-A'] } : { name: 'node', flags: [] };
 
@@ -83,10 +84,11 @@ export async function runIsolated(stage: WorkStage, source: PresetSource, resume
   const code = await new Promise<number>((resolve, reject) => {
     child.on('error', reject);
     child.on('close', (code, signal) => {
-      if (signal) console.error(`${stage.name}: ended by ${signal}`);
+      if (signal) printError(`${stage.name}: ended by ${signal}`);
       resolve(code ?? 128 + (signal ? constants.signals[signal] : 0));
     });
   }).finally(() => process.off('SIGTERM', forward));
+  if (OutputClosedError.isCode(code)) throw OutputClosedError.ofWork();
   if (code !== 0) throw new ExitError(code);
 }
 

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 /** Hashes by the path within the folder; a folder is `name/` without one. */
 export type Listing = ReadonlyMap<string, string>;
 
-/** All files and folders below; of a training's log everything but the times. Nothing where there is no such folder. */
+/** All files and folders below; of a training's log everything but the times, and the checksums with them. Nothing where there is no such folder. */
 export function listing(folder: string): Listing {
   if (!existsSync(folder)) return new Map();
   const names = readdirSync(folder, { recursive: true, encoding: 'utf8' }).sort();
@@ -34,7 +34,8 @@ export function differences(found: Listing, expected: Listing): string[] {
 export function hashOfFile(path: string): string {
   const bytes = readFileSync(path);
   const hash = createHash('sha256');
-  if (path.endsWith('metrics.jsonl')) hash.update(bytes.toString().replace(/"seconds":[^,}]*/g, ''));
+  if (path.endsWith('metrics.jsonl'))
+    hash.update(bytes.toString().replace(/"(seconds|checksum)":[^,}]*/g, ''));
   else hash.update(bytes);
   return hash.digest('hex');
 }
