@@ -63,6 +63,7 @@ const systemReasons: Readonly<Record<string, string>> = {
   EPERM: 'permission denied',
   ENXIO: 'not a file',
   EBUSY: 'in use by another program',
+  EEXIST: 'expected a folder, found a file',
   EISDIR: 'expected a file, found a folder',
   ENOTDIR: 'expected a folder on the way to it, found a file',
   ENOSPC: 'cannot be written: no space left on the disk; what was there before is kept',

@@ -3,7 +3,7 @@
 // stays.
 
 import { existsSync } from 'node:fs';
-import { copyFile, mkdir, readdir, rename, rm, rmdir } from 'node:fs/promises';
+import { mkdir, readdir, rename, rm, rmdir } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { writeFileAtomically } from '../files/atomic-file.ts';
 import { WeightsError } from '../files/errors.ts';
@@ -57,9 +57,6 @@ export async function openStaging(folder: string, resume: boolean): Promise<Stag
   };
   const candidates = resume ? [last, join(folder, 'last.safetensors')] : [];
   const resumeFrom = candidates.find((file) => existsSync(file)) ?? null;
-  const finishedLog = join(folder, 'metrics.jsonl');
-  // Its lines go on with the training.
-  if (resumeFrom !== null && !existsSync(log) && existsSync(finishedLog)) await copyFile(finishedLog, log);
   return {
     best,
     last,

@@ -108,14 +108,29 @@ export async function remember(key: string, value: unknown): Promise<void> {
   try {
     const text = JSON.stringify(value);
     if (runtime === 'browser') return localStorage.setItem(`dsmip:${key}`, text);
-    const { mkdir, rename, writeFile } = await import('node:fs/promises');
-    const { dirname } = await import('node:path');
+    const { mkdir, readdir, rename, rm, writeFile } = await import('node:fs/promises');
+    const { dirname, join } = await import('node:path');
     const file = await cacheFile(key);
-    await mkdir(dirname(file), { recursive: true });
+    const folder = dirname(file);
+    await mkdir(folder, { recursive: true });
+    // What processes that were killed have left.
+    for (const name of await readdir(folder)) {
+      const [, pid] = /\.json\.(\d+)\.tmp$/.exec(name) ?? [];
+      if (pid !== undefined && !isRunning(Number(pid))) await rm(join(folder, name), { force: true });
+    }
     await writeFile(`${file}.${process.pid}.tmp`, text);
     await rename(`${file}.${process.pid}.tmp`, file);
   } catch {
     // A read-only home folder is no reason to stop.
+  }
+}
+
+function isRunning(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return (error as { code?: string }).code === 'EPERM';
   }
 }
 

@@ -64,7 +64,14 @@ async function fillCells(options: AblationOptions, { run, onCell }: AblationHook
     const folder = join(options.run, cell.name);
     await takeShared(options.run, cell);
     await run(folder, cell.stages);
-    store.cells[cell.name] = await readResults(join(folder, 'metrics.json'));
+    const results = await readResults(join(folder, 'metrics.json'));
+    const isOther = ({ madeFrom }: Results) => madeFrom.inputs !== results.madeFrom.inputs;
+    if (Object.values(store.cells).some(isOther)) {
+      throw new InputError(
+        `${path}: has cells of another data set or CLIP than ${cell.name} is of; choose another folder`,
+      );
+    }
+    store.cells[cell.name] = results;
     await writeTextAtomically(path, checkedJson({ version: storeVersion, ...store }, 2));
   }
   return store.cells;

@@ -1,7 +1,7 @@
 // The files of an index: opened when something of them is asked for, checked before anything of them is used, and closed
 // when others were asked for since.
 
-import { WeightsError } from '../../files/errors.ts';
+import { MissingFileError, WeightsError } from '../../files/errors.ts';
 import { locate } from '../../files/locate.ts';
 import { openSafetensors, type Safetensors } from '../../weights/safetensors.ts';
 import { type IndexHead, noImageName, offsetsName, type ShardInfo, scalesName, storedAs } from './format.ts';
@@ -72,7 +72,10 @@ export class ShardFiles {
   async #openShard(number: number): Promise<OpenShard> {
     const info = this.#head.shards[number]!;
     const path = locate(this.#folder, info.file);
-    const file = await openSafetensors(path);
+    const file = await openSafetensors(path).catch((error: unknown) => {
+      if (!(error instanceof MissingFileError)) throw error;
+      throw new MissingFileError(`${error.message}; was the index built again since it was opened?`);
+    });
     try {
       checkShard(path, file, this.#head, info);
       const known = new Map<string, Promise<Int32Array<ArrayBuffer>>>();

@@ -1,7 +1,7 @@
 // What stage 1 finds on disk: damaged caches are made again, checkpoints of other runs are refused, images that cannot be read
 // are warned of, damaged weights leave nothing behind.
 
-import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
@@ -82,6 +82,35 @@ test('an option that decides nothing refuses no checkpoint; one of another forma
   });
   const old = await refusal(() => trainExpert(config, session, { resume: true }));
   assert.match(old.message, /last\.safetensors: is a checkpoint of format 1, .* train it again/);
+});
+
+test('what goes on from a finished training needs its best epoch, and the images that it saw', async () => {
+  const config = await toyExpert(toy, 'resumed', 'visual');
+  await trainExpert(config, session);
+  const best = join(runFolder(toy, 'resumed'), 'visual', 'best.safetensors');
+  const before = readFileSync(best);
+  const damaged = before.slice();
+  damaged[damaged.length - 1]! ^= 1;
+  for (const [what, write, message] of [
+    ['gone', () => rmSync(best), /best\.safetensors: expected the parameters of epoch 1, found no such file/],
+    ['damaged', () => writeFileSync(best, damaged), /best\.safetensors: tensor '.*': damaged/],
+  ] as const) {
+    write();
+    const { message: found } = await refusal(() => trainExpert(config, session, { resume: true }));
+    assert.match(found, message, what);
+  }
+  writeFileSync(best, before);
+  const [image] = readdirSync(join(toy.data, 'kb_image')).map((name) => join(toy.data, 'kb_image', name));
+  const [content, { atime, mtime }] = [readFileSync(image!), statSync(image!)];
+  // Of the same size and with the times of before.
+  writeFileSync(image!, Buffer.from(content).reverse());
+  utimesSync(image!, atime, mtime);
+  const { message } = await refusal(() => trainExpert(config, session, { resume: true }));
+  writeFileSync(image!, content);
+  assert.match(message, /last\.safetensors: belongs to a run with other images than this one has$/);
+  const vocabulary = { ...session, tokenizerHash: 'x' };
+  const other = await refusal(() => trainExpert(config, vocabulary, { resume: true }));
+  assert.match(other.message, /belongs to a run with other tokenizer than this one has$/);
 });
 
 test('an image that cannot be read is warned of, counted and stands for a missing one', async () => {

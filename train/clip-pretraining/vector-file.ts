@@ -118,7 +118,9 @@ export class VectorFile {
     }
     const { size: bytes } = await this.#file.stat();
     if (bytes > this.#length) {
-      onWarning?.(`${this.#path}: cut off or damaged at byte ${this.#length}; what is behind it is made again`);
+      onWarning?.(
+        `${this.#path}: cut off or damaged at byte ${this.#length}; what is behind it is made again`,
+      );
     }
     await this.#file.truncate(this.#length);
   }
