@@ -28,6 +28,7 @@ const watchers = new Set<(error: OutputClosedError | InputError) => void>();
 
 /** From here on an output that breaks is no error without a handler. */
 export function watchOutputs(): void {
+  if (process.stdout.listeners('error').includes(lose)) return;
   process.stdout.on('error', lose);
   // There is nowhere to say it, and what goes on there is not what was asked for.
   process.stderr.on('error', () => {});

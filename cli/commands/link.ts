@@ -20,6 +20,9 @@ import { outputTaken, print, printError } from '../output.ts';
 /** Most mentions that are linked together; their results are printed before the next are read. */
 const batchSize = 128;
 
+/** Unreadable images that are named. */
+const mostWarnings = 100;
+
 /** Characters of an entity's attributes that a table shows. */
 const attributesShown = 40;
 
@@ -67,7 +70,8 @@ export async function run(args: readonly string[]): Promise<void> {
     device,
     onWarning(line) {
       unreadable++;
-      printError(`warning: ${line}`);
+      if (unreadable <= mostWarnings) printError(`warning: ${line}`);
+      if (unreadable === mostWarnings) printError('warning: further images are only counted');
     },
   });
   const { top, candidates, threshold } = config.link;
