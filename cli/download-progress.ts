@@ -1,5 +1,8 @@
 // How far a download is: one line that redraws itself on a terminal, plain lines now and then elsewhere.
 
+import { visible } from '../files/errors.ts';
+import { print } from './output.ts';
+
 /** Milliseconds between two lines where the output is no terminal, and on one. */
 const interval = { plain: 10_000, terminal: 200 };
 
@@ -30,8 +33,8 @@ export class DownloadProgress {
     const left = rate > 0 ? `${Math.ceil((this.#total - done) / rate)} s left` : 'waiting';
     const mega = (bytes: number) => (bytes / 1e6).toFixed(1);
     const line = `${this.#what}: ${mega(done)} of ${mega(this.#total)} MB, ${mega(rate)} MB/s, ${left}`;
-    if (isTTY) process.stdout.write(`\r\x1b[K${line}`);
-    else console.log(line);
+    if (isTTY) process.stdout.write(`\r\x1b[K${visible(line)}`);
+    else print(line);
   }
 
   /** Clears the line. */

@@ -3,6 +3,7 @@
 import { DeviceLostError, LimitError, NoAdapterError, OutOfMemoryError } from '../engine/errors.ts';
 import { InputError } from '../files/errors.ts';
 import { flagOf } from './flag-names.ts';
+import { OutputClosedError, printError } from './output.ts';
 
 /** A command ends with an exit code, having said why. */
 export class ExitError extends Error {
@@ -16,16 +17,19 @@ export class ExitError extends Error {
 
 /** Says on one line what the user can put right and returns the exit code. Throws what is a bug. */
 export function reportError(error: unknown): number {
-  if (error instanceof ExitError) return error.code;
+  if (error instanceof ExitError || error instanceof OutputClosedError) return error.code;
   if (!(error instanceof Error) || !isInputError(error)) throw error;
-  console.error(withFlags(error));
+  printError(withFlags(error));
   return 1;
 }
 
 function isInputError(error: Error): boolean {
   const kinds = [InputError, NoAdapterError, OutOfMemoryError, LimitError, DeviceLostError];
-  // The system's errors have a code.
-  return kinds.some((kind) => error instanceof kind) || 'code' in error;
+  // The system's errors have a code; Node's own, such as ERR_INVALID_ARG_TYPE, are bugs.
+  return (
+    kinds.some((kind) => error instanceof kind) ||
+    /^E[A-Z0-9]+$/.test(`${(error as { code?: unknown }).code}`)
+  );
 }
 
 /** The message with flags in place of the configuration's fields, as a user of commands knows them. */

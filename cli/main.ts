@@ -2,6 +2,7 @@
 
 import { UsageError } from '../files/errors.ts';
 import { reportError } from './errors.ts';
+import { outputTaken, print, printError, watchOutputs } from './output.ts';
 import { StoppedError } from './show-work.ts';
 import { endWithParent } from './stage-commands.ts';
 
@@ -108,13 +109,14 @@ const commands: Readonly<Record<string, { summary: string; load: () => Promise<C
 /** Runs a command; sets the exit code, having said on one line what the user can put right. */
 export async function main(args: readonly string[]): Promise<void> {
   endWithParent();
-  endOnClosedPipe();
+  watchOutputs();
   try {
     const found = commandIn(args);
     if (found) await (await found.load()).run(found.rest);
+    await outputTaken();
   } catch (error) {
     process.exitCode = error instanceof StoppedError ? 130 : reportError(error);
-    if (error instanceof StoppedError) console.error('stopped; with --resume a training goes on');
+    if (error instanceof StoppedError) printError('stopped; with --resume a training goes on');
   }
 }
 
@@ -126,11 +128,11 @@ function commandIn(args: readonly string[]) {
   }
   const [first, second] = args;
   if (first === undefined || first === '--help' || first === '-h' || first === 'help') {
-    console.log(helpText(Object.keys(commands)));
+    print(helpText(Object.keys(commands)));
     return null;
   }
   if (second === '--help' && commandsOf(first).length > 0) {
-    console.log(helpText(commandsOf(first)));
+    print(helpText(commandsOf(first)));
     return null;
   }
   const some = commandsOf(first);
@@ -150,12 +152,4 @@ function helpText(names: readonly string[]): string {
     `${lines.join('\n')}\n\n  dsmip COMMAND --help lists the flags of a command.\n\n` +
     'Example:\n  dsmip start --epochs 1 --train-fraction 0.1 --run runs/small'
   );
-}
-
-/** `dsmip link ... | head -1`: who reads no more has what they wanted. */
-function endOnClosedPipe(): void {
-  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-    if (error.code === 'EPIPE') process.exit(0);
-    throw error;
-  });
 }

@@ -10,6 +10,7 @@ import { workConfigOf } from '../train/config/presets.ts';
 import { type demoSchema, indexSchema, type linkSchema, type serveSchema } from '../train/config/schemas.ts';
 import type { Parsed } from './config-flags.ts';
 import { closeWork, openWork } from './open-work.ts';
+import { printError } from './output.ts';
 import { showWork } from './show-work.ts';
 
 /** The arguments of a command that links. */
@@ -59,5 +60,5 @@ async function buildRunIndex({ config, preset }: LinkingArguments): Promise<void
     showWork('stderr'),
   );
   await closeWork(session, false);
-  console.error(`wrote ${folder}: the index of ${head.entities} entities, once`);
+  printError(`wrote ${folder}: the index of ${head.entities} entities, once`);
 }

@@ -3,6 +3,7 @@
 import { profileTable } from '../engine/device/profiler.ts';
 import { openSession, type Session } from '../link/session.ts';
 import type { PlainFlag } from './config-flags.ts';
+import { print } from './output.ts';
 
 /** The flag of commands that compute. */
 export const profileFlag: PlainFlag = { flags: '--profile', help: 'print where the time went, by kernel' };
@@ -36,11 +37,11 @@ export function openWork(
 
 /** Says what was opened. */
 export function describeSession({ device, description }: Session): void {
-  console.log(`${device.description}\n${description}`);
+  print(`${device.description}\n${description}`);
 }
 
 /** Prints the profile where one was taken, and closes. */
 export async function closeWork(session: Pick<Session, 'device' | 'close'>, profile: boolean): Promise<void> {
-  if (profile) console.log(profileTable(await session.device.profile()));
+  if (profile) print(profileTable(await session.device.profile()));
   session.close();
 }

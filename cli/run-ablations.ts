@@ -3,6 +3,7 @@
 import { type CellResults, listAblations, runAblations } from '../eval/ablation/ablations.ts';
 import type { AblationOptions } from '../eval/ablation/cells.ts';
 import { ExitError } from './errors.ts';
+import { print, printError } from './output.ts';
 import type { StageRunner } from './run-stages.ts';
 import { commandLine, type PresetSource } from './stage-commands.ts';
 
@@ -21,10 +22,10 @@ export async function fillAblations(options: AblationOptions, runner: StageRunne
   try {
     return await runAblations(options, {
       run: (folder, stages) => runner.run(folder, stages, { resume: true, together: false }),
-      onCell: (name) => console.log(`\n== ${name}`),
+      onCell: (name) => print(`\n== ${name}`),
     });
   } catch (error) {
-    if (error instanceof ExitError) console.error('the same command goes on from there');
+    if (error instanceof ExitError) printError('the same command goes on from there');
     throw error;
   }
 }

@@ -8,6 +8,7 @@ import { besideSession, inputsFingerprint, type Session } from '../link/session.
 import { readClipConfig } from '../model/clip/clip-config.ts';
 import { ExitError, reportError } from './errors.ts';
 import { describeSession, openWork, type SessionConfig } from './open-work.ts';
+import { OutputClosedError, printError } from './output.ts';
 import { showWork } from './show-work.ts';
 import { commandLine, type PresetSource, runIsolated } from './stage-commands.ts';
 
@@ -74,9 +75,9 @@ export class StageRunner {
               await doWork(stage.work, () => this.#sessionAt(place), { ...hooks, signal: signals, resume });
           } catch (error) {
             // Another stage has failed, and said so; or the user has stopped all.
-            if (signals.aborted) throw error;
+            if (signals.aborted || error instanceof OutputClosedError) throw error;
             const code = reportError(error);
-            console.error(`${stage.name}: failed, exit code ${code}`);
+            printError(`${stage.name}: failed, exit code ${code}`);
             throw new ExitError(code);
           }
         },

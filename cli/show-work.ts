@@ -1,8 +1,10 @@
 // What long work says of itself, on a terminal as one line that redraws itself, elsewhere as a line every ten seconds.
 
 import { duration } from '../eval/stages.ts';
+import { visible, visibleLines } from '../files/errors.ts';
 import { sizeText } from '../train/experts/memory-estimate.ts';
 import type { Hooks, Progress, WorkEvent } from '../train/hooks.ts';
+import { OutputClosedError, onOutputLost, printError } from './output.ts';
 
 /** Milliseconds between two lines, on a terminal and elsewhere. */
 const pauses = { terminal: 100, plain: 10_000 };
@@ -19,15 +21,21 @@ export interface ShownWork extends ShownHooks {
 
 /**
  * Hooks that print, to the standard output or, where that is for results alone, the standard error. Ctrl-C once stops the
- * work between two steps, twice at once.
+ * work between two steps, twice at once; so does an output that nobody reads.
  */
 export function showWork(output: 'stdout' | 'stderr' = 'stdout'): ShownWork {
   const stop = new AbortController();
   process.once('SIGINT', () => stop.abort(new StoppedError()));
+  if (output === 'stdout') {
+    onOutputLost((error) =>
+      stop.abort(error instanceof OutputClosedError ? OutputClosedError.ofWork() : error),
+    );
+  }
   const { signal } = stop;
   const rows: ProgressRow[] = [];
   const screen = new Screen(rows, process[output]);
-  const printLine = output === 'stdout' ? console.log : console.error;
+  // A hook throws nothing: an output that is lost stops the work by its signal.
+  const printLine = (text: string) => process[output].write(`${visibleLines(text)}\n`);
   const hooksOf = (name: string): ShownHooks => {
     const row = new ProgressRow(name);
     rows.push(row);
@@ -35,7 +43,7 @@ export function showWork(output: 'stdout' | 'stderr' = 'stdout'): ShownWork {
     return {
       signal,
       onProgress: (progress) => screen.progress(row, progress),
-      onWarning: (text) => screen.print(`${prefix}${text}`, console.error),
+      onWarning: (text) => screen.print(`${prefix}${text}`, printError),
       onEvent(event) {
         if (event.type === 'trained') row.end();
         // What is on the device is that of all that goes on.
@@ -110,13 +118,14 @@ class Screen {
     const pause = this.#isTerminal ? pauses.terminal : pauses.plain;
     if (!isLast && now - row.shownAt < pause) return;
     row.shownAt = now;
-    if (!this.#isTerminal || isLast) this.print(row.text(now)!, (text) => this.#output.write(`${text}\n`));
+    if (!this.#isTerminal || isLast)
+      this.print(row.text(now)!, (text) => this.#output.write(`${visibleLines(text)}\n`));
     if (isLast) row.end();
     if (this.#isTerminal) this.#draw(now);
   }
 
   /** Prints a line that stays. */
-  print(text: string, to: (text: string) => void): void {
+  print(text: string, to: (text: string) => unknown): void {
     if (this.#isDrawn) this.#output.write('\r\x1b[K');
     this.#isDrawn = false;
     to(text);
@@ -124,7 +133,7 @@ class Screen {
 
   #draw(now: number): void {
     const line = this.#rows.flatMap((row) => row.text(now) ?? []).join('  |  ');
-    const fitting = line.slice(0, Math.max(20, (this.#output.columns ?? 80) - 1));
+    const fitting = visible(line).slice(0, Math.max(20, (this.#output.columns ?? 80) - 1));
     this.#output.write(`\r\x1b[K${fitting}`);
     this.#isDrawn = line !== '';
   }

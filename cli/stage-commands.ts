@@ -1,6 +1,7 @@
 // Stages as commands: what a person would type to do one alone, and how one is done as a process of its own.
 
 import { spawn } from 'node:child_process';
+import { readFileSync } from 'node:fs';
 import { constants } from 'node:os';
 import { relative } from 'node:path';
 import type { Work, WorkStage } from '../eval/pipeline.ts';
@@ -21,6 +22,7 @@ import {
 } from '../train/config/schemas.ts';
 import { argumentsFor } from './config-flags.ts';
 import { ExitError } from './errors.ts';
+import { OutputClosedError, printError } from './output.ts';
 
 const runtime = 'Deno' in globalThis ? { name: 'deno', flags: ['run', '-A'] } : { name: 'node', flags: [] };
 
@@ -83,18 +85,50 @@ export async function runIsolated(stage: WorkStage, source: PresetSource, resume
   const code = await new Promise<number>((resolve, reject) => {
     child.on('error', reject);
     child.on('close', (code, signal) => {
-      if (signal) console.error(`${stage.name}: ended by ${signal}`);
+      if (signal) printError(`${stage.name}: ended by ${signal}`);
       resolve(code ?? 128 + (signal ? constants.signals[signal] : 0));
     });
   }).finally(() => process.off('SIGTERM', forward));
+  if (OutputClosedError.isCode(code)) throw OutputClosedError.ofWork();
   if (code !== 0) throw new ExitError(code);
 }
 
-/** In a process that `runIsolated` started: ends with the one that started it, however that ended. */
+/**
+ * In a process that `runIsolated` or npm started: ends with the one that started it, however that ended. Who starts a command
+ * by hand may leave it running.
+ */
 export function endWithParent(): void {
-  if (!process.connected) return;
-  process.on('disconnect', () => process.exit(1));
-  process.channel?.unref();
+  if (process.connected) {
+    process.on('disconnect', () => process.exit(1));
+    process.channel?.unref();
+  }
+  if (process.env['npm_lifecycle_event'] === undefined) return;
+  const parents = npmAndShell();
+  const look = () => {
+    if (parents.some((parent, i) => parent !== (i === 0 ? process.ppid : parentOf(parents[i - 1]!)))) {
+      process.exit(1);
+    }
+  };
+  setInterval(look, parentPauseMs).unref();
+}
+
+/** Milliseconds between two looks at whether npm still runs. */
+const parentPauseMs = 1000;
+
+/** The parent, and where that is a shell which npm started, npm. */
+function npmAndShell(): number[] {
+  const grandparent = parentOf(process.ppid);
+  return grandparent === null ? [process.ppid] : [process.ppid, grandparent];
+}
+
+/** The parent of a shell by Linux's /proc; null for another process and on other systems. */
+function parentOf(pid: number): number | null {
+  try {
+    const [, name, parent] = /^\d+ \((.*)\) \S (\d+)/s.exec(readFileSync(`/proc/${pid}/stat`, 'latin1'))!;
+    return /^(?:ba|da|a|z|k)?sh$/.test(name!) ? Number(parent) : null;
+  } catch {
+    return null;
+  }
 }
 
 function quoted(word: string): string {

@@ -30,18 +30,42 @@ export interface KnowledgeBase {
 
 const text = v.string('a string');
 const filledText = v.pipe(text, v.nonEmpty('a non-empty string'));
+/** More of an entity than anyone writes; its name table has an entry for each letter of each of its names. */
+const most = { letters: 10_000, names: 10_000, images: 10_000 };
+const shortText = v.pipe(
+  filledText,
+  v.maxLength(most.letters, `a string of at most ${most.letters} letters`),
+);
 /** One line of a knowledge base. Other fields are passed over. */
 const lineSchema = v.object(
   {
-    id: v.union([filledText, v.pipe(v.number(), v.safeInteger())], 'a non-empty string or an integer'),
-    name: filledText,
-    aliases: v.nullish(v.array(text, 'a list of strings'), []),
+    id: v.union(
+      [shortText, v.pipe(v.number(), v.safeInteger('an integer of at most 2^53'))],
+      'a non-empty string or an integer',
+    ),
+    name: shortText,
+    aliases: v.nullish(
+      v.pipe(
+        v.array(
+          v.pipe(text, v.maxLength(most.letters, `a string of at most ${most.letters} letters`)),
+          'a list of strings',
+        ),
+        v.maxLength(most.names, `at most ${most.names} of them`),
+      ),
+      [],
+    ),
     description: v.nullish(text, ''),
     attributes: v.nullish(
       v.union([text, v.record(v.string(), text, 'an object of strings')], 'a string or an object of strings'),
       '',
     ),
-    images: v.nullish(v.array(filledText, 'a list of paths'), []),
+    images: v.nullish(
+      v.pipe(
+        v.array(filledText, 'a list of paths'),
+        v.maxLength(most.images, `at most ${most.images} of them`),
+      ),
+      [],
+    ),
   },
   'an object',
 );
@@ -72,6 +96,8 @@ export async function openKnowledgeBase({ kb, images }: KnowledgeBaseSource): Pr
 }
 
 async function openLines(file: string, imageFolder: string): Promise<KnowledgeBase> {
+  // What is no such file is not read to its end first, which it may not have in days.
+  for await (const _ of readEntityLines(file, imageFolder)) break;
   const fingerprint = await contentStamp(file);
   return {
     name: basename(resolve(file)).replace(/\.[^.]*$/, ''),

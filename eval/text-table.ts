@@ -1,10 +1,13 @@
 // Aligned columns for a terminal.
 
+import { visible } from '../files/errors.ts';
+
 /**
  * Lines of a table, two spaces between columns: those whose numbers are in `left` begin at the left, the
- * others end at the right. A row with nothing in its other columns is a heading and may stick out.
+ * others end at the right. Line ends and control characters of a cell are escaped. A row with nothing in its other columns is a heading and may stick out.
  */
-export function textTable(rows: readonly (readonly string[])[], left: readonly number[] = [0]): string[] {
+export function textTable(texts: readonly (readonly string[])[], left: readonly number[] = [0]): string[] {
+  const rows = texts.map((row) => row.map(visible));
   const measured = rows.filter((row) => row.slice(1).some((cell) => cell !== ''));
   const count = Math.max(0, ...rows.map((row) => row.length));
   const widths = Array.from({ length: count }, (_, i) =>

@@ -5,6 +5,12 @@ import { isRunning } from './process-id.ts';
 
 let written = 0;
 
+/** Files that are being written, by their temporary names. */
+const unfinished = new Set<string>();
+
+/** What ends a process and can be heard: Ctrl-C, a service manager, a terminal that is closed. */
+const endings = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
+
 /** Appends bytes to the file being written. */
 export type Append = (bytes: Uint8Array) => Promise<void>;
 
@@ -27,7 +33,11 @@ export async function writeFileAtomically(
   const refused = (error: unknown): never => {
     throw fileError(path, error, 'written');
   };
-  const file = await open(temporary, 'w').catch(refused);
+  await begin(temporary);
+  const file = await open(temporary, 'w').catch((error) => {
+    end(temporary);
+    return refused(error);
+  });
   const write = async (bytes: Uint8Array, position: number): Promise<void> => {
     for (let done = 0; done < bytes.length; ) {
       const { bytesWritten } = await file
@@ -54,8 +64,43 @@ export async function writeFileAtomically(
   } catch (error) {
     await rm(temporary, { force: true });
     throw error;
+  } finally {
+    end(temporary);
   }
   await syncFolderOf(path);
+}
+
+/** From here on a process that is told to end removes the file first. */
+async function begin(temporary: string): Promise<void> {
+  // Loaded now: where the process ends nothing can be waited for.
+  if (!removeNow) {
+    const { rmSync } = await import('node:fs');
+    removeNow = () => {
+      for (const path of unfinished) rmSync(path, { force: true });
+    };
+  }
+  if (unfinished.size === 0) {
+    process.on('exit', removeNow);
+    for (const signal of endings) process.on(signal, endBy);
+  }
+  unfinished.add(temporary);
+}
+
+function end(temporary: string): void {
+  unfinished.delete(temporary);
+  if (unfinished.size > 0) return;
+  process.off('exit', removeNow!);
+  for (const signal of endings) process.off(signal, endBy);
+}
+
+let removeNow: (() => void) | null = null;
+
+/** Who else listens decides what a signal means; where nobody does it ends the process, as if nothing were being written. */
+function endBy(signal: NodeJS.Signals): void {
+  if (process.listenerCount(signal) > 1) return;
+  removeNow!();
+  process.off(signal, endBy);
+  process.kill(process.pid, signal);
 }
 
 /** Writes a text in UTF-8; see `writeFileAtomically`. */

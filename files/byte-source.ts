@@ -40,7 +40,9 @@ export async function openFile(path: string): Promise<ByteSource> {
   // Without O_NONBLOCK, opening a pipe waits for someone to write into it.
   const file = await open(path, constants.O_RDONLY | (constants.O_NONBLOCK ?? 0)).catch(refused);
   const stats = await file.stat();
-  if (!stats.isFile()) {
+  // A file that the kernel makes while it is read (/proc) has no length; one without content has nothing to read.
+  const isEmpty = async () => (await file.read(new Uint8Array(1), 0, 1, 0).catch(refused)).bytesRead === 0;
+  if (!stats.isFile() || (stats.size === 0 && !(await isEmpty()))) {
     await file.close();
     throw new WeightsError(`${path}: not a file`);
   }

@@ -18,7 +18,7 @@ export class InputError extends Error {
 
   /** A line as it is, or what `FILE: FIELD: expected ..., found ...` is made of. */
   constructor(problem: string | Problem) {
-    super(typeof problem === 'string' ? problem : lineOf(problem));
+    super(shortened(visible(typeof problem === 'string' ? problem : lineOf(problem))));
     this.problem = typeof problem === 'string' ? null : problem;
   }
 }
@@ -61,15 +61,47 @@ export function fileError(path: string, error: unknown, verb: 'read' | 'written'
 const systemReasons: Readonly<Record<string, string>> = {
   EACCES: 'permission denied',
   EPERM: 'permission denied',
+  ENXIO: 'not a file',
+  EBUSY: 'in use by another program',
   EEXIST: 'expected a folder, found a file',
   EISDIR: 'expected a file, found a folder',
   ENOTDIR: 'expected a folder on the way to it, found a file',
-  ENOSPC: 'cannot be written: no space left on the disk',
+  ENOSPC: 'cannot be written: no space left on the disk; what was there before is kept',
+  EDQUOT: "cannot be written: the disk's quota is used up; what was there before is kept",
+  EFBIG: 'cannot be written: larger than a file may be; what was there before is kept',
+  EIO: 'the disk failed',
   EROFS: 'cannot be written: the file system is read-only',
   EMFILE: 'too many files are open',
   ELOOP: 'too many links on the way to it',
   ENAMETOOLONG: 'the name is too long',
 };
+
+/**
+ * Foreign text on one line that a terminal shows and does not obey: control characters, and those that turn the direction of
+ * writing, are escaped as in JSON.
+ */
+export function visible(text: string): string {
+  return text.replaceAll(/[\p{Cc}\u2028\u2029\u202a-\u202e\u2066-\u2069]/gu, (character) => {
+    const [code, short] = [character.charCodeAt(0), shortEscapes[character]];
+    return short ?? `\\u${code.toString(16).padStart(4, '0')}`;
+  });
+}
+
+/** The same of lines: their ends and tabs stay. */
+export function visibleLines(text: string): string {
+  return text.replaceAll(/[^\n\t]+/g, visible);
+}
+
+const shortEscapes: Readonly<Record<string, string>> = { '\n': '\\n', '\r': '\\r', '\t': '\\t' };
+
+/** Letters of the longest message; a path has up to 4096. */
+const [mostAtBegin, mostAtEnd] = [4200, 800];
+
+/** Without its middle where it is too long: what was found may be a file of megabytes. */
+function shortened(line: string): string {
+  if (line.length <= mostAtBegin + mostAtEnd) return line;
+  return `${line.slice(0, mostAtBegin)}…${line.slice(-mostAtEnd)}`;
+}
 
 /** Foreign text, from a file or a library, short and on one line. */
 export function oneLine(text: string): string {

@@ -7,6 +7,7 @@ import { heldFile } from './held-files.ts';
 import { request, wholeBody } from './http/http.ts';
 import { openUrl } from './http/http-source.ts';
 import { withRetries } from './http/retry.ts';
+import { decodeText } from './read-text.ts';
 
 /** Whether `where` is an address and no path. */
 export function isUrl(where: string): boolean {
@@ -48,11 +49,7 @@ export async function readSmallText(where: string, mostBytes: number): Promise<s
     : isUrl(where)
       ? await withRetries(() => fetchWhole(where, mostBytes))
       : await readWhole(where, mostBytes);
-  try {
-    return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
-  } catch {
-    throw new WeightsError(`${where}: not text (UTF-8)`);
-  }
+  return decodeText(where, bytes);
 }
 
 /** Parses the JSON text of `file`; the value must be an object. Throws WeightsError. */

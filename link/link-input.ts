@@ -3,6 +3,7 @@
 import * as v from 'valibot';
 import { parseJsonLines } from '../files/json/json-lines.ts';
 import { parseBySchema } from '../files/json/schema.ts';
+import { isUrl } from '../files/locate.ts';
 
 /** A mention of the user's; `image` is a path, an address or null. */
 export interface MentionToLink {
@@ -17,7 +18,17 @@ const filledText = v.pipe(
 );
 /** One line. Other fields are passed over. */
 const mentionSchema = v.object(
-  { word: filledText, sentence: filledText, image: v.nullish(v.string('the path of a file'), '') },
+  {
+    word: filledText,
+    sentence: filledText,
+    image: v.nullish(
+      v.pipe(
+        v.string('the path of a file'),
+        v.check((image) => !isUrl(image) || URL.canParse(image), 'the path of a file or an address'),
+      ),
+      '',
+    ),
+  },
   'an object',
 );
 

@@ -432,25 +432,35 @@ function checkNumber(name: string, value: number, least: number, most: number): 
 /** Throws UsageError for what types alone do not keep out. */
 function checkMention(at: string, mention: LinkMention): void {
   const { word, sentence, image = null } = mention ?? {};
-  for (const [field, value] of Object.entries({ word, sentence })) {
-    if (typeof value === 'string' && value.trim() !== '') continue;
-    throw new UsageError(`${at}.${field}: expected a text that is not empty`);
-  }
+  for (const [field, value] of Object.entries({ word, sentence })) checkText(`${at}.${field}`, value);
   checkImage(`${at}.image`, image);
 }
 
 /** The same of an entity. */
 function checkEntity(entity: EntityToPut): void {
   const { qid, name, aliases = [], attributes = '', image = null } = entity ?? {};
-  for (const [field, value] of Object.entries({ qid, name })) {
-    if (typeof value === 'string' && value.trim() !== '') continue;
-    throw new UsageError(`${field}: expected a text that is not empty`);
-  }
+  for (const [field, value] of Object.entries({ qid, name })) checkText(field, value);
   if (!Array.isArray(aliases) || aliases.some((alias) => typeof alias !== 'string')) {
     throw new UsageError('aliases: expected a list of texts');
   }
   if (typeof attributes !== 'string') throw new UsageError('attributes: expected a text');
+  for (const [field, texts] of Object.entries({ aliases, attributes: [attributes] })) {
+    for (const text of texts) checkWhole(field, text);
+  }
   checkImage('image', image);
+}
+
+function checkText(field: string, value: unknown): void {
+  if (typeof value !== 'string' || value.trim() === '') {
+    throw new UsageError(`${field}: expected a text that is not empty`);
+  }
+  checkWhole(field, value);
+}
+
+/** Half a character has no UTF-8: two ids of which it is a part would become one in a file. */
+function checkWhole(field: string, text: string): void {
+  if (/\p{Surrogate}/u.test(text))
+    throw new UsageError(`${field}: expected whole characters, found half of one`);
 }
 
 function checkImage(at: string, image: unknown): void {

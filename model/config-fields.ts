@@ -1,6 +1,7 @@
 // Fields of a config.json, checked one by one. What the readers of CLIP's, BERT's and ALBEF's share.
 
 import { WeightsError } from '../files/errors.ts';
+import { jsonOf } from '../files/json/json-fields.ts';
 
 export type Fields = Record<string, unknown>;
 
@@ -50,6 +51,6 @@ export function wrongField(
 
 /** A value of a JSON file, cut short where it is long. */
 function shown(value: unknown): string {
-  const text = JSON.stringify(value) ?? 'nothing';
+  const text = jsonOf(value);
   return text.length > 80 ? `${text.slice(0, 77)}...` : text;
 }

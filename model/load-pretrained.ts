@@ -5,6 +5,7 @@ import type { Device } from '../engine/device.ts';
 import { cast } from '../engine/ops/storage/cast.ts';
 import type { Tensor } from '../engine/tensor.ts';
 import { MissingFileError, WeightsError } from '../files/errors.ts';
+import { kindOf } from '../files/json/json-fields.ts';
 import { locate, openSource, parseJsonObject, readSmallText } from '../files/locate.ts';
 import { loadTensors, type WantedTensor } from './load-tensors.ts';
 
@@ -59,7 +60,7 @@ async function filesOf(
     // A shard lies beside its index: no path from a file leads out of the folder.
     if (typeof shard !== 'string' || !/^[^/\\:]+$/.test(shard) || /^\.+$/.test(shard)) {
       throw new WeightsError(
-        `${index}: weight_map: '${tensor.name}': expected a file name, found ${JSON.stringify(shard).slice(0, 100)}`,
+        `${index}: weight_map: '${tensor.name}': expected a file name, found ${kindOf(shard)}`,
       );
     }
     const path = locate(folder, shard);

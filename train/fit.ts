@@ -165,6 +165,7 @@ async function train(plan: Fit, staging: Staging, hooks: TrainingHooks): Promise
       position = { ...position, bestEpoch: epoch, bestMrr: dev.mrr };
       await saveParameters(staging.best, training, { epoch, dev });
     }
+    metrics.sync();
     await saveCheckpoint(staging.last, training, position, random);
     hooks.onEvent?.({ type: 'epoch', epoch, epochs, dev, ...(choices ? { choices } : {}) });
   }

@@ -1,7 +1,7 @@
 // A training's metrics as JSON lines, each with a checksum of itself and the line before; a training that is resumed goes on
 // behind the step that it starts from.
 
-import { appendFileSync } from 'node:fs';
+import { appendFileSync, closeSync, fsyncSync, openSync } from 'node:fs';
 import { writeTextAtomically } from '../files/atomic-file.ts';
 import { fileError, InputError, MissingFileError } from '../files/errors.ts';
 import { checkedLine, parseCheckedLine } from '../files/json/checked-json.ts';
@@ -35,6 +35,20 @@ export class MetricsLog {
     this.#before = checkedLine({ ...values, seconds }, this.#before);
     try {
       appendFileSync(this.#path, this.#before);
+    } catch (error) {
+      throw fileError(this.#path, error, 'written');
+    }
+  }
+
+  /** Returns once all lines are on the disk: before a checkpoint says that their steps were taken. Throws as `add`. */
+  sync(): void {
+    try {
+      const file = openSync(this.#path, 'r+');
+      try {
+        fsyncSync(file);
+      } finally {
+        closeSync(file);
+      }
     } catch (error) {
       throw fileError(this.#path, error, 'written');
     }

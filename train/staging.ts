@@ -44,7 +44,7 @@ export async function openStaging(folder: string, resume: boolean): Promise<Stag
   await completeMove(folder, trainingFiles);
   await mkdir(staging, { recursive: true });
   for (const name of await readdir(staging)) {
-    const isHalf = /^(best|last)\.safetensors\..*\.tmp$/.test(name);
+    const isHalf = /^(best\.safetensors|last\.safetensors|metrics\.jsonl)\..*\.tmp$/.test(name);
     const isOurs = trainingFiles.some((file) => file === name);
     if (isHalf || (!resume && isOurs)) await rm(join(staging, name), { force: true });
   }

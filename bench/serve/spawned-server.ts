@@ -7,10 +7,13 @@ import { fileURLToPath } from 'node:url';
 
 export interface SpawnedServer {
   url: string;
+  pid: number;
   /** Bytes of memory that the process has. */
   residentBytes(): number;
   /** Seconds of all processors that it has taken: what a machine with other work still tells. */
   processorSeconds(): number;
+  /** The end of what it has said on standard error. */
+  complaint(): string;
   /** Lets it end; gives its exit code. */
   stop(): Promise<number | null>;
 }
@@ -31,6 +34,7 @@ export async function spawnServer(flags: readonly string[]): Promise<SpawnedServ
   if (!url) throw new Error(`dsmip serve: ${complaint}`);
   return {
     url,
+    pid: child.pid!,
     residentBytes() {
       const pages = readFileSync(`/proc/${child.pid}/statm`, 'utf8').split(' ')[1];
       return 4096 * Number(pages);
@@ -41,6 +45,7 @@ export async function spawnServer(flags: readonly string[]): Promise<SpawnedServ
       const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
       return (Number(fields[11]) + Number(fields[12])) / 100;
     },
+    complaint: () => complaint,
     stop() {
       child.kill('SIGTERM');
       return ended;

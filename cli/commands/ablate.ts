@@ -4,6 +4,7 @@
 import { ablationSchema } from '../../eval/ablation/ablation-schema.ts';
 import { ablationTables } from '../../eval/ablation/tables.ts';
 import { type ConfigCommand, parseConfig } from '../config-flags.ts';
+import { print } from '../output.ts';
 import { ablationLines, fillAblations } from '../run-ablations.ts';
 import { StageRunner } from '../run-stages.ts';
 
@@ -42,13 +43,13 @@ export async function run(args: readonly string[]): Promise<void> {
     gate: overrides(['gate.image', 'gate.vgg']),
   };
   if (plain.list) {
-    console.log((await ablationLines(options, parsed)).join('\n'));
+    print((await ablationLines(options, parsed)).join('\n'));
     return;
   }
   const runner = new StageRunner(config, parsed, plain.isolate === true);
   try {
     const cells = await fillAblations(options, runner);
-    console.log(ablationTables(cells, ablation.seeds).join('\n'));
+    print(ablationTables(cells, ablation.seeds).join('\n'));
   } finally {
     await runner.close();
   }

@@ -5,6 +5,7 @@ import { calibrationConfigOf } from '../../train/config/presets.ts';
 import { calibrationSchema } from '../../train/config/schemas.ts';
 import { type ConfigCommand, parseConfig } from '../config-flags.ts';
 import { closeWork, describeSession, openWork, profileFlag } from '../open-work.ts';
+import { print } from '../output.ts';
 import { showWork } from '../show-work.ts';
 
 const calibrateCommand: ConfigCommand<typeof calibrationSchema, 'profile'> = {
@@ -29,12 +30,12 @@ export async function run(args: readonly string[]): Promise<void> {
   const added = names
     ? `; a name adds ${names.exact.toFixed(2)}, one that is nearly it ${names.fuzzy.toFixed(2)}`
     : '';
-  console.log(`${system}: temperature ${calibration.temperature.toFixed(3)}${added}`);
-  console.log(
+  print(`${system}: temperature ${calibration.temperature.toFixed(3)}${added}`);
+  print(
     `on the other half of dev each: H@1 ${fit['crossValidatedHits@1']!.toFixed(2)} (without names ` +
       `${fit['hits@1WithoutNames']!.toFixed(2)}), AUROC of being in the knowledge base ` +
       `${fit['crossValidatedAuroc']!.toFixed(3)}`,
   );
-  console.log(`wrote ${file}`);
+  print(`wrote ${file}`);
   await closeWork(session, profile);
 }

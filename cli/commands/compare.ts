@@ -7,6 +7,7 @@ import { compareTables } from '../../eval/compare/table.ts';
 import { type ConfigCommand, parseConfig } from '../config-flags.ts';
 import { ExitError } from '../errors.ts';
 import { closeWork, describeSession, openWork, profileFlag } from '../open-work.ts';
+import { print, printError } from '../output.ts';
 import { StoppedError, showWork } from '../show-work.ts';
 
 const compareCommand: ConfigCommand<typeof compareSchema, 'profile'> = {
@@ -47,9 +48,9 @@ export async function run(args: readonly string[]): Promise<void> {
   });
   const { comparison, json, page } = await compared.catch((error: unknown) => {
     if (!(error instanceof StoppedError)) throw error;
-    console.error('stopped; the same command goes on from there');
+    printError('stopped; the same command goes on from there');
     throw new ExitError(130);
   });
-  console.log(`\n${compareTables(comparison).join('\n')}\n\nwrote ${json}; open ${page}`);
+  print(`\n${compareTables(comparison).join('\n')}\n\nwrote ${json}; open ${page}`);
   await closeWork(session, profile);
 }

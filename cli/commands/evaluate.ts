@@ -6,6 +6,7 @@ import { workConfigOf } from '../../train/config/presets.ts';
 import { evaluationSchema } from '../../train/config/schemas.ts';
 import { type ConfigCommand, parseConfig } from '../config-flags.ts';
 import { closeWork, describeSession, openWork, profileFlag } from '../open-work.ts';
+import { print } from '../output.ts';
 import { showWork } from '../show-work.ts';
 
 export const evaluateCommand: ConfigCommand<typeof evaluationSchema, 'profile'> = {
@@ -26,8 +27,8 @@ export async function run(args: readonly string[]): Promise<void> {
   describeSession(session);
   const { metrics, predictions } = await evaluate(parsed.config, session, showWork());
   const results = await readResults(metrics);
-  console.log(`${results.split}: ${results.mentions} mentions against ${results.entities} entities`);
-  console.log(`\n${resultTable(results).join('\n')}\n`);
-  console.log(`wrote ${metrics} and ${predictions}`);
+  print(`${results.split}: ${results.mentions} mentions against ${results.entities} entities`);
+  print(`\n${resultTable(results).join('\n')}\n`);
+  print(`wrote ${metrics} and ${predictions}`);
   await closeWork(session, profile);
 }

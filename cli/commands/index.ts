@@ -6,6 +6,7 @@ import { workConfigOf } from '../../train/config/presets.ts';
 import { type IndexConfig, indexSchema } from '../../train/config/schemas.ts';
 import { type ConfigCommand, parseConfig } from '../config-flags.ts';
 import { closeWork, describeSession, openWork, profileFlag } from '../open-work.ts';
+import { print } from '../output.ts';
 import { showWork } from '../show-work.ts';
 
 const indexCommand: ConfigCommand<typeof indexSchema, 'profile'> = {
@@ -33,7 +34,7 @@ export async function run(args: readonly string[]): Promise<void> {
   const { folder, head, kept } =
     config.knowledgeBase.source === '' ? await ofDataSet(config, profile) : await ofOwn(config, profile);
   const seconds = ((performance.now() - start) / 1000).toFixed(1);
-  console.log(
+  print(
     `wrote ${folder}: ${head.entities} entities, for ${head.scorer}, ${head.dtype}, ` +
       `${head.bytesPerEntity} bytes an entity, ${seconds} s` +
       (kept > 0 ? `; ${kept} of ${head.shards.length} shards were there already` : ''),
@@ -56,7 +57,7 @@ async function ofOwn(config: IndexConfig, profile: boolean): Promise<BuiltIndex>
     encoders: { bert: bert.folder, albef: albef.folder },
     deviceOptions: { profile },
   });
-  console.log(base.device.description);
+  print(base.device.description);
   const built = await indexKnowledgeBase(config, base, showWork());
   await closeWork(base, profile);
   return built;

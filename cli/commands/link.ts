@@ -5,7 +5,7 @@ import { dirname, resolve } from 'node:path';
 import { profileTable } from '../../engine/device/profiler.ts';
 import { openDevice } from '../../engine/device.ts';
 import { textTable } from '../../eval/text-table.ts';
-import { UsageError } from '../../files/errors.ts';
+import { UsageError, visible } from '../../files/errors.ts';
 import { chunksOfFile } from '../../files/json/json-lines.ts';
 import { isUrl } from '../../files/locate.ts';
 import { type MentionToLink, readMentions } from '../../link/link-input.ts';
@@ -15,9 +15,13 @@ import { linkSchema } from '../../train/config/schemas.ts';
 import { type ConfigCommand, parseConfig } from '../config-flags.ts';
 import { openLinkerFor, prepareIndex } from '../open-linker.ts';
 import { profileFlag } from '../open-work.ts';
+import { outputTaken, print, printError } from '../output.ts';
 
 /** Most mentions that are linked together; their results are printed before the next are read. */
 const batchSize = 128;
+
+/** Unreadable images that are named. */
+const mostWarnings = 100;
 
 /** Characters of an entity's attributes that a table shows. */
 const attributesShown = 40;
@@ -66,7 +70,8 @@ export async function run(args: readonly string[]): Promise<void> {
     device,
     onWarning(line) {
       unreadable++;
-      console.error(`warning: ${line}`);
+      if (unreadable <= mostWarnings) printError(`warning: ${line}`);
+      if (unreadable === mostWarnings) printError('warning: further images are only counted');
     },
   });
   const { top, candidates, threshold } = config.link;
@@ -87,14 +92,15 @@ export async function run(args: readonly string[]): Promise<void> {
         }
         const entities = (inKnowledgeBase ?? 1) < threshold ? [] : found[i]!;
         const answer = { word, sentence, image, inKnowledgeBase, entities };
-        console.log(plain.json ? JSON.stringify(answer) : table(answer));
+        print(plain.json ? JSON.stringify(answer) : table(answer));
       }
+      await outputTaken();
     }
   } finally {
     await linker.close();
   }
-  if (unreadable > 0) console.error(`${unreadable} of ${total} mentions have an unreadable image`);
-  if (profile) console.error(profileTable(await device.profile()));
+  if (unreadable > 0) printError(`${unreadable} of ${total} mentions have an unreadable image`);
+  if (profile) printError(profileTable(await device.profile()));
   device.destroy();
 }
 
@@ -116,6 +122,8 @@ async function* mentionBatches({
     if (word === '' || sentence === '') {
       throw new UsageError('expected --word and --sentence, or --input FILE.jsonl (--help lists the flags)');
     }
+    if (isUrl(image) && !URL.canParse(image))
+      throw new UsageError(`--image ${image}: expected a file or an address`);
     yield [{ word, sentence, image: image === '' ? null : image }];
     return;
   }
@@ -152,5 +160,5 @@ function table({ word, sentence, inKnowledgeBase, entities }: Answer): string {
   const known = inKnowledgeBase === null ? '' : ` (in the knowledge base: ${percent(inKnowledgeBase)})`;
   const left = inKnowledgeBase === null ? [0, 1, 2, 4, 5] : [0, 1, 2, 5, 6];
   const lines = rows.length === 0 ? ['   none of them'] : textTable(rows, left);
-  return `${word}: ${sentence}${known}\n${lines.join('\n')}\n`;
+  return `${visible(word)}: ${visible(sentence)}${known}\n${lines.join('\n')}\n`;
 }

@@ -3,6 +3,7 @@
 import { writeReport } from '../../eval/write-report.ts';
 import { reportSchema } from '../../train/config/schemas.ts';
 import { type ConfigCommand, parseConfig } from '../config-flags.ts';
+import { print } from '../output.ts';
 
 export const reportCommand: ConfigCommand<typeof reportSchema, never> = {
   name: 'report',
@@ -16,5 +17,5 @@ export async function run(args: readonly string[]): Promise<void> {
   const parsed = await parseConfig(reportCommand, args);
   if (!parsed) return;
   const { file, bytes } = await writeReport(parsed.config);
-  console.log(`wrote ${file}, ${Math.ceil(bytes / 1024)} KiB`);
+  print(`wrote ${file}, ${Math.ceil(bytes / 1024)} KiB`);
 }

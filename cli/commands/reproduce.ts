@@ -16,6 +16,7 @@ import type { Metrics } from '../../ranking/metrics.ts';
 import { checkConfig } from '../../train/config/check.ts';
 import { readPreset } from '../../train/config/presets.ts';
 import { parsePlain } from '../config-flags.ts';
+import { print } from '../output.ts';
 import { ablationLines, fillAblations } from '../run-ablations.ts';
 import { StageRunner } from '../run-stages.ts';
 import { commandLine } from '../stage-commands.ts';
@@ -85,19 +86,19 @@ async function reproduce(name: Paper, texts: Texts, isList: boolean, isIsolated:
   const report = reportStage({ preset, run: main });
   if (isList) {
     const lines = await ablationLines(options, source);
-    console.log([...lines, commandLine(report.work, source)].join('\n'));
+    print([...lines, commandLine(report.work, source)].join('\n'));
     return;
   }
   if (texts.vgg === '')
-    console.log("no --vgg: the gate's image feature is CLIP's mean token, not the paper's VGG16");
+    print("no --vgg: the gate's image feature is CLIP's mean token, not the paper's VGG16");
   const runner = new StageRunner(preset, source, isIsolated);
   try {
     const found = await fillAblations(options, runner);
-    console.log(ablationTables(found, seeds).join('\n'));
+    print(ablationTables(found, seeds).join('\n'));
     const full = found[cellName('full', seeds[0]!)];
     if (!full) return;
     const { file } = await writeReport({ data: preset.data, run: { folder: main } });
-    console.log(`\n${comparison(name, full).join('\n')}\n\nopen ${file}`);
+    print(`\n${comparison(name, full).join('\n')}\n\nopen ${file}`);
   } finally {
     await runner.close();
   }

@@ -1,5 +1,6 @@
 // dsmip setup: finds or installs a WebGPU adapter.
 
+import { print } from '../output.ts';
 import { runScript } from '../run-script.ts';
 
 const help = `Usage: dsmip setup [flags]
@@ -14,7 +15,7 @@ Options:
 
 export async function run(args: readonly string[]): Promise<void> {
   if (args.includes('--help')) {
-    console.log(help);
+    print(help);
     return;
   }
   return runScript('setup.mjs', args);

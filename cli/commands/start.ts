@@ -11,6 +11,7 @@ import { startSchema } from '../../train/config/schemas.ts';
 import { type ConfigCommand, parseConfig } from '../config-flags.ts';
 import { ExitError } from '../errors.ts';
 import { profileFlag } from '../open-work.ts';
+import { print, printError } from '../output.ts';
 import { StageRunner } from '../run-stages.ts';
 import { openRunStaging } from '../run-staging.ts';
 
@@ -77,10 +78,10 @@ export async function run(args: readonly string[]): Promise<void> {
     const index = indexStage({ preset, run: config.run.folder });
     Object.assign(seconds, await runner.run(config.run.folder, [index], { resume: true, together: false }));
     const session = await runner.session();
-    if (plain.profile && session) console.log(profileTable(await session.device.profile()));
+    if (plain.profile && session) print(profileTable(await session.device.profile()));
     await showResults(config.run.folder, seconds, (performance.now() - begun) / 1000);
   } catch (error) {
-    if (error instanceof ExitError) console.error('the same command with --resume goes on from there');
+    if (error instanceof ExitError) printError('the same command with --resume goes on from there');
     throw error;
   } finally {
     await runner.close();
@@ -100,7 +101,7 @@ async function showResults(
   all: number,
 ): Promise<void> {
   const results = await readResults(join(folder, 'metrics.json'));
-  console.log(`\n${results.split}: ${results.mentions} mentions against ${results.entities} entities`);
-  console.log(`\n${resultTable(results).join('\n')}\n\n${durationLines(seconds, all).join('\n')}`);
-  console.log(`\nopen ${join(folder, 'report.html')}`);
+  print(`\n${results.split}: ${results.mentions} mentions against ${results.entities} entities`);
+  print(`\n${resultTable(results).join('\n')}\n\n${durationLines(seconds, all).join('\n')}`);
+  print(`\nopen ${join(folder, 'report.html')}`);
 }

@@ -10,10 +10,11 @@ import { verifyFolders } from '../../eval/verify/runner.ts';
 import { UsageError } from '../../files/errors.ts';
 import { packageRoot } from '../../files/package-path.ts';
 import { ExitError } from '../errors.ts';
+import { print } from '../output.ts';
 
 export async function run(args: readonly string[]): Promise<void> {
   if (args.includes('--help')) {
-    console.log(
+    print(
       'Usage: dsmip verify [DIR...]\n\nHolds the engine and the models against the reference cases in each DIR; without DIR against those of the ' +
         'repository.\n\nExample:\n  dsmip verify tests/cases',
     );
@@ -23,9 +24,9 @@ export async function run(args: readonly string[]): Promise<void> {
   if (flag !== undefined) throw new UsageError(`${flag}: unknown option; usage: dsmip verify [DIR...]`);
   const folders = args.length > 0 ? args : usualFolders();
   const device = await openDevice();
-  console.log(device.description);
-  const { passed, failed } = await verifyFolders(device, kinds, folders, console.log);
-  console.log(`${passed} passed, ${failed} failed`);
+  print(device.description);
+  const { passed, failed } = await verifyFolders(device, kinds, folders, print);
+  print(`${passed} passed, ${failed} failed`);
   if (failed > 0 || passed === 0) throw new ExitError(1);
 }
 

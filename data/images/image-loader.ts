@@ -58,6 +58,9 @@ export async function* loadPixels(
   }
 }
 
+/** Images that a warning names. */
+const mostNamed = 5;
+
 /** The sums of two counts. */
 export function addProblems(a: ImageProblems, b: ImageProblems): ImageProblems {
   return {
@@ -68,8 +71,8 @@ export function addProblems(a: ImageProblems, b: ImageProblems): ImageProblems {
 }
 
 /**
- * One line for each kind of image that should be there and is not, for the user to see; `failed` names the first of each
- * where it is given.
+ * One line for each kind of image that should be there and is not, for the user to see; `failed` names the first few of
+ * each where it is given.
  */
 export function problemLines(
   problems: ImageProblems,
@@ -79,8 +82,10 @@ export function problemLines(
   const line = (count: number, what: 'missing' | 'unreadable'): string[] => {
     if (count === 0) return [];
     const [files, their] = count === 1 ? ['file', 'its'] : ['files', 'their'];
-    const example = failed.find(({ isMissing }) => isMissing === (what === 'missing'));
-    const named = example === undefined ? '' : ` (${count === 1 ? '' : 'first: '}${example.problem})`;
+    const known = failed.filter(({ isMissing }) => isMissing === (what === 'missing'));
+    const shown = known.slice(0, mostNamed).map(({ problem }) => problem);
+    const more = count > shown.length ? `; and ${count - shown.length} more` : '';
+    const named = shown.length === 0 ? '' : ` (${shown.join('; ')}${more})`;
     return [`${of}: ${count} image ${files} ${what}, zeros in ${their} place${named}`];
   };
   return [...line(problems.missing, 'missing'), ...line(problems.unreadable, 'unreadable')];

@@ -3,6 +3,12 @@
 /** The most pixels that are decoded; more would take gigabytes. */
 const mostPixels = 50_000_000;
 
+/** Samples of a JPEG in all planes: 25 million pixels of three whole planes, 50 where colour has a quarter of them. */
+const mostJpegSamples = 75_000_000;
+
+/** A progressive JPEG has about ten. */
+const mostJpegScans = 100;
+
 /** Throws one line for an image of no pixels or of too many, before any memory is taken for them. */
 export function checkPixels(width: number, height: number): void {
   if (width === 0 || height === 0) throw new Error(`${width} x ${height} pixels`);
@@ -24,27 +30,82 @@ export function imageSize(bytes: Uint8Array): { width: number; height: number } 
 
 /** Of a JPEG: the largest of its frames' headers. Throws one line where there is none. */
 export function jpegSize(bytes: Uint8Array): { width: number; height: number } {
+  let found: JpegFrame | null = null;
+  for (const part of jpegParts(bytes)) {
+    if (part === 'scan') continue;
+    if (!found || part.width * part.height > found.width * found.height) found = part;
+  }
+  if (found === null) throw new Error('JPEG: no frame header');
+  return { width: found.width, height: found.height };
+}
+
+/**
+ * Throws one line for a JPEG that takes a decoder gigabytes or hours: of too many pixels, of too many samples in all of its
+ * planes (14 bytes of memory each), or of scans that go over the picture again and again.
+ */
+export function checkJpeg(bytes: Uint8Array): void {
+  const { width, height } = jpegSize(bytes);
+  checkPixels(width, height);
+  let [samples, scans] = [0, 0];
+  for (const part of jpegParts(bytes)) {
+    if (part === 'scan') scans++;
+    else samples += part.samples;
+  }
+  const found = `JPEG: ${width} x ${height} pixels`;
+  if (samples > mostJpegSamples) {
+    throw new Error(`${found} in ${samples} samples, expected at most ${mostJpegSamples / 1e6} million`);
+  }
+  if (scans > mostJpegScans) throw new Error(`${found} in ${scans} scans, expected at most ${mostJpegScans}`);
+}
+
+interface JpegFrame {
+  width: number;
+  height: number;
+  /** Of all planes, each with its own resolution. */
+  samples: number;
+}
+
+/** The headers of a JPEG's frames, and its scans, to its end or to the first thing that is no JPEG. */
+function* jpegParts(bytes: Uint8Array): Generator<JpegFrame | 'scan'> {
   const view = viewOf(bytes);
-  let found: { width: number; height: number } | null = null;
-  for (let at = 2; at + 9 <= bytes.length; ) {
-    if (bytes[at] !== 0xff) break;
+  for (let at = 2; at + 4 <= bytes.length; ) {
+    if (bytes[at] !== 0xff) return;
     const marker = bytes[at + 1]!;
     // Fill bytes, and markers without a length.
     if (marker === 0xff || marker === 0x01 || (marker >= 0xd0 && marker <= 0xd8)) {
       at += marker === 0xff ? 1 : 2;
       continue;
     }
-    if (marker === 0xda || marker === 0xd9) break;
+    if (marker === 0xd9) return;
+    const end = at + 2 + view.getUint16(at + 2);
     // C4, C8 and CC are tables.
     const isFrame = marker >= 0xc0 && marker <= 0xcf && ![0xc4, 0xc8, 0xcc].includes(marker);
-    if (isFrame) {
-      const [height, width] = [view.getUint16(at + 5), view.getUint16(at + 7)];
-      if (!found || width * height > found.width * found.height) found = { width, height };
-    }
-    at += 2 + view.getUint16(at + 2);
+    if (isFrame && at + 10 <= bytes.length) yield jpegFrame(bytes.subarray(at, end));
+    at = end;
+    if (marker !== 0xda) continue;
+    yield 'scan';
+    at = endOfScan(bytes, at);
   }
-  if (found === null) throw new Error('JPEG: no frame header');
-  return found;
+}
+
+/** What a frame's header says; samples as if whole blocks did not matter. */
+function jpegFrame(header: Uint8Array): JpegFrame {
+  const view = viewOf(header);
+  const [height, width] = [view.getUint16(5), view.getUint16(7)];
+  const factors = Array.from({ length: header[9]! }, (_, i) => header[11 + 3 * i] ?? 0x11);
+  const [across, down] = [factors.map((factor) => factor >> 4), factors.map((factor) => factor & 15)];
+  const most = Math.max(1, ...across) * Math.max(1, ...down);
+  const planes = factors.reduce((sum, _, i) => sum + (across[i]! * down[i]!) / most, 0);
+  return { width, height, samples: Math.ceil(width * height * planes) };
+}
+
+/** Where the next marker stands after a scan's data, which has 00 after each FF, or a restart. */
+function endOfScan(bytes: Uint8Array, start: number): number {
+  for (let at = bytes.indexOf(0xff, start); at >= 0; at = bytes.indexOf(0xff, at + 1)) {
+    const next = bytes[at + 1];
+    if (next !== 0 && !(next! >= 0xd0 && next! <= 0xd7)) return at;
+  }
+  return bytes.length;
 }
 
 /** Of a WebP: the canvas of an extended file, else the frame's. Throws one line for another first chunk. */

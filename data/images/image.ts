@@ -4,7 +4,7 @@
 
 import { decode as decodePng } from 'fast-png';
 import jpeg from 'jpeg-js';
-import { checkPixels, jpegSize, webpSize } from './image-size.ts';
+import { checkJpeg, checkPixels, webpSize } from './image-size.ts';
 import { boundedPng } from './png-chunks.ts';
 
 /** Pixels [height, width, 3], uint8. */
@@ -38,8 +38,7 @@ function fromJpeg(bytes: Uint8Array): RgbImage {
     maxResolutionInMP: 50,
     maxMemoryUsageInMB: 1200,
   } as const;
-  const size = jpegSize(bytes);
-  checkPixels(size.width, size.height);
+  checkJpeg(bytes);
   const { width, height, data } = jpeg.decode(bytes, options);
   return { width, height, data };
 }

@@ -12,24 +12,27 @@ const headerBytes = 13;
 const kept = ['IHDR', 'PLTE', 'tRNS', 'IDAT', 'IEND'];
 /** Compressed bytes that are unpacked at once: at most about 1000 times as many come out. */
 const stepBytes = 2 ** 14;
+/** Bytes of the unpacked pixels: 50 million of RGBA. Decoding takes four times as many. */
+const mostRawBytes = 210_000_000;
 
 /** The same image with bounded data. Throws one line for what is no whole PNG and for one of too many pixels. */
 export function boundedPng(bytes: Uint8Array): Uint8Array {
-  const data: Uint8Array[] = [];
   const before: Uint8Array[] = [];
-  let header: Uint8Array | null = null;
+  const seen = new Set<string>();
+  let pixels: Unpacked | null = null;
   for (const { type, body, whole } of chunksOf(bytes)) {
-    if (header === null) {
+    if (pixels === null) {
       if (type !== 'IHDR' || body.length !== headerBytes) throw new Error('PNG: no header');
-      header = body;
       checkPixels(...sizeOf(body));
+      pixels = new Unpacked(rawBytes(body));
     }
-    if (type === 'IDAT') data.push(body);
-    else if (type !== 'IEND') before.push(whole);
+    if (type === 'IDAT') pixels.add(body);
+    // Of the others a whole image has one each.
+    else if (type !== 'IEND' && !seen.has(type)) before.push(whole);
+    seen.add(type);
   }
-  const pixels = unpack(data, rawBytes(header!));
   // Stored, not compressed: the decoder copies it.
-  const image = chunk('IDAT', zlibSync(pixels, { level: 0 }));
+  const image = chunk('IDAT', zlibSync(pixels!.bytes(), { level: 0 }));
   return joinedBytes([bytes.subarray(0, signatureBytes), ...before, image, chunk('IEND', new Uint8Array(0))]);
 }
 
@@ -86,22 +89,35 @@ function rawBytes(header: Uint8Array): number {
   );
 }
 
-/** The first `length` bytes that the data unpack to; fewer where they have fewer. */
-function unpack(data: readonly Uint8Array[], length: number): Uint8Array {
-  const out = new Uint8Array(length);
-  let done = 0;
-  const stream = new Unzlib((part) => {
-    const fits = part.subarray(0, length - done);
-    out.set(fits, done);
-    done += fits.length;
-  });
-  for (const part of data) {
-    for (let at = 0; at < part.length && done < length; at += stepBytes) {
-      stream.push(part.subarray(at, at + stepBytes), false);
+/** The first bytes that data unpack to, as many as there is room for. */
+class Unpacked {
+  readonly #out: Uint8Array;
+  readonly #stream: Unzlib;
+  #done = 0;
+
+  constructor(length: number) {
+    if (length > mostRawBytes) {
+      throw new Error(`PNG: ${length} bytes of pixels, expected at most ${mostRawBytes / 1e6} million`);
+    }
+    this.#out = new Uint8Array(length);
+    this.#stream = new Unzlib((part) => {
+      const fits = part.subarray(0, length - this.#done);
+      this.#out.set(fits, this.#done);
+      this.#done += fits.length;
+    });
+  }
+
+  add(data: Uint8Array): void {
+    for (let at = 0; at < data.length && this.#done < this.#out.length; at += stepBytes) {
+      this.#stream.push(data.subarray(at, at + stepBytes), false);
     }
   }
-  if (done < length) throw new Error('PNG: too few data for its size');
-  return out;
+
+  /** Throws one line where the data were too few. */
+  bytes(): Uint8Array {
+    if (this.#done < this.#out.length) throw new Error('PNG: too few data for its size');
+    return this.#out;
+  }
 }
 
 function chunk(type: string, body: Uint8Array): Uint8Array {

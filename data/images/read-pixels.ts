@@ -1,6 +1,6 @@
 // Images -> a network's input, or zeros and the reason. What image-loader.ts, its workers and the linker run.
 
-import { InputError, MissingFileError, oneLine } from '../../files/errors.ts';
+import { InputError, MissingFileError, oneLine, visible } from '../../files/errors.ts';
 import { type ImageInput, imageName, readImage } from './image-input.ts';
 import type { Preprocessing } from './preprocess.ts';
 import { preprocess } from './preprocess.ts';
@@ -74,8 +74,10 @@ async function decodeInto(
   } catch (error) {
     out.fill(0);
     // What reads gives the image its name; decoders know bytes only.
-    const reason = oneLine((error as Error).message ?? String(error));
-    const problem = error instanceof InputError ? reason : `${imageName(image)}: ${reason}`;
+    const problem =
+      error instanceof InputError
+        ? error.message
+        : visible(`${imageName(image)}: ${oneLine((error as Error).message ?? String(error))}`);
     return { problem, isMissing: error instanceof MissingFileError };
   }
 }

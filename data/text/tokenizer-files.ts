@@ -6,7 +6,7 @@ import type { Tokenizer } from './tokenizer.ts';
 import { createTokenizer } from './tokenizer.ts';
 
 /** Bytes of the largest file of a vocabulary. */
-const mostBytes = 2 ** 26;
+const mostBytes = 2 ** 24;
 
 /**
  * The tokenizer of the vocab.json and merges.txt in `folder`, a path or an http(s) address. Throws one line naming the file and what is wrong

@@ -6,6 +6,7 @@
 // text never holds, and each word goes in with a Z after it.
 
 import { InputError } from '../../files/errors.ts';
+import { kindOf } from '../../files/json/json-fields.ts';
 import {
   BEGIN_TOKEN,
   BYTE_ORDER,
@@ -121,7 +122,7 @@ function checkVocabulary(vocab: Record<string, number>): (token: string) => numb
     const name = JSON.stringify(token);
     if (!Number.isInteger(id) || id < 0 || id >= table.size) {
       throw new InputError(
-        `vocab.json: id of ${name} is ${JSON.stringify(id)}, expected an integer in 0..${table.size - 1}`,
+        `vocab.json: id of ${name} is ${kindOf(id)}, expected an integer in 0..${table.size - 1}`,
       );
     }
     if (seen[id] !== undefined) {

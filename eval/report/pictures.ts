@@ -1,9 +1,9 @@
 // Pictures of the data set as data URIs, made smaller where they are large. Never fails for a picture's sake.
 
 import { Buffer } from 'node:buffer';
-import { readFile } from 'node:fs/promises';
 import jpeg from 'jpeg-js';
 import { decodeImage } from '../../data/images/image.ts';
+import { readImage } from '../../data/images/image-input.ts';
 import { resizeAndCrop } from '../../data/images/preprocess.ts';
 
 /** A file of more bytes than this becomes a small JPEG. */
@@ -18,7 +18,7 @@ export type Picture = { uri: string } | { problem: 'no picture' | 'unreadable pi
 export async function readPicture(path: string | null): Promise<Picture> {
   if (path === null) return { problem: 'no picture' };
   try {
-    const bytes = await readFile(path);
+    const bytes = await readImage(path);
     const image = await decodeImage(bytes);
     if (bytes.length <= largeFile) return { uri: dataUri(typeOf(bytes), bytes) };
     const how = { shortSide: smallSide, crop: smallSide, filter: 'bicubic', round: 'floor' } as const;

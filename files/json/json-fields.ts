@@ -51,12 +51,32 @@ export function objectIn(where: string, value: unknown, what: string): Record<st
 
 /** The value of a JSON text, with or without a byte order mark; `file` is for the complaint. */
 export function parseJson(file: string, text: string): unknown {
+  let value: unknown;
   try {
-    return JSON.parse(text.startsWith('\ufeff') ? text.slice(1) : text);
+    value = JSON.parse(text.startsWith('\ufeff') ? text.slice(1) : text);
   } catch (error) {
     throw new InputError(
-      `${file}: not valid JSON (cut off or damaged): ${oneLine((error as Error).message)}`,
+      `${file}: not valid JSON (cut off or damaged): ${oneLine((error as Error).message.split('\n')[0]!)}`,
     );
+  }
+  checkWellFormed(file, text, value);
+  return value;
+}
+
+/**
+ * Throws for half a character: JSON may escape one, and no file in UTF-8 can keep it, so that two ids of which it is a part
+ * would become one.
+ */
+function checkWellFormed(file: string, json: string, value: unknown): void {
+  if (!/\\u[dD][89a-fA-F]/.test(json)) return;
+  const waiting: unknown[] = [value];
+  while (waiting.length > 0) {
+    const next = waiting.pop();
+    if (typeof next === 'string' && /\p{Surrogate}/u.test(next)) {
+      throw new InputError({ file, expected: 'whole characters', found: `half of one in ${kindOf(next)}` });
+    }
+    if (typeof next !== 'object' || next === null) continue;
+    for (const [key, inner] of Object.entries(next)) waiting.push(key, inner);
   }
 }
 
@@ -103,6 +123,15 @@ export function fieldsOf(file: string, where: number | string, entry: unknown): 
       return fits ? String(value) : expected(name, 'a string');
     },
   };
+}
+
+/** A JSON value as a file has it; what it is where it is nested too deep to be written. */
+export function jsonOf(value: unknown): string {
+  try {
+    return JSON.stringify(value) ?? 'nothing';
+  } catch {
+    return kindOf(value);
+  }
 }
 
 /** What a JSON value is, for a complaint. */

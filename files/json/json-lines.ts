@@ -13,7 +13,7 @@ interface JsonLine {
 }
 
 /** Bytes of the longest line: more than any text that a model reads, far less than memory. */
-const mostLineBytes = 2 ** 24;
+const mostLineBytes = 2 ** 22;
 const chunkBytes = 2 ** 20;
 const newline = 10;
 

@@ -96,7 +96,7 @@ const bad: [string, string, RegExp][] = [
     /line 1: images\[0\]: expected a path/,
   ],
   ['nothing', '\n\n', /kb\.jsonl: expected at least one entity, found none$/],
-  ['a line without end', `{"id":"${'x'.repeat(2 ** 24)}"}`, /line 1: expected at most 16777216 bytes$/],
+  ['a line without end', `{"id":"${'x'.repeat(2 ** 24)}"}`, /line 1: expected at most 4194304 bytes$/],
 ];
 for (const [what, text, message] of bad) {
   test(`${what} is one line with the line's number`, async () => {

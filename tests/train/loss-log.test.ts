@@ -1,6 +1,7 @@
 // Losses are taken in one step late, in order, and a bad one is named by its own step.
 
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import { appendFileSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'uvu';
@@ -69,6 +70,29 @@ test('a reading that fails after another one is no unhandled rejection', async (
   const error = await refusal(() => log.add({ step: 2, epoch: 1 }, 1, later));
   assert.is(error.message, 'device lost');
   await new Promise((resolve) => setTimeout(resolve, 0));
+});
+
+test('a log is gone on with behind a step; what a kill left of opening it is not seen', async () => {
+  const path = join(folder, 'resumed');
+  const first = await MetricsLog.open(path, 0);
+  for (const step of [1, 2, 3]) first.add({ step });
+  first.sync();
+  const steps = () => {
+    const lines = readFileSync(path, 'utf8').trim().split('\n');
+    return lines.map((line) => (JSON.parse(line) as { step: number }).step);
+  };
+  appendFileSync(path, '{"step": 4, "lo');
+  // A process that is gone was writing the kept lines.
+  const gone = spawnSync(process.execPath, ['--version']).pid;
+  writeFileSync(`${path}.${gone}-0.tmp`, '{"step"');
+  const again = await MetricsLog.open(path, 2);
+  assert.equal(steps(), [1, 2]);
+  again.add({ step: 3 });
+  assert.equal(steps(), [1, 2, 3]);
+  assert.equal(
+    readdirSync(folder).filter((name) => name.startsWith('resumed.')),
+    [],
+  );
 });
 
 test.run();

@@ -99,11 +99,11 @@ async function readPairs(
   hooks: TrainingHooks,
 ): Promise<{ data: PairData; asked: readonly Picture[] }> {
   const how = albefPreprocessing(vision.imageSize);
-  const { pictures, problems } = await readPictures(
+  const { pictures, problems, failed } = await readPictures(
     dataset.entities.map(({ images }) => images),
     how,
   );
-  for (const line of problemLines(problems, folder)) hooks.onWarning?.(line);
+  for (const line of problemLines(problems, folder, failed)) hooks.onWarning?.(line);
   const texts = new Map<number, PackedText>();
   for (const { entity } of pictures) {
     const { name, context } = entityTexts(dataset.entities[entity]!);

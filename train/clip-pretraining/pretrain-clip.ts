@@ -132,11 +132,11 @@ async function pretrain(
   const text = await trainTransformer(place, config, shape, bag, data, ofText, validateText);
 
   const how = clipPreprocessing(config.vision.imageSize);
-  const { pictures, problems } = await readPictures(
+  const { pictures, problems, failed } = await readPictures(
     dataset.entities.map(({ images }) => images),
     how,
   );
-  for (const line of problemLines(problems, config.data.folder)) hooks.onWarning?.(line);
+  for (const line of problemLines(problems, config.data.folder, failed)) hooks.onWarning?.(line);
   const devImages = await devPictures(dataset, pictures, how);
   const ofVision = { targets: ofText.targets, pictures: hashOf(pictures.map(({ pixels }) => pixels)) };
   const entityTargets = { values: pickRows(targets, corpus.entities), width: targets.width };

@@ -3,6 +3,7 @@
 
 import * as v from 'valibot';
 import { oneLine, UsageError } from '../../files/errors.ts';
+import { jsonOf } from '../../files/json/json-fields.ts';
 import type { FieldInfo } from './fields.ts';
 
 /** A schema of a configuration: sections of fields. */
@@ -119,7 +120,5 @@ function collected(schema: Entry, path: string): Field[] {
 }
 
 function shown(value: unknown): string {
-  return oneLine(
-    typeof value === 'string' && value !== '' ? value : (JSON.stringify(value) ?? String(value)),
-  );
+  return oneLine(typeof value === 'string' && value !== '' ? value : jsonOf(value));
 }

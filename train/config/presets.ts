@@ -3,6 +3,7 @@
 
 import * as v from 'valibot';
 import { InputError } from '../../files/errors.ts';
+import { kindOf } from '../../files/json/json-fields.ts';
 import { readSmallText } from '../../files/locate.ts';
 import { packageRoot, resolvePath } from '../../files/package-path.ts';
 import { recipeOf, trainedSystems } from '../../model/baselines/rerankers.ts';
@@ -90,7 +91,7 @@ export async function readPresetFile(file: string): Promise<Preset> {
       file,
       field: 'preset',
       expected: `one of ${presetNames.join(', ')}`,
-      found: JSON.stringify(preset),
+      found: kindOf(preset),
     });
   }
   const [, base] = await shipped(name);

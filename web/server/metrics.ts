@@ -60,6 +60,16 @@ export class Metrics {
     gauge('dsmip_entities', 'Entities of the knowledge base.', () => keeper.linker?.entityCount ?? 0);
     gauge('dsmip_ready', '1 where mentions can be linked.', () => (keeper.linker ? 1 : 0));
     gauge('dsmip_resident_bytes', 'Memory of the process.', () => process.memoryUsage().rss);
+    gauge(
+      'dsmip_heap_bytes',
+      'Objects of JavaScript, garbage included.',
+      () => process.memoryUsage().heapUsed,
+    );
+    gauge(
+      'dsmip_buffer_bytes',
+      'Memory outside the heap that its objects hold.',
+      () => process.memoryUsage().external,
+    );
   }
 
   get contentType(): string {

@@ -8,7 +8,9 @@ import type { GenericSchema, InferOutput } from 'valibot';
 import { imageSize } from '../../data/images/image-size.ts';
 import { attributesOf } from '../../data/knowledge-base.ts';
 import { InputError, oneLine } from '../../files/errors.ts';
+import { parseJson } from '../../files/json/json-fields.ts';
 import { parseBySchema } from '../../files/json/schema.ts';
+import { decodeText } from '../../files/read-text.ts';
 import type { EntityToPut, LinkMention } from '../../link/linker.ts';
 import type { Limits, Ticket } from './limits.ts';
 import { unlessAborted } from './linker-keeper.ts';
@@ -95,7 +97,7 @@ async function readBody(c: Context, reading: Reading, numbers: readonly string[]
   const type = (c.req.header('content-type') ?? '').split(';')[0]!.trim().toLowerCase();
   if (type === 'application/json') {
     const bytes = await arrived(c.req.arrayBuffer(), signal);
-    return { value: parseJson(bytes), image: null };
+    return { value: parseBody(bytes), image: null };
   }
   if (type !== 'multipart/form-data') {
     throw new HTTPException(415, { message: 'expected application/json or multipart/form-data' });
@@ -117,11 +119,12 @@ async function arrived<T>(body: Promise<T>, signal: AbortSignal): Promise<T> {
   }
 }
 
-function parseJson(bytes: ArrayBuffer): unknown {
+function parseBody(bytes: ArrayBuffer): unknown {
   try {
-    return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
+    const name = 'the body is not JSON';
+    return parseJson(name, decodeText(name, new Uint8Array(bytes)));
   } catch (error) {
-    throw new HTTPException(400, { message: `the body is not JSON: ${oneLine((error as Error).message)}` });
+    throw new HTTPException(400, { message: oneLine((error as Error).message) });
   }
 }
 

@@ -27,6 +27,11 @@ export interface RunningServer {
 const loopback = ['localhost', '127.0.0.1', '[::1]'];
 /** Milliseconds that a client may take for the head of a request. */
 const headersMs = 10_000;
+/**
+ * Milliseconds that a connection may wait for its next request. Long: a server that is busy for as long as that closes it
+ * though a request has come, and clients see a reset.
+ */
+const keepAliveMs = 65_000;
 
 /** Opens the linker and listens. Throws what opening throws, and the system's error where the port is taken. */
 export async function startServer({ open, host, port, ...options }: ServerOptions): Promise<RunningServer> {
@@ -76,7 +81,11 @@ function listen(
   port: number,
   deadlineMs: number,
 ): Promise<Server> {
-  const serverOptions = { requestTimeout: deadlineMs + headersMs, headersTimeout: headersMs };
+  const serverOptions = {
+    requestTimeout: deadlineMs + headersMs,
+    headersTimeout: headersMs,
+    keepAliveTimeout: keepAliveMs,
+  };
   return new Promise((resolve, reject) => {
     const server = serve({ fetch, hostname, port, serverOptions }, () => {
       server.off('error', reject);

@@ -7,6 +7,7 @@ import { basename, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import * as esbuild from 'esbuild';
 import type { Dataset } from '../../data/dataset.ts';
+import { readImage } from '../../data/images/image-input.ts';
 import { packageRoot } from '../../files/package-path.ts';
 import { replaceFolder } from '../../files/staged-folder.ts';
 import { findIndex } from '../../link/index-folder.ts';
@@ -88,7 +89,7 @@ async function write(
   let imageBytes = 0;
   for (const { image, ...example } of examples) {
     const name = image && `examples/${basename(image)}`;
-    if (name) imageBytes += await put(name, await readFile(image!));
+    if (name) imageBytes += await put(name, await readImage(image!));
     shown.push({ ...example, image: name });
   }
   const page = (await putStatic(put)) + (await putScripts(put));

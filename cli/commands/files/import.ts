@@ -3,6 +3,7 @@
 import { importMelbench } from '../../../data/melbench/import-melbench.ts';
 import { UsageError } from '../../../files/errors.ts';
 import { parsePlain } from '../../config-flags.ts';
+import { print } from '../../output.ts';
 
 export async function run(args: readonly string[]): Promise<void> {
   const parsed = parsePlain(
@@ -38,5 +39,5 @@ export async function run(args: readonly string[]): Promise<void> {
     throw new UsageError('--from and --out are needed (--help lists the flags)');
   }
   if (!/^\d{1,15}$/.test(seed)) throw new UsageError(`--seed ${seed}: expected an integer of at least 0`);
-  console.log((await importMelbench({ ...texts, seed: Number(seed), force: force === true })).join('\n'));
+  print((await importMelbench({ ...texts, seed: Number(seed), force: force === true })).join('\n'));
 }

@@ -11,6 +11,7 @@ import type { Tokenizer } from '../../../data/text/tokenizer.ts';
 import { loadTokenizer } from '../../../data/text/tokenizer-files.ts';
 import { UsageError } from '../../../files/errors.ts';
 import { parsePlain } from '../../config-flags.ts';
+import { print } from '../../output.ts';
 
 export async function run(args: readonly string[]): Promise<void> {
   const parsed = parsePlain(
@@ -47,7 +48,7 @@ export async function run(args: readonly string[]): Promise<void> {
   const tokenizer = plain.clip === '' ? null : await loadTokenizer(`${plain.clip}`);
   try {
     const found = await inspectPath(argument, `${plain.images}`, tokenizer);
-    console.log(plain.json ? JSON.stringify(found, null, 2) : report(found));
+    print(plain.json ? JSON.stringify(found, null, 2) : report(found));
   } finally {
     tokenizer?.free();
   }

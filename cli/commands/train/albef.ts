@@ -8,6 +8,7 @@ import { albefSchema } from '../../../train/albef-pretraining/albef-schema.ts';
 import { pretrainAlbef } from '../../../train/albef-pretraining/pretrain-albef.ts';
 import { type ConfigCommand, parseConfig } from '../../config-flags.ts';
 import { profileFlag } from '../../open-work.ts';
+import { print } from '../../output.ts';
 import { showWork } from '../../show-work.ts';
 
 const albefCommand: ConfigCommand<typeof albefSchema, 'resume' | 'profile'> = {
@@ -34,14 +35,14 @@ export async function run(args: readonly string[]): Promise<void> {
   const { config, plain } = parsed;
   const profile = plain.profile === true;
   const device = await openDevice({ profile });
-  console.log(device.description);
+  print(device.description);
   const made = await pretrainAlbef(config, device, { ...showWork(), resume: plain.resume === true });
-  if (profile) console.log(profileTable(await device.profile()));
+  if (profile) print(profileTable(await device.profile()));
   const { folder, entities, images, parameters, image } = made;
-  console.log(
+  print(
     `wrote ${folder}: ${images} images of ${entities} entities, ${parameters} parameters; an image finds its entity's text:`,
   );
-  console.log(
+  print(
     `  H@1 ${image['hits@1'].toFixed(1)}  H@5 ${image['hits@5'].toFixed(1)}  MRR ${image.mrr.toFixed(1)}`,
   );
   device.destroy();

@@ -6,6 +6,7 @@ import { baselineConfigOf } from '../../../train/config/presets.ts';
 import { baselineSchema } from '../../../train/config/schemas.ts';
 import { type ConfigCommand, parseConfig } from '../../config-flags.ts';
 import { closeWork, describeSession, openWork, profileFlag } from '../../open-work.ts';
+import { print } from '../../output.ts';
 import { showWork } from '../../show-work.ts';
 
 export const baselineCommand: ConfigCommand<typeof baselineSchema, 'resume' | 'profile'> = {
@@ -30,7 +31,7 @@ export async function run(args: readonly string[]): Promise<void> {
   const isProfiled = plain.profile === true;
   const session = await openWork(config, { profile: isProfiled });
   describeSession(session);
-  console.log(`training ${config.baseline.system}`);
+  print(`training ${config.baseline.system}`);
   await trainBaseline(config, session, { ...showWork(), resume: plain.resume === true });
   await closeWork(session, isProfiled);
 }

@@ -8,6 +8,7 @@ import { bertSchema } from '../../../train/bert-pretraining/bert-schema.ts';
 import { pretrainBert } from '../../../train/bert-pretraining/pretrain-bert.ts';
 import { type ConfigCommand, parseConfig } from '../../config-flags.ts';
 import { profileFlag } from '../../open-work.ts';
+import { print } from '../../output.ts';
 import { showWork } from '../../show-work.ts';
 
 const bertCommand: ConfigCommand<typeof bertSchema, 'resume' | 'profile'> = {
@@ -35,15 +36,15 @@ export async function run(args: readonly string[]): Promise<void> {
   const { config, plain } = parsed;
   const profile = plain.profile === true;
   const device = await openDevice({ profile });
-  console.log(device.description);
+  print(device.description);
   const made = await pretrainBert(config, device, { ...showWork(), resume: plain.resume === true });
-  if (profile) console.log(profileTable(await device.profile()));
+  if (profile) print(profileTable(await device.profile()));
   const { folder, texts, words, tokens, parameters, before, after } = made;
-  console.log(
+  print(
     `wrote ${folder}: ${tokens} tokens of ${texts} texts, ${words} words, ${parameters} parameters; by cosine on dev:`,
   );
   for (const [when, { all }] of Object.entries({ before, after })) {
-    console.log(
+    print(
       `  ${when.padEnd(8)}H@1 ${all['hits@1'].toFixed(1)}  H@5 ${all['hits@5'].toFixed(1)}  MRR ${all.mrr.toFixed(1)}`,
     );
   }

@@ -9,6 +9,7 @@ import { clipSchema } from '../../../train/clip-pretraining/clip-schema.ts';
 import { pretrainClip } from '../../../train/clip-pretraining/pretrain-clip.ts';
 import { type ConfigCommand, parseConfig } from '../../config-flags.ts';
 import { profileFlag } from '../../open-work.ts';
+import { print } from '../../output.ts';
 import { showWork } from '../../show-work.ts';
 
 const clipCommand: ConfigCommand<typeof clipSchema, 'resume' | 'profile'> = {
@@ -37,19 +38,19 @@ export async function run(args: readonly string[]): Promise<void> {
   const { config, plain } = parsed;
   const profile = plain.profile === true;
   const device = await openDevice({ profile });
-  console.log(device.description);
+  print(device.description);
   const made = await pretrainClip(config, device, { ...showWork(), resume: plain.resume === true });
-  if (profile) console.log(profileTable(await device.profile()));
+  if (profile) print(profileTable(await device.profile()));
   const { folder, texts, images, tokens, parameters, text, image } = made;
-  console.log(
+  print(
     `wrote ${folder}: ${texts} texts, ${images} images, ${tokens} tokens, ${parameters} parameters; untrained on dev:`,
   );
   const { senses, ...byKind } = text;
-  for (const [kind, metrics] of Object.entries(byKind)) console.log(metricsLine(`text, ${kind}`, metrics));
+  for (const [kind, metrics] of Object.entries(byKind)) print(metricsLine(`text, ${kind}`, metrics));
   for (const [kind, right] of Object.entries(senses)) {
-    if (right !== null) console.log(`  right sense of several, ${kind}: ${right.toFixed(1)}`);
+    if (right !== null) print(`  right sense of several, ${kind}: ${right.toFixed(1)}`);
   }
-  if (image) console.log(metricsLine('image', image));
+  if (image) print(metricsLine('image', image));
   device.destroy();
 }
 

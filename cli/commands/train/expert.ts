@@ -9,6 +9,7 @@ import { clipConfigOf, parameterLines } from '../../../train/experts/parameter-c
 import { trainExpert } from '../../../train/experts/train-expert.ts';
 import { type ConfigCommand, parseConfig } from '../../config-flags.ts';
 import { closeWork, describeSession, openWork, profileFlag } from '../../open-work.ts';
+import { print } from '../../output.ts';
 import { showWork } from '../../show-work.ts';
 
 type Plain = 'resume' | 'profile' | 'printParameters' | 'printMemory';
@@ -39,7 +40,7 @@ export async function run(args: readonly string[]): Promise<void> {
   const { memoryGB } = config.training;
   const session = await openWork(config, { profile: isProfiled, memoryGB });
   describeSession(session);
-  console.log(`training the ${config.expert.kind} expert`);
+  print(`training the ${config.expert.kind} expert`);
   await trainExpert(config, session, { ...showWork(), resume: plain.resume === true });
   await closeWork(session, isProfiled);
 }
@@ -48,7 +49,7 @@ export async function run(args: readonly string[]): Promise<void> {
 async function printSizes(config: ExpertTraining, isPaper: boolean, isMemory: boolean): Promise<void> {
   const clip = await clipConfigOf(config.clip.folder, isPaper);
   if (!isMemory) {
-    console.log(parameterLines(config.expert, clip).join('\n'));
+    print(parameterLines(config.expert, clip).join('\n'));
     return;
   }
   const device = await openDevice();
@@ -56,6 +57,6 @@ async function printSizes(config: ExpertTraining, isPaper: boolean, isMemory: bo
   const { batchSize } = config.training;
   const tokens = { mention: maxLength, entity: maxLength };
   const plan = stepPlan(config.expert, clip, batchSize, config.training, tokens);
-  console.log((await memoryLines(device, plan)).join('\n'));
+  print((await memoryLines(device, plan)).join('\n'));
   device.destroy();
 }

@@ -5,6 +5,7 @@ import { gateSchema } from '../../../train/config/schemas.ts';
 import { trainGate } from '../../../train/gating/train-gate.ts';
 import { type ConfigCommand, parseConfig } from '../../config-flags.ts';
 import { closeWork, describeSession, openWork, profileFlag } from '../../open-work.ts';
+import { print } from '../../output.ts';
 import { showWork } from '../../show-work.ts';
 
 export const gateCommand: ConfigCommand<typeof gateSchema, 'resume' | 'profile'> = {
@@ -27,7 +28,7 @@ export async function run(args: readonly string[]): Promise<void> {
   const isProfiled = plain.profile === true;
   const session = await openWork(config, { profile: isProfiled });
   describeSession(session);
-  console.log(`training the gate over ${config.gate.experts.join(', ')}`);
+  print(`training the gate over ${config.gate.experts.join(', ')}`);
   await trainGate(config, session, { ...showWork(), resume: plain.resume === true });
   await closeWork(session, isProfiled);
 }

@@ -11,6 +11,7 @@ import { buildSite } from '../../../web/site/build-site.ts';
 import { serveSite } from '../../../web/site/serve-site.ts';
 import { type ConfigCommand, parseConfig } from '../../config-flags.ts';
 import { openLinkerFor, prepareIndex } from '../../open-linker.ts';
+import { print, printError } from '../../output.ts';
 
 const demoCommand: ConfigCommand<typeof demoSchema, 'serve'> = {
   name: 'demo',
@@ -31,7 +32,7 @@ export async function run(args: readonly string[]): Promise<void> {
   await prepareIndex(parsed);
   const dataset = await readDataset(resolvePath(data.folder));
   const device = await openDevice();
-  const onWarning = (line: string) => console.error(`warning: ${line}`);
+  const onWarning = (line: string) => printError(`warning: ${line}`);
   const linker = await openLinkerFor(parsed, { device, onWarning });
   const isOwn = link.knowledgeBase !== '';
   const parts = await buildSite({
@@ -48,16 +49,16 @@ export async function run(args: readonly string[]): Promise<void> {
   device.destroy();
   const total = parts.reduce((sum, { bytes }) => sum + bytes, 0);
   const rows = [...parts, { name: 'all that a visitor downloads', bytes: total }];
-  console.log(
+  print(
     textTable(
       rows.map(({ name, bytes }) => [name, `${(bytes / 1e6).toFixed(2)} MB`]),
       [0],
     ).join('\n'),
   );
-  console.log(`wrote ${out.folder}`);
+  print(`wrote ${out.folder}`);
   if (parsed.plain.serve !== true) return;
   const { url, close } = await serveSite(out.folder, server.port);
-  console.log(`the page is at ${url}`);
+  print(`the page is at ${url}`);
   await new Promise<void>((resolve) => process.once('SIGINT', resolve).once('SIGTERM', resolve));
   await close();
 }

@@ -13,6 +13,7 @@ import { siteFiles } from '../../../web/server/site.ts';
 import { startServer } from '../../../web/server/start-server.ts';
 import { type ConfigCommand, parseConfig } from '../../config-flags.ts';
 import { openLinkerFor, prepareIndex } from '../../open-linker.ts';
+import { print } from '../../output.ts';
 
 /** Shorter tokens can be guessed. */
 const leastTokenLetters = 16;
@@ -68,7 +69,7 @@ export async function run(args: readonly string[]): Promise<void> {
     site: page,
     version: await packageVersion(),
   });
-  console.log(`dsmip is at ${server.url}`);
+  print(`dsmip is at ${server.url}`);
   await stopSignal();
   await server.stop();
   await dispose();

@@ -1,11 +1,12 @@
 // Loads a WordPiece tokenizer from a folder in Hugging Face's layout: vocab.txt, or tokenizer.json where there is none.
 
 import { InputError } from '../../../files/errors.ts';
+import { kindOf } from '../../../files/json/json-fields.ts';
 import { isThere, locate, parseJsonObject, readSmallText } from '../../../files/locate.ts';
 import { createWordPiece, type WordPiece } from './wordpiece.ts';
 
 /** Bytes of the largest file of a vocabulary. */
-const mostBytes = 2 ** 26;
+const mostBytes = 2 ** 25;
 
 /**
  * The tokenizer of the vocabulary in `folder`, a path or an http(s) address. Throws one line naming the file and what is wrong
@@ -35,7 +36,7 @@ function tokensOf(file: string, text: string): string[] {
   const { model, normalizer } = parseJsonObject(file, text) as Record<string, Fields | null | undefined>;
   checkUncased(file, 'normalizer.lowercase', normalizer?.['lowercase']);
   if (model?.['type'] !== undefined && model['type'] !== 'WordPiece') {
-    throw new InputError(`${file}: model.type: expected "WordPiece", found ${JSON.stringify(model['type'])}`);
+    throw new InputError(`${file}: model.type: expected "WordPiece", found ${kindOf(model['type'])}`);
   }
   const vocab = model?.['vocab'];
   if (typeof vocab !== 'object' || vocab === null || Array.isArray(vocab)) {
@@ -47,7 +48,7 @@ function tokensOf(file: string, text: string): string[] {
     const isId = Number.isInteger(id) && id >= 0 && id < entries.length && tokens[id] === undefined;
     if (!isId) {
       throw new InputError(
-        `${file}: model.vocab: id of ${JSON.stringify(token)} is ${JSON.stringify(id)}, expected each of 0..${entries.length - 1} once`,
+        `${file}: model.vocab: id of ${JSON.stringify(token)} is ${kindOf(id)}, expected each of 0..${entries.length - 1} once`,
       );
     }
     tokens[id] = token;

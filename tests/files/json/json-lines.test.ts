@@ -66,7 +66,7 @@ test('what has no end, is no JSON or no UTF-8 is refused with its line', async (
     }
   }
   const cases: [AsyncIterable<Uint8Array>, RegExp][] = [
-    [endless(), /^in: line 2: expected at most 16777216 bytes$/],
+    [endless(), /^in: line 2: expected at most 4194304 bytes$/],
     [pieces(new TextEncoder().encode('{}\n{'), 10), /^in: line 2: not valid JSON/],
     [pieces(Uint8Array.of(0x7b, 0x7d, 10, 34, 0xff, 34), 10), /^in: line 2: expected UTF-8 text$/],
   ];

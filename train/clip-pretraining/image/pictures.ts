@@ -3,7 +3,7 @@
 import type { Dataset } from '../../../data/dataset.ts';
 import { addProblems, loadPixels } from '../../../data/images/image-loader.ts';
 import type { Preprocessing } from '../../../data/images/preprocess.ts';
-import type { ImageProblems } from '../../../data/images/read-pixels.ts';
+import type { FailedImage, ImageProblems } from '../../../data/images/read-pixels.ts';
 import { noGrad } from '../../../engine/autograd.ts';
 import type { Device } from '../../../engine/device.ts';
 import type { ClipImageEncoder } from '../../../model/clip/clip.ts';
@@ -21,17 +21,19 @@ export interface Picture {
   pixels: Float32Array<ArrayBuffer>;
 }
 
-/** Every image that can be read, of lists of files by entity, seen in this way, and how many cannot. */
+/** Every image that can be read, of lists of files by entity, seen in this way, and those that cannot. */
 export async function readPictures(
   images: readonly (readonly string[])[],
   how: Preprocessing,
-): Promise<{ pictures: Picture[]; problems: ImageProblems }> {
+): Promise<{ pictures: Picture[]; problems: ImageProblems; failed: FailedImage[] }> {
   const wanted = images.flatMap((files, entity) => files.map((file) => ({ entity, file })));
   const files = wanted.map(({ file }) => file);
   const values = 3 * how.crop ** 2;
   const pictures: Picture[] = [];
   let problems: ImageProblems = { absent: 0, missing: 0, unreadable: 0 };
+  const failed: FailedImage[] = [];
   for await (const chunk of loadPixels(files, how)) {
+    failed.push(...chunk.failed);
     problems = addProblems(problems, chunk.problems);
     for (let i = 0; i < chunk.count; i++) {
       const pixels = chunk.pixels.slice(i * values, (i + 1) * values);
@@ -41,7 +43,7 @@ export async function readPictures(
       }
     }
   }
-  return { pictures, problems };
+  return { pictures, problems, failed };
 }
 
 /** The pictures of dev's mentions whose entity has one too. */

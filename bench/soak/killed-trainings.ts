@@ -1,0 +1,94 @@
+// Trainings in processes of their own that are killed once to three times at random moments and then resumed: their files
+// are an undisturbed training's. Half of them train in place of a finished one, which must be whole until the new one is.
+
+import { cpSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Toy } from '../../tests/support/toy-run.ts';
+import { RandomStream } from '../../train/random-stream.ts';
+import { trainingFiles } from '../../train/staging.ts';
+import { differences, type Listing, listing } from './folders.ts';
+import { Commands, drawMoment, tornFiles } from './killed.ts';
+import { Faults, type PartOptions, type PartResult, progressOf, Tally } from './part.ts';
+
+const kinds = ['text', 'text', 'multimodal', 'gate'] as const;
+
+/** `trained`: a run with the experts that a gate needs. `beside`: a folder to work in. */
+export async function soakKilledTrainings(
+  { toy, trained, beside }: { toy: Toy; trained: string; beside: string },
+  { asked, seed, until }: PartOptions,
+): Promise<PartResult> {
+  const start = performance.now();
+  const draws = new RandomStream(seed);
+  const [faults, tally, progress] = [new Faults(), new Tally(), progressOf('killed trainings', asked)];
+  const folder = join(beside, 'killed');
+  const commands = new Commands(folder);
+  const cache = join(folder, 'cache');
+  const run = join(folder, 'run');
+  const argsOf = (kind: (typeof kinds)[number], ownSeed: number, out: string) => [
+    ...['train', ...(kind === 'gate' ? ['gate'] : ['expert', '--expert', kind, '--prompt-depth', '1'])],
+    ...['--data', toy.data, '--clip', toy.clip, '--cache', cache, '--run', out],
+    ...['--batch', '8', '--epochs', '3', '--seed', `${ownSeed}`],
+  ];
+  /** An empty run, or one with the experts of a gate. */
+  const begin = (kind: string, out: string) => {
+    rmSync(out, { recursive: true, force: true });
+    if (kind === 'gate') {
+      for (const expert of ['text', 'multimodal']) {
+        cpSync(join(trained, expert), join(out, expert), { recursive: true });
+      }
+    }
+  };
+  /** Of each kind what an undisturbed training writes, and how long it takes; and a finished run of another seed. */
+  const undisturbed = new Map<
+    string,
+    { expected: Listing; took: { first: number | null; all: number }; old: string }
+  >();
+  const needed = [...new Set(kinds)].slice(0, asked);
+  for (const kind of needed) {
+    const old = join(folder, `old-${kind}`);
+    begin(kind, old);
+    await commands.must(argsOf(kind, 2, old));
+    begin(kind, run);
+    const took = await commands.must(argsOf(kind, 1, run));
+    undisturbed.set(kind, { expected: listing(run), took, old });
+  }
+  const remembered = listing(commands.remembered);
+  const features = listing(cache);
+
+  let done = 0;
+  for (; done < asked && performance.now() < until; done++) {
+    const kind = draws.pick(kinds.filter((one) => undisturbed.has(one)));
+    const { expected, took, old } = undisturbed.get(kind)!;
+    const isOver = draws.uniform() < 0.5;
+    begin(kind, run);
+    if (isOver) cpSync(old, run, { recursive: true });
+    // The caches are made under kills as well, now and then.
+    if (draws.uniform() < 0.2) rmSync(cache, { recursive: true, force: true });
+    const before = listing(run);
+    const files = trainingFiles.map((file) => `${kind}/${file}`);
+    const kills = 1 + draws.below(3);
+    let isDone = false;
+    for (let i = 0; i < kills && !isDone; i++) {
+      const resume = i > 0 ? ['--resume'] : [];
+      const ended = await commands.run([...argsOf(kind, 1, run), ...resume], drawMoment(draws, took));
+      if (ended.wasKilled) {
+        tally.add('kills');
+        faults.addAll(`${kind}, killed`, tornFiles(run, files, [before, expected]));
+      } else if (ended.code === 0) isDone = true;
+      else faults.add(`${kind}: exit code ${ended.code}\n${ended.stderr}`);
+    }
+    if (!isDone) {
+      const ended = await commands.run([...argsOf(kind, 1, run), '--resume']);
+      if (ended.code !== 0) faults.add(`${kind}, resumed: exit code ${ended.code}\n${ended.stderr}`);
+    }
+    tally.add(kind);
+    faults.addAll(`${kind}${isOver ? ' in place of another' : ''}`, differences(listing(run), expected));
+    faults.addAll('cache', differences(listing(cache), features));
+    progress(done);
+  }
+  faults.addAll('temporary files', commands.leftOver());
+  faults.addAll('remembered', differences(listing(commands.remembered), remembered));
+  rmSync(folder, { recursive: true });
+  const seconds = (performance.now() - start) / 1000;
+  return { name: 'killed trainings', counts: tally.counts, done, asked, seconds, trends: [], faults };
+}
