@@ -33,6 +33,11 @@ export interface DeviceOptions {
   memoryBudgetBytes?: number;
   /** Bind at most so many bytes at once, if that is less than the adapter's limit (for tests of large tensors). */
   maxBindingBytes?: number;
+  /**
+   * Whether to measure variants of kernels and keep to the fastest. Default: yes, unless DSMIP_TUNE is off. Where nothing is
+   * remembered and little is computed, measuring takes longer than it saves.
+   */
+  tune?: boolean;
 }
 
 /** One kernel dispatch: what to run, on which buffers, with which parameters. Names are those of the kernel's file. */
@@ -109,7 +114,7 @@ export class Device {
       beforeDestroy: () => this.#recorder.submit(),
       afterDestroy: () => this.#kernels.forgetBindGroups(),
     });
-    this.tuner = new Tuner(this);
+    this.tuner = new Tuner(this, options.tune ?? true);
     gpu.lost.then(({ message }) => {
       this.#lost ??= new DeviceLostError(`the device was lost: ${message || 'no reason given'}`);
     });

@@ -12,9 +12,14 @@ export interface Site {
   entities: number;
   /** Files that linking reads, packed by gzip. */
   files: SiteFile[];
-  /** One file with all thumbnails, and by entity where its own begins and ends. */
-  pictures: { path: string; bytes: number; places: Record<string, [first: number, end: number]> };
+  pictures: Pictures & { source: string; bytes: number };
   examples: Example[];
+}
+
+/** Thumbnails: one file with all of them, at an address or at hand, and by entity where its own begins and ends. */
+export interface Pictures {
+  source: string | Blob;
+  places: Record<string, [first: number, end: number]>;
 }
 
 export interface SiteFile {

@@ -81,7 +81,7 @@ export async function buildSite({
     system: linker.system,
     entities: linker.entityCount,
     files: files.map(({ path, bytes, packed }) => ({ path, bytes, packedBytes: packed.length })),
-    pictures: { path: 'pictures.bin', bytes: thumbnails.bytes.length, places: thumbnails.places },
+    pictures: { source: 'pictures.bin', bytes: thumbnails.bytes.length, places: thumbnails.places },
     examples: shown,
   };
   hash.update(JSON.stringify(site));
@@ -128,5 +128,8 @@ async function putScripts(put: Put): Promise<number> {
   });
   let bytes = 0;
   for (const { path, contents } of outputFiles) bytes += await put(basename(path), contents);
+  // The worker asks for it beside itself, at the first picture in WebP; it is not a part of what every visitor downloads.
+  const decoder = fileURLToPath(import.meta.resolve('@jsquash/webp/codec/dec/webp_dec.wasm'));
+  await put(basename(decoder), await readFile(decoder));
   return bytes;
 }

@@ -1,12 +1,13 @@
 // The entities that were found for a mention, and why: what each expert gives them, and which one the gate chose.
 
-import type { Linked } from '../../link/linker.ts';
-import { type Example, isRight, type Site } from './site.ts';
-import type { Answer } from './use-linker.ts';
-import { useThumbnail } from './use-picture.ts';
+import type { Linked } from '../../../link/linker.ts';
+import { type Example, isRight, type Pictures } from '../site.ts';
+import type { Answer } from '../use-linker.ts';
+import { useThumbnail } from '../use-picture.ts';
 
 export interface ResultsProps {
-  site: Site;
+  /** Of the entities that were found. */
+  pictures: Pictures;
   answer: Answer | null;
   /** The example of the gallery that is shown; null for a mention of the visitor's. */
   example: Example | null;
@@ -16,7 +17,7 @@ export interface ResultsProps {
   isWaiting: boolean;
 }
 
-export function Results({ site, answer, example, problem, word, isWaiting }: ResultsProps) {
+export function Results({ pictures, answer, example, problem, word, isWaiting }: ResultsProps) {
   return (
     <section class="results" id="results" tabIndex={-1} aria-labelledby="results-title" aria-busy={isWaiting}>
       <h2 id="results-title">What it may mean</h2>
@@ -30,7 +31,7 @@ export function Results({ site, answer, example, problem, word, isWaiting }: Res
             {answer.found.map((entity, i) => (
               <Entity
                 key={entity.qid}
-                site={site}
+                pictures={pictures}
                 entity={entity}
                 place={i}
                 all={answer.found}
@@ -48,14 +49,14 @@ export function Results({ site, answer, example, problem, word, isWaiting }: Res
 function summaryOf(answer: Answer | null, word: string | null): string {
   if (word === null) return 'Choose a word in the sentence.';
   if (!answer) return 'Linking … The first time takes longer: the GPU code is compiled.';
-  const { mention, found, milliseconds } = answer;
+  const { question, found, milliseconds } = answer;
   const { inKnowledgeBase = null } = found[0] ?? {};
   const known =
     inKnowledgeBase === null
       ? ''
       : ` That what is meant is among the entities at all: ${percent(inKnowledgeBase)}.`;
   const took = milliseconds === null ? ' Stored result.' : ` Took ${Math.round(milliseconds)} ms.`;
-  return `“${mention.word}”:${known}${took}`;
+  return `“${question.mention.word}”:${known}${took}`;
 }
 
 function Verdict({ example }: { example: Example }) {
@@ -70,7 +71,7 @@ function Verdict({ example }: { example: Example }) {
 }
 
 interface EntityProps {
-  site: Site;
+  pictures: Pictures;
   entity: Linked;
   place: number;
   all: readonly Linked[];
@@ -78,9 +79,9 @@ interface EntityProps {
   isGold: boolean;
 }
 
-function Entity({ site, entity, place, all, isGold }: EntityProps) {
+function Entity({ pictures, entity, place, all, isGold }: EntityProps) {
   const { qid, name, attributes, score, probability } = entity;
-  const thumbnail = useThumbnail(site, qid);
+  const thumbnail = useThumbnail(pictures, qid);
   return (
     <li class={isGold ? 'entity gold' : 'entity'}>
       {thumbnail ? (
