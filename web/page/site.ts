@@ -53,3 +53,10 @@ export function isRight({ gold, found }: Pick<Example, 'gold' | 'found'>): boole
 
 /** The header of site.json by which a page learns that its own server can link for it. */
 export const serverMark = 'dsmip-links';
+
+/** The attention of the expert that scored an entity, or where that reads no texts of another; null for none. */
+export function shownAttention({ expert, explanation }: Pick<Linked, 'expert' | 'explanation'>) {
+  const all = explanation?.attention ?? {};
+  const [found] = Object.entries(all).sort(([a], [b]) => Number(b === expert) - Number(a === expert));
+  return found ? { expert: found[0], attention: found[1] } : null;
+}

@@ -1,9 +1,11 @@
 // The entities that were found for a mention, and why: what each expert gives them, and which one the gate chose.
 
+import { useState } from 'preact/hooks';
 import type { Linked } from '../../../link/linker.ts';
-import { type Example, isRight, type Pictures } from '../site.ts';
+import { type Example, isRight, type Pictures, shownAttention } from '../site.ts';
 import type { Answer } from '../use-linker.ts';
 import { useThumbnail } from '../use-picture.ts';
+import { Attention } from './attention.tsx';
 
 export interface ResultsProps {
   /** Of the entities that were found. */
@@ -18,6 +20,9 @@ export interface ResultsProps {
 }
 
 export function Results({ pictures, answer, example, problem, word, isWaiting }: ResultsProps) {
+  const [chosen, setChosen] = useState<{ answer: Answer; place: number } | null>(null);
+  const place = chosen?.answer === answer ? chosen!.place : 0;
+  const read = answer?.found[place];
   return (
     <section class="results" id="results" tabIndex={-1} aria-labelledby="results-title" aria-busy={isWaiting}>
       <h2 id="results-title">What it may mean</h2>
@@ -27,6 +32,7 @@ export function Results({ pictures, answer, example, problem, word, isWaiting }:
       {example && <Verdict example={example} />}
       {answer && (
         <>
+          {read && <Attention {...answer.question.mention} entity={read} place={place} />}
           <ol>
             {answer.found.map((entity, i) => (
               <Entity
@@ -36,6 +42,8 @@ export function Results({ pictures, answer, example, problem, word, isWaiting }:
                 place={i}
                 all={answer.found}
                 isGold={example?.gold.qid === entity.qid}
+                isRead={i === place}
+                onRead={() => setChosen({ answer, place: i })}
               />
             ))}
           </ol>
@@ -77,9 +85,12 @@ interface EntityProps {
   all: readonly Linked[];
   /** Whether it is the right one of an example. */
   isGold: boolean;
+  /** Whether the words that count for it are those that are shown. */
+  isRead: boolean;
+  onRead(): void;
 }
 
-function Entity({ pictures, entity, place, all, isGold }: EntityProps) {
+function Entity({ pictures, entity, place, all, isGold, isRead, onRead }: EntityProps) {
   const { qid, name, attributes, score, probability } = entity;
   const thumbnail = useThumbnail(pictures, qid);
   return (
@@ -111,6 +122,15 @@ function Entity({ pictures, entity, place, all, isGold }: EntityProps) {
           score {score.toFixed(2)}
         </p>
         <Experts entity={entity} all={all} />
+        {shownAttention(entity) && (
+          <button type="button" class="read" aria-pressed={isRead} onClick={onRead}>
+            Words that count
+            <span class="unseen">
+              {' '}
+              for {place + 1}. {name}
+            </span>
+          </button>
+        )}
       </div>
     </li>
   );
