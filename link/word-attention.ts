@@ -67,9 +67,15 @@ async function attentionOf(
   const { device } = first;
   const reads = device.scope(() =>
     noGrad(() => {
+      // All of them count: it is the kernel with a mask that scoring has compiled.
+      const mask = device.tensor([1, rows.length], new Uint32Array(rows.length).fill(1));
       const ofEntities = sides() as EntitySide[];
       return experts.map((expert, i) => {
-        const attended = expert.textAttention(source.side(expert, [mention]) as MentionSide, ofEntities[i]!)!;
+        const attended = expert.textAttention(
+          source.side(expert, [mention]) as MentionSide,
+          ofEntities[i]!,
+          mask,
+        )!;
         return { width: attended.shape[2]!, read: device.read<'f32'>(attended) };
       });
     }),

@@ -212,14 +212,14 @@ export class Expert implements Scorer<SideTables, MentionSide, EntitySide> {
 
   /**
    * What of each mention's text each entity's attends to in the text unit: [M, E, r + L], the r prompts first, 0 on padding.
-   * Null for an expert without texts. Throws EngineError for sides that were made while the tape recorded.
+   * `pairMask` as in `scores`. Null for an expert without texts. Throws EngineError for sides that were made while the tape recorded.
    */
-  textAttention(mentions: MentionSide, entities: EntitySide): Tensor | null {
+  textAttention(mentions: MentionSide, entities: EntitySide, pairMask: Tensor | null = null): Tensor | null {
     if (areFeatures(mentions) || areFeatures(entities)) {
       throw new EngineError(`${this.kind} expert: attention is looked at without gradients`);
     }
     const { text } = mentions;
-    return text && entities.text ? noGrad(() => textAttention(text, entities.text!)) : null;
+    return text && entities.text ? noGrad(() => textAttention(text, entities.text!, pairMask)) : null;
   }
 
   /** How many prompts stand in front of a text's tokens. */

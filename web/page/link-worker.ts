@@ -52,13 +52,14 @@ async function open(site: Site, folder: string): Promise<void> {
   }
   const ofBytes = site.files.reduce((sum, { packedBytes }) => sum + packedBytes, 0);
   let bytes = 0;
-  const [device, files] = await Promise.all([
-    // A worker has nowhere to remember what was measured.
-    openDevice({ tune: false }),
+  const device = await openDevice({ isBrief: true });
+  const [files] = await Promise.all([
     loadFiles(site, folder, (more) => {
       bytes += more;
       say({ kind: 'loading', bytes, ofBytes });
     }),
+    // Beside each other, and while the files come.
+    device.compileAhead(site.kernels[device.isCpu ? 'cpu' : 'gpu']),
   ]);
   const at = (path: string) => new URL(path, folder).href;
   holdFolder(at('model/'), files);

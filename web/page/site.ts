@@ -1,5 +1,6 @@
 // What is in site.json: the parts of a site, as the command that writes it and the page that reads it know them.
 
+import type { KernelVariant } from '../../engine/device/pipelines.ts';
 import type { Linked } from '../../link/linker.ts';
 
 export interface Site {
@@ -14,6 +15,8 @@ export interface Site {
   files: SiteFile[];
   pictures: Pictures & { source: string; bytes: number };
   examples: Example[];
+  /** The kernels that a first answer needs, on a CPU adapter and on a GPU. */
+  kernels: Record<'cpu' | 'gpu', KernelVariant[]>;
 }
 
 /** Thumbnails: one file with all of them, at an address or at hand, and by entity where its own begins and ends. */

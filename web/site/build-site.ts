@@ -12,6 +12,7 @@ import { findIndex } from '../../link/index-folder.ts';
 import type { Linker, LinkerOptions } from '../../link/linker.ts';
 import type { Example, Site } from '../page/site.ts';
 import { findExamples } from './examples.ts';
+import { firstKernels } from './first-kernels.ts';
 import { linkingFiles } from './linking-files.ts';
 import { makeThumbnails } from './thumbnails.ts';
 
@@ -83,6 +84,7 @@ export async function buildSite({
     files: files.map(({ path, bytes, packed }) => ({ path, bytes, packedBytes: packed.length })),
     pictures: { source: 'pictures.bin', bytes: thumbnails.bytes.length, places: thumbnails.places },
     examples: shown,
+    kernels: await firstKernels({ ...places, system: linker.system }, dataset),
   };
   hash.update(JSON.stringify(site));
   const text = JSON.stringify({ ...site, version: hash.digest('hex').slice(0, 16) });

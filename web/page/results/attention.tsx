@@ -37,7 +37,9 @@ export function Attention({ sentence, word, entity, place }: AttentionProps) {
         {words.map(({ start, end, weight }, i) => (
           <>
             {sentence.slice(i === 0 ? 0 : words[i - 1]!.end, start)}
-            <span style={{ '--share': (weight / most).toFixed(2) }}>{sentence.slice(start, end)}</span>
+            <span class="share" style={{ '--share': (weight / most).toFixed(2) }}>
+              {sentence.slice(start, end)}
+            </span>
           </>
         ))}
         {sentence.slice(words.at(-1)?.end ?? 0)}

@@ -119,7 +119,7 @@ function Entity({ pictures, entity, place, all, isGold, isRead, onRead }: Entity
               />
             </>
           )}
-          score {score.toFixed(2)}
+          score <data value={score}>{score.toFixed(2)}</data>
         </p>
         <Experts entity={entity} all={all} />
         {shownAttention(entity) && (
