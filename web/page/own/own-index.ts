@@ -77,7 +77,7 @@ async function openOwnBase(site: string, name: string, ofSite: IndexHead): Promi
   };
 }
 
-export interface EncodeOptions {
+interface EncodeOptions {
   signal: AbortSignal;
   onProgress(done: number, total: number): void;
 }
@@ -170,7 +170,7 @@ async function blobOf(path: string): Promise<Blob> {
 }
 
 /** A path as the visitor's files are known by. */
-export function plainPath(path: string): string {
+function plainPath(path: string): string {
   return path
     .split(/[/\\]/)
     .filter((part) => part !== '' && part !== '.')

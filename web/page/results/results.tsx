@@ -119,7 +119,9 @@ function Entity({ pictures, entity, place, all, isGold, isRead, onRead }: Entity
               />
             </>
           )}
-          score <data value={score}>{score.toFixed(2)}</data>
+          <span>
+            score <data value={score}>{score.toFixed(2)}</data>
+          </span>
         </p>
         <Experts entity={entity} all={all} />
         {shownAttention(entity) && (
