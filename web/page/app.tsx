@@ -73,7 +73,7 @@ export function App({ site, canAsk }: { site: Site; canAsk: boolean }) {
         <h1>Which one is meant?</h1>
         <p>
           Write a sentence, choose a word in it, add a picture if you like. The page finds which{' '}
-          {base === null
+          {base === null || state.kind === 'server'
             ? `of ${site.entities.toLocaleString('en')} entities of ${site.name}`
             : `entity of ${base}`}{' '}
           the word means.{' '}

@@ -133,6 +133,7 @@ async function closeOwn(): Promise<void> {
 async function changeOwn(request: Exclude<OwnRequest, { stop: true }>): Promise<void> {
   if (!opened) return;
   const { folder } = opened;
+  stopping = new AbortController();
   try {
     if ('encode' in request) await encode(opened, request.encode);
     else if ('export' in request) {
@@ -151,7 +152,6 @@ async function encode(
   { folder, places, head }: Opened,
   chosen: Extract<OwnRequest, { encode: unknown }>['encode'],
 ) {
-  stopping = new AbortController();
   const base = await openModelBase(places);
   const { scorer, release } = await loadLinkingModel(base, places.run ?? null, places.system);
   try {

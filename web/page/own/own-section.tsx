@@ -114,7 +114,7 @@ export function OwnSection({ site, own, base, onBase }: OwnSectionProps) {
           <p key={line}>{line}</p>
         ))}
       </div>
-      {bases.length > 0 && (
+      {(bases.length > 0 || base !== null) && (
         <fieldset class="bases">
           <legend>Link against</legend>
           <ul>
