@@ -7,14 +7,14 @@
 import { writeFileAtomically } from '../../files/atomic-file.ts';
 import { UsageError, WeightsError } from '../../files/errors.ts';
 import { hashOf } from '../../files/fingerprint.ts';
+import { lockFolder } from '../../files/folder-lock.ts';
 import {
   fileNames,
   isNameTaken,
   isRegularFile,
   removeEmptyFolder,
   removeFile,
-} from '../../files/folder-files.ts';
-import { lockFolder } from '../../files/folder-lock.ts';
+} from '../../files/folders/folder-files.ts';
 import { locate } from '../../files/locate.ts';
 import { readText } from '../../files/read-text.ts';
 import { openSafetensors } from '../../weights/safetensors.ts';

@@ -25,7 +25,7 @@ export type OwnRequest = { encode: ChosenBase } | { stop: true } | { remove: str
 export type ToWorker = { site: Site; folder: string } | ({ id: number } & Question) | OwnRequest;
 
 /** What became of bases. `kept`: those that there are now; `encoded`: with what could not be read; `failed`: null where it was stopped. */
-export type OwnAnswer =
+type OwnAnswer =
   | { kind: 'kept'; bases: OwnBase[] }
   | { kind: 'encoding'; done: number; total: number }
   | { kind: 'encoded'; name: string; problems: string[] }

@@ -1,6 +1,6 @@
 // What lies in a folder, on a disk or in a browser's storage, and how it goes.
 
-import { inBrowser, namesInBrowser, removeInBrowser } from './browser/browser-files.ts';
+import { inBrowser, namesInBrowser, removeInBrowser } from '../browser/browser-files.ts';
 
 /** The names of the regular files in a folder; none where there is no such folder. */
 export async function fileNames(folder: string): Promise<string[]> {

@@ -1,9 +1,9 @@
 // Writes a set of files that belong together: into a folder beside, which takes the place of the old one when it is whole.
 // Of the old one only files that its manifest names are deleted; what else lies there stays.
 
-import { syncFolderOf, writeTextAtomically } from './atomic-file.ts';
-import { fileError, InputError } from './errors.ts';
-import { lockName } from './folder-lock.ts';
+import { syncFolderOf, writeTextAtomically } from '../atomic-file.ts';
+import { fileError, InputError } from '../errors.ts';
+import { lockName } from '../folder-lock.ts';
 
 const manifestName = 'files.json';
 const manifestVersion = 1;
