@@ -4,7 +4,8 @@ import { buildIndex } from '../eval/build-index.ts';
 import { UsageError } from '../files/errors.ts';
 import { indexFolder } from '../link/index-folder.ts';
 import { type Linker, type LinkerOptions, openLinker } from '../link/linker.ts';
-import { hasIndex } from '../ranking/index/source.ts';
+import { needsRun } from '../link/linking-model.ts';
+import { hasIndex, readHead } from '../ranking/index/source.ts';
 import { checkConfig } from '../train/config/check.ts';
 import { workConfigOf } from '../train/config/presets.ts';
 import { type demoSchema, indexSchema, type linkSchema, type serveSchema } from '../train/config/schemas.ts';
@@ -31,18 +32,24 @@ export async function prepareIndex(parsed: LinkingArguments): Promise<void> {
   if (knowledgeBase === '' && !(await hasIndex(indexFolder(run.folder)))) await buildRunIndex(parsed);
 }
 
-/** Opens the index of the knowledge base, or of the run. What is not named by a flag is what the index was built with. */
-export function openLinkerFor(
+/**
+ * Opens the index of the knowledge base, or of the run. What is not named by a flag is what the index was built with, and what
+ * an index from a page does not say is the usual one, which is held against the index.
+ */
+export async function openLinkerFor(
   { config: { run, clip, bert, albef, names, link }, given }: LinkingArguments,
   options: Pick<LinkerOptions, 'device' | 'onWarning' | 'writable' | 'gatherMs'>,
 ): Promise<Linker> {
   const isOwn = link.knowledgeBase !== '';
+  const origin = isOwn ? (await readHead(link.knowledgeBase)).origin : null;
+  const lacksRun = origin?.['run'] === undefined && needsRun(link.system || (origin?.['system'] ?? null));
+  const lacksClip = isOwn && origin?.['clip'] === undefined;
   return openLinker({
     ...options,
     ...(isOwn ? { index: link.knowledgeBase } : {}),
-    ...(!isOwn || given.has('run.folder') ? { run: run.folder } : {}),
+    ...(!isOwn || given.has('run.folder') || lacksRun ? { run: run.folder } : {}),
     ...(link.system === '' ? {} : { system: link.system }),
-    ...(given.has('clip.folder') ? { clip: clip.folder } : {}),
+    ...(given.has('clip.folder') || lacksClip ? { clip: clip.folder } : {}),
     encoders: { bert: bert.folder, albef: albef.folder },
     ...(names.use ? {} : { names: false }),
   });

@@ -33,6 +33,13 @@ export interface DeviceOptions {
   memoryBudgetBytes?: number;
   /** Bind at most so many bytes at once, if that is less than the adapter's limit (for tests of large tensors). */
   maxBindingBytes?: number;
+  /**
+   * Whether little will be computed: then kernels are taken that compile fast, the same for all CPUs and for all GPUs, and none
+   * are measured. Default: no.
+   */
+  isBrief?: boolean;
+  /** Take the kernels of a CPU adapter, or of a GPU, whatever this one is: to learn which others will need. */
+  asCpu?: boolean;
 }
 
 /** One kernel dispatch: what to run, on which buffers, with which parameters. Names are those of the kernel's file. */
@@ -67,6 +74,8 @@ export class Device {
   readonly description: string;
   /** True when kernels run on the CPU. */
   readonly isCpu: boolean;
+  /** See `DeviceOptions`. */
+  readonly isBrief: boolean;
   /** Fewest invocations that a subgroup may have; 0 where kernels cannot use subgroups. */
   readonly subgroupSize: number;
   /** Largest part of a buffer that a kernel can see at once, in bytes; larger tensors are bound in parts. */
@@ -89,8 +98,9 @@ export class Device {
   constructor(gpu: GPUDevice, info: GPUAdapterInfo, options: DeviceOptions) {
     this.gpu = gpu;
     this.description = describeAdapter(info);
-    this.isCpu = isCpuAdapter(info);
-    this.subgroupSize = subgroupSize({ gpu, info });
+    this.isCpu = options.asCpu ?? isCpuAdapter(info);
+    this.isBrief = options.isBrief ?? false;
+    this.subgroupSize = this.isBrief ? 0 : subgroupSize({ gpu, info });
     const { limits } = gpu;
     this.maxBindingBytes = Math.min(
       limits.maxStorageBufferBindingSize,
@@ -109,7 +119,7 @@ export class Device {
       beforeDestroy: () => this.#recorder.submit(),
       afterDestroy: () => this.#kernels.forgetBindGroups(),
     });
-    this.tuner = new Tuner(this);
+    this.tuner = new Tuner(this, !this.isBrief);
     gpu.lost.then(({ message }) => {
       this.#lost ??= new DeviceLostError(`the device was lost: ${message || 'no reason given'}`);
     });

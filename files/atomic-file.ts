@@ -1,5 +1,6 @@
 // Writes a file so that its name never shows half of it: to a temporary name first, synced, then renamed.
 
+import { inBrowser, writeInBrowser } from './browser/browser-files.ts';
 import { fileError } from './errors.ts';
 import { isRunning } from './process-id.ts';
 
@@ -15,7 +16,7 @@ const endings = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 export type Append = (bytes: Uint8Array) => Promise<void>;
 
 /** Replaces bytes that were appended before, from byte `position` on: a header that is known only at the end. */
-type Patch = (position: number, bytes: Uint8Array) => Promise<void>;
+export type Patch = (position: number, bytes: Uint8Array) => Promise<void>;
 
 /**
  * Writes the file at `path` with what `body` appends. When anything fails the file that was there stays and
@@ -26,6 +27,7 @@ export async function writeFileAtomically(
   path: string,
   body: (append: Append, patch: Patch) => Promise<void>,
 ): Promise<void> {
+  if (inBrowser) return writeInBrowser(path, body);
   const { open, rename, rm } = await import('node:fs/promises');
   const { basename, dirname } = await import('node:path');
   await removeLeftOvers(dirname(path), (name) => name === basename(path));

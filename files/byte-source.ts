@@ -1,6 +1,7 @@
 // Bytes that are read in ranges: a file on disk or a buffer in memory (http-source.ts: a file on a server). Knows
 // nothing of what they mean.
 
+import { inBrowser, openInBrowser } from './browser/browser-files.ts';
 import { fileError, WeightsError } from './errors.ts';
 
 /** Something of known length that can be read in ranges. */
@@ -28,8 +29,9 @@ const mostBytesPerRead = 2 ** 28;
  */
 const mostBytesDirectly = 2 ** 16;
 
-/** Opens a file for reading in ranges (Node and Deno). Throws WeightsError when it cannot be opened. */
+/** Opens a file for reading in ranges. Throws WeightsError when it cannot be opened. */
 export async function openFile(path: string): Promise<ByteSource> {
+  if (inBrowser) return openInBrowser(path);
   const [{ constants, readSync }, { open }] = await Promise.all([
     import('node:fs'),
     import('node:fs/promises'),

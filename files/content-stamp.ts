@@ -1,6 +1,7 @@
 // What a file's bytes are known by: their SHA-256. It is remembered for the life of the process, by path, size and times,
 // so that asking again costs a look at the folder and not a read.
 
+import { inBrowser, stampInBrowser } from './browser/browser-files.ts';
 import { fileError, InputError } from './errors.ts';
 
 /** Stamps by path, with what the file system said of the file when it was read. */
@@ -15,6 +16,7 @@ const settledMs = 2000;
  * change is another than before. Throws InputError where it cannot be read or is no file.
  */
 export async function contentStamp(path: string): Promise<string> {
+  if (inBrowser) return stampInBrowser(path);
   const { closeSync, constants, fstatSync, openSync, statSync } = await import('node:fs');
   // Asked directly: a data set has thousands of small images, and each way through the system's threads takes 0.1 ms.
   const asked = <T>(ask: () => T): T => {

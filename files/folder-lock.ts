@@ -3,6 +3,7 @@
 // and so no race, and a lock dies with its process, kill -9 and power cuts included. Works wherever folders do (Node and
 // Deno; Linux, macOS, Windows); between machines that share a folder a lock counts as held until its file is removed.
 
+import { inBrowser, lockInBrowser } from './browser/browser-files.ts';
 import { fileError, InputError } from './errors.ts';
 import { isRunning, startOf } from './process-id.ts';
 
@@ -19,7 +20,7 @@ const tries = 4;
  * writing there.
  */
 export function lockFolder(folder: string): Promise<FolderLock> {
-  return lock(folder, '.dsmip-lock-', folder);
+  return inBrowser ? lockInBrowser(folder) : lock(folder, '.dsmip-lock-', folder);
 }
 
 /** Locks one name in a folder, whether there is something of that name or not; else as `lockFolder`. */

@@ -23,9 +23,14 @@ export function packageRoot(): string {
   return folder;
 }
 
+/** Whether a path was written as one that begins in the package's folder. */
+export function isInPackage(path: string): boolean {
+  return path.startsWith(prefix);
+}
+
 /** The path that a configuration means: 'package:data/openconcepts' lies in the package. */
 export function resolvePath(path: string): string {
-  if (!path.startsWith(prefix)) return path;
+  if (!isInPackage(path)) return path;
   return process.getBuiltinModule('node:path').join(packageRoot(), path.slice(prefix.length));
 }
 

@@ -22,7 +22,8 @@ export interface EntitiesOf {
   count: number | null;
 }
 
-export interface EntityIndexOptions extends Pick<BuildOptions<Entity>, 'onProgress' | 'onWarning'> {
+export interface EntityIndexOptions
+  extends Pick<BuildOptions<Entity>, 'together' | 'onProgress' | 'onWarning'> {
   dtype: IndexDtype;
   /** Entities a shard. */
   shard: number;
@@ -30,9 +31,11 @@ export interface EntityIndexOptions extends Pick<BuildOptions<Entity>, 'onProgre
 
 /** What an index is built with: `system` from `run`, on a CLIP; null for the run of a system that needs none. */
 export interface IndexMaker {
-  model: LinkingModel;
+  model: Pick<LinkingModel, 'scorer' | 'fingerprint'>;
   run: string | null;
   base: { clip: Session['clip']; features: FeatureOptions; tokenizerHash: string };
+  /** Where all that lies, for who opens the index later. Default: where it was opened. */
+  origin?: IndexHead['origin'];
 }
 
 /**
@@ -40,7 +43,7 @@ export interface IndexMaker {
  * from an address, which nothing is known by.
  */
 export async function buildEntityIndex(
-  { model: { scorer, fingerprint }, run, base: { clip, features, tokenizerHash } }: IndexMaker,
+  { model: { scorer, fingerprint }, run, base: { clip, features, tokenizerHash }, origin }: IndexMaker,
   { entities, count }: EntitiesOf,
   folder: string,
   options: EntityIndexOptions,
@@ -59,7 +62,7 @@ export async function buildEntityIndex(
       writeRecords: (path) => writeEntityRecords(path, entities()),
       folder,
       fingerprints: { model: fingerprint, tokenizer: tokenizerHash },
-      origin: {
+      origin: origin ?? {
         system: scorer.name,
         clip: lastingPath(clip.folder),
         ...(run === null ? {} : { run: lastingPath(run) }),

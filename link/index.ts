@@ -13,3 +13,4 @@ export {
   type LinkOptions,
   openLinker,
 } from './linker.ts';
+export type { TextAttention, WordWeight } from './word-attention.ts';

@@ -11,11 +11,13 @@ import { WarmStart } from '../engine/device/warm-start.ts';
 import { type Device, openDevice } from '../engine/device.ts';
 import { UsageError } from '../files/errors.ts';
 import { isUrl } from '../files/locate.ts';
+import { Expert } from '../model/dsmip/expert-model.ts';
 import { allExpertKinds } from '../model/dsmip/experts.ts';
 import { openIndex } from '../ranking/index/source.ts';
 import { Mixture, retrievalScorer } from '../ranking/mixture.ts';
 import { additionTo, joinLists } from '../ranking/pair-lists.ts';
 import { retrieve } from '../ranking/retrieval.ts';
+import type { AnyScorer } from '../ranking/scorer.ts';
 import { rankMentions } from '../ranking/scoring-pass.ts';
 import { preparedMentions, prepareSamples } from '../ranking/sources.ts';
 import { type EncoderFolders, shippedEncoders } from './baselines/own-encoders.ts';
@@ -34,6 +36,7 @@ import { expertScores } from './expert-scores.ts';
 import { changesFile, findIndex, knownFingerprints, openRecords, placesOf } from './index-folder.ts';
 import { calibrationFolder, type LinkingModel, loadLinkingModel } from './linking-model.ts';
 import { type OpenedBase, openModelBase, openTokenizer } from './model-base.ts';
+import { type TextAttention, wordAttention } from './word-attention.ts';
 
 /** A mention as a caller has it. `image`: path, bytes, Blob or URL; null or nothing for none. */
 export interface LinkMention {
@@ -66,6 +69,8 @@ export interface Explanation {
   experts: Readonly<Record<string, number>>;
   /** What was added for the entity's name; 0 where it is not the mention's word. */
   names: number;
+  /** Of each expert that reads texts, what of the mention's the entity's attends to. */
+  attention: Readonly<Record<string, TextAttention>>;
 }
 
 export interface LinkOptions {
@@ -365,6 +370,17 @@ class OpenLinker implements Linker {
     const best = systems[scorer.name]!.top.map((found) => found.slice(0, top));
     const experts =
       explain && scorer instanceof Mixture ? await expertScores(scorer, source, entities, best) : null;
+    const attention =
+      explain && scorer instanceof Mixture
+        ? await wordAttention(
+            scorer.parts.filter(isExpertScorer),
+            mentions,
+            this.#parts.tokenizer,
+            source,
+            entities,
+            best,
+          )
+        : null;
     const alone = scorer instanceof Mixture || !isExpert(scorer.name) ? null : scorer.name;
     return Promise.all(
       systems[scorer.name]!.top.map(async (found, mention) => {
@@ -384,7 +400,8 @@ class OpenLinker implements Linker {
               probability: sure && (sure.probabilities[i] ?? 0),
               inKnowledgeBase: sure?.inKnowledgeBase ?? null,
               ...(explain && {
-                explanation: experts && { experts: experts[mention]![i]!, names },
+                explanation: experts &&
+                  attention && { experts: experts[mention]![i]!, names, attention: attention[mention]![i]! },
               }),
             };
           }),
@@ -419,6 +436,10 @@ class OpenLinker implements Linker {
 
 /** Changes have no options that they would have to agree in. */
 const noOptions: CallOptions = { top: 0, candidates: 0 };
+
+function isExpertScorer(scorer: AnyScorer): scorer is Expert {
+  return scorer instanceof Expert;
+}
 
 function isExpert(name: string): boolean {
   return (allExpertKinds as readonly string[]).includes(name);

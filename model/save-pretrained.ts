@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import type { Tensor } from '../engine/tensor.ts';
 import { writeTextAtomically } from '../files/atomic-file.ts';
 import { WeightsError } from '../files/errors.ts';
-import { replaceFolder } from '../files/staged-folder.ts';
+import { replaceFolder } from '../files/folders/staged-folder.ts';
 import { f32ToF16 } from '../weights/half.ts';
 import { type TensorToWrite, writeSafetensors } from '../weights/write-safetensors.ts';
 import type { ParameterSpecs } from './parameter-source.ts';

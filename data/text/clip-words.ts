@@ -22,19 +22,41 @@ const IOTA_BELOW = '\u0345';
  * letter.
  */
 export function clipWords(text: string): string[] {
-  return strip(wellFormed(text)).toLowerCase().replaceAll(IOTA_BELOW, ' ').match(WORD) ?? [];
+  return cleaned(text.slice(...inner(text))).match(WORD) ?? [];
+}
+
+/** Where each of `clipWords` stands in the text, from its first UTF-16 unit to before `end`. */
+export function clipWordSpans(text: string): { word: string; start: number; end: number }[] {
+  const [first, last] = inner(text);
+  // Of each unit that is cleaned, the letter that it comes from: one may become two when it is lowercased.
+  const letters: { start: number; end: number }[] = [];
+  let start = first;
+  for (const letter of text.slice(first, last)) {
+    const end = start + letter.length;
+    for (let i = letter.toLowerCase().length; i > 0; i--) letters.push({ start, end });
+    start = end;
+  }
+  return [...cleaned(text.slice(first, last)).matchAll(WORD)].map(({ 0: word, index }) => ({
+    word,
+    start: letters[index]!.start,
+    end: letters[index + word.length - 1]!.end,
+  }));
+}
+
+function cleaned(text: string): string {
+  return wellFormed(text).toLowerCase().replaceAll(IOTA_BELOW, ' ');
 }
 
 /**
- * Python's `str.strip`, which also takes the separators U+001C..U+001F that are not white space within a
+ * What Python's `str.strip` leaves, which also takes the separators U+001C..U+001F that are not white space within a
  * text.
  */
-function strip(text: string): string {
+function inner(text: string): readonly [start: number, end: number] {
   let start = 0;
   let end = text.length;
   while (start < end && isStripped(text.charAt(start))) start++;
   while (end > start && isStripped(text.charAt(end - 1))) end--;
-  return text.slice(start, end);
+  return [start, end];
 }
 
 function isStripped(char: string): boolean {

@@ -15,7 +15,7 @@ import {
   END_OF_WORD,
   END_TOKEN,
 } from './byte-alphabet.ts';
-import { clipWords } from './clip-words.ts';
+import { clipWordSpans, clipWords } from './clip-words.ts';
 import { mergeLongWord } from './long-word.ts';
 import { cutsOf, utf8 } from './merge-word.ts';
 import { createWordMerger } from './word-merger.ts';
@@ -41,6 +41,8 @@ export interface Tokenizer {
   readonly eosId: number;
   /** Token ids of `text`, without BOS and EOS. The special tokens' spellings in the text give their ids. */
   encode(text: string): number[];
+  /** Of each token of `encode`, where the word that it is of stands in the text, in UTF-16 units. */
+  wordSpans(text: string): { start: number; end: number }[];
   /** Ids and mask of `texts`, each cut to `maxLength` tokens (at least 2), its closing EOS kept. */
   encodeBatch(texts: readonly string[], maxLength: number): TokenBatch;
   /** Gives the memory of merges and remembered words back; the tokenizer is of no use afterwards. */
@@ -73,12 +75,15 @@ export function createTokenizer(vocab: Record<string, number>, merges: string): 
     kept.set(word, found);
     return found;
   };
+  const tokensOf = (word: string): readonly number[] => {
+    if (word === BEGIN_TOKEN) return [bosId];
+    return word === END_TOKEN ? [eosId] : idsOf(word);
+  };
   const encode = (text: string): number[] => {
     const result: number[] = [];
     for (const word of clipWords(text)) {
-      if (word === BEGIN_TOKEN || word === END_TOKEN) result.push(word === BEGIN_TOKEN ? bosId : eosId);
       // No call with many arguments: a word may have a million tokens.
-      else for (const id of idsOf(word)) result.push(id);
+      for (const id of tokensOf(word)) result.push(id);
     }
     return result;
   };
@@ -88,6 +93,8 @@ export function createTokenizer(vocab: Record<string, number>, merges: string): 
     bosId,
     eosId,
     encode,
+    wordSpans: (text) =>
+      clipWordSpans(text).flatMap(({ word, start, end }) => tokensOf(word).map(() => ({ start, end }))),
     encodeBatch: (texts, maxLength) => padBatch(texts.map(encode), maxLength, bosId, eosId),
     free() {
       kept.clear();

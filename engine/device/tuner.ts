@@ -20,13 +20,14 @@ const clearlyFaster = 0.9;
 
 export class Tuner {
   #device: Device;
-  #enabled = setting('DSMIP_TUNE') !== 'off';
+  #enabled: boolean;
   #winners = new Map<string, string>();
   #pending = new Map<string, Pending>();
   #settling = false;
 
-  constructor(device: Device) {
+  constructor(device: Device, isEnabled = true) {
     this.#device = device;
+    this.#enabled = isEnabled && setting('DSMIP_TUNE') !== 'off';
   }
 
   /** Loads what was measured on this adapter and driver before. */

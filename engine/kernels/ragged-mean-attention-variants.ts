@@ -69,14 +69,27 @@ function panel(keys: number, width: number): RaggedMeanAttentionVariant {
 
 /** Tiles of 64 rows; of fewer where workgroup memory could not hold the scores of so many keys. */
 function plain(device: Device, keys: number): RaggedMeanAttentionVariant {
+  if (device.isBrief && device.isCpu && keys <= briefKeys) return brief;
   let rowLanes = 8;
   while (rowLanes * keys > mostKeys) rowLanes /= 2;
   // A CPU adapter's vector is filled by 8 invocations, a GPU's subgroup by 32.
   const keyLanes = (device.isCpu ? 8 : 32) / rowLanes;
   return {
     kernel: 'ragged-mean-attention',
-    constants: { ROW_LANES: rowLanes, KEY_LANES: keyLanes },
+    constants: { ROW_LANES: rowLanes, KEY_LANES: keyLanes, KEYS: mostKeys / rowLanes },
     mentions: 1,
     rows: device.isCpu ? 1024 : 256,
   };
 }
+
+const briefKeys = 56;
+/**
+ * The least workgroup memory: SwiftShader compiles a store for each number of it, to begin with 0, which with tiles of 64 rows
+ * is most of two seconds.
+ */
+const brief: RaggedMeanAttentionVariant = {
+  kernel: 'ragged-mean-attention',
+  constants: { ROW_LANES: 1, KEY_LANES: 4, KEYS: briefKeys },
+  mentions: 1,
+  rows: 1024,
+};

@@ -46,6 +46,7 @@ import {
 } from './experts.ts';
 import { noPrompts, type Prompts } from './prompts.ts';
 import { packOperands, sideLayout, unpackOperands } from './side-layout.ts';
+import { textAttention } from './text-vectors.ts';
 
 export type { Side } from '../../ranking/scorer.ts';
 
@@ -155,10 +156,9 @@ export class Expert implements Scorer<SideTables, MentionSide, EntitySide> {
 
   /** Bytes of the tokens in the tables. */
   preparedBytes(samples: Samples): number {
-    const { clip, prompts } = this.config;
     const uses = usesOf(this.kind);
-    const r = uses.prompts && prompts.depth > 0 ? prompts.length : 0;
-    const { text, vision } = clip;
+    const r = this.textPrompts;
+    const { text, vision } = this.config.clip;
     const texts = samples.tokens.lengths.reduce((sum, length) => sum + r + length, 0) * text.width;
     const images = firstImages(samples).distinct.length * (r + 1 + this.#patches) * vision.width;
     return 4 * ((uses.text ? texts : 0) + (seesImages(this.kind, 'entity') ? images : 0));
@@ -208,6 +208,24 @@ export class Expert implements Scorer<SideTables, MentionSide, EntitySide> {
       throw new EngineError(`${kind} expert: one side was made while the tape recorded, the other was not`);
     }
     return noGrad(() => pairScores(kind, mentions, entities, pairMask));
+  }
+
+  /**
+   * What of each mention's text each entity's attends to in the text unit: [M, E, r + L], the r prompts first, 0 on padding.
+   * `pairMask` as in `scores`. Null for an expert without texts. Throws EngineError for sides that were made while the tape recorded.
+   */
+  textAttention(mentions: MentionSide, entities: EntitySide, pairMask: Tensor | null = null): Tensor | null {
+    if (areFeatures(mentions) || areFeatures(entities)) {
+      throw new EngineError(`${this.kind} expert: attention is looked at without gradients`);
+    }
+    const { text } = mentions;
+    return text && entities.text ? noGrad(() => textAttention(text, entities.text!, pairMask)) : null;
+  }
+
+  /** How many prompts stand in front of a text's tokens. */
+  get textPrompts(): number {
+    const { length, depth } = this.config.prompts;
+    return usesOf(this.kind).prompts && depth > 0 ? length : 0;
   }
 
   /** Making a mask costs about what scores of images alone cost. */

@@ -58,6 +58,18 @@ export function textEntities(norms: TextNorms, unit: TextUnit, text: RaggedFeatu
   };
 }
 
+/**
+ * What each entity's tokens attend to in each mention's, averaged over them: [M, E, L], prompts first, 0 on padding and where
+ * `pairMask` is 0 (or weights all the same). Throws ShapeError.
+ */
+export function textAttention(
+  { keys, mask }: TextMentions,
+  { queries, offsets }: TextEntities,
+  pairMask: Tensor | null = null,
+): Tensor {
+  return raggedMeanAttention(queries, offsets, keys, mask, pairMask);
+}
+
 /** Scores [M, E]; where `pairMask` (u32 [M, E]) is 0 a finite number may stand for one. Throws ShapeError. */
 export function textScores(
   mention: TextMentions,
@@ -73,8 +85,7 @@ export function textScores(
       `text scores: ${describe(weights)}, ${offsets.length} offsets of rows, ${describe(mention.keys)}`,
     );
   }
-  const { keys, mask } = mention;
-  const average = raggedMeanAttention(entity.queries, offsets, keys, mask, pairMask); // [M, E, L]
+  const average = textAttention(mention, entity, pairMask); // [M, E, L]
   const x = matmul(average, mention.values); // [M, E, h]
   const global = matmul(mention.embeds, entity.embeds, { transposeB: true }); // [M, E]
   const y = device.empty([M, E], 'f32', 'text scores');

@@ -8,6 +8,13 @@ import { writeTextAtomically } from '../../files/atomic-file.ts';
 import { UsageError, WeightsError } from '../../files/errors.ts';
 import { hashOf } from '../../files/fingerprint.ts';
 import { lockFolder } from '../../files/folder-lock.ts';
+import {
+  fileNames,
+  isNameTaken,
+  isRegularFile,
+  removeEmptyFolder,
+  removeFile,
+} from '../../files/folders/folder-files.ts';
 import { checkedJson, parseCheckedJson } from '../../files/json/checked-json.ts';
 import { locate } from '../../files/locate.ts';
 import { readText } from '../../files/read-text.ts';
@@ -46,6 +53,8 @@ export interface BuildOptions<Entity> {
   dtype: IndexDtype;
   /** Entities a shard. */
   shard: number;
+  /** Entities that are encoded together: fewer tell their progress more often, and take longer. Default 256. */
+  together?: number;
   /** Hashes of what else the index is made from, the scorer's weights above all. */
   fingerprints: Fingerprints;
   /** See `IndexHead`. Default: nothing. */
@@ -55,7 +64,7 @@ export interface BuildOptions<Entity> {
   onWarning?: ((line: string) => void) | undefined;
 }
 
-/** Entities that are encoded, and stamped, together. */
+/** Entities that are stamped together, and encoded together unless told otherwise. */
 const chunkSize = 256;
 /** Names files that may lie in the folder without being named by index.json: of builds under way, or killed. */
 const filesName = 'index.files.json';
@@ -68,11 +77,7 @@ const filesName = 'index.files.json';
 export async function buildIndex<Entity>(
   options: BuildOptions<Entity>,
 ): Promise<{ head: IndexHead; kept: number }> {
-  const { access, rmdir } = await import('node:fs/promises');
-  const isNew = await access(options.folder).then(
-    () => false,
-    () => true,
-  );
+  const isNew = !(await isNameTaken(options.folder));
   const lock = await lockFolder(options.folder);
   let isBuilt = false;
   try {
@@ -82,7 +87,7 @@ export async function buildIndex<Entity>(
   } finally {
     await lock.release();
     // A folder that nothing was written to goes again.
-    if (isNew && !isBuilt) await rmdir(options.folder).catch(() => {});
+    if (isNew && !isBuilt) await removeEmptyFolder(options.folder);
   }
 }
 
@@ -98,9 +103,8 @@ async function build<Entity>(options: BuildOptions<Entity>): Promise<{ head: Ind
   const problems = new Set<string>();
   let [kept, bytes, done] = [0, 0, 0];
   for await (const entities of partsOf(options.entities(), size)) {
-    const chunks = chunksOf(entities);
     const own: string[] = [];
-    for (const chunk of chunks) own.push(await options.stamp(chunk));
+    for (const chunk of partsIn(entities, chunkSize)) own.push(await options.stamp(chunk));
     stamps.push(...own);
     const shard = {
       file: shardName(hashOf([identity, `${done}`, ...own]), shards.length),
@@ -111,7 +115,8 @@ async function build<Entity>(options: BuildOptions<Entity>): Promise<{ head: Ind
     const found = await finishedBytes(path, { layout, dtype }, shard);
     if (found === null) {
       await files.announce(shard.file);
-      const encoded = encodedChunks(chunks, options.encode, problems);
+      const together = partsIn(entities, options.together ?? chunkSize);
+      const encoded = encodedChunks(together, options.encode, problems);
       bytes += await writeShard(scorer, encoded, dtype, path, shard, (part) =>
         options.onProgress?.({ done: shard.first + part, total: options.count }),
       );
@@ -189,15 +194,12 @@ class Files {
 
   /** Deletes the files of ours that are none of `current`, and what a kill left of half-written ones. */
   async removeOthers(current: readonly string[]): Promise<void> {
-    const { readdir, rm } = await import('node:fs/promises');
     const keep = new Set(current);
-    for (const name of await readdir(this.#folder)) {
+    for (const name of await fileNames(this.#folder)) {
       const whole = name.replace(/\.\d+-\d+\.tmp$/, '');
-      if (!this.#names.has(whole) || keep.has(name)) continue;
-      const path = locate(this.#folder, name);
-      if (await isRegularFile(path)) await rm(path);
+      if (this.#names.has(whole) && !keep.has(name)) await removeFile(locate(this.#folder, name));
     }
-    await rm(locate(this.#folder, filesName), { force: true });
+    await removeFile(locate(this.#folder, filesName));
   }
 }
 
@@ -209,7 +211,7 @@ export async function entitiesFingerprint<Entity>(
 ): Promise<string> {
   const stamps: string[] = [];
   for await (const part of partsOf(entities, shard)) {
-    for (const chunk of chunksOf(part)) stamps.push(await stamp(chunk));
+    for (const chunk of partsIn(part, chunkSize)) stamps.push(await stamp(chunk));
   }
   return hashOf(stamps);
 }
@@ -229,9 +231,9 @@ async function* partsOf<Entity>(
   if (part.length > 0) yield part;
 }
 
-function chunksOf<Entity>(entities: readonly Entity[]): Entity[][] {
-  return Array.from({ length: Math.ceil(entities.length / chunkSize) }, (_, i) =>
-    entities.slice(i * chunkSize, (i + 1) * chunkSize),
+function partsIn<Entity>(entities: readonly Entity[], size: number): Entity[][] {
+  return Array.from({ length: Math.ceil(entities.length / size) }, (_, i) =>
+    entities.slice(i * size, (i + 1) * size),
   );
 }
 
@@ -269,12 +271,6 @@ async function finishedBytes(
     if (error instanceof WeightsError) return null;
     throw error;
   }
-}
-
-async function isRegularFile(path: string): Promise<boolean> {
-  const { lstat } = await import('node:fs/promises');
-  const found = await lstat(path).catch(() => null);
-  return found?.isFile() ?? false;
 }
 
 /** What the file of announced files says. Throws InputError. */

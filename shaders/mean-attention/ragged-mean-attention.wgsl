@@ -14,7 +14,7 @@
 
 const ROW_LANES: u32 = 8u;        // 8 (to 56 keys), 4 (112), 2 (224) or 1 (448)
 const KEY_LANES: u32 = 1u;
-const KEYS = 448u / ROW_LANES;    // most that Lk may be
+const KEYS: u32 = 56u;            // most that Lk may be, at most 448 / ROW_LANES
 const STRIDE = KEYS + 1u;         // odd: neighbouring rows lie in different banks
 const ROWS = 8u * ROW_LANES;
 const LANES = ROW_LANES * KEY_LANES;

@@ -7,9 +7,14 @@ import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
+import { pickTexts, tokenizeTexts } from '../../encoding/samples.ts';
+import { noGrad } from '../../engine/autograd.ts';
 import { openDevice } from '../../engine/device.ts';
 import { buildIndex } from '../../eval/build-index.ts';
 import { type Linked, type LinkMention, openLinker } from '../../link/linker.ts';
+import { openModelBase, openTokenizer } from '../../link/model-base.ts';
+import { loadDsmip } from '../../link/trained.ts';
+import type { Expert, Side } from '../../model/dsmip/expert-model.ts';
 import { calibrate } from '../../train/calibration/calibrate.ts';
 import { checkConfig } from '../../train/config/check.ts';
 import { calibrationSchema, indexSchema } from '../../train/config/schemas.ts';
@@ -107,6 +112,91 @@ test("explained, a score is the chosen expert's and what the name adds", async (
     assert.is(isNamed, each === calibrated);
   }
   await calibrated.close();
+});
+
+test('the attention over the sentence is what the host computes of the texts', async () => {
+  const [word, sentence] = ['seal', 'The animal, it swam'];
+  const [[found]] = (await linker.link([{ word, sentence }], { top: 1, explain: true })) as [[Linked]];
+  const base = await openModelBase({ clip: toy.clip, device });
+  const { experts } = (await loadDsmip(base, run))!;
+  const tokenizer = await openTokenizer(base.clip);
+  const texts = [`${word} : ${sentence}`, `${found.name} : ${found.attributes}`];
+  const tokens = tokenizeTexts(tokenizer, texts, base.clip.config.text.maxLength);
+  const words: [word: string, first: number, end: number][] = [];
+  let first = 1; // after the token of the beginning
+  for (const own of [word, ':', 'The', 'animal', ',', 'it', 'swam']) {
+    const end = first + tokenizer.encode(own).length;
+    words.push([own, first, end]);
+    first = end;
+  }
+  assert.equal(Object.keys(found.explanation!.attention).sort(), ['multimodal', 'text']);
+  for (const expert of experts) {
+    const [keys, queries] = [
+      await tokenRows(expert, 'mention', 'key', 0),
+      await tokenRows(expert, 'entity', 'query', 1),
+    ];
+    const weights = keys.map(() => 0);
+    for (const q of queries) {
+      const exps = keys.map((k) =>
+        Math.exp(k.reduce((sum, value, i) => sum + value * q[i]!, 0) / Math.sqrt(q.length)),
+      );
+      const sum = exps.reduce((a, b) => a + b);
+      for (const [i, value] of exps.entries()) weights[i]! += value / sum / queries.length;
+    }
+    const weightOf = (own: string) => {
+      const [, first, end] = words.find(([name]) => name === own)!;
+      return weights.slice(expert.textPrompts + first, expert.textPrompts + end).reduce((a, b) => a + b);
+    };
+    const { word: ofWord, sentence: ofSentence } = found.explanation!.attention[expert.name]!;
+    const close = (value: number, own: string) =>
+      assert.ok(Math.abs(value - weightOf(own)) < 1e-5, `${expert.name} ${own}: ${value} ${weightOf(own)}`);
+    close(ofWord, word);
+    assert.equal(
+      ofSentence.map(({ start, end }) => sentence.slice(start, end)),
+      ['The', 'animal', 'it', 'swam'],
+    );
+    for (const { start, end, weight } of ofSentence) close(weight, sentence.slice(start, end));
+  }
+  tokenizer.free();
+  base.close();
+
+  /** What the text unit makes of a text's tokens, in float64: [tokens, h]. */
+  async function tokenRows(
+    expert: Expert,
+    side: Side,
+    layer: 'key' | 'query',
+    row: number,
+  ): Promise<number[][]> {
+    const batch = pickTexts(tokens, [row]);
+    const prompts = device.scope(() => noGrad(() => expert.encoders.prompts(side)));
+    const read = device.scope(() =>
+      noGrad(() => device.read<'f32'>(expert.clip.module.text.encode(batch, prompts.text).tokens)),
+    );
+    const values = await read;
+    for (const tensor of prompts.vision) tensor.release();
+    const parameter = (name: string) => device.read<'f32'>(expert.trained.get(name)!);
+    const [gain, offset] = [
+      await parameter('text_token_norm.weight'),
+      await parameter('text_token_norm.bias'),
+    ];
+    const [weight, bias] = [
+      await parameter(`text_unit.${layer}.weight`),
+      await parameter(`text_unit.${layer}.bias`),
+    ];
+    const width = gain.length;
+    return Array.from({ length: expert.textPrompts + tokens.lengths[row]! }, (_, token) => {
+      const x = [...values.subarray(token * width, (token + 1) * width)];
+      const mean = x.reduce((a, b) => a + b) / width;
+      const variance = x.reduce((sum, value) => sum + (value - mean) ** 2, 0) / width;
+      const normed = x.map(
+        (value, i) => ((value - mean) / Math.sqrt(variance + 1e-5)) * gain[i]! + offset[i]!,
+      );
+      return Array.from(
+        bias,
+        (own, j) => own + normed.reduce((sum, value, i) => sum + value * weight[j * width + i]!, 0),
+      );
+    });
+  }
 });
 
 test('an image is a path, bytes, a Blob or a URL, all the same', async () => {

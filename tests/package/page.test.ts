@@ -5,87 +5,38 @@ import { spawn } from 'node:child_process';
 import * as fs from 'node:fs';
 import * as path from 'node:path';
 import { createInterface } from 'node:readline';
-import type { Browser, BrowserContextOptions, Page } from 'playwright-core';
+import type { Browser, BrowserContextOptions } from 'playwright-core';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { openLinker } from '../../link/linker.ts';
-import { serveSite } from '../../web/site/serve-site.ts';
-import { removeToy, runFolder, type Toy } from '../support/toy-run.ts';
+import { runFolder } from '../support/toy-run.ts';
 import { openBrowser } from './browser.ts';
-import { indexedToy } from './indexed-toy.ts';
-import { installedProject, type Project, repository } from './installed.ts';
+import {
+  assertAccessible,
+  assertFits,
+  found,
+  openPageSite,
+  type PageSite,
+  scoresOn,
+  screenshots,
+  visitPage,
+} from './page-site.ts';
 
-const screenshots = path.join(repository, '.cache', 'screenshots');
 const sentence = 'the seal with fur ran away from a crane';
 
-let project: Project;
-let toy: Toy;
-let printed: string;
-let site: { url: string; close(): Promise<void> };
-let browser: Browser;
+let site: PageSite;
 
 test.before(async () => {
-  project = installedProject();
-  toy = await indexedToy();
-  const dev = path.join(toy.data, 'toy_dev.json');
-  const mentions = JSON.parse(fs.readFileSync(dev, 'utf8')) as { mentions: string; sentence: string }[];
-  // The page's examples have their word in the sentence.
-  const named = mentions.map((mention) => ({
-    ...mention,
-    sentence: `${mention.mentions}: ${mention.sentence}`,
-  }));
-  fs.writeFileSync(dev, JSON.stringify(named));
-  const folder = path.join(project.folder, 'site');
-  printed = project.dsmipCommand(['demo', ...toy.flags, '--run', runFolder(toy, 'run'), '--out', folder]);
-  site = await serveSite(folder, 0);
-  browser = await openBrowser();
-  fs.mkdirSync(screenshots, { recursive: true });
+  site = await openPageSite();
 });
-test.after(async () => {
-  await browser.close();
-  await site.close();
-  removeToy(toy);
-  project.remove();
-});
+test.after(() => site.close());
 
 /** Opens the page anew; its errors and its requests to others fail the test at `done`. */
-async function visit(hash = '', options: BrowserContextOptions = {}, by: Browser = browser, url = site.url) {
-  const context = await by.newContext({ viewport: { width: 1280, height: 900 }, ...options });
-  const page = await context.newPage();
-  const faults: string[] = [];
-  page.on('pageerror', (error) => faults.push(`${error}`));
-  page.on('console', (message) => message.type() === 'error' && faults.push(message.text()));
-  context.on('request', (request) => {
-    if (!/^(blob|data):/.test(request.url()) && !request.url().startsWith(url)) faults.push(request.url());
-  });
-  await page.goto(url + hash);
-  const done = async () => {
-    await context.close();
-    assert.equal(faults, []);
-  };
-  return { page, context, done };
+function visit(hash = '', options: BrowserContextOptions = {}, by: Browser = site.browser, url = site.url) {
+  return visitPage(by, url, hash, options);
 }
 
 const asked = (word: string) => `#${new URLSearchParams({ word, sentence })}`;
-
-/** Waits for what is found for a word, and gives it. */
-async function found(page: Page, word: string): Promise<string[]> {
-  const said = page.locator('#results [role=status]').filter({ hasText: `“${word}”` });
-  await said.filter({ hasText: 'Took' }).waitFor();
-  await page.locator('#results[aria-busy=false]').waitFor();
-  return page.locator('#results ol > li').allTextContents();
-}
-
-async function assertAccessible(page: Page): Promise<void> {
-  await page.evaluate(fs.readFileSync(new URL(import.meta.resolve('axe-core/axe.min.js')), 'utf8'));
-  const violations = await page.evaluate(async () => {
-    const { axe } = globalThis as unknown as {
-      axe: { run(): Promise<{ violations: { id: string; nodes: { html: string }[] }[] }> };
-    };
-    return (await axe.run()).violations.map(({ id, nodes }) => [id, ...nodes.map(({ html }) => html)]);
-  });
-  assert.equal(violations, []);
-}
 
 test('the command says what a visitor downloads', () => {
   for (const part of [
@@ -95,23 +46,46 @@ test('the command says what a visitor downloads', () => {
     'thumbnails',
     'all that a visitor downloads',
   ]) {
-    assert.match(printed, new RegExp(`^${part}.* \\d+\\.\\d\\d MB$`, 'm'));
+    assert.match(site.printed, new RegExp(`^${part}.* \\d+\\.\\d\\d MB$`, 'm'));
   }
 });
 
 test('a link leads to the entities that the linker finds in Node, with each expert', async () => {
   const { page, done } = await visit(asked('seal'));
   const entities = await found(page, 'seal');
-  const linker = await openLinker({ run: runFolder(toy, 'run') });
+  const linker = await openLinker({ run: runFolder(site.toy, 'run') });
   const [expected] = await linker.link([{ word: 'seal', sentence }], { explain: true });
   await linker.close();
   assert.is(entities.length, 5);
-  const scores = (texts: string[]) => texts.map((text) => Number(/score (-?[\d.]+)/.exec(text)![1]));
-  for (const [i, score] of scores(entities).entries()) {
-    assert.ok(Math.abs(score - expected![i]!.score) < 0.02, `${score}, in Node ${expected![i]!.score}`);
+  for (const [i, score] of (await scoresOn(page)).entries()) {
+    const inNode = expected![i]!.score;
+    assert.ok(
+      Math.abs(score - inNode) <= 1e-4 * Math.max(1, Math.abs(inNode)),
+      `${score}, in Node ${inNode}`,
+    );
   }
   for (const text of entities) assert.match(text, /text -?[\d.]+, \d.*multimodal -?[\d.]+, \d/s);
   assert.match(entities[0]!, /the gate’s choice/);
+  // What the chosen expert attends to is drawn behind the words, and said of the most of them.
+  const { attention } = expected![0]!.explanation!;
+  const { word, sentence: words } = attention[expected![0]!.expert!]!;
+  const most = words.toSorted((a, b) => b.weight - a.weight)[0]!;
+  const drawn = page.locator('.attention .share');
+  assert.is(await drawn.count(), words.length);
+  assert.is(
+    await drawn.nth(words.indexOf(most)).evaluate((one) => one.style.getPropertyValue('--share')),
+    '1.00',
+  );
+  const said = (await page.locator('.attention p').textContent())!;
+  const shareOf = (pattern: RegExp) => Number(pattern.exec(said)![1]);
+  assert.ok(said.includes(`falls on “${sentence.slice(most.start, most.end)}”`), said);
+  assert.ok(Math.abs(shareOf(/(\d+) %/) - 100 * most.weight) < 1.1, said);
+  assert.ok(Math.abs(shareOf(/(\d+) %\.$/) - 100 * word) < 1.1, said);
+  await page.getByRole('button', { name: /Words that count for 2\./ }).click();
+  await page
+    .locator('.attention figcaption')
+    .filter({ hasText: `for 2. ${expected![1]!.name}` })
+    .waitFor();
   await done();
 });
 
@@ -151,7 +125,7 @@ test('the keyboard alone is enough', async () => {
 test('a pasted picture counts, and goes again', async () => {
   const { page, done } = await visit(asked('seal'));
   const without = await found(page, 'seal');
-  const bytes = [...fs.readFileSync(path.join(toy.folder, 'picture.jpg'))];
+  const bytes = [...fs.readFileSync(path.join(site.toy.folder, 'picture.jpg'))];
   await page.evaluate((bytes) => {
     const clipboardData = new DataTransfer();
     clipboardData.items.add(new File([new Uint8Array(bytes)], 'seal.jpg', { type: 'image/jpeg' }));
@@ -172,8 +146,7 @@ for (const [name, width, colorScheme] of [
   test(`on a ${name} nothing is cut off, and axe finds nothing`, async () => {
     const { page, done } = await visit(asked('crane'), { viewport: { width, height: 844 }, colorScheme });
     await found(page, 'crane');
-    const scrolls = await page.evaluate(() => document.documentElement.scrollWidth);
-    assert.ok(scrolls <= width, `${scrolls} pixels wide`);
+    await assertFits(page, width);
     await assertAccessible(page);
     await page.screenshot({ path: path.join(screenshots, `page-${width}.png`), fullPage: true });
     await page.locator('.gallery button').first().click();
@@ -212,9 +185,9 @@ test('without WebGPU the page says what helps, and shows stored results', async 
 });
 
 test('without WebGPU the server of the page links, where it is dsmip serve', async () => {
-  const flags = ['--run', runFolder(toy, 'run'), '--site', path.join(project.folder, 'site'), '--port', '0'];
-  const command = path.join(project.dsmip, 'dist', 'cli', 'dsmip.js');
-  const server = spawn(process.execPath, [command, 'serve', ...toy.flags, ...flags], {
+  const flags = ['--run', runFolder(site.toy, 'run'), '--site', site.folder, '--port', '0'];
+  const command = path.join(site.project.dsmip, 'dist', 'cli', 'dsmip.js');
+  const server = spawn(process.execPath, [command, 'serve', ...site.toy.flags, ...flags], {
     stdio: ['ignore', 'pipe', 'ignore'],
   });
   const ended = new Promise((resolve) => server.on('close', resolve));
@@ -225,7 +198,7 @@ test('without WebGPU the server of the page links, where it is dsmip serve', asy
     const { page, done } = await visit(asked('seal'), {}, other, `${url}/`);
     await page.getByText('sent to the server of this page').waitFor();
     const without = await found(page, 'seal');
-    await page.locator('#picture').setInputFiles(path.join(toy.folder, 'picture.jpg'));
+    await page.locator('#picture').setInputFiles(path.join(site.toy.folder, 'picture.jpg'));
     await page.getByRole('button', { name: 'Remove the picture' }).waitFor();
     assert.not.equal(await found(page, 'seal'), without);
     await assertAccessible(page);

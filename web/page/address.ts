@@ -1,4 +1,4 @@
-// What is asked as a part of the page's address, so that a link leads to it: #word=..&sentence=..&top=..
+// What is asked as a part of the page's address, so that a link leads to it: #word=..&sentence=..&top=..&base=..
 
 /** A part of a sentence: from the letter of this number to that of the other. */
 export type Range = readonly [start: number, end: number];
@@ -8,6 +8,8 @@ export interface Asked {
   /** The word in it; null where none is chosen. */
   range: Range | null;
   top: number;
+  /** The visitor's knowledge base of which entities are asked for; null for the site's. */
+  base: string | null;
 }
 
 export const mostTop = 20;
@@ -19,14 +21,20 @@ export function readAddress(hash: string): Asked | null {
   const [word, sentence] = [fields.get('word') ?? '', fields.get('sentence') ?? ''];
   if (sentence === '') return null;
   const top = Math.round(Number(fields.get('top') ?? usualTop));
-  return { sentence, range: findWord(sentence, word), top: top >= 1 && top <= mostTop ? top : usualTop };
+  return {
+    sentence,
+    range: findWord(sentence, word),
+    top: top >= 1 && top <= mostTop ? top : usualTop,
+    base: fields.get('base'),
+  };
 }
 
-export function addressOf({ sentence, range, top }: Asked): string {
+export function addressOf({ sentence, range, top, base }: Asked): string {
   const fields = new URLSearchParams();
   if (range) fields.set('word', sentence.slice(...range));
   fields.set('sentence', sentence);
   if (top !== usualTop) fields.set('top', `${top}`);
+  if (base !== null) fields.set('base', base);
   return `#${fields}`;
 }
 

@@ -3,26 +3,28 @@
 import { useCallback, useEffect, useMemo, useState } from 'preact/hooks';
 import { type Asked, addressOf, mostTop, readAddress, usualTop } from './address.ts';
 import { Gallery } from './gallery.tsx';
+import { OwnSection } from './own/own-section.tsx';
+import { useOwnBases } from './own/use-own-bases.ts';
 import { PictureField } from './picture-field.tsx';
-import { Results } from './results.tsx';
+import { Results } from './results/results.tsx';
 import { SentenceField } from './sentence-field.tsx';
 import { type Example, type Site, storedEntities } from './site.ts';
 import { type LinkerState, useLinker } from './use-linker.ts';
 
-const nothing: Asked = { sentence: '', range: null, top: usualTop };
+const nothing: Asked = { sentence: '', range: null, top: usualTop, base: null };
 
 export function App({ site, canAsk }: { site: Site; canAsk: boolean }) {
   const first = useMemo(() => readAddress(location.hash) ?? fromExample(site.examples[0]), [site]);
   const [asked, setAsked] = useState<Asked>(first);
   const [picture, setPicture] = useState<Blob | null>(null);
   const [shown, setShown] = useState<Example | null>(null);
-  const { sentence, range, top } = asked;
+  const { sentence, range, top, base } = asked;
   const word = range && sentence.slice(...range);
-  const mention = useMemo(
-    () => (word ? { word, sentence, image: picture } : null),
-    [word, sentence, picture],
+  const question = useMemo(
+    () => (word ? { mention: { word, sentence, image: picture }, top, base } : null),
+    [word, sentence, picture, top, base],
   );
-  const { state, answer, problem, show } = useLinker(site, canAsk, mention, top);
+  const { state, answer, worker, problem, show } = useLinker(site, canAsk, question);
 
   useEffect(() => {
     const onHash = () => {
@@ -40,6 +42,9 @@ export function App({ site, canAsk }: { site: Site; canAsk: boolean }) {
     setShown(null);
     setAsked((before) => ({ ...before, ...change }));
   }, []);
+  const onBase = useCallback((base: string | null) => ask({ base }), [ask]);
+  const own = useOwnBases(worker, onBase);
+  const pictures = own.bases.find(({ name }) => name === answer?.question.base)?.pictures ?? site.pictures;
   const pick = useCallback(
     async (example: Example) => {
       const image = example.image ? await (await fetch(example.image)).blob() : null;
@@ -47,7 +52,11 @@ export function App({ site, canAsk }: { site: Site; canAsk: boolean }) {
       setAsked((before) => ({ ...before, ...fromExample(example), top: before.top }));
       setPicture(image);
       setShown(example);
-      show({ mention: { word, sentence, image }, found, milliseconds: null });
+      show({
+        question: { mention: { word, sentence, image }, top: storedEntities, base: null },
+        found,
+        milliseconds: null,
+      });
     },
     [show],
   );
@@ -63,8 +72,11 @@ export function App({ site, canAsk }: { site: Site; canAsk: boolean }) {
       <header>
         <h1>Which one is meant?</h1>
         <p>
-          Write a sentence, choose a word in it, add a picture if you like. The page finds which of{' '}
-          {site.entities.toLocaleString('en')} entities of {site.name} the word means.{' '}
+          Write a sentence, choose a word in it, add a picture if you like. The page finds which{' '}
+          {base === null || state.kind === 'server'
+            ? `of ${site.entities.toLocaleString('en')} entities of ${site.name}`
+            : `entity of ${base}`}{' '}
+          the word means.{' '}
           {state.kind !== 'server' && 'It computes on this machine; nothing that you write leaves it.'}
         </p>
         <Status state={state} />
@@ -92,13 +104,19 @@ export function App({ site, canAsk }: { site: Site; canAsk: boolean }) {
           </label>
         </section>
         <Results
-          site={site}
+          pictures={pictures}
           answer={answer}
           example={shown}
           problem={problem}
           word={word}
-          isWaiting={state.kind !== 'unusable' && mention !== null && answer?.mention !== mention}
+          isWaiting={
+            state.kind !== 'unusable' &&
+            problem === null &&
+            question !== null &&
+            answer?.question !== question
+          }
         />
+        {state.kind === 'open' && <OwnSection site={site} own={own} base={base} onBase={onBase} />}
         <Gallery site={site} shown={shown} onPick={(example) => void pick(example).then(showResults)} />
       </main>
     </>

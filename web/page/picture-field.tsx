@@ -1,6 +1,6 @@
 // The picture of a mention: chosen, photographed, pasted, or dropped anywhere on the page.
 
-import { useEffect, useMemo, useState } from 'preact/hooks';
+import { useCallback, useEffect, useMemo, useState } from 'preact/hooks';
 import { readPicture } from './use-picture.ts';
 
 export interface PictureProps {
@@ -13,8 +13,8 @@ export function PictureField({ picture, onChange }: PictureProps) {
   const address = useMemo(() => picture && URL.createObjectURL(picture), [picture]);
   useEffect(() => () => void (address && URL.revokeObjectURL(address)), [address]);
 
-  useEffect(() => {
-    const take = async (files: FileList | null | undefined) => {
+  const take = useCallback(
+    async (files: FileList | null | undefined) => {
       const [file] = files ?? [];
       if (!file) return;
       try {
@@ -23,7 +23,16 @@ export function PictureField({ picture, onChange }: PictureProps) {
       } catch (error) {
         setProblem((error as Error).message);
       }
-    };
+    },
+    [onChange],
+  );
+  /** The same file can be chosen again. */
+  const onFile = ({ currentTarget }: { currentTarget: HTMLInputElement }) =>
+    void take(currentTarget.files).then(() => {
+      currentTarget.value = '';
+    });
+
+  useEffect(() => {
     const onPaste = (event: ClipboardEvent) => {
       if (!event.clipboardData?.files.length) return;
       event.preventDefault();
@@ -38,24 +47,24 @@ export function PictureField({ picture, onChange }: PictureProps) {
     const onDragOver = (event: DragEvent) => {
       if (event.dataTransfer?.types.includes('Files')) event.preventDefault();
     };
-    const input = document.getElementById('picture') as HTMLInputElement;
-    const onInput = () => void take(input.files).then(() => (input.value = ''));
     document.addEventListener('paste', onPaste);
     document.addEventListener('drop', onDrop);
     document.addEventListener('dragover', onDragOver);
-    input.addEventListener('change', onInput);
     return () => {
       document.removeEventListener('paste', onPaste);
       document.removeEventListener('drop', onDrop);
       document.removeEventListener('dragover', onDragOver);
-      input.removeEventListener('change', onInput);
     };
-  }, [onChange]);
+  }, [take]);
 
   return (
     <div class="picture">
-      <label for="picture">Picture, if there is one: choose, photograph, paste or drop it</label>
-      <input id="picture" type="file" accept="image/*" />
+      <label for="picture">Picture, if there is one: choose, paste or drop it</label>
+      <input id="picture" type="file" accept="image/*" onChange={onFile} />
+      <div class="camera">
+        <label for="photograph">Or photograph it</label>
+        <input id="photograph" type="file" accept="image/*" capture="environment" onChange={onFile} />
+      </div>
       {problem && <p role="alert">{problem}</p>}
       {address && (
         <p class="chosen">

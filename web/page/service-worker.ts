@@ -39,7 +39,7 @@ async function keepAll(): Promise<void> {
   const cache = await caches.open(shell);
   const site = (await (await fetch(new URL('site.json', folder))).json()) as Site;
   const images = site.examples.flatMap(({ image }) => image ?? []);
-  await cache.addAll([...scripts, site.pictures.path, ...images].map((path) => new URL(path, folder).href));
+  await cache.addAll([...scripts, site.pictures.source, ...images].map((path) => new URL(path, folder).href));
 }
 
 async function answer(request: Request): Promise<Response> {

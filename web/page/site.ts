@@ -1,5 +1,6 @@
 // What is in site.json: the parts of a site, as the command that writes it and the page that reads it know them.
 
+import type { KernelVariant } from '../../engine/device/pipelines.ts';
 import type { Linked } from '../../link/linker.ts';
 
 export interface Site {
@@ -12,9 +13,16 @@ export interface Site {
   entities: number;
   /** Files that linking reads, packed by gzip. */
   files: SiteFile[];
-  /** One file with all thumbnails, and by entity where its own begins and ends. */
-  pictures: { path: string; bytes: number; places: Record<string, [first: number, end: number]> };
+  pictures: Pictures & { source: string; bytes: number };
   examples: Example[];
+  /** The kernels that a first answer needs, on a CPU adapter and on a GPU. */
+  kernels: Record<'cpu' | 'gpu', KernelVariant[]>;
+}
+
+/** Thumbnails: one file with all of them, at an address or at hand, and by entity where its own begins and ends. */
+export interface Pictures {
+  source: string | Blob;
+  places: Record<string, [first: number, end: number]>;
 }
 
 export interface SiteFile {
@@ -48,3 +56,10 @@ export function isRight({ gold, found }: Pick<Example, 'gold' | 'found'>): boole
 
 /** The header of site.json by which a page learns that its own server can link for it. */
 export const serverMark = 'dsmip-links';
+
+/** The attention of the expert that scored an entity, or where that reads no texts of another; null for none. */
+export function shownAttention({ expert, explanation }: Pick<Linked, 'expert' | 'explanation'>) {
+  const all = explanation?.attention ?? {};
+  const [found] = Object.entries(all).sort(([a], [b]) => Number(b === expert) - Number(a === expert));
+  return found ? { expert: found[0], attention: found[1] } : null;
+}

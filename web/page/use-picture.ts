@@ -1,33 +1,34 @@
 // Pictures: thumbnails of entities out of the one file that has them all, and a visitor's picture made fit for the linker.
 
 import { useEffect, useState } from 'preact/hooks';
-import type { Site } from './site.ts';
+import type { Pictures } from './site.ts';
 
-let file: Promise<Blob> | null = null;
-const addresses = new Map<string, string>();
+/** Of each file of thumbnails, once it is loaded, and the addresses of those that were shown. */
+const loaded = new WeakMap<Pictures, { file: Promise<Blob>; addresses: Map<string, string> }>();
 
-/** Loads the thumbnails, once. */
-async function loadThumbnails({ pictures }: Site): Promise<Blob> {
-  file ??= fetch(pictures.path).then((response) => response.blob());
-  return file;
+async function load({ source }: Pictures): Promise<Blob> {
+  return source instanceof Blob ? source : (await fetch(source)).blob();
 }
 
 /** The address of an entity's thumbnail; null while it loads, and for an entity without. */
-export function useThumbnail(site: Site, qid: string): string | null {
+export function useThumbnail(pictures: Pictures, qid: string): string | null {
   const [, setLoaded] = useState(0);
-  const place = site.pictures.places[qid];
+  const place = pictures.places[qid];
+  const known = loaded.get(pictures)?.addresses.get(qid) ?? null;
   useEffect(() => {
-    if (!place || addresses.has(qid)) return;
+    if (!place || known) return;
+    const own = loaded.get(pictures) ?? { file: load(pictures), addresses: new Map() };
+    loaded.set(pictures, own);
     let isGone = false;
-    void loadThumbnails(site).then((all) => {
-      addresses.set(qid, URL.createObjectURL(all.slice(...place, 'image/webp')));
+    void own.file.then((all) => {
+      own.addresses.set(qid, URL.createObjectURL(all.slice(...place, 'image/webp')));
       if (!isGone) setLoaded((count) => count + 1);
     });
     return () => {
       isGone = true;
     };
-  }, [site, qid, place]);
-  return addresses.get(qid) ?? null;
+  }, [pictures, qid, place, known]);
+  return known;
 }
 
 /** Larger ones take a second to decode, and are seen at 64 pixels in the end. */

@@ -111,6 +111,12 @@ export const idSchema = v.pipe(
 /** A name that is looked for. */
 export const nameSchema = filled(most.word);
 
+const wordWeight = v.object({ start: v.number(), end: v.number(), weight: v.number() });
+const explanation = v.object({
+  experts: v.record(v.string(), v.number()),
+  names: v.number(),
+  attention: v.record(v.string(), v.object({ word: v.number(), sentence: v.array(wordWeight) })),
+});
 const linked = v.object({
   qid: v.string(),
   name: v.string(),
@@ -125,9 +131,10 @@ const linked = v.object({
     v.description('That it is the right one, if that is known; null where the system is not calibrated'),
   ),
   explanation: v.pipe(
-    v.nullish(v.object({ experts: v.record(v.string(), v.number()), names: v.number() })),
+    v.nullish(explanation),
     v.description(
-      'Where it was asked for: the score by each expert, and what the name adds; null without experts',
+      'Where it was asked for: the score by each expert, what the name adds, and what part of the attention falls on the word ' +
+        'and on each word of the sentence (counted in UTF-16 units) by each expert that reads texts; null without experts',
     ),
   ),
 });

@@ -8,12 +8,13 @@ import { fileURLToPath } from 'node:url';
 import * as esbuild from 'esbuild';
 import type { Dataset } from '../../data/dataset.ts';
 import { readImage } from '../../data/images/image-input.ts';
+import { replaceFolder } from '../../files/folders/staged-folder.ts';
 import { packageRoot } from '../../files/package-path.ts';
-import { replaceFolder } from '../../files/staged-folder.ts';
 import { findIndex } from '../../link/index-folder.ts';
 import type { Linker, LinkerOptions } from '../../link/linker.ts';
 import type { Example, Site } from '../page/site.ts';
 import { findExamples } from './examples.ts';
+import { firstKernels } from './first-kernels.ts';
 import { linkingFiles, type PackedFile } from './linking-files.ts';
 import { makeThumbnails } from './thumbnails.ts';
 
@@ -57,16 +58,22 @@ export async function buildSite({
   const files = await linkingFiles(found, linker.system);
   const thumbnails = await makeThumbnails(dataset.entities, onWarning);
   const examples = await findExamples(dataset, linker);
+  const kernels = await firstKernels({ ...places, system: linker.system }, dataset);
   await mkdir(dirname(folder), { recursive: true });
-  return replaceFolder(folder, (stage) => write(stage, dataset, linker, { files, thumbnails, examples }), {
-    overwrites: true,
-  });
+  return replaceFolder(
+    folder,
+    (stage) => write(stage, dataset, linker, { files, thumbnails, examples, kernels }),
+    {
+      overwrites: true,
+    },
+  );
 }
 
 interface Content {
   files: PackedFile[];
   thumbnails: Awaited<ReturnType<typeof makeThumbnails>>;
   examples: Awaited<ReturnType<typeof findExamples>>;
+  kernels: Site['kernels'];
 }
 
 /** Writes the site into an empty folder. */
@@ -74,7 +81,7 @@ async function write(
   folder: string,
   dataset: Dataset,
   linker: Linker,
-  { files, thumbnails, examples }: Content,
+  { files, thumbnails, examples, kernels }: Content,
 ): Promise<SitePart[]> {
   const hash = createHash('sha256');
   const put = async (name: string, bytes: Uint8Array | string) => {
@@ -99,8 +106,9 @@ async function write(
     system: linker.system,
     entities: linker.entityCount,
     files: files.map(({ path, bytes, packed }) => ({ path, bytes, packedBytes: packed.length })),
-    pictures: { path: 'pictures.bin', bytes: thumbnails.bytes.length, places: thumbnails.places },
+    pictures: { source: 'pictures.bin', bytes: thumbnails.bytes.length, places: thumbnails.places },
     examples: shown,
+    kernels,
   };
   hash.update(JSON.stringify(site));
   const text = JSON.stringify({ ...site, version: hash.digest('hex').slice(0, 16) });
@@ -146,5 +154,8 @@ async function putScripts(put: Put): Promise<number> {
   });
   let bytes = 0;
   for (const { path, contents } of outputFiles) bytes += await put(basename(path), contents);
+  // The worker asks for it beside itself, at the first picture in WebP; it is not a part of what every visitor downloads.
+  const decoder = fileURLToPath(import.meta.resolve('@jsquash/webp/codec/dec/webp_dec.wasm'));
+  await put(basename(decoder), await readFile(decoder));
   return bytes;
 }

@@ -4,7 +4,7 @@
 import type { Dataset, Entity, Mention } from '../../data/dataset.ts';
 import type { Linked, Linker } from '../../link/linker.ts';
 import { hasWord } from '../page/address.ts';
-import { type Example, isRight, storedEntities } from '../page/site.ts';
+import { type Example, isRight, shownAttention, storedEntities } from '../page/site.ts';
 
 const mostExamples = 20;
 /** How many of them are linked to a wrong entity. */
@@ -58,7 +58,21 @@ function exampleOf(
   found: Linked[],
 ): FoundExample {
   const { qid, name, attributes } = entities[entity]!;
-  return { word, sentence, image, gold: { qid, name, attributes }, found };
+  return { word, sentence, image, gold: { qid, name, attributes }, found: found.map(withShownAttention) };
+}
+
+/** Of all attention only what the page shows, in as many digits as it needs: it is most of an example otherwise. */
+function withShownAttention(linked: Linked): Linked {
+  const { explanation } = linked;
+  const shown = shownAttention(linked);
+  if (!explanation || !shown) return linked;
+  const rounded = (weight: number) => Math.round(1e3 * weight) / 1e3;
+  const { word, sentence } = shown.attention;
+  const attention = {
+    word: rounded(word),
+    sentence: sentence.map(({ start, end, weight }) => ({ start, end, weight: rounded(weight) })),
+  };
+  return { ...linked, explanation: { ...explanation, attention: { [shown.expert]: attention } } };
 }
 
 /** At most so many, evenly from the first to the last. */

@@ -6,6 +6,7 @@ import { gzip } from 'node:zlib';
 import { fileError, UsageError } from '../../files/errors.ts';
 import { checkedJson } from '../../files/json/checked-json.ts';
 import { isThere, isUrl, locate } from '../../files/locate.ts';
+import { isInPackage } from '../../files/package-path.ts';
 import { calibrationName } from '../../link/calibration.ts';
 import type { LinkerPlaces } from '../../link/index-folder.ts';
 import { bestFile } from '../../link/trained.ts';
@@ -47,7 +48,7 @@ export async function linkingFiles(
   const [folder, to] = run === null ? [clip, siteFolders.clip] : [run, siteFolders.run];
   const calibration = locate(folder, calibrationName);
   if (await isThere(calibration)) await take(calibration, `${to}/${calibrationName}`);
-  const own = { ...head, origin: { system } };
+  const own = { ...head, origin: { ...shippedPlaces(head.origin), system } };
   files.push([`${siteFolders.index}/${headName}`, new TextEncoder().encode(checkedJson(own))]);
   const names = [...head.shards.map(({ file }) => file), head.records ?? ''];
   for (const name of names.filter((name) => name !== '')) {
@@ -56,6 +57,11 @@ export async function linkingFiles(
   return Promise.all(
     files.map(async ([path, bytes]) => ({ path, bytes: bytes.length, packed: await pack(bytes) })),
   );
+}
+
+/** Places that are the same on every machine; others are nobody's business. */
+function shippedPlaces(origin: Readonly<Record<string, string>>): Record<string, string> {
+  return Object.fromEntries(Object.entries(origin).filter(([, place]) => isInPackage(place)));
 }
 
 /** The trainings of a run that a system stands on. */

@@ -42,6 +42,33 @@ interface Case {
   readonly ids: number[];
 }
 
+test('each token knows where its word stands', () => {
+  const cases = JSON.parse(readFileSync(CASES, 'utf8')) as [string, number[]][];
+  for (const [text, ids] of cases) {
+    const spans = tiny.wordSpans(text);
+    assert.is(spans.length, ids.length, JSON.stringify(text));
+    for (const [i, { start, end }] of spans.entries()) {
+      assert.ok(start < end && end <= text.length, JSON.stringify(text));
+      assert.ok(i === 0 || start >= spans[i - 1]!.start, JSON.stringify(text));
+    }
+  }
+  const wordsOf = (text: string) => [
+    ...new Set(tiny.wordSpans(text).map(({ start, end }) => text.slice(start, end))),
+  ];
+  assert.equal(wordsOf(" \u001cThe CAT's 12 hats, İzmir!"), [
+    'The',
+    'CAT',
+    "'s",
+    '1',
+    '2',
+    'hats',
+    ',',
+    'İ',
+    'zmir',
+    '!',
+  ]);
+});
+
 test('sizes and special ids', () => {
   assert.is(tiny.vocabularySize, 2977);
   assert.is(bos, 2975);

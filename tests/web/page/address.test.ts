@@ -12,9 +12,9 @@ import {
 } from '../../../web/page/address.ts';
 
 test('an address and what it asks for are one another', () => {
-  const asked = { sentence: 'A "mouse" & a café: 100 %?', range: [3, 8], top: 7 } as const;
+  const asked = { sentence: 'A "mouse" & a café: 100 %?', range: [3, 8], top: 7, base: 'my-kb' } as const;
   assert.equal(readAddress(addressOf(asked)), asked);
-  assert.is(addressOf({ sentence: 'a b', range: null, top: 5 }), '#sentence=a+b');
+  assert.is(addressOf({ sentence: 'a b', range: null, top: 5, base: null }), '#sentence=a+b');
 });
 
 test('an address that asks for nothing or for the impossible', () => {
@@ -24,11 +24,13 @@ test('an address that asks for nothing or for the impossible', () => {
     sentence: 'a mouse',
     range: null,
     top: 5,
+    base: null,
   });
   assert.equal(readAddress('#word=mouse&sentence=a+mouse&top=x'), {
     sentence: 'a mouse',
     range: [2, 7],
     top: 5,
+    base: null,
   });
 });
 

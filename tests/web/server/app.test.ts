@@ -17,6 +17,12 @@ import { LinkerKeeper } from '../../../web/server/linker-keeper.ts';
 import { siteFiles } from '../../../web/server/site.ts';
 import { pictureBytes, wrongRequest } from './malformed-requests.ts';
 
+const explanation = {
+  experts: { text: 1 },
+  names: 0,
+  attention: { text: { word: 0.4, sentence: [{ start: 0, end: 5, weight: 0.5 }] } },
+};
+
 /** What the linker was asked, and when it answers. */
 interface Made {
   app: App;
@@ -58,7 +64,7 @@ async function made(
           expert: null,
           probability: 0.9,
           inKnowledgeBase: 0.5,
-          ...(explain && { explanation: { experts: { text: 1 }, names: 0 } }),
+          ...(explain && { explanation }),
         },
       ]);
     },
@@ -138,7 +144,7 @@ test('mentions are linked, one or many, with an image as base64, a data URL or a
 test('what experts think is said where it is asked for', async () => {
   const { app } = await made();
   const explained = await post(app, { ...mention, explain: true });
-  assert.equal(explained.body.results[0].entities[0].explanation, { experts: { text: 1 }, names: 0 });
+  assert.equal(explained.body.results[0].entities[0].explanation, explanation);
   assert.is((await post(app, { ...mention, explain: 1 })).status, 422);
 });
 

@@ -137,6 +137,16 @@ test('the kernels for GPUs without subgroups are right on this adapter too', () 
     0,
   ));
 
+test('the kernel for little work on a CPU is right', async () => {
+  const real = { isCpu: device.isCpu, isBrief: device.isBrief };
+  Object.assign(device, { isCpu: true, isBrief: true });
+  try {
+    for (const c of cases.filter(({ size }) => size === 13 || size === 32)) await check(c);
+  } finally {
+    Object.assign(device, real);
+  }
+});
+
 test('every variant that tuning may pick on a GPU gives the same bits', async () => {
   const [lq, size] = [67, 32];
   const [q, k, v] = [0, 1, 2].map((seed) => device.tensor([1, lq, size], normal(lq * size, seed)));

@@ -97,10 +97,11 @@ const cases: Record<string, Omit<Case, 'keyMask'>> = {
 
 /** Runs `body` with the kernels of this adapter, and those for adapters without subgroups and for GPUs. */
 function testOnAll(name: string, body: () => void | Promise<void>, alsoAsGpu = true): void {
-  const real = { isCpu: device.isCpu, subgroupSize: device.subgroupSize };
+  const real = { isCpu: device.isCpu, subgroupSize: device.subgroupSize, isBrief: device.isBrief };
   for (const [label, pretended] of Object.entries({
     'this adapter': real,
     'no subgroups': { ...real, subgroupSize: 0 },
+    'little work': { isCpu: true, subgroupSize: 0, isBrief: true },
     ...(alsoAsGpu ? { 'a GPU': { ...real, isCpu: false } } : {}),
   })) {
     test(`${name} (${label})`, async () => {

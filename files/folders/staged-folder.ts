@@ -1,10 +1,10 @@
 // Writes a set of files that belong together: into a folder beside, which takes the place of the old one when it is whole.
 // Of the old one only files that its manifest names are deleted; what else lies there stays. Subfolders are parts of the set.
 
-import { syncFolderOf, writeTextAtomically } from './atomic-file.ts';
-import { fileError, InputError } from './errors.ts';
-import { lockName } from './folder-lock.ts';
-import { checkedJson, parseCheckedJson } from './json/checked-json.ts';
+import { syncFolderOf, writeTextAtomically } from '../atomic-file.ts';
+import { fileError, InputError } from '../errors.ts';
+import { lockName } from '../folder-lock.ts';
+import { checkedJson, parseCheckedJson } from '../json/checked-json.ts';
 
 const manifestName = 'files.json';
 const manifestVersion = 2;

@@ -1,12 +1,15 @@
 // The entities that were found for a mention, and why: what each expert gives them, and which one the gate chose.
 
-import type { Linked } from '../../link/linker.ts';
-import { type Example, isRight, type Site } from './site.ts';
-import type { Answer } from './use-linker.ts';
-import { useThumbnail } from './use-picture.ts';
+import { useState } from 'preact/hooks';
+import type { Linked } from '../../../link/linker.ts';
+import { type Example, isRight, type Pictures, shownAttention } from '../site.ts';
+import type { Answer } from '../use-linker.ts';
+import { useThumbnail } from '../use-picture.ts';
+import { Attention } from './attention.tsx';
 
 export interface ResultsProps {
-  site: Site;
+  /** Of the entities that were found. */
+  pictures: Pictures;
   answer: Answer | null;
   /** The example of the gallery that is shown; null for a mention of the visitor's. */
   example: Example | null;
@@ -16,7 +19,10 @@ export interface ResultsProps {
   isWaiting: boolean;
 }
 
-export function Results({ site, answer, example, problem, word, isWaiting }: ResultsProps) {
+export function Results({ pictures, answer, example, problem, word, isWaiting }: ResultsProps) {
+  const [chosen, setChosen] = useState<{ answer: Answer; place: number } | null>(null);
+  const place = chosen?.answer === answer ? chosen!.place : 0;
+  const read = answer?.found[place];
   return (
     <section class="results" id="results" tabIndex={-1} aria-labelledby="results-title" aria-busy={isWaiting}>
       <h2 id="results-title">What it may mean</h2>
@@ -26,15 +32,18 @@ export function Results({ site, answer, example, problem, word, isWaiting }: Res
       {example && <Verdict example={example} />}
       {answer && (
         <>
+          {read && <Attention {...answer.question.mention} entity={read} place={place} />}
           <ol>
             {answer.found.map((entity, i) => (
               <Entity
                 key={entity.qid}
-                site={site}
+                pictures={pictures}
                 entity={entity}
                 place={i}
                 all={answer.found}
                 isGold={example?.gold.qid === entity.qid}
+                isRead={i === place}
+                onRead={() => setChosen({ answer, place: i })}
               />
             ))}
           </ol>
@@ -48,14 +57,14 @@ export function Results({ site, answer, example, problem, word, isWaiting }: Res
 function summaryOf(answer: Answer | null, word: string | null): string {
   if (word === null) return 'Choose a word in the sentence.';
   if (!answer) return 'Linking … The first time takes longer: the GPU code is compiled.';
-  const { mention, found, milliseconds } = answer;
+  const { question, found, milliseconds } = answer;
   const { inKnowledgeBase = null } = found[0] ?? {};
   const known =
     inKnowledgeBase === null
       ? ''
       : ` That what is meant is among the entities at all: ${percent(inKnowledgeBase)}.`;
   const took = milliseconds === null ? ' Stored result.' : ` Took ${Math.round(milliseconds)} ms.`;
-  return `“${mention.word}”:${known}${took}`;
+  return `“${question.mention.word}”:${known}${took}`;
 }
 
 function Verdict({ example }: { example: Example }) {
@@ -70,17 +79,20 @@ function Verdict({ example }: { example: Example }) {
 }
 
 interface EntityProps {
-  site: Site;
+  pictures: Pictures;
   entity: Linked;
   place: number;
   all: readonly Linked[];
   /** Whether it is the right one of an example. */
   isGold: boolean;
+  /** Whether the words that count for it are those that are shown. */
+  isRead: boolean;
+  onRead(): void;
 }
 
-function Entity({ site, entity, place, all, isGold }: EntityProps) {
+function Entity({ pictures, entity, place, all, isGold, isRead, onRead }: EntityProps) {
   const { qid, name, attributes, score, probability } = entity;
-  const thumbnail = useThumbnail(site, qid);
+  const thumbnail = useThumbnail(pictures, qid);
   return (
     <li class={isGold ? 'entity gold' : 'entity'}>
       {thumbnail ? (
@@ -107,9 +119,20 @@ function Entity({ site, entity, place, all, isGold }: EntityProps) {
               />
             </>
           )}
-          score {score.toFixed(2)}
+          <span>
+            score <data value={score}>{score.toFixed(2)}</data>
+          </span>
         </p>
         <Experts entity={entity} all={all} />
+        {shownAttention(entity) && (
+          <button type="button" class="read" aria-pressed={isRead} onClick={onRead}>
+            Words that count
+            <span class="unseen">
+              {' '}
+              for {place + 1}. {name}
+            </span>
+          </button>
+        )}
       </div>
     </li>
   );

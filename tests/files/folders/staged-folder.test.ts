@@ -16,10 +16,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { InputError } from '../../files/errors.ts';
-import { checkedJson } from '../../files/json/checked-json.ts';
-import { replaceFolder } from '../../files/staged-folder.ts';
-import { root, runtimeFlags } from '../support/toy-run.ts';
+import { InputError } from '../../../files/errors.ts';
+import { replaceFolder } from '../../../files/folders/staged-folder.ts';
+import { checkedJson } from '../../../files/json/checked-json.ts';
+import { root, runtimeFlags } from '../../support/toy-run.ts';
 
 const base = mkdtempSync(join(tmpdir(), 'dsmip-staged-'));
 test.after(() => rmSync(base, { recursive: true }));
@@ -148,7 +148,7 @@ test('kill -9 at any moment leaves old files or new ones', async () => {
   writeFileSync(
     program,
     `import { writeFileSync } from 'node:fs';
-import { replaceFolder } from ${JSON.stringify(join(root, 'files/staged-folder.ts'))};
+import { replaceFolder } from ${JSON.stringify(join(root, 'files/folders/staged-folder.ts'))};
 for (let i = 1; ; i++) {
   await replaceFolder(process.argv[2], async (stage) => {
     for (const name of ['a', 'b']) writeFileSync(stage + '/' + name, String(i));
