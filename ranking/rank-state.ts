@@ -19,7 +19,8 @@ export interface Ranking {
   numbers: Int32Array;
 }
 
-const lowest = -3.4e38;
+/** Stands for the score of what is not to be ranked: below all that is finite but a few. */
+export const lowest = Math.fround(-3.4e38);
 
 export class RankState {
   readonly #device: Device;
@@ -49,10 +50,10 @@ export class RankState {
     this.#next = list();
   }
 
-  /** Takes the gold scores from scores [mentions, n]: of mention i the one in column columns[i]. */
+  /** Takes the gold scores from scores [mentions, n]: of mention i the one in column columns[i]; none where that is -1. */
   setGold(scores: Tensor, columns: readonly number[]): void {
     const n = scores.shape[1]!;
-    const places = Int32Array.from(columns, (column, i) => i * n + column);
+    const places = Int32Array.from(columns, (column, i) => (column < 0 ? -1 : i * n + column));
     const found = embedding(reshape(scores, [scores.size, 1]), this.#device.tensor([columns.length], places));
     this.#device.copy(found, this.#goldScores, columns.length);
   }
@@ -97,7 +98,8 @@ export class RankState {
       this.#device.read<'f32'>(this.#best[0]),
       this.#device.read<'i32'>(this.#best[1]),
     ]);
-    return { state, gold, values, numbers };
+    // Without a column it is no number, above which there is nothing.
+    return { state, gold: gold.map((score) => (Number.isNaN(score) ? 0 : score)), values, numbers };
   }
 
   release(): void {
