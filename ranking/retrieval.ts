@@ -1,8 +1,7 @@
 // Dense retrieval in front of scoring: of each mention the N entities whose vectors have the largest dot products with its
-// own, exactly, by the vectors that a scorer names. Only these are scored then.
+// own, by the vectors that a scorer names: exactly, but that an index may have them in fewer bits. Only these are scored then.
 
 import { noGrad } from '../engine/autograd.ts';
-import { matmul } from '../engine/ops/matmul.ts';
 import { listOf, type PairLists } from './pair-lists.ts';
 import { RankState } from './rank-state.ts';
 import type { AnyScorer } from './scorer.ts';
@@ -12,7 +11,7 @@ import { type EntitySource, type MentionSource, range } from './sources.ts';
 export type Candidates = PairLists;
 
 const mentionsAtOnce = 256;
-const entitiesAtOnce = 4096;
+const entitiesAtOnce = 8192;
 
 /** The candidates of all mentions by a scorer's vectors; all entities where N is more than there are. */
 export async function retrieve(
@@ -29,15 +28,22 @@ export async function retrieve(
     const state = new RankState(device, new Int32Array(numbers.length).fill(-1), count);
     const queries = device.scope(() => noGrad(() => mentions.retrievalVectors(scorer, numbers)));
     try {
+      // While the device works on some entities, the next are read and put in line.
+      let before = Promise.resolve();
       for (let from = 0; from < entities.count; from += entitiesAtOnce) {
         const block = range(from, Math.min(entitiesAtOnce, entities.count - from));
-        const load = await entities.loadRetrievalVectors(scorer, block);
+        const similarities = await entities.loadSimilarities(scorer, block);
         device.scope(() => {
-          const similar = noGrad(() => matmul(queries, load(), { transposeB: true }));
+          const similar = noGrad(() => similarities(queries));
           state.add(similar, device.tensor([block.length], Int32Array.from(block)));
         });
-        await device.finish();
+        const done = device.finish();
+        // Its failure is thrown when the next are in line.
+        done.catch(() => null);
+        await before;
+        before = done;
       }
+      await before;
       const { numbers: best } = await state.read();
       for (let i = 0; i < numbers.length; i++) {
         rows.set(best.subarray(i * count, (i + 1) * count).sort(), (first + i) * count);

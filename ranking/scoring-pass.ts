@@ -434,7 +434,14 @@ async function scoreCandidates(
       if (columns.some((column) => column >= 0)) setGold(tile, scores, columns);
     }
     addScores(scoring, tile, block, scores);
-    count(scoring, result, tile, block, needs[0]!, lists.reduce((sum, { length }) => sum + length, 0));
+    count(
+      scoring,
+      result,
+      tile,
+      block,
+      needs[0]!,
+      lists.reduce((sum, { length }) => sum + length, 0),
+    );
   });
 }
 

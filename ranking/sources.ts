@@ -4,6 +4,7 @@
 import type { FeatureOptions } from '../encoding/features.ts';
 import { firstImages, pickSamples, type Samples } from '../encoding/samples.ts';
 import { noGrad } from '../engine/autograd.ts';
+import { matmul } from '../engine/ops/matmul.ts';
 import type { Tensor } from '../engine/tensor.ts';
 import { type GateLogits, joinLogits } from './gate-logits.ts';
 import { type AnyGate, distinctParts, gateOf } from './mixture.ts';
@@ -31,8 +32,11 @@ export interface EntitySource {
   logits(gate: AnyGate, rows: readonly number[]): Promise<GateLogits>;
   /** 1 for those of some entities that have no image. */
   hasNoImage(rows: readonly number[]): Promise<Uint8Array>;
-  /** Reads what dense retrieval by a scorer compares, [rows, columns]. */
-  loadRetrievalVectors(scorer: AnyScorer, rows: readonly number[]): Promise<() => Tensor>;
+  /**
+   * Reads what dense retrieval by a scorer compares. What comes back gives the dot products of queries (`retrievalVectors`
+   * of M mentions) with it in the caller's scope: [M, rows].
+   */
+  loadSimilarities(scorer: AnyScorer, rows: readonly number[]): Promise<(queries: Tensor) => Tensor>;
 }
 
 /** Samples as systems keep them: what each part and each gate prepared. */
@@ -98,8 +102,8 @@ export function preparedEntities(prepared: Prepared): EntitySource {
       scorers.map((scorer) => scorer.entitySide(batchOf(prepared, scorer, rows))),
     logits: (gate, rows) => readLogits(gate, 'entity', prepared, rows),
     hasNoImage: async (rows) => Uint8Array.from(rows, (row) => prepared.hasNoImage[row]!),
-    loadRetrievalVectors: async (scorer, rows) => () =>
-      scorer.retrievalVectors('entity', batchOf(prepared, scorer, rows)),
+    loadSimilarities: async (scorer, rows) => (queries) =>
+      similarities(queries, scorer.retrievalVectors('entity', batchOf(prepared, scorer, rows))),
   };
 }
 
@@ -125,11 +129,16 @@ export function streamedEntities(samples: Samples, features: FeatureOptions): En
       return joinLogits(found);
     },
     hasNoImage: async (rows) => Uint8Array.from(rows, (row) => (samples.images[row]!.length === 0 ? 1 : 0)),
-    async loadRetrievalVectors(scorer, rows) {
+    async loadSimilarities(scorer, rows) {
       const prepared = await prepare([scorer], rows);
-      return () => scorer.retrievalVectors('entity', batchOf(prepared, scorer, [...rows.keys()]));
+      return (queries) =>
+        similarities(queries, scorer.retrievalVectors('entity', batchOf(prepared, scorer, [...rows.keys()])));
     },
   };
+}
+
+function similarities(queries: Tensor, vectors: Tensor): Tensor {
+  return matmul(queries, vectors, { transposeB: true });
 }
 
 /** The numbers from `first` on. */

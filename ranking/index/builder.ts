@@ -21,11 +21,11 @@ import {
   indexVersion,
   isFileOfIndex,
   parseHead,
-  recordsName,
+  recordsFile,
   type ShardInfo,
   shardName,
 } from './format.ts';
-import { checkShard } from './shard-files.ts';
+import { checkShard, type ShardHead } from './shard-files.ts';
 import { type EntityChunk, writeShard } from './shard-writer.ts';
 
 export interface BuildOptions<Entity> {
@@ -87,8 +87,8 @@ export async function buildIndex<Entity>(
 
 async function build<Entity>(options: BuildOptions<Entity>): Promise<{ head: IndexHead; kept: number }> {
   const { scorer, folder, dtype, shard: size, fingerprints } = options;
-  const { layout, name } = scorer;
-  const identity = JSON.stringify([indexVersion, name, layout, dtype, fingerprints]);
+  const { layout, name, retrievalPart } = scorer;
+  const identity = JSON.stringify([indexVersion, name, layout, retrievalPart, dtype, fingerprints]);
   const files = new Files(folder);
   await files.open();
 
@@ -107,7 +107,7 @@ async function build<Entity>(options: BuildOptions<Entity>): Promise<{ head: Ind
       count: entities.length,
     };
     const path = locate(folder, shard.file);
-    const found = await finishedBytes(path, { layout, dtype }, shard);
+    const found = await finishedBytes(path, { layout, retrieval: retrievalPart, dtype }, shard);
     if (found === null) {
       await files.announce(shard.file);
       const encoded = encodedChunks(chunks, options.encode, problems);
@@ -124,7 +124,7 @@ async function build<Entity>(options: BuildOptions<Entity>): Promise<{ head: Ind
   }
   if (done === 0) throw new UsageError(`${folder}: no entities to build an index of`);
   const knowledgeBase = hashOf(stamps);
-  const records = options.writeRecords ? recordsName(knowledgeBase) : null;
+  const records = options.writeRecords ? recordsFile(knowledgeBase) : null;
   if (records !== null) {
     await files.announce(records);
     await options.writeRecords!(locate(folder, records));
@@ -133,6 +133,7 @@ async function build<Entity>(options: BuildOptions<Entity>): Promise<{ head: Ind
     version: indexVersion,
     scorer: name,
     layout,
+    retrieval: retrievalPart,
     dtype,
     fingerprints: { ...fingerprints, [entitiesName]: knowledgeBase },
     origin: options.origin ?? {},
@@ -247,11 +248,7 @@ function* encodedChunks<Entity>(
 }
 
 /** Bytes of a shard's tensors if the file is whole and the one that is meant, else null. */
-async function finishedBytes(
-  path: string,
-  head: Pick<IndexHead, 'layout' | 'dtype'>,
-  shard: ShardInfo,
-): Promise<number | null> {
+async function finishedBytes(path: string, head: ShardHead, shard: ShardInfo): Promise<number | null> {
   if (!(await isRegularFile(path))) return null;
   try {
     const file = await openSafetensors(path);

@@ -79,8 +79,8 @@ test('an index of a made-up scorer ranks and retrieves as the entities themselve
   const rows = [49, 3, 4, 31, 32];
   const [found, expected] = await Promise.all(
     [index, prepared].map(async (source) => {
-      const load = await source.loadRetrievalVectors(scorer, rows);
-      return device.scope(() => device.read<'f32'>(load()));
+      const similarities = await source.loadSimilarities(scorer, rows);
+      return device.scope(() => device.read<'f32'>(similarities(mentions.retrievalVectors(scorer, [0, 3]))));
     }),
   );
   assert.equal(found, expected);
@@ -212,7 +212,7 @@ test('shards are closed when others are read, and never while one of them is', a
   const read = (number: number) =>
     files.use(number, async ({ tensors }) => {
       await new Promise((resolve) => setTimeout(resolve, number % 3));
-      const data = await tensors.read('vector');
+      const data = await tensors.read('retrieval');
       assert.is(data.length, d * head.shards[number]!.count);
       return Number(data[0]);
     });
@@ -244,7 +244,8 @@ test('an index of something else is refused in one line that names the file', as
   assert.match(await open(wider), /index\.json: layout: does not fit dense/);
   const text = readFileSync(join(folder, 'index.json'), 'utf8');
   for (const [changed, message] of [
-    [text.replace('"version": 3', '"version": 2'), /index\.json: version: expected 3/],
+    [text.replace('"version": 4', '"version": 3'), /index\.json: version: expected 4; build the index again/],
+    [text.replace('"retrieval": "vector"', '"retrieval": "x"'), /index\.json: retrieval: expected/],
     [text.replace('"entities": 50', '"entities": 51'), /index\.json: shards: expected/],
     [text.replace(/shard-[0-9a-f]+-00001/, '../shard-00001'), /index\.json: shards: expected/],
     [text.replace('"columns": 4', '"columns": -4'), /index\.json: layout: expected/],
