@@ -224,8 +224,9 @@ async function withRecords<T>(
   const taken: Uint8Array<ArrayBuffer>[] = [];
   const pieces = await Promise.all(
     spans.map(({ shard, first, count }) =>
-      use(shard, async ({ tensors, starts: all }: Shard): Promise<Records> => {
-        const starts = (await all()).subarray(first, first + count + 1);
+      use(shard, async (open): Promise<Records> => {
+        const { tensors } = open;
+        const starts = (await open.starts()).subarray(first, first + count + 1);
         const base = starts[0]!;
         const [at, bytes] = [4 * base, 4 * (starts[count]! - base)];
         if (bytes < leastShared) {
