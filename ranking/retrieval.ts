@@ -11,7 +11,8 @@ import { type EntitySource, type MentionSource, range } from './sources.ts';
 export type Candidates = PairLists;
 
 const mentionsAtOnce = 256;
-const entitiesAtOnce = 8192;
+/** Similarities that are on the device at once, at most. */
+const mostSimilarities = 2 ** 21;
 
 /** The candidates of all mentions by a scorer's vectors; all entities where N is more than there are. */
 export async function retrieve(
@@ -28,14 +29,19 @@ export async function retrieve(
     const state = new RankState(device, new Int32Array(numbers.length).fill(-1), count);
     const queries = device.scope(() => noGrad(() => mentions.retrievalVectors(scorer, numbers)));
     try {
+      const most = Math.floor(mostSimilarities / numbers.length);
+      const size = Math.max(1024, Math.min(entities.similaritiesAtOnce, most));
       // While the device works on some entities, the next are read and put in line.
       let before = Promise.resolve();
-      for (let from = 0; from < entities.count; from += entitiesAtOnce) {
-        const block = range(from, Math.min(entitiesAtOnce, entities.count - from));
-        const similarities = await entities.loadSimilarities(scorer, block);
+      for (let from = 0; from < entities.count; from += size) {
+        const block = Math.min(size, entities.count - from);
+        const similarities = await entities.loadSimilarities(scorer, from, block);
         device.scope(() => {
-          const similar = noGrad(() => similarities(queries));
-          state.add(similar, device.tensor([block.length], Int32Array.from(block)));
+          const own = device.tensor([block], consecutive(from, block));
+          state.add(
+            noGrad(() => similarities(queries)),
+            own,
+          );
         });
         const done = device.finish();
         // Its failure is thrown when the next are in line.
@@ -54,6 +60,12 @@ export async function retrieve(
     }
   }
   return { offsets: Int32Array.from({ length: mentions.count + 1 }, (_, i) => i * count), rows };
+}
+
+function consecutive(first: number, count: number): Int32Array<ArrayBuffer> {
+  const numbers = new Int32Array(count);
+  for (let i = 0; i < count; i++) numbers[i] = first + i;
+  return numbers;
 }
 
 /** Percent of mentions whose gold entity is among their candidates. */

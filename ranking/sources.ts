@@ -33,10 +33,12 @@ export interface EntitySource {
   /** 1 for those of some entities that have no image. */
   hasNoImage(rows: readonly number[]): Promise<Uint8Array>;
   /**
-   * Reads what dense retrieval by a scorer compares. What comes back gives the dot products of queries (`retrievalVectors`
-   * of M mentions) with it in the caller's scope: [M, rows].
+   * Reads what dense retrieval by a scorer compares of `count` entities from number `first` on. What comes back gives the
+   * dot products of queries (`retrievalVectors` of M mentions) with it in the caller's scope: [M, count].
    */
-  loadSimilarities(scorer: AnyScorer, rows: readonly number[]): Promise<(queries: Tensor) => Tensor>;
+  loadSimilarities(scorer: AnyScorer, first: number, count: number): Promise<(queries: Tensor) => Tensor>;
+  /** Entities whose similarities are best asked for together, at most. */
+  readonly similaritiesAtOnce: number;
 }
 
 /** Samples as systems keep them: what each part and each gate prepared. */
@@ -102,8 +104,12 @@ export function preparedEntities(prepared: Prepared): EntitySource {
       scorers.map((scorer) => scorer.entitySide(batchOf(prepared, scorer, rows))),
     logits: (gate, rows) => readLogits(gate, 'entity', prepared, rows),
     hasNoImage: async (rows) => Uint8Array.from(rows, (row) => prepared.hasNoImage[row]!),
-    loadSimilarities: async (scorer, rows) => (queries) =>
-      similarities(queries, scorer.retrievalVectors('entity', batchOf(prepared, scorer, rows))),
+    loadSimilarities: async (scorer, first, count) => (queries) =>
+      similarities(
+        queries,
+        scorer.retrievalVectors('entity', batchOf(prepared, scorer, range(first, count))),
+      ),
+    similaritiesAtOnce: vectorsAtOnce,
   };
 }
 
@@ -129,11 +135,12 @@ export function streamedEntities(samples: Samples, features: FeatureOptions): En
       return joinLogits(found);
     },
     hasNoImage: async (rows) => Uint8Array.from(rows, (row) => (samples.images[row]!.length === 0 ? 1 : 0)),
-    async loadSimilarities(scorer, rows) {
-      const prepared = await prepare([scorer], rows);
+    async loadSimilarities(scorer, first, count) {
+      const prepared = await prepare([scorer], range(first, count));
       return (queries) =>
-        similarities(queries, scorer.retrievalVectors('entity', batchOf(prepared, scorer, [...rows.keys()])));
+        similarities(queries, scorer.retrievalVectors('entity', batchOf(prepared, scorer, range(0, count))));
     },
+    similaritiesAtOnce: vectorsAtOnce,
   };
 }
 
@@ -145,6 +152,9 @@ function similarities(queries: Tensor, vectors: Tensor): Tensor {
 export function range(first: number, count: number): number[] {
   return Array.from({ length: count }, (_, i) => first + i);
 }
+
+/** Entities whose vectors are put on the device together. */
+export const vectorsAtOnce = 4096;
 
 /** Rows whose logits are made together. */
 const logitsChunk = 512;

@@ -12,7 +12,7 @@ import { widenHalves } from '../../weights/half.ts';
 import type { StoredArray } from '../../weights/safetensors.ts';
 import { logitsPart, Mixture, partPrefix } from '../mixture.ts';
 import type { AnyScorer, PackedSide } from '../scorer.ts';
-import { type EntitySource, readLogits } from '../sources.ts';
+import { type EntitySource, readLogits, vectorsAtOnce } from '../sources.ts';
 import {
   type Fingerprints,
   headName,
@@ -36,6 +36,9 @@ import { type EntityChunk, encodeSides, type HostSides } from './shard-writer.ts
 
 /** Bytes from which on records are read into memory that is used again. */
 const leastShared = 2 ** 17;
+
+/** Entities that are compared together by what is on the device. */
+const similaritiesAtOnce = 2 ** 16;
 
 /** Bytes of the longest head: a million shards. */
 const mostHeadBytes = 2 ** 28;
@@ -118,19 +121,24 @@ function sourceOf(head: IndexHead, files: ShardFiles, scorer: AnyScorer): IndexS
         : null,
   };
   return {
-    ...entitiesOf(reader, scorer, head.entities, (rows) =>
-      consecutive(rows.map((row) => placeOf(head, row))),
-    ),
+    ...entitiesOf(reader, scorer, head.entities, {
+      of: (rows) => spansOf(rows.length, (i, put) => putRow(head, rows[i]!, put)),
+      range: (first, count) => rangeSpans(head, first, count),
+    }),
     head,
     encode: (chunk) => encodeSides(scorer, chunk, head.dtype, [0, chunk.samples.images.length - 1]),
     select(kept, shard, added) {
       const memory = head.shards.length;
       const use: Reader['use'] = (number, body) =>
         number === memory ? body(shard) : files.use(number, body);
-      const placeAt = (row: number) =>
-        row < kept.count ? placeOf(head, kept.rowAt(row)) : ([memory, added[row - kept.count]!] as const);
-      const spans = (rows: readonly number[]) => consecutive(rows.map(placeAt));
-      return entitiesOf({ ...reader, use }, scorer, kept.count + added.length, spans);
+      const putOne = (row: number, put: PutPlace) => {
+        if (row < kept.count) putRow(head, kept.rowAt(row), put);
+        else put(memory, added[row - kept.count]!);
+      };
+      return entitiesOf({ ...reader, use }, scorer, kept.count + added.length, {
+        of: (rows) => spansOf(rows.length, (i, put) => putOne(rows[i]!, put)),
+        range: (first, count) => spansOf(count, (i, put) => putOne(first + i, put)),
+      });
     },
     async close() {
       await reader.retrievalRows?.release();
@@ -139,19 +147,19 @@ function sourceOf(head: IndexHead, files: ShardFiles, scorer: AnyScorer): IndexS
   };
 }
 
-/** `spans`: where some rows are. */
-function entitiesOf(
-  reader: Reader,
-  scorer: AnyScorer,
-  count: number,
-  spans: (rows: readonly number[]) => Span[],
-): EntitySource {
+/** Where rows are. */
+interface Spans {
+  of(rows: readonly number[]): Span[];
+  range(first: number, count: number): Span[];
+}
+
+function entitiesOf(reader: Reader, scorer: AnyScorer, count: number, spans: Spans): EntitySource {
   const { head } = reader;
   const prefixOf = (part: AnyScorer) => (scorer instanceof Mixture ? partPrefix(part) : '');
   return {
     count,
     async load(parts, rows) {
-      const made = await withRecords(reader, spans(rows), (places) =>
+      const made = await withRecords(reader, spans.of(rows), (places) =>
         parts.map((part) => takeSide(reader, part, prefixOf(part), places)),
       );
       return () => made.map((make) => make());
@@ -161,22 +169,26 @@ function entitiesOf(
       if (isShared) return readLogits(gate, 'entity', { inputs: new Map(), images: [] }, []);
       const parts = head.layout[logitsPart]!.columns;
       const values = new Float32Array(rows.length * parts);
-      await readArrays(reader, logitsName, parts, spans(rows), (part, at) =>
+      await readArrays(reader, logitsName, parts, spans.of(rows), (part, at) =>
         values.set(part as Float32Array, at),
       );
       return { parts, values, isShared };
     },
     async hasNoImage(rows) {
       const flags = new Uint8Array(rows.length);
-      await readArrays(reader, noImageName, 1, spans(rows), (part, at) => flags.set(part as Uint8Array, at));
+      await readArrays(reader, noImageName, 1, spans.of(rows), (part, at) =>
+        flags.set(part as Uint8Array, at),
+      );
       return flags;
     },
-    async loadSimilarities(part, rows) {
+    async loadSimilarities(part, first, count) {
+      const own = spans.range(first, count);
       const name = prefixOf(part) + part.retrievalPart;
-      if (name === head.retrieval) return readSimilarities(reader, spans(rows));
-      const make = await withRecords(reader, spans(rows), (places) => takePart(reader, name, places));
+      if (name === head.retrieval) return readSimilarities(reader, own);
+      const make = await withRecords(reader, own, (places) => takePart(reader, name, places));
       return (queries) => matmul(queries, make(), { transposeB: true });
     },
+    similaritiesAtOnce: reader.retrievalRows ? similaritiesAtOnce : vectorsAtOnce,
   };
 }
 
@@ -198,19 +210,39 @@ interface Span {
   count: number;
 }
 
-/** A row of an index: its shard, and its place there. */
-function placeOf({ shard: size }: IndexHead, row: number): readonly [shard: number, place: number] {
+/** Takes the place of the next row. */
+type PutPlace = (shard: number, place: number) => void;
+
+/** Puts the place of a row of the index: its shard, and where it is there. */
+function putRow({ shard: size }: IndexHead, row: number, put: PutPlace): void {
   const shard = Math.floor(row / size);
-  return [shard, row - shard * size];
+  put(shard, row - shard * size);
 }
 
-/** Spans of the places in shards. */
-function consecutive(places: readonly (readonly [shard: number, place: number])[]): Span[] {
+/** Spans of the places of `count` rows; made without an object a row, since there may be a million. */
+function spansOf(count: number, place: (i: number, put: PutPlace) => void): Span[] {
   const spans: Span[] = [];
-  for (const [shard, place] of places) {
-    const last = spans.at(-1);
-    if (last?.shard === shard && last.first + last.count === place) last.count++;
-    else spans.push({ shard, first: place, count: 1 });
+  let last: Span | null = null;
+  const put = (shard: number, at: number) => {
+    if (last?.shard === shard && last.first + last.count === at) {
+      last.count++;
+      return;
+    }
+    last = { shard, first: at, count: 1 };
+    spans.push(last);
+  };
+  for (let i = 0; i < count; i++) place(i, put);
+  return spans;
+}
+
+/** The same of consecutive rows of the index. */
+function rangeSpans({ shard: size }: IndexHead, first: number, count: number): Span[] {
+  const spans: Span[] = [];
+  for (let row = first; row < first + count; ) {
+    const shard = Math.floor(row / size);
+    const own = Math.min((shard + 1) * size, first + count) - row;
+    spans.push({ shard, first: row - shard * size, count: own });
+    row += own;
   }
   return spans;
 }

@@ -40,7 +40,7 @@ async function vectors(dtype: IndexDtype, asGpu: boolean): Promise<Float32Array[
   Object.assign(device, { isCpu: !asGpu });
   try {
     const load = await index.load(parts, rows);
-    const similarities = await Promise.all(parts.map((part) => index.loadSimilarities(part, rows)));
+    const similarities = await Promise.all(parts.map((part) => index.loadSimilarities(part, 2, 10)));
     const reads = device.scope(() =>
       [
         ...load().flatMap((side) => tensorsOf(side as EntityOperands)),
