@@ -410,10 +410,10 @@ async function scoreCandidates(
   const isShared = lists.some(({ length }) => length < rows.length);
   const { needs, make } = await readBlock(scoring, [tile], rows);
   const mask = isShared ? listMask(candidates, tile.mentions, rows) : null;
-  const makeBlock = (): Block => ({
-    ...make(),
-    listed: mask && device.tensor([lists.length, rows.length], mask),
-  });
+  const makeBlock = (): Block => {
+    const listed = mask && device.tensor([lists.length, rows.length], mask);
+    return { ...make(), listed };
+  };
   const mixing = onlyMixtures(scoring);
   if (mixing) {
     ranked(device, () => {
@@ -461,13 +461,17 @@ async function readBlock(
   const load = await entities.load(needed, rows);
   const hasNoImage = choice?.isCounted ? await entities.hasNoImage(rows) : null;
   const make = () => {
+    // What is written comes first: where something is computed in between, it is sent in pieces.
+    const numbers = device.tensor([rows.length], Int32Array.from(rows));
+    const v = logits && device.tensor([logits.values.length / logits.parts, logits.parts], logits.values);
+    const flags = hasNoImage && device.tensor([rows.length], Uint32Array.from(hasNoImage));
     const sides = new Map(load().map((side, i) => [needed[i]!, side]));
     return {
       rows,
-      numbers: device.tensor([rows.length], Int32Array.from(rows)),
+      numbers,
       sides: parts.map((part) => sides.get(part) ?? null),
-      v: logits && device.tensor([logits.values.length / logits.parts, logits.parts], logits.values),
-      hasNoImage: hasNoImage && device.tensor([rows.length], Uint32Array.from(hasNoImage)),
+      v,
+      hasNoImage: flags,
       listed: null,
     };
   };

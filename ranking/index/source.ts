@@ -34,8 +34,8 @@ import { Scratch } from './scratch.ts';
 import { type Shard, ShardFiles } from './shard-files.ts';
 import { type EntityChunk, encodeSides, type HostSides } from './shard-writer.ts';
 
-/** Bytes from which on records are read into memory that is used again. */
-const leastShared = 2 ** 17;
+/** Pieces of an index that are read at once: at an address each is a request. */
+const readsAtOnce = 8;
 
 /** Entities that are compared together by what is on the device. */
 const similaritiesAtOnce = 2 ** 16;
@@ -162,7 +162,11 @@ function entitiesOf(reader: Reader, scorer: AnyScorer, count: number, spans: Spa
       const made = await withRecords(reader, spans.of(rows), (places) =>
         parts.map((part) => takeSide(reader, part, prefixOf(part), places)),
       );
-      return () => made.map((make) => make());
+      // What is written to the device comes before what is computed there, so that it is sent at once.
+      return () =>
+        made
+          .map(({ makeParts, unpack }) => [makeParts(), unpack] as const)
+          .map(([parts, unpack]) => unpack(parts));
     },
     async logits(gate, rows) {
       const isShared = !gate.seesEntities;
@@ -249,82 +253,115 @@ function rangeSpans({ shard: size }: IndexHead, first: number, count: number): S
 
 /** Reads the records of some entities, lets `body` look at them, and takes their memory back. */
 async function withRecords<T>(
-  { use, form, scratch, head }: Reader,
+  reader: Reader,
   spans: readonly Span[],
   body: (places: RecordPlaces) => T,
 ): Promise<T> {
-  const taken: Uint8Array<ArrayBuffer>[] = [];
-  const pieces = await Promise.all(
+  const { use, form, scratch, head } = reader;
+  const sizes = await Promise.all(
     spans.map(({ shard, first, count }) =>
-      use(shard, async (open): Promise<Records> => {
-        const { tensors } = open;
+      use(shard, async (open) => {
         const starts = (await open.starts()).subarray(first, first + count + 1);
-        const base = starts[0]!;
-        const [at, bytes] = [4 * base, 4 * (starts[count]! - base)];
-        if (bytes < leastShared) {
-          return { bytes: (await tensors.read(recordsName, at, bytes)) as Records['bytes'], starts, base };
-        }
-        const memory = scratch.take(tensors.neededBytes(recordsName, bytes));
-        taken.push(memory);
-        const read = await tensors.readInto(recordsName, at, bytes, memory);
-        return { bytes: read as Records['bytes'], starts, base };
+        return { starts, base: starts[0]!, bytes: 4 * (starts[count]! - starts[0]!) };
       }),
     ),
   );
+  const memory = scratch.take(sizes.reduce((sum, { bytes }) => sum + bytes, 0));
+  let end = 0;
+  const pieces = sizes.map(({ starts, base, bytes }): Records => {
+    end += bytes;
+    return { starts, base, bytes: memory.subarray(end - bytes, end) };
+  });
+  // Candidates are a hundred records a mention: a few are read at a time, each into memory that is used again at once, since
+  // of what was not read before a piece around it is checked as well.
+  let next = 0;
+  const readSome = async () => {
+    let window = new Uint8Array();
+    while (next < spans.length) {
+      const number = next++;
+      const { base, bytes } = pieces[number]!;
+      await use(spans[number]!.shard, async ({ tensors }) => {
+        const needed = tensors.neededBytes(recordsName, bytes.length);
+        if (window.length < needed) {
+          scratch.give(window);
+          window = scratch.take(needed);
+        }
+        bytes.set((await tensors.readInto(recordsName, 4 * base, bytes.length, window)) as Uint8Array);
+      });
+    }
+    scratch.give(window);
+  };
+  await Promise.all(Array.from({ length: Math.min(readsAtOnce, spans.length) }, readSome));
   const file = head.shards[spans[0]?.shard ?? 0]?.file ?? headName;
   const result = body(new RecordPlaces(file, form, pieces));
-  for (const memory of taken) scratch.give(memory);
+  scratch.give(memory);
   return result;
 }
 
-/** Takes the parts of a scorer's sides out of records; what comes back puts them on the device. */
-function takeSide(reader: Reader, scorer: AnyScorer, prefix: string, places: RecordPlaces): () => unknown {
+interface TakenSide {
+  /** Puts the parts on the device. */
+  makeParts(): Record<string, Tensor>;
+  /** Makes the side of them. */
+  unpack(parts: Record<string, Tensor>): unknown;
+}
+
+/** Takes the parts of a scorer's sides out of records. */
+function takeSide(reader: Reader, scorer: AnyScorer, prefix: string, places: RecordPlaces): TakenSide {
   const offsets: Record<string, Int32Array<ArrayBuffer>> = {};
-  const makes = Object.keys(scorer.layout).map((name) => {
+  const makes = Object.entries(scorer.layout).map(([name, { planes }]) => {
     const own = places.offsets(prefix + name);
     if (own) offsets[name] = own;
-    return [name, takePart(reader, prefix + name, places)] as const;
+    return [name, takePart(reader, prefix + name, places, planes)] as const;
   });
-  return () => {
-    const parts: Record<string, Tensor> = {};
-    for (const [name, make] of makes) parts[name] = make();
-    return scorer.unpack({ parts, offsets } satisfies PackedSide);
+  return {
+    makeParts: () => Object.fromEntries(makes.map(([name, make]) => [name, make()])),
+    unpack: (parts) => scorer.unpack({ parts, offsets } satisfies PackedSide),
   };
 }
 
-/** Takes rows of a part; what comes back puts them on the device: [rows, columns] f32. */
-function takePart(reader: Reader, name: string, places: RecordPlaces): () => Tensor {
-  const part = reader.head.layout[name]!;
-  const type = storedAs(part, reader.head.dtype);
+/** Takes rows of a part; what comes back puts them on the device: [rows, columns] f32, or by plane. */
+function takePart(reader: Reader, name: string, places: RecordPlaces, planes = 1): () => Tensor {
+  const { columns, ...part } = reader.head.layout[name]!;
+  const type = storedAs({ columns, ...part }, reader.head.dtype);
   const n = places.rows(name);
-  if (type === 'I8') return takeInt8Rows(reader, name, part.columns, n, places);
-  const each = (take: (numbers: HostArray, at: number) => void) => places.each(name, take);
-  return takeRows(reader, name, [n, part.columns], type === 'F16', each);
+  if (type === 'I8') return takeInt8Rows(reader, name, columns, n, places);
+  const width = columns / planes;
+  const shape = planes === 1 ? [n, columns] : [planes, n, width];
+  return takeNumbers(reader, name, shape, type === 'F16', (take) => {
+    places.each(name, (numbers, at) => {
+      if (planes === 1) return take(numbers, at);
+      const row = at / columns;
+      for (let p = 0; p < planes; p++) {
+        take(numbers.subarray(p * width, (p + 1) * width), (p * n + row) * width);
+      }
+    });
+  });
 }
 
-/** `each`: gives the numbers, in order, and the place of each piece among all. */
-function takeRows(
+/** `each`: gives the numbers in pieces, and the place of each piece among all. */
+function takeNumbers(
   { device, scratch }: Reader,
   name: string,
-  [n, width]: readonly [number, number],
+  shape: readonly number[],
   isHalf: boolean,
   each: (take: (numbers: HostArray, at: number) => void) => void,
 ): () => Tensor {
+  const size = shape.reduce((product, n) => product * n, 1);
   // Halves go to a GPU two a word; a device that is this CPU would take longer to unpack them than a table does here.
   if (isHalf && !device.isCpu) {
-    const halves = new Uint16Array(2 * Math.ceil((n * width) / 2));
+    const halves = new Uint16Array(2 * Math.ceil(size / 2));
     each((numbers, at) => halves.set(numbers, at));
     const words = new Uint32Array(halves.buffer);
-    return () => unpackHalves(device.tensor([words.length], words, { name }), [n, width]);
+    return () => unpackHalves(device.tensor([words.length], words, { name }), shape);
   }
-  const memory = scratch.take(4 * n * width);
-  const data = new Float32Array(memory.buffer, 0, n * width);
+  const memory = scratch.take(4 * size);
+  const data = new Float32Array(memory.buffer, 0, size);
   each((numbers, at) => {
     if (isHalf) widenHalves(numbers as Uint16Array, data.subarray(at));
     else data.set(numbers, at);
   });
   return () => {
-    const tensor = device.tensor([n, width], data, { name });
+    const tensor = device.tensor(shape, data, { name });
     scratch.give(memory);
     return tensor;
   };
@@ -375,7 +412,7 @@ async function readSimilarities(
       pieces.push([numbers as HostArray, at]),
     );
     const isHalf = retrievalStoredAs(head.dtype) === 'F16';
-    const make = takeRows(reader, retrievalName, [n, width], isHalf, (take) => {
+    const make = takeNumbers(reader, retrievalName, [n, width], isHalf, (take) => {
       for (const piece of pieces) take(...piece);
     });
     return (queries) => matmul(queries, make(), { transposeB: true });
