@@ -39,15 +39,16 @@ export class RankState {
     this.#mentions = gold.length;
     this.#k = k;
     const m = gold.length;
-    this.#goldScores = device.zeros([m]);
     this.#goldNumbers = device.tensor([m], gold);
-    this.#state = device.zeros([m, 4], 'u32');
     const list = (): [Tensor, Tensor] => [
       device.tensor([m, Math.max(1, k)], new Float32Array(m * Math.max(1, k)).fill(lowest)),
       device.tensor([m, Math.max(1, k)], new Int32Array(m * Math.max(1, k)).fill(-1)),
     ];
     this.#best = list();
     this.#next = list();
+    // After what is written: a write sends what was recorded before it.
+    this.#goldScores = device.zeros([m]);
+    this.#state = device.zeros([m, 4], 'u32');
   }
 
   /** Takes the gold scores from scores [mentions, n]: of mention i the one in column columns[i]; none where that is -1. */

@@ -38,7 +38,7 @@ import { type EntityChunk, encodeSides, type HostSides } from './shard-writer.ts
 const readsAtOnce = 8;
 
 /** Entities that are compared together by what is on the device. */
-const similaritiesAtOnce = 2 ** 16;
+const similaritiesAtOnce = 2 ** 15;
 
 /** Bytes of the longest head: a million shards. */
 const mostHeadBytes = 2 ** 28;
