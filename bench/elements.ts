@@ -9,7 +9,7 @@ import { adaptiveAveragePool, maxPool2x2 } from '../engine/ops/images/pooling.ts
 import { concat, transpose } from '../engine/ops/shape.ts';
 import { cast } from '../engine/ops/storage/cast.ts';
 import { packHalves, unpackHalves } from '../engine/ops/storage/half.ts';
-import { unpackInt8Rows } from '../engine/ops/storage/int8-rows.ts';
+import { int8Products, unpackInt8Rows } from '../engine/ops/storage/int8-rows.ts';
 import { Random } from '../engine/random.ts';
 import { type Benchmark, benchmark, parameter, random } from './benchmark.ts';
 
@@ -98,6 +98,21 @@ export const elementBenchmarks: Benchmark[] = [
       scales: random(device, shape[0]),
     }),
     run: ({ words, scales }) => unpackInt8Rows(words, scales, shape[1]),
+  }),
+  benchmark({
+    name: 'int8-products (8 queries)',
+    bound: 'fma',
+    flops: 2 * 8 * 32_768 * 512,
+    bytes: 32_768 * (512 + 4 * 8),
+    operands: (device) => ({
+      rows: { words: device.zeros([32_768, 128], 'u32'), scales: random(device, 32_768) },
+      queries: random(device, 8, 512),
+      products: device.zeros([8, 32_768]),
+    }),
+    run: ({ rows, queries, products }) => {
+      int8Products(queries, rows, { first: 0, count: 32_768, at: 0 }, products);
+      return products;
+    },
   }),
   benchmark({
     name: 'dropout',

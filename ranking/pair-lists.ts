@@ -106,11 +106,38 @@ export function withAdditions(
         Float32Array.from(numbers, (number) => values[number]!),
       ),
     },
-    params: { pairs: n },
+    params: { pairs: n, lowest: 0 },
     grid: linearGrid(Math.ceil(n / 64)),
     bytes: 12 * n,
   });
   return sum;
+}
+
+/** u32 [mentions, rows], 1 on the pairs of a block that are in the lists, on the host. */
+export function listMask(
+  lists: PairLists,
+  mentions: readonly number[],
+  rows: readonly number[],
+): Uint32Array<ArrayBuffer> {
+  const mask = new Uint32Array(mentions.length * rows.length);
+  for (const place of blockPairs(lists, mentions, rows).places) mask[place] = 1;
+  return mask;
+}
+
+/** A copy of scores [mentions, rows], in the current scope, that has `lowest` where a mask (u32 [mentions, rows]) is 0. */
+export function keepPairs(scores: Tensor, pairMask: Tensor, lowest: number): Tensor {
+  const { device, size } = scores;
+  const kept = device.empty(scores.shape, 'f32', 'scores of listed pairs');
+  device.copy(scores, kept, size);
+  device.run({
+    kernel: 'sparse-pairs',
+    entry: 'keep_pairs',
+    buffers: { scores: kept, pair_mask: pairMask },
+    params: { pairs: size, lowest },
+    grid: linearGrid(Math.ceil(size / 64)),
+    bytes: 8 * size,
+  });
+  return kept;
 }
 
 /** Copies the scores of pairs into `taken`: pair i of the block to slots[i]. */
@@ -132,7 +159,7 @@ export function takeScores(
       slots: device.tensor([n], slots),
       taken,
     },
-    params: { pairs: n },
+    params: { pairs: n, lowest: 0 },
     grid: linearGrid(Math.ceil(n / 64)),
     bytes: 12 * n,
   });

@@ -19,7 +19,8 @@ export interface Ranking {
   numbers: Int32Array;
 }
 
-const lowest = -3.4e38;
+/** Stands for the score of what is not to be ranked: below all that is finite but a few. */
+export const lowest = Math.fround(-3.4e38);
 
 export class RankState {
   readonly #device: Device;
@@ -38,21 +39,22 @@ export class RankState {
     this.#mentions = gold.length;
     this.#k = k;
     const m = gold.length;
-    this.#goldScores = device.zeros([m]);
     this.#goldNumbers = device.tensor([m], gold);
-    this.#state = device.zeros([m, 4], 'u32');
     const list = (): [Tensor, Tensor] => [
       device.tensor([m, Math.max(1, k)], new Float32Array(m * Math.max(1, k)).fill(lowest)),
       device.tensor([m, Math.max(1, k)], new Int32Array(m * Math.max(1, k)).fill(-1)),
     ];
     this.#best = list();
     this.#next = list();
+    // After what is written: a write sends what was recorded before it.
+    this.#goldScores = device.zeros([m]);
+    this.#state = device.zeros([m, 4], 'u32');
   }
 
-  /** Takes the gold scores from scores [mentions, n]: of mention i the one in column columns[i]. */
+  /** Takes the gold scores from scores [mentions, n]: of mention i the one in column columns[i]; none where that is -1. */
   setGold(scores: Tensor, columns: readonly number[]): void {
     const n = scores.shape[1]!;
-    const places = Int32Array.from(columns, (column, i) => i * n + column);
+    const places = Int32Array.from(columns, (column, i) => (column < 0 ? -1 : i * n + column));
     const found = embedding(reshape(scores, [scores.size, 1]), this.#device.tensor([columns.length], places));
     this.#device.copy(found, this.#goldScores, columns.length);
   }
@@ -97,7 +99,8 @@ export class RankState {
       this.#device.read<'f32'>(this.#best[0]),
       this.#device.read<'i32'>(this.#best[1]),
     ]);
-    return { state, gold, values, numbers };
+    // Without a column it is no number, above which there is nothing.
+    return { state, gold: gold.map((score) => (Number.isNaN(score) ? 0 : score)), values, numbers };
   }
 
   release(): void {

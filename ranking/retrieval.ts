@@ -1,8 +1,7 @@
 // Dense retrieval in front of scoring: of each mention the N entities whose vectors have the largest dot products with its
-// own, exactly, by the vectors that a scorer names. Only these are scored then.
+// own, by the vectors that a scorer names: exactly, but that an index may have them in fewer bits. Only these are scored then.
 
 import { noGrad } from '../engine/autograd.ts';
-import { matmul } from '../engine/ops/matmul.ts';
 import { listOf, type PairLists } from './pair-lists.ts';
 import { RankState } from './rank-state.ts';
 import type { AnyScorer } from './scorer.ts';
@@ -12,7 +11,8 @@ import { type EntitySource, type MentionSource, range } from './sources.ts';
 export type Candidates = PairLists;
 
 const mentionsAtOnce = 256;
-const entitiesAtOnce = 4096;
+/** Similarities that are on the device at once, at most. */
+const mostSimilarities = 2 ** 21;
 
 /** The candidates of all mentions by a scorer's vectors; all entities where N is more than there are. */
 export async function retrieve(
@@ -29,15 +29,27 @@ export async function retrieve(
     const state = new RankState(device, new Int32Array(numbers.length).fill(-1), count);
     const queries = device.scope(() => noGrad(() => mentions.retrievalVectors(scorer, numbers)));
     try {
-      for (let from = 0; from < entities.count; from += entitiesAtOnce) {
-        const block = range(from, Math.min(entitiesAtOnce, entities.count - from));
-        const load = await entities.loadRetrievalVectors(scorer, block);
+      const most = Math.floor(mostSimilarities / numbers.length);
+      const size = Math.max(1024, Math.min(entities.similaritiesAtOnce, most));
+      // While the device works on some entities, the next are read and put in line.
+      let before = Promise.resolve();
+      for (let from = 0; from < entities.count; from += size) {
+        const block = Math.min(size, entities.count - from);
+        const similarities = await entities.loadSimilarities(scorer, from, block);
         device.scope(() => {
-          const similar = noGrad(() => matmul(queries, load(), { transposeB: true }));
-          state.add(similar, device.tensor([block.length], Int32Array.from(block)));
+          const own = device.tensor([block], consecutive(from, block));
+          state.add(
+            noGrad(() => similarities(queries)),
+            own,
+          );
         });
-        await device.finish();
+        const done = device.finish();
+        // Its failure is thrown when the next are in line.
+        done.catch(() => null);
+        await before;
+        before = done;
       }
+      await before;
       const { numbers: best } = await state.read();
       for (let i = 0; i < numbers.length; i++) {
         rows.set(best.subarray(i * count, (i + 1) * count).sort(), (first + i) * count);
@@ -48,6 +60,12 @@ export async function retrieve(
     }
   }
   return { offsets: Int32Array.from({ length: mentions.count + 1 }, (_, i) => i * count), rows };
+}
+
+function consecutive(first: number, count: number): Int32Array<ArrayBuffer> {
+  const numbers = new Int32Array(count);
+  for (let i = 0; i < count; i++) numbers[i] = first + i;
+  return numbers;
 }
 
 /** Percent of mentions whose gold entity is among their candidates. */

@@ -50,7 +50,7 @@ export interface Scorer<Inputs, M, E> {
   readonly layout: SideLayout;
   /** The parts of entities' sides, each [rows, columns]. */
   pack(entities: E): PackedSide;
-  /** The sides that parts are of. */
+  /** The sides that parts are of, of some as `planes`. */
   unpack(packed: PackedSide): E;
   /** The name of the layout's part that holds the `retrievalVectors` of entities; null where there is none. */
   readonly retrievalPart: string | null;
@@ -65,6 +65,11 @@ export type AnyScorer = Scorer<any, any, any>;
 /** One part of an entity's side. */
 export interface SidePart {
   columns: number;
+  /**
+   * How many vectors of equal width a row has side by side, where `unpack` wants those of all rows one vector after the
+   * other: [planes, rows, columns / planes]. How it is stored does not depend on it. Default: [rows, columns].
+   */
+  planes?: number;
   /** One row an entity, or as many as it has tokens; where each entity's rows begin is stored beside them. */
   rows: 'entity' | 'token';
   /** The lowest precision that the part bears: numbers beside large ones lose too much in half. */

@@ -9,7 +9,7 @@ import { EngineError } from '../engine/errors.ts';
 import type { Tensor } from '../engine/tensor.ts';
 import { logitsOf, pickedParts, pickLogits } from './gate-logits.ts';
 import { distinctParts, gateOf, partsOf, sharesOf } from './mixture.ts';
-import { listOf, type PairLists } from './pair-lists.ts';
+import { listMask, listOf, type PairLists } from './pair-lists.ts';
 import type { AnyScorer } from './scorer.ts';
 import { type EntitySource, type MentionSource, range } from './sources.ts';
 import {
@@ -81,14 +81,17 @@ export interface Choices {
   gold: string[];
 }
 
-/** Mentions that are scored together, at most, and mentions whose sides are on the device at once. */
-const tileMentions = { ofLikeLength: 128, ofAnyLength: 256 };
+/**
+ * Mentions that are scored together, at most, and mentions whose sides are on the device at once. With candidates all
+ * entities that are any mention's are scored together: what does not look at the mask of pairs costs the square.
+ */
+const tileMentions = { ofLikeLength: 128, ofAnyLength: 256, withCandidates: 8 };
 /**
  * Mentions up to the same of these lengths may share a tile, whose keys are all padded to its longest: with two prompts the
  * keys are multiples of 8, which is what the attention kernels compute anyway.
  */
 const tileLengths = [14, 22, 30, 38, 46, 54, 62, 70];
-const mentionsAtOnce = { all: 4096, candidates: 16 };
+const mentionsAtOnce = { all: 4096, candidates: 128 };
 /** Entities that are scored together, at most; and elements of the largest array that a tile may take for them. */
 const mostEntities = { cpu: 512, cpuOfAnyLength: 1024, gpu: 4096 };
 const mostElements = 2 ** 24;
@@ -200,19 +203,20 @@ interface Group {
 }
 
 /**
- * Mentions with the same picked parts, of like length; a mention with candidates is alone. Neighbours lean to the same
- * parts: the attention kernels pass over an entity for several mentions at once.
+ * Mentions with the same picked parts, of like length. Neighbours lean to the same parts: the attention kernels pass over
+ * an entity for several mentions at once.
  */
-function mentionGroups({ choice, mentions, parts }: Scoring, candidates: Candidates): Group[] {
+function mentionGroups(scoring: Scoring, candidates: Candidates): Group[] {
+  const { choice, mentions, parts } = scoring;
+  if (candidates) return candidateGroups(scoring, candidates);
   const { lengths, count } = mentions;
   const anyLength = takesAnyLength(parts);
   const classOf = (mention: number) => (anyLength ? 0 : lengthClass(lengths[mention]!));
   const most = anyLength ? tileMentions.ofAnyLength : tileMentions.ofLikeLength;
   const all = Array.from({ length: count }, (_, number) => {
-    const picked = choice ? pickedBy(choice, number, candidates) : [];
+    const picked = choice ? pickedBy(choice, number, undefined) : [];
     return { number, picked, key: `${picked}`, leaning: choice ? leaning(logitsOf(choice.u, number)) : 0 };
   });
-  if (candidates) return all.map(({ number, picked }) => ({ mentions: [number], picked }));
   all.sort((a, b) => {
     if (a.key !== b.key) return a.key < b.key ? -1 : 1;
     return classOf(a.number) - classOf(b.number) || a.leaning - b.leaning || a.number - b.number;
@@ -229,6 +233,26 @@ function mentionGroups({ choice, mentions, parts }: Scoring, candidates: Candida
     else groups.push({ mentions: [number], picked });
   }
   return groups;
+}
+
+/**
+ * Mentions with candidates, neighbours of like length. A mention is alone where more than its best entities is asked: what
+ * is counted, mixed or wanted of a tile's mentions is so with all entities of a block.
+ */
+function candidateGroups(scoring: Scoring, candidates: PairLists): Group[] {
+  const { choice, mentions, systems, wanted } = scoring;
+  const isAlone = choice?.isCounted || wanted || systems.some((system) => sharesOf(system) !== null);
+  const most = isAlone ? 1 : tileMentions.withCandidates;
+  const { lengths } = mentions;
+  const sorted = range(0, mentions.count).sort((a, b) => lengths[a]! - lengths[b]! || a - b);
+  return Array.from({ length: Math.ceil(sorted.length / most) }, (_, i) => {
+    const group = sorted.slice(i * most, (i + 1) * most);
+    const picked = choice ? group.map((mention) => pickedBy(choice, mention, candidates)) : [];
+    return {
+      mentions: group,
+      picked: (picked[0] ?? []).map((_, part) => picked.some((own) => own[part])),
+    };
+  });
 }
 
 /** By part of the gate, whether it is picked for a mention with any entity that is scored. */
@@ -370,32 +394,54 @@ function setGold({ states }: Tile, { byRanking }: TileScores, columns: readonly 
   for (const [i, state] of states.entries()) state.setGold(byRanking[i]!, columns);
 }
 
-/** The candidates of a tile's only mention; a gold entity that is none of them stays without a rank. */
+/**
+ * The candidates of a tile's mentions, each entity once whosever it is; a gold entity that is no candidate of its mention
+ * stays without a rank.
+ */
 async function scoreCandidates(
   scoring: Scoring,
   tile: Tile,
   candidates: PairLists,
   result: PassResult,
 ): Promise<void> {
-  const [mention] = tile.mentions as [number];
-  const rows = [...listOf(candidates, mention)];
+  const { device, gold } = scoring;
+  const lists = tile.mentions.map((mention) => listOf(candidates, mention));
+  const rows = [...new Set(lists.flatMap((list) => [...list]))].sort((a, b) => a - b);
+  const isShared = lists.some(({ length }) => length < rows.length);
   const { needs, make } = await readBlock(scoring, [tile], rows);
+  const mask = isShared ? listMask(candidates, tile.mentions, rows) : null;
+  const makeBlock = (): Block => {
+    const listed = mask && device.tensor([lists.length, rows.length], mask);
+    return { ...make(), listed };
+  };
   const mixing = onlyMixtures(scoring);
   if (mixing) {
-    ranked(scoring.device, () => {
-      const block = make();
+    ranked(device, () => {
+      const block = makeBlock();
       addToMixtures(scoring, tile, block);
       countComputed(scoring, result, tile, block, neededParts(mixing, tile.picked));
     });
     closeMixtures([tile]);
   }
-  ranked(scoring.device, () => {
-    const block = make();
+  ranked(device, () => {
+    const block = makeBlock();
     const scores = tileScores(scoring, tile, block, needs[0]!);
-    const gold = rows.indexOf(scoring.gold?.[mention] ?? -1);
-    if (gold >= 0) setGold(tile, scores, [gold]);
+    if (gold) {
+      // -1 where a mention's gold entity is none of its candidates.
+      const columns = tile.mentions.map((mention, i) =>
+        lists[i]!.includes(gold[mention]!) ? rows.indexOf(gold[mention]!) : -1,
+      );
+      if (columns.some((column) => column >= 0)) setGold(tile, scores, columns);
+    }
     addScores(scoring, tile, block, scores);
-    count(scoring, result, tile, block, needs[0]!);
+    count(
+      scoring,
+      result,
+      tile,
+      block,
+      needs[0]!,
+      lists.reduce((sum, { length }) => sum + length, 0),
+    );
   });
 }
 
@@ -415,13 +461,18 @@ async function readBlock(
   const load = await entities.load(needed, rows);
   const hasNoImage = choice?.isCounted ? await entities.hasNoImage(rows) : null;
   const make = () => {
+    // What is written comes first: where something is computed in between, it is sent in pieces.
+    const numbers = device.tensor([rows.length], Int32Array.from(rows));
+    const v = logits && device.tensor([logits.values.length / logits.parts, logits.parts], logits.values);
+    const flags = hasNoImage && device.tensor([rows.length], Uint32Array.from(hasNoImage));
     const sides = new Map(load().map((side, i) => [needed[i]!, side]));
     return {
       rows,
-      numbers: device.tensor([rows.length], Int32Array.from(rows)),
+      numbers,
       sides: parts.map((part) => sides.get(part) ?? null),
-      v: logits && device.tensor([logits.values.length / logits.parts, logits.parts], logits.values),
-      hasNoImage: hasNoImage && device.tensor([rows.length], Uint32Array.from(hasNoImage)),
+      v,
+      hasNoImage: flags,
+      listed: null,
     };
   };
   return { needs, make };
@@ -461,8 +512,9 @@ function count(
   tile: Tile,
   block: Block,
   needs: readonly boolean[],
+  pairs = tile.mentions.length * block.rows.length,
 ): void {
-  result.pairs.ranked += tile.mentions.length * block.rows.length;
+  result.pairs.ranked += pairs;
   countComputed(scoring, result, tile, block, needs);
 }
 

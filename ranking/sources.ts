@@ -4,6 +4,7 @@
 import type { FeatureOptions } from '../encoding/features.ts';
 import { firstImages, pickSamples, type Samples } from '../encoding/samples.ts';
 import { noGrad } from '../engine/autograd.ts';
+import { matmul } from '../engine/ops/matmul.ts';
 import type { Tensor } from '../engine/tensor.ts';
 import { type GateLogits, joinLogits } from './gate-logits.ts';
 import { type AnyGate, distinctParts, gateOf } from './mixture.ts';
@@ -31,8 +32,13 @@ export interface EntitySource {
   logits(gate: AnyGate, rows: readonly number[]): Promise<GateLogits>;
   /** 1 for those of some entities that have no image. */
   hasNoImage(rows: readonly number[]): Promise<Uint8Array>;
-  /** Reads what dense retrieval by a scorer compares, [rows, columns]. */
-  loadRetrievalVectors(scorer: AnyScorer, rows: readonly number[]): Promise<() => Tensor>;
+  /**
+   * Reads what dense retrieval by a scorer compares of `count` entities from number `first` on. What comes back gives the
+   * dot products of queries (`retrievalVectors` of M mentions) with it in the caller's scope: [M, count].
+   */
+  loadSimilarities(scorer: AnyScorer, first: number, count: number): Promise<(queries: Tensor) => Tensor>;
+  /** Entities whose similarities are best asked for together, at most. */
+  readonly similaritiesAtOnce: number;
 }
 
 /** Samples as systems keep them: what each part and each gate prepared. */
@@ -98,8 +104,12 @@ export function preparedEntities(prepared: Prepared): EntitySource {
       scorers.map((scorer) => scorer.entitySide(batchOf(prepared, scorer, rows))),
     logits: (gate, rows) => readLogits(gate, 'entity', prepared, rows),
     hasNoImage: async (rows) => Uint8Array.from(rows, (row) => prepared.hasNoImage[row]!),
-    loadRetrievalVectors: async (scorer, rows) => () =>
-      scorer.retrievalVectors('entity', batchOf(prepared, scorer, rows)),
+    loadSimilarities: async (scorer, first, count) => (queries) =>
+      similarities(
+        queries,
+        scorer.retrievalVectors('entity', batchOf(prepared, scorer, range(first, count))),
+      ),
+    similaritiesAtOnce: vectorsAtOnce,
   };
 }
 
@@ -125,17 +135,26 @@ export function streamedEntities(samples: Samples, features: FeatureOptions): En
       return joinLogits(found);
     },
     hasNoImage: async (rows) => Uint8Array.from(rows, (row) => (samples.images[row]!.length === 0 ? 1 : 0)),
-    async loadRetrievalVectors(scorer, rows) {
-      const prepared = await prepare([scorer], rows);
-      return () => scorer.retrievalVectors('entity', batchOf(prepared, scorer, [...rows.keys()]));
+    async loadSimilarities(scorer, first, count) {
+      const prepared = await prepare([scorer], range(first, count));
+      return (queries) =>
+        similarities(queries, scorer.retrievalVectors('entity', batchOf(prepared, scorer, range(0, count))));
     },
+    similaritiesAtOnce: vectorsAtOnce,
   };
+}
+
+function similarities(queries: Tensor, vectors: Tensor): Tensor {
+  return matmul(queries, vectors, { transposeB: true });
 }
 
 /** The numbers from `first` on. */
 export function range(first: number, count: number): number[] {
   return Array.from({ length: count }, (_, i) => first + i);
 }
+
+/** Entities whose vectors are put on the device together. */
+export const vectorsAtOnce = 4096;
 
 /** Rows whose logits are made together. */
 const logitsChunk = 512;

@@ -57,15 +57,20 @@ export function chosenScores(
   return y;
 }
 
-/** u32 [M, E], 1 on the pairs for which the gate picks the part of that number. */
-export function pairMask(logits: PairLogits, entities: number, part: number): Tensor {
+/** u32 [M, E], 1 on the pairs for which the gate picks the part of that number, of those in `listed` (u32 [M, E]) if given. */
+export function pairMask(
+  logits: PairLogits,
+  entities: number,
+  part: number,
+  listed: Tensor | null = null,
+): Tensor {
   const { u, device, params, pairs } = operands(logits, entities);
   const mask = device.empty([params.mentions, entities], 'u32', 'pairs of a part');
   device.run({
     kernel: 'expert-choice',
     entry: 'select_mask',
-    constants: { ...pairs.constants, EXPERT: part },
-    buffers: { u, v: logits.v, pair_mask: mask },
+    constants: { ...pairs.constants, EXPERT: part, LISTED: listed !== null },
+    buffers: { u, v: logits.v, pair_mask: mask, listed: listed ?? device.dummy(0) },
     params,
     grid: pairs.grid,
     bytes: 4 * mask.size,

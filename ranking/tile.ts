@@ -8,8 +8,15 @@ import type { Tensor } from '../engine/tensor.ts';
 import { choiceOf, type GateLogits, logitsOf } from './gate-logits.ts';
 import { MixtureState } from './mixed-probabilities.ts';
 import { type AnyGate, combinationOf, combine, partsOf, sharesOf } from './mixture.ts';
-import { blockPairs, type PairAdditions, type PairLists, takeScores, withAdditions } from './pair-lists.ts';
-import { type Ranking, RankState, rankAt } from './rank-state.ts';
+import {
+  blockPairs,
+  keepPairs,
+  type PairAdditions,
+  type PairLists,
+  takeScores,
+  withAdditions,
+} from './pair-lists.ts';
+import { lowest, type Ranking, RankState, rankAt } from './rank-state.ts';
 import type { AnyScorer } from './scorer.ts';
 import type { EntitySource, MentionSource } from './sources.ts';
 import { countChoices, type PairLogits, pairMask } from './systems.ts';
@@ -91,6 +98,8 @@ export interface Block {
   v: Tensor | null;
   /** u32 [rows], 1 for entities without an image; null where nobody counts. */
   hasNoImage: Tensor | null;
+  /** u32 [the tile's mentions, rows], 1 on the pairs that are to be ranked; null for all of them. */
+  listed: Tensor | null;
 }
 
 /** An entity among a mention's best. */
@@ -176,10 +185,11 @@ export function tileScores(
     logits !== null &&
     systems.every((system) => 'gate' in combinationOf(system)) &&
     needs.filter((need) => need).length > 1;
+  const { listed } = block;
   const scores = parts.map((part, i) => {
     if (!needs[i]) return null;
-    const mask =
-      isMasked && part.usesPairMask ? pairMask(logits, block.rows.length, choice!.parts.indexOf(i)) : null;
+    const picked = () => pairMask(logits!, block.rows.length, choice!.parts.indexOf(i), listed);
+    const mask = part.usesPairMask ? (isMasked ? picked() : listed) : null;
     return part.scores(tile.sides[i], block.sides[i], mask);
   });
   const bySystem = systems.map((system, i) =>
@@ -193,7 +203,10 @@ export function tileScores(
   );
   const byRanking = rankings.map(({ system, additions }) => {
     const own = bySystem[systems.indexOf(system)]!;
-    return additions ? withAdditions(own, additions, blockPairs(additions, tile.mentions, block.rows)) : own;
+    const all = additions
+      ? withAdditions(own, additions, blockPairs(additions, tile.mentions, block.rows))
+      : own;
+    return listed ? keepPairs(all, listed, lowest) : all;
   });
   return { bySystem, byRanking };
 }
@@ -251,7 +264,7 @@ export function findings(
       throw new EngineError(brokenScore(system.name, mention, entity, partFor(mention, entity)));
     }
     return Array.from({ length: k }, (_, j) => i * k + j)
-      .filter((at) => ranking.numbers[at]! >= 0)
+      .filter((at) => ranking.numbers[at]! >= 0 && ranking.values[at]! > lowest)
       .map((at) => {
         const entity = ranking.numbers[at]!;
         return { entity, score: ranking.values[at]!, part: partFor(mention, entity) };

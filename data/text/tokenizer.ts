@@ -126,14 +126,15 @@ function checkVocabulary(vocab: Record<string, number>): (token: string) => numb
   const table = new Map(Object.entries(vocab));
   const seen = new Array<string | undefined>(table.size);
   for (const [token, id] of table) {
-    const name = JSON.stringify(token);
     if (!Number.isInteger(id) || id < 0 || id >= table.size) {
       throw new InputError(
-        `vocab.json: id of ${name} is ${kindOf(id)}, expected an integer in 0..${table.size - 1}`,
+        `vocab.json: id of ${JSON.stringify(token)} is ${kindOf(id)}, expected an integer in 0..${table.size - 1}`,
       );
     }
     if (seen[id] !== undefined) {
-      throw new InputError(`vocab.json: ${JSON.stringify(seen[id])} and ${name} both have id ${id}`);
+      throw new InputError(
+        `vocab.json: ${JSON.stringify(seen[id])} and ${JSON.stringify(token)} both have id ${id}`,
+      );
     }
     seen[id] = token;
   }
@@ -164,17 +165,17 @@ function rankTokens(
     }
   }
   for (const [line, left, right] of mergeLines(merges)) {
-    const where = `merges.txt line ${line}: "${left} ${right}"`;
+    const where = () => `merges.txt line ${line}: "${left} ${right}"`;
     const [leftBytes, rightBytes] = [tokenBytes(left), tokenBytes(right)];
     if (!rankOf.has(leftBytes) || !rankOf.has(rightBytes)) {
       throw new InputError(
-        `${where} merges ${rankOf.has(leftBytes) ? right : left}, which is no byte and no merge above`,
+        `${where()} merges ${rankOf.has(leftBytes) ? right : left}, which is no byte and no merge above`,
       );
     }
     const token = leftBytes + rightBytes;
-    if (rankOf.has(token)) throw new InputError(`${where} makes a token that is there already`);
+    if (rankOf.has(token)) throw new InputError(`${where()} makes a token that is there already`);
     if (!splitsInto(token, leftBytes.length, rankOf)) {
-      throw new InputError(`${where} can never apply: the merges above join other parts of it first`);
+      throw new InputError(`${where()} can never apply: the merges above join other parts of it first`);
     }
     rankOf.set(token, ids.length);
     try {
@@ -209,6 +210,8 @@ function* mergeLines(merges: string): Generator<[number, string, string]> {
 function tokenBytes(token: string): string {
   const ends = token.endsWith(END_OF_WORD) && token.length > END_OF_WORD.length;
   const chars = ends ? token.slice(0, -END_OF_WORD.length) : token;
+  // Most tokens are letters that stand for themselves.
+  if (/^[!-~]*$/.test(chars)) return ends ? `${chars}Z` : chars;
   const bytes = Array.from(chars, (char) => {
     const byte = charToByte(char);
     return byte === undefined ? char : String.fromCharCode(byte);
@@ -223,6 +226,7 @@ function tokenBytes(token: string): string {
  * be alone.
  */
 function splitsInto(token: string, cut: number, rankOf: ReadonlyMap<string, number>): boolean {
+  if (token.length === 2) return cut === 1;
   const cuts = cutsOf(token, rankOf);
   return cuts.length === 3 && cuts[1] === cut;
 }

@@ -5,7 +5,7 @@
 //   scalars  [n, S]       text bias 1, vision 16, float32
 // as far as the expert uses them. Queries are most of it and bear 8 bits.
 
-import { concat, reshape, slice, transpose } from '../../engine/ops/shape.ts';
+import { concat, reshape, slice } from '../../engine/ops/shape.ts';
 import type { Tensor } from '../../engine/tensor.ts';
 import type { PackedSide, SideLayout } from '../../ranking/scorer.ts';
 import type { EntityOperands } from './expert-vectors.ts';
@@ -29,7 +29,12 @@ function columnsOf(kind: ExpertKind, h: number) {
 export function sideLayout(kind: ExpertKind, h: number, d_z: number): SideLayout {
   const { weights, vision, crossModal, bias, visionScalars } = columnsOf(kind, h);
   return {
-    rows: { columns: weights + vision + crossModal, rows: 'entity', precision: 'float16' },
+    rows: {
+      columns: weights + vision + crossModal,
+      planes: (weights + vision + crossModal) / h,
+      rows: 'entity',
+      precision: 'float16',
+    },
     scalars: { columns: bias + visionScalars, rows: 'entity', precision: 'float32' },
     ...(weights > 0
       ? {
@@ -62,9 +67,8 @@ export function unpackOperands(kind: ExpertKind, h: number, { parts, offsets }: 
   const { rows, scalars } = parts as { rows: Tensor; scalars: Tensor };
   const { queries, embeds } = parts;
   const { device } = rows;
-  const [n, columns] = rows.shape as [number, number];
-  // Once through all that is stored: [vectors, n, h].
-  const planes = transpose(reshape(rows, [n, columns / h, h]), [1, 0, 2]);
+  const n = scalars.shape[0]!;
+  const planes = reshape(rows, [rows.size / n / h, n, h]);
   const plane = (number: number) => {
     const one = device.empty([n, h], 'f32', rows.name);
     device.copy(planes, one, n * h, number * n * h);

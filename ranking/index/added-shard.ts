@@ -2,9 +2,10 @@
 // not disturbed by what is added meanwhile.
 
 import type { StoredArray } from '../../weights/safetensors.ts';
-import { noImageName, scalesName } from './format.ts';
+import { recordsName } from './format.ts';
+import type { HostArray } from './records.ts';
 import type { Shard } from './shard-files.ts';
-import type { HostArray, HostSides } from './shard-writer.ts';
+import type { HostSides } from './shard-writer.ts';
 
 /** Numbers of a tensor in the front part of an array with room behind them. */
 interface Grown<T extends HostArray | Int32Array<ArrayBuffer>> {
@@ -16,8 +17,9 @@ interface Grown<T extends HostArray | Int32Array<ArrayBuffer>> {
 export class AddedShard implements Shard {
   readonly tensors: Shard['tensors'];
   #count = 0;
+  /** By the tensors' names in a shard, the records among them. */
   readonly #arrays = new Map<string, Grown<HostArray>>();
-  readonly #offsets = new Map<string, Grown<Int32Array<ArrayBuffer>>>();
+  #starts: Grown<Int32Array<ArrayBuffer>> = { data: new Int32Array(1), length: 1, width: 1 };
 
   constructor() {
     const view = (name: string, first: number, count: number): StoredArray => {
@@ -37,28 +39,23 @@ export class AddedShard implements Shard {
     return this.#count;
   }
 
-  async offsets(part: string): Promise<Int32Array<ArrayBuffer>> {
-    const { data, length } = this.#offsets.get(part)!;
+  async starts(): Promise<Int32Array<ArrayBuffer>> {
+    const { data, length } = this.#starts;
     return data.subarray(0, length);
   }
 
   /** Adds entities that an index encoded; gives the row of the first. */
-  append({ offsets, arrays, hasNoImage }: HostSides): number {
+  append({ records: { bytes, starts, base }, arrays }: HostSides): number {
     for (const [name, { data, width }] of Object.entries(arrays)) this.#add(name, data, width);
-    this.#add(noImageName, hasNoImage, 1);
-    for (const [part, own] of Object.entries(offsets)) {
-      const known = this.#offsets.get(part) ?? { data: new Int32Array(1), length: 1, width: 1 };
-      const before = known.data[known.length - 1]!;
-      this.#offsets.set(
-        part,
-        grown(
-          known,
-          own.subarray(1).map((offset) => before + offset),
-        ),
-      );
-    }
-    this.#count += hasNoImage.length;
-    return this.#count - hasNoImage.length;
+    this.#add(recordsName, bytes, 1);
+    const before = this.#starts.data[this.#starts.length - 1]! - base;
+    this.#starts = grown(
+      this.#starts,
+      Int32Array.from(starts.subarray(1), (start) => before + start),
+    );
+    const first = this.#count;
+    this.#count += starts.length - 1;
+    return first;
   }
 
   /** Another of these rows alone, in this order. */
@@ -69,21 +66,15 @@ export class AddedShard implements Shard {
   }
 
   #sidesOf(row: number): HostSides {
-    const offsets: Record<string, Int32Array> = {};
-    const tokens = new Map<string, readonly [first: number, end: number]>();
-    for (const [part, { data }] of this.#offsets) {
-      const [first, end] = [data[row]!, data[row + 1]!];
-      offsets[part] = Int32Array.of(0, end - first);
-      tokens.set(part, [first, end]).set(scalesName(part), [first, end]);
-    }
-    const sides: HostSides = { offsets, arrays: {}, hasNoImage: new Uint8Array(1) };
+    const starts = this.#starts.data.slice(row, row + 2);
+    const base = starts[0]!;
+    const arrays: HostSides['arrays'] = {};
+    let bytes = new Uint8Array();
     for (const [name, { data, width }] of this.#arrays) {
-      const [first, end] = tokens.get(name) ?? [row, row + 1];
-      const own = data.slice(first * width, end * width);
-      if (name === noImageName) sides.hasNoImage.set(own);
-      else sides.arrays[name] = { data: own, width };
+      if (name === recordsName) bytes = data.slice(4 * base, 4 * starts[1]!) as Uint8Array<ArrayBuffer>;
+      else arrays[name] = { data: data.slice(row * width, (row + 1) * width), width };
     }
-    return sides;
+    return { records: { bytes, starts, base }, arrays };
   }
 
   #add(name: string, data: HostArray, width: number): void {

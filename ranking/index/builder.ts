@@ -29,11 +29,11 @@ import {
   indexVersion,
   isFileOfIndex,
   parseHead,
-  recordsName,
+  recordsFile,
   type ShardInfo,
   shardName,
 } from './format.ts';
-import { checkShard } from './shard-files.ts';
+import { checkShard, type ShardHead } from './shard-files.ts';
 import { type EntityChunk, writeShard } from './shard-writer.ts';
 
 export interface BuildOptions<Entity> {
@@ -93,8 +93,8 @@ export async function buildIndex<Entity>(
 
 async function build<Entity>(options: BuildOptions<Entity>): Promise<{ head: IndexHead; kept: number }> {
   const { scorer, folder, dtype, shard: size, fingerprints } = options;
-  const { layout, name } = scorer;
-  const identity = JSON.stringify([indexVersion, name, layout, dtype, fingerprints]);
+  const { layout, name, retrievalPart } = scorer;
+  const identity = JSON.stringify([indexVersion, name, layout, retrievalPart, dtype, fingerprints]);
   const files = new Files(folder);
   await files.open();
 
@@ -112,7 +112,7 @@ async function build<Entity>(options: BuildOptions<Entity>): Promise<{ head: Ind
       count: entities.length,
     };
     const path = locate(folder, shard.file);
-    const found = await finishedBytes(path, { layout, dtype }, shard);
+    const found = await finishedBytes(path, { layout, retrieval: retrievalPart, dtype }, shard);
     if (found === null) {
       await files.announce(shard.file);
       const together = partsIn(entities, options.together ?? chunkSize);
@@ -130,7 +130,7 @@ async function build<Entity>(options: BuildOptions<Entity>): Promise<{ head: Ind
   }
   if (done === 0) throw new UsageError(`${folder}: no entities to build an index of`);
   const knowledgeBase = hashOf(stamps);
-  const records = options.writeRecords ? recordsName(knowledgeBase) : null;
+  const records = options.writeRecords ? recordsFile(knowledgeBase) : null;
   if (records !== null) {
     await files.announce(records);
     await options.writeRecords!(locate(folder, records));
@@ -139,6 +139,7 @@ async function build<Entity>(options: BuildOptions<Entity>): Promise<{ head: Ind
     version: indexVersion,
     scorer: name,
     layout,
+    retrieval: retrievalPart,
     dtype,
     fingerprints: { ...fingerprints, [entitiesName]: knowledgeBase },
     origin: options.origin ?? {},
@@ -251,11 +252,7 @@ function* encodedChunks<Entity>(
 }
 
 /** Bytes of a shard's tensors if the file is whole and the one that is meant, else null. */
-async function finishedBytes(
-  path: string,
-  head: Pick<IndexHead, 'layout' | 'dtype'>,
-  shard: ShardInfo,
-): Promise<number | null> {
+async function finishedBytes(path: string, head: ShardHead, shard: ShardInfo): Promise<number | null> {
   if (!(await isRegularFile(path))) return null;
   try {
     const file = await openSafetensors(path);

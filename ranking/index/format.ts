@@ -1,11 +1,15 @@
 // The form of an entity index: a folder with index.json, which says what the index was made from, and shards of consecutive
-// entities, safetensors files. Of each part of the scorer's layout a shard has
-//   PART          [entities or tokens, columns]  in the index's dtype, or more where the part does not bear so little
-//   PART.scales   [tokens, 1]                    of a part in int8: what a row is multiplied by, float16
-//   PART.offsets  [entities + 1]                 of a part with a row a token: where each entity's begin, i32
-// and `has_no_image` [entities], u8, 1 for entities without an image. index.json is written last and at once: without it,
-// or beside shards that it does not name, there is no index. Shards are named after what they are made from, so that a new
-// index can be built beside the one that is in use.
+// entities, safetensors files:
+//   records           u8, an entity's after the other: all parts of the scorer's layout (records.ts), in the index's dtype,
+//                     or more where a part does not bear so little
+//   records.starts    [entities + 1], i32: where each record begins, in words of 4 bytes
+//   retrieval         [entities, columns]: the part that dense retrieval compares once more, in the index's dtype
+//   retrieval.scales  [entities, 1]: where that is int8, what a row is multiplied by, float16
+//   gate              [entities, parts], float32: the gate's logits once more, where it looks at entities
+//   has_no_image      [entities], u8: 1 for entities without an image
+// What is looked at of all entities, before any is scored, lies together; what is looked at of few, by entity. index.json is
+// written last and at once: without it, or beside shards that it does not name, there is no index. Shards are named after what
+// they are made from, so that a new index can be built beside the one that is in use.
 
 import { WeightsError } from '../../files/errors.ts';
 import { parseCheckedJson } from '../../files/json/checked-json.ts';
@@ -16,7 +20,10 @@ import type { SideLayout, SidePart } from '../scorer.ts';
 export const indexVersion = 4;
 
 export const indexDtypes = ['int8', 'float16', 'float32'] as const;
-/** How vectors are stored, where their part bears it; int8: rows of tokens only, the rest in float16. */
+/**
+ * How vectors are stored, where their part bears it. int8: rows of tokens only and what retrieval compares, the rest in
+ * float16.
+ */
 export type IndexDtype = (typeof indexDtypes)[number];
 
 /** Hashes of what an index was made from, by what they are of. */
@@ -35,6 +42,8 @@ export interface IndexHead {
   /** Name of the scorer whose sides are stored, and its layout. */
   scorer: string;
   layout: SideLayout;
+  /** The part of the layout that dense retrieval compares; null for none. */
+  retrieval: string | null;
   dtype: IndexDtype;
   fingerprints: Fingerprints;
   /** Where what it was made by lies, by names of the maker's choice, for whoever opens it. */
@@ -53,14 +62,19 @@ export interface IndexHead {
 export const headName = 'index.json';
 /** The fingerprint of the entities themselves, their images' contents included. */
 export const entitiesName = 'knowledge base';
+export const recordsName = 'records';
+export const startsName = 'records.starts';
+export const retrievalName = 'retrieval';
+export const logitsName = 'gate';
 export const noImageName = 'has_no_image';
 
 export function scalesName(part: string): string {
   return `${part}.scales`;
 }
 
-export function offsetsName(part: string): string {
-  return `${part}.offsets`;
+/** How the rows that retrieval compares are stored in an index of a dtype. */
+export function retrievalStoredAs(dtype: IndexDtype): 'F32' | 'F16' | 'I8' {
+  return ({ float32: 'F32', float16: 'F16', int8: 'I8' } as const)[dtype];
 }
 
 /** How a part is stored in an index of a dtype. */
@@ -78,7 +92,7 @@ export function shardName(hash: string, number: number): string {
 }
 
 /** The file of the entities' records; `hash` is that of the knowledge base. */
-export function recordsName(hash: string): string {
+export function recordsFile(hash: string): string {
   return `entities-${hash.slice(0, hashDigits)}.bin`;
 }
 
@@ -97,6 +111,11 @@ export function parseHead(path: string, text: string): IndexHead {
   };
   expect(typeof head.scorer === 'string', 'scorer', 'a name');
   expect(isLayout(head.layout), 'layout', 'columns, rows and precision by part');
+  expect(
+    head.retrieval === null || Object.hasOwn(head.layout!, head.retrieval!),
+    'retrieval',
+    'a part of the layout',
+  );
   expect(
     indexDtypes.some((dtype) => dtype === head.dtype),
     'dtype',

@@ -2,7 +2,7 @@
 // the garbage collector as much time as the reading.
 
 /** Arrays that wait to be used again, at most. */
-const mostKept = 8;
+const mostKept = 16;
 /** Smaller ones are cheap to make, and may be wanted by the thousand at once. */
 const leastBytes = 2 ** 18;
 

@@ -4,14 +4,28 @@
 import { MissingFileError, WeightsError } from '../../files/errors.ts';
 import { locate } from '../../files/locate.ts';
 import { openSafetensors, type Safetensors } from '../../weights/safetensors.ts';
-import { type IndexHead, noImageName, offsetsName, type ShardInfo, scalesName, storedAs } from './format.ts';
+import { logitsPart } from '../mixture.ts';
+import {
+  type IndexHead,
+  logitsName,
+  noImageName,
+  recordsName,
+  retrievalName,
+  retrievalStoredAs,
+  type ShardInfo,
+  scalesName,
+  startsName,
+} from './format.ts';
 
 /** What is read of a shard: of a file, or of entities in memory (added-shard.ts). */
 export interface Shard {
   tensors: Pick<Safetensors, 'read' | 'readInto' | 'neededBytes'>;
-  /** Where each entity's rows of a part begin, [count + 1]; read when first asked for. */
-  offsets(part: string): Promise<Int32Array<ArrayBuffer>>;
+  /** Where each entity's record begins, in words of 4 bytes, [count + 1]; read when first asked for. */
+  starts(): Promise<Int32Array<ArrayBuffer>>;
 }
+
+/** What of an index's head its shards depend on. */
+export type ShardHead = Pick<IndexHead, 'layout' | 'retrieval' | 'dtype'>;
 
 /** An open file. */
 interface OpenShard extends Shard {
@@ -78,13 +92,12 @@ export class ShardFiles {
     });
     try {
       checkShard(path, file, this.#head, info);
-      const known = new Map<string, Promise<Int32Array<ArrayBuffer>>>();
-      const offsets = (part: string) => {
-        const own = known.get(part) ?? readOffsets(path, file, part);
-        known.set(part, own);
-        return own;
+      let known: Promise<Int32Array<ArrayBuffer>> | null = null;
+      const starts = () => {
+        known ??= readStarts(path, file);
+        return known;
       };
-      return { tensors: file, offsets, close: () => file.close() };
+      return { tensors: file, starts, close: () => file.close() };
     } catch (error) {
       await file.close();
       throw error;
@@ -96,7 +109,7 @@ export class ShardFiles {
 export function checkShard(
   path: string,
   file: Safetensors,
-  { layout, dtype }: Pick<IndexHead, 'layout' | 'dtype'>,
+  { layout, retrieval, dtype }: ShardHead,
   { file: name, first, count }: ShardInfo,
 ): void {
   const { metadata } = file;
@@ -117,27 +130,29 @@ export function checkShard(
       found: `${found.dtype} [${found.shape}]`,
     });
   };
-  for (const [name, part] of Object.entries(layout)) {
-    const type = storedAs(part, dtype);
-    expect(name, type, [part.rows === 'entity' ? count : null, part.columns]);
-    if (type === 'I8') expect(scalesName(name), 'F16', [file.info(name).shape[0]!, 1]);
-    if (part.rows === 'token') expect(offsetsName(name), 'I32', [count + 1]);
-  }
+  expect(recordsName, 'U8', [null]);
+  expect(startsName, 'I32', [count + 1]);
   expect(noImageName, 'U8', [count]);
+  if (retrieval !== null) {
+    const type = retrievalStoredAs(dtype);
+    expect(retrievalName, type, [count, layout[retrieval]!.columns]);
+    if (type === 'I8') expect(scalesName(retrievalName), 'F16', [count, 1]);
+  }
+  if (layout[logitsPart]) expect(logitsName, 'F32', [count, layout[logitsPart].columns]);
 }
 
-async function readOffsets(path: string, file: Safetensors, part: string): Promise<Int32Array<ArrayBuffer>> {
-  const offsets = await file.readIntegers(offsetsName(part));
-  const [rows] = file.info(part).shape;
-  const isRising = offsets.every((offset, i) => offset >= (i === 0 ? 0 : offsets[i - 1]!));
-  if (offsets[0] !== 0 || offsets.at(-1) !== rows || !isRising) {
+async function readStarts(path: string, file: Safetensors): Promise<Int32Array<ArrayBuffer>> {
+  const starts = await file.readIntegers(startsName);
+  const [bytes] = file.info(recordsName).shape;
+  const isRising = starts.every((start, i) => start >= (i === 0 ? 0 : starts[i - 1]!));
+  if (starts[0] !== 0 || 4 * starts.at(-1)! !== bytes || !isRising) {
     throw new WeightsError({
       file: path,
-      field: `tensor '${offsetsName(part)}'`,
-      expected: `rising numbers from 0 to ${rows}`,
+      field: `tensor '${startsName}'`,
+      expected: `rising numbers from 0 to ${bytes! / 4}`,
     });
   }
-  return offsets;
+  return starts;
 }
 
 function isRejected(promise: Promise<unknown>): Promise<boolean> {

@@ -7,9 +7,22 @@ import { packHalves, unpackHalves } from '../../engine/ops/storage/half.ts';
 import type { Tensor } from '../../engine/tensor.ts';
 import { UsageError } from '../../files/errors.ts';
 import { type TensorToWrite, writeSafetensors } from '../../weights/write-safetensors.ts';
+import { logitsPart } from '../mixture.ts';
 import type { AnyScorer } from '../scorer.ts';
-import { type IndexDtype, noImageName, offsetsName, type ShardInfo, scalesName, storedAs } from './format.ts';
+import {
+  type IndexDtype,
+  logitsName,
+  noImageName,
+  recordsName,
+  retrievalName,
+  retrievalStoredAs,
+  type ShardInfo,
+  scalesName,
+  startsName,
+  storedAs,
+} from './format.ts';
 import { toInt8Rows } from './int8-rows.ts';
+import { type HostArray, packRecords, type Records, recordForm } from './records.ts';
 
 /** Entities that are encoded together; images are numbers into the features' files. */
 export interface EntityChunk {
@@ -45,20 +58,11 @@ export async function writeShard(
   return Object.values(tensors).reduce((sum, { data }) => sum + (data as HostArray).byteLength, 0);
 }
 
-/** Numbers on the host; float16 as bits. */
-export type HostArray =
-  | Float32Array<ArrayBuffer>
-  | Uint16Array<ArrayBuffer>
-  | Int8Array<ArrayBuffer>
-  | Uint8Array<ArrayBuffer>;
-
 /** The sides of a chunk on the host. */
 export interface HostSides {
-  /** By part with a row a token, [entities + 1]. */
-  offsets: Readonly<Record<string, Int32Array>>;
-  /** By the tensors' names in a shard, [rows, width]. */
+  records: Records;
+  /** What a shard has of each entity beside its record, by the tensors' names, [entities, width]. */
   arrays: Record<string, { data: HostArray; width: number }>;
-  hasNoImage: Uint8Array<ArrayBuffer>;
 }
 
 /**
@@ -74,17 +78,21 @@ export async function encodeSides(
   const { each, distinct } = firstImages(samples);
   const inputs = await scorer.prepare('entity', samples, distinct, features);
   const rounded = (x: Tensor) => (dtype === 'float32' ? x : unpackHalves(packHalves(x), x.shape));
+  const { layout, retrievalPart } = scorer;
   const { offsets, reads } = scorer.device.scope(() => {
     const batch = { inputs, rows: [...each.keys()], images: each };
     const packed = noGrad(() => scorer.pack(scorer.entitySide(batch, rounded)));
     const reads = Object.entries(packed.parts).map(([name, tensor]) =>
-      readPart(name, tensor, storedAs(scorer.layout[name]!, dtype)),
+      readPart(name, tensor, storedAs(layout[name]!, dtype)),
     );
+    if (retrievalPart !== null) {
+      reads.push(readPart(retrievalName, packed.parts[retrievalPart]!, retrievalStoredAs(dtype)));
+    }
     return { offsets: packed.offsets, reads };
   });
-  const arrays: HostSides['arrays'] = {};
+  const all: HostSides['arrays'] = {};
   for (const { name, data, width } of (await Promise.all(reads)).flat()) {
-    arrays[name] = { data, width };
+    all[name] = { data, width };
     if (data instanceof Uint16Array && data.some((half) => (half & 0x7c00) === 0x7c00)) {
       throw new UsageError(
         `${scorer.name}: a vector ('${name}') of entities ${first} to ${last} is not finite or over what float16 holds; ` +
@@ -92,8 +100,13 @@ export async function encodeSides(
       );
     }
   }
-  const hasNoImage = Uint8Array.from(samples.images, (own) => (own.length === 0 ? 1 : 0));
-  return { offsets, arrays, hasNoImage };
+  const records = packRecords(recordForm(layout, dtype), all, offsets, each.length);
+  const arrays: HostSides['arrays'] = {
+    [noImageName]: { data: Uint8Array.from(samples.images, (own) => (own.length === 0 ? 1 : 0)), width: 1 },
+  };
+  for (const name of [retrievalName, scalesName(retrievalName)]) if (all[name]) arrays[name] = all[name];
+  if (all[logitsPart]) arrays[logitsName] = all[logitsPart];
+  return { records, arrays };
 }
 
 /** Starts reading a tensor as it is stored. */
@@ -117,19 +130,19 @@ function shardTensors(parts: readonly HostSides[]): Record<string, TensorToWrite
   const tensors: Record<string, TensorToWrite> = {};
   for (const [name, { width }] of Object.entries(parts[0]!.arrays)) {
     const data = joined(parts.map((part) => part.arrays[name]!.data));
-    tensors[name] = { dtype: dtypeOf(data), shape: [data.length / width, width], data };
+    const shape = name === noImageName ? [data.length] : [data.length / width, width];
+    tensors[name] = { dtype: dtypeOf(data), shape, data };
   }
-  for (const name of Object.keys(parts[0]!.offsets)) {
-    const data = joinedOffsets(parts.map((part) => part.offsets[name]!));
-    tensors[offsetsName(name)] = { dtype: 'I32', shape: [data.length], data };
-  }
-  const data = joined(parts.map((part) => part.hasNoImage));
-  tensors[noImageName] = { dtype: 'U8', shape: [data.length], data };
+  const bytes = joined(parts.map(({ records }) => records.bytes));
+  tensors[recordsName] = { dtype: 'U8', shape: [bytes.length], data: bytes };
+  const starts = joinedStarts(parts.map(({ records }) => records.starts));
+  tensors[startsName] = { dtype: 'I32', shape: [starts.length], data: starts };
   return tensors;
 }
 
 function dtypeOf(data: HostArray): TensorToWrite['dtype'] {
   if (data instanceof Int8Array) return 'I8';
+  if (data instanceof Uint8Array) return 'U8';
   return data instanceof Uint16Array ? 'F16' : 'F32';
 }
 
@@ -145,11 +158,11 @@ function joined<T extends HostArray>(arrays: readonly T[]): T {
   return all;
 }
 
-function joinedOffsets(parts: readonly Int32Array[]): Int32Array<ArrayBuffer> {
-  const offsets = [0];
+function joinedStarts(parts: readonly Int32Array[]): Int32Array<ArrayBuffer> {
+  const starts = [0];
   for (const part of parts) {
-    const before = offsets.at(-1)!;
-    for (const offset of part.subarray(1)) offsets.push(before + offset);
+    const before = starts.at(-1)!;
+    for (const start of part.subarray(1)) starts.push(before + start);
   }
-  return Int32Array.from(offsets);
+  return Int32Array.from(starts);
 }

@@ -1,7 +1,7 @@
 // The gate at inference: of EXPERTS experts the one with the largest pi[m, e] = relu(u[m] + v[e]), the first of equals,
 // scores the pair (equations 15 and 18). u [M, EXPERTS]; v [E, EXPERTS], or one row for all entities where STEP is 0.
 //   select_scores:  y[m, e] = scale[i] scores[i, m, e] + offset[i] for the chosen i
-//   select_mask:    pair_mask[m, e] = 1 where the chosen i is EXPERT, else 0
+//   select_mask:    pair_mask[m, e] = 1 where the chosen i is EXPERT, else 0; where LISTED, 0 as well where listed[m, e] is
 //   count_choices:  counts[m, i] += entities for which m has i chosen, counts[m, EXPERTS + i] += those without an image
 // In the first two an invocation takes an entity and ITEMS mentions; in the third LANES invocations share a mention, and a
 // workgroup has ROWS of them. The scores of an expert that no pair chooses may hold anything. A gate that is not a number
@@ -11,6 +11,7 @@ const EXPERTS: u32 = 3u;
 const STEP: u32 = 1u;
 const ITEMS: u32 = 8u;
 const EXPERT: u32 = 0u;
+const LISTED: bool = false; // only the pairs that `listed` names count
 
 // needs row-lanes.wgsl
 // needs numbers.wgsl
@@ -30,6 +31,7 @@ struct Params {
 @group(0) @binding(6) var<storage, read_write> pair_mask: array<u32>; // [M, E]
 @group(0) @binding(7) var<storage, read> has_no_image: array<u32>; // [E], 1 without an image
 @group(0) @binding(8) var<storage, read_write> counts: array<u32>; // [M, 2, EXPERTS]
+@group(0) @binding(9) var<storage, read> listed: array<u32>; // [M, E]
 
 /** The expert chosen for a pair, EXPERTS where the gate is not a number. */
 fn choice(mention: u32, entity: u32) -> u32 {
@@ -68,7 +70,9 @@ fn select_mask(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_in
   if e >= params.entities { return; }
   let last = min(params.mentions, (group.y + 1u) * ITEMS);
   for (var m = group.y * ITEMS; m < last; m++) {
-    pair_mask[m * params.entities + e] = select(0u, 1u, choice(m, e) == EXPERT);
+    let at = m * params.entities + e;
+    let counts = !LISTED || listed[at] != 0u;
+    pair_mask[at] = select(0u, 1u, counts && choice(m, e) == EXPERT);
   }
 }
 

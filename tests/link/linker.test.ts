@@ -232,6 +232,38 @@ test('calls that overlap get the answers that each would get alone', async () =>
   assertSame(await linker.link(mentions), alone);
 });
 
+test('mentions among candidates have together what each has alone', async () => {
+  const words = ['mouse', 'bat', 'crane', 'seals', 'mole'];
+  const sentences = [
+    'it swam',
+    'the animal with fur ran away',
+    'a machine made of steel and of nothing else at all',
+  ];
+  const many: LinkMention[] = words.flatMap((word, i) =>
+    sentences.map((sentence, j) => ({ word, sentence, image: (i + j) % 3 === 0 ? image : null })),
+  );
+  const calibrated = await openLinker({ run: named, device });
+  for (const each of [linker, calibrated]) {
+    for (const candidates of [1, 4, 16]) {
+      const together = await each.link(many, { top: 16, candidates });
+      const alone: Linked[][] = [];
+      for (const mention of many) alone.push(...(await each.link([mention], { top: 16, candidates })));
+      assert.equal(qids(together), qids(alone));
+      for (const [i, { score, expert }] of together.flat().entries()) {
+        const other = alone.flat()[i]!;
+        assert.is(expert, other.expert);
+        assert.ok(
+          Math.abs(score - other.score) <= 1e-5 * Math.max(1, Math.abs(score)),
+          `${score} ${other.score}`,
+        );
+      }
+      if (candidates === 16) assertSame(together, await each.link(many, { top: 16 }));
+      else assert.ok(together.every(({ length }) => length < 16));
+    }
+  }
+  await calibrated.close();
+});
+
 test('as many candidates as entities answer like none; fewer are a part of the answers', async () => {
   const all = await linker.link(mentions, { top: 16 });
   assertSame(await linker.link(mentions, { top: 16, candidates: 16 }), all);

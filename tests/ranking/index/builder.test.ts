@@ -77,11 +77,10 @@ test('an index of a made-up scorer ranks and retrieves as the entities themselve
     (await rankMentions({ ...pass, entities: index })).systems,
     (await rankMentions({ ...pass, entities: prepared })).systems,
   );
-  const rows = [49, 3, 4, 31, 32];
   const [found, expected] = await Promise.all(
     [index, prepared].map(async (source) => {
-      const load = await source.loadRetrievalVectors(scorer, rows);
-      return device.scope(() => device.read<'f32'>(load()));
+      const similarities = await source.loadSimilarities(scorer, 3, 40);
+      return device.scope(() => device.read<'f32'>(similarities(mentions.retrievalVectors(scorer, [0, 3]))));
     }),
   );
   assert.equal(found, expected);
@@ -213,7 +212,7 @@ test('shards are closed when others are read, and never while one of them is', a
   const read = (number: number) =>
     files.use(number, async ({ tensors }) => {
       await new Promise((resolve) => setTimeout(resolve, number % 3));
-      const data = await tensors.read('vector');
+      const data = await tensors.read('retrieval');
       assert.is(data.length, d * head.shards[number]!.count);
       return Number(data[0]);
     });
@@ -254,6 +253,7 @@ test('an index of something else is refused in one line that names the file', as
       changed('"version": 4', '"version": 2'),
       /index\.json: version: expected 4; build the index again, found 2/,
     ],
+    [changed('"retrieval": "vector"', '"retrieval": "x"'), /index\.json: retrieval: expected/],
     [changed('"entities": 50', '"entities": 51'), /index\.json: shards: expected/],
     [changed(/shard-[0-9a-f]+-00001/, '../shard-00001'), /index\.json: shards: expected/],
     [changed('"columns": 4', '"columns": -4'), /index\.json: layout: expected/],

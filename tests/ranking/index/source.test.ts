@@ -13,6 +13,7 @@ import type { EntityOperands } from '../../../model/dsmip/expert-vectors.ts';
 import { type IndexDtype, indexDtypes } from '../../../ranking/index/format.ts';
 import { partsOf } from '../../../ranking/mixture.ts';
 import { device } from '../../support/device.ts';
+import { normal } from '../../support/random.ts';
 import { makeToy, removeToy } from '../../support/toy-run.ts';
 
 const toy = await makeToy();
@@ -29,6 +30,8 @@ const parts = partsOf(model.scorer);
 // Of two shards, out of order and with a neighbour.
 const rows = [9, 3, 4, 15, 0];
 const isCpu = device.isCpu;
+const width = model.scorer.layout['text.embeds']!.columns;
+const queries = device.tensor([3, width], normal(3 * width, 5));
 
 /** All vectors of `rows`, expert after expert. */
 async function vectors(dtype: IndexDtype, asGpu: boolean): Promise<Float32Array[]> {
@@ -37,11 +40,12 @@ async function vectors(dtype: IndexDtype, asGpu: boolean): Promise<Float32Array[
   Object.assign(device, { isCpu: !asGpu });
   try {
     const load = await index.load(parts, rows);
-    const globals = await index.loadRetrievalVectors(parts[1]!, rows);
+    const similarities = await Promise.all(parts.map((part) => index.loadSimilarities(part, 2, 10)));
     const reads = device.scope(() =>
-      [...load().flatMap((side) => tensorsOf(side as EntityOperands)), globals()].map((x) =>
-        device.read<'f32'>(x),
-      ),
+      [
+        ...load().flatMap((side) => tensorsOf(side as EntityOperands)),
+        ...similarities.map((of) => of(queries)),
+      ].map((x) => device.read<'f32'>(x)),
     );
     return await Promise.all(reads);
   } finally {
@@ -72,11 +76,14 @@ for (const dtype of indexDtypes) {
     const onGpu = await vectors(dtype, true);
     assert.is(onCpu.length, exact.length);
     assert.ok(onCpu.length >= 11, `${onCpu.length} tensors`);
+    const isProduct = (i: number) => i >= onCpu.length - parts.length;
     const most = { float32: 0, float16: 1e-3, int8: 5e-3 }[dtype];
     onCpu.forEach((own, i) => {
-      assert.equal([...onGpu[i]!], [...own], `tensor ${i}`);
+      // Products are summed in another order.
+      if (!isProduct(i)) assert.equal([...onGpu[i]!], [...own], `tensor ${i}`);
+      else assert.ok(distance(onGpu[i]!, own) < 1e-5, `tensor ${i}`);
       const off = distance(own, exact[i]!);
-      assert.ok(off <= most, `tensor ${i}: ${off}`);
+      assert.ok(off <= (isProduct(i) ? 2 * most : most), `tensor ${i}: ${off}`);
     });
     const queries = distance(onCpu[0]!, exact[0]!);
     if (dtype !== 'float32') assert.ok(queries > 0, 'queries are rounded');
