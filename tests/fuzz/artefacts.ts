@@ -8,6 +8,7 @@ import { keptTable } from '../../encoding/feature-cache.ts';
 import type { TableToMake } from '../../encoding/features.ts';
 import { Adam } from '../../engine/nn/adam.ts';
 import { Random } from '../../engine/random.ts';
+import type { Tensor } from '../../engine/tensor.ts';
 import { listAblations, runAblations } from '../../eval/ablation/ablations.ts';
 import { readComparison, writeComparison } from '../../eval/compare/comparison-file.ts';
 import { openTrainings, readRanks, writeMadeFrom, writeRanks } from '../../eval/compare/kept-results.ts';
@@ -154,8 +155,14 @@ async function index(folder: string): Promise<Artefact[]> {
       async read() {
         const opened = await openIndex(folder, scorer, fingerprints);
         try {
-          const load = await opened.loadRetrievalVectors(scorer, range(0, count));
-          const found = await device.scope(() => device.read<'f32'>(load()));
+          const similarities = await opened.loadSimilarities(scorer, 0, count);
+          const load = await opened.load([scorer], range(0, count));
+          const queries = Float32Array.from({ length: d }, (_, i) => i + 1);
+          const retrieved = await device.scope(() =>
+            device.read<'f32'>(similarities(device.tensor([1, d], queries))),
+          );
+          const sides = await device.scope(() => device.read<'f32'>(load()[0] as Tensor));
+          const found = `${retrieved} ${sides}`;
           const flags = await opened.hasNoImage(range(0, count));
           const records = await openRecords(folder, opened.head);
           try {
@@ -164,7 +171,7 @@ async function index(folder: string): Promise<Artefact[]> {
             for await (const qid of records.qids()) told.push(qid);
             for (const { name } of entities) told.push(await records.matches(name));
             told.push(await records.matches('rivre 3'));
-            return JSON.stringify([opened.head, told, `${found}`, `${flags}`]);
+            return JSON.stringify([opened.head, told, found, `${flags}`]);
           } finally {
             await records.close();
           }
