@@ -11,6 +11,7 @@ import { type CompareFiles, type CompareHooks, compareSystems } from '../../../e
 import { type CompareConfig, compareSchema } from '../../../eval/compare/compare-schema.ts';
 import { type Comparison, readComparison } from '../../../eval/compare/comparison-file.ts';
 import { lockFolder } from '../../../files/folder-lock.ts';
+import { checkedJson } from '../../../files/json/checked-json.ts';
 import { checkConfig } from '../../../train/config/check.ts';
 import { type Preset, readPreset } from '../../../train/config/presets.ts';
 import {
@@ -141,10 +142,17 @@ test('results that are damaged are ranked again, on the weights that are there',
   const folder = join(runFolder(toy, 'whole'), 'clip-head', 'seed-1');
   const weights = join(folder, 'clip-head', 'best.safetensors');
   const { mtimeMs } = statSync(weights);
-  const ranks = readFileSync(join(folder, 'clip-head.ranks.json'), 'utf8');
-  writeFileSync(join(folder, 'clip-head.ranks.json'), ranks.slice(0, 100));
-  const again = await compareToy(config('whole', all));
+  for (const file of ['clip-head.ranks.json', 'clip-head.made-from.json']) {
+    const text = readFileSync(join(folder, file), 'utf8');
+    writeFileSync(join(folder, file), text.replace(/\d(?=\D*$)/, 'x'));
+  }
+  const warnings: string[] = [];
+  const again = await compareToy(config('whole', all), { onWarning: (line) => warnings.push(line) });
   assert.equal(again.begun, ['clip-head 1']);
+  assert.is(
+    warnings.filter((line) => /\.json: was damaged or edited .*; it is made again/.test(line)).length,
+    2,
+  );
   assert.is(statSync(weights).mtimeMs, mtimeMs);
   assert.equal(lasting(again.comparison), lasting(whole.comparison));
 });
@@ -226,9 +234,9 @@ test('unknown systems, a folder that is written to and damaged files are one lin
   const path = join(runFolder(toy, 'whole'), 'damaged.json');
   for (const [text, expected] of [
     ['{"version": 1, "da', /damaged\.json: not valid JSON/],
-    ['{"version": 9}', /version: expected 1; compare again, found 9/],
-    ['null', /version: expected 1/],
-    ['{"version": 1, "data": 3}', /data: expected a string, found 3/],
+    ['{"version": 9}', /version: expected 2; compare again, found 9/],
+    ['null', /damaged\.json: expected an object, found null/],
+    [checkedJson({ version: 2, data: 3 }), /data: expected a string, found 3/],
   ] as const) {
     writeFileSync(path, text);
     assert.match((await refusal(() => readComparison(path))).message, expected);

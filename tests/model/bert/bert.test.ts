@@ -123,7 +123,7 @@ test('what is saved loads again, rounded to float16', async () => {
   const { tokens } = await loadWordPiece(folder);
   const loaded = await loadBert(device, folder);
   await saveBert(other, loaded.config, loaded.tensors, tokens);
-  assert.equal(fs.readdirSync(other).sort(), ['config.json', 'model.safetensors', 'vocab.txt']);
+  assert.equal(fs.readdirSync(other).sort(), ['config.json', 'files.json', 'model.safetensors', 'vocab.txt']);
   const again = await loadBert(device, other);
   assert.equal(again.config, loaded.config);
   assert.equal((await loadWordPiece(other)).tokens, tokens);

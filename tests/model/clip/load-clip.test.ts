@@ -28,7 +28,13 @@ const { tensors: fresh } = initialise(device, new Random(3), (p) => new Clip(p, 
 test('a saved CLIP loads with the values that float16 keeps, frozen or trainable', async () => {
   const out = join(folder, 'saved');
   await saveClip(out, config, fresh, vocabulary);
-  assert.equal(readdirSync(out).sort(), ['config.json', 'merges.txt', 'model.safetensors', 'vocab.json']);
+  assert.equal(readdirSync(out).sort(), [
+    'config.json',
+    'files.json',
+    'merges.txt',
+    'model.safetensors',
+    'vocab.json',
+  ]);
   for (const trainable of [false, true]) {
     const loaded = await loadClip(device, out, { trainable });
     assert.equal(loaded.config, config);

@@ -64,7 +64,12 @@ test('a folder in float16 with the names of the released checkpoints, which load
   assert.is(lossesOf('a').length, 5);
   assert.equal([made.entities, made.images], [3, 3]);
   assert.ok(made.image.mrr > 0);
-  assert.equal(readdirSync(join(folder, 'a')).sort(), ['config.json', 'model.safetensors', 'vocab.txt']);
+  assert.equal(readdirSync(join(folder, 'a')).sort(), [
+    'config.json',
+    'files.json',
+    'model.safetensors',
+    'vocab.txt',
+  ]);
   const file = await openSafetensors(join(folder, 'a', 'model.safetensors'));
   for (const name of file.names) assert.is(file.info(name).dtype, 'F16', name);
   for (const name of ['temp', 'itm_head.weight', 'visual_encoder.blocks.0.attn.qkv.weight']) {

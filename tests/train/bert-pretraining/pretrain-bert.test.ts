@@ -44,7 +44,12 @@ const lossesOf = (name: string) =>
 
 test('a folder that loads, with a vocabulary that fits, and another seed gives other weights', async () => {
   const made = await pretrain(configOf('a'));
-  assert.equal(readdirSync(join(folder, 'a')).sort(), ['config.json', 'model.safetensors', 'vocab.txt']);
+  assert.equal(readdirSync(join(folder, 'a')).sort(), [
+    'config.json',
+    'files.json',
+    'model.safetensors',
+    'vocab.txt',
+  ]);
   assert.is(lossesOf('a').length, 6);
   assert.is(made.words, 3);
   assert.ok(made.before.all.mrr > 0 && made.after.all.mrr > 0);

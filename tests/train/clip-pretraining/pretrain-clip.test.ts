@@ -58,7 +58,7 @@ test('all phases: every step in its log, a folder that loads, other weights from
     assert.ok(lines.every(({ loss, seconds }) => loss > 0 && seconds > 0));
     assert.ok(seen.includes(`${phase} ${steps}/${steps}`), `${seen}`);
   }
-  const files = ['config.json', 'merges.txt', 'model.safetensors', 'vocab.json'];
+  const files = ['config.json', 'files.json', 'merges.txt', 'model.safetensors', 'vocab.json'];
   assert.equal(readdirSync(join(folder, 'a')).sort(), files);
   assert.is(made.tokens, 540);
   assert.is(made.images, 3);
