@@ -27,6 +27,11 @@ import { brotliDecompressSync, gunzipSync } from 'node:zlib';
 
 const ROOT = path.dirname(fileURLToPath(import.meta.url));
 
+// Who reads no more of what it says lets it go on.
+process.stdout.on('error', (error) => {
+  if (error.code !== 'EPIPE') process.exitCode = 1;
+});
+
 /** Where SwiftShader's driver manifest lies; engine/device/platform.ts looks at the same place. */
 export const SWIFTSHADER_ICD = path.join(ROOT, '.cache', 'swiftshader', 'vk_swiftshader_icd.json');
 

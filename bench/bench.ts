@@ -19,8 +19,11 @@
 // {ms}, tfjs: {ms}}}]}. ms is null where a peer could not run it, with the reason on standard error; block-train
 // has peakBytes as well, also in peers. Copying counts bytes read plus bytes written.
 
+import { reportError } from '../cli/errors.ts';
+import { onOutputLost, watchOutputs } from '../cli/output.ts';
 import { runtime } from '../engine/device/platform.ts';
 import { type Device, openDevice } from '../engine/device.ts';
+import { visible } from '../files/errors.ts';
 import { type Benchmark, time } from './benchmark.ts';
 import { blockBenchmark, blockLoss, blockOperands } from './block.ts';
 import { higher, measureCeilings } from './ceilings.ts';
@@ -55,6 +58,8 @@ const benchmarks: readonly Benchmark[] = [
 /** Relative difference between losses that rounding explains. */
 const sameLoss = 1e-3;
 
+watchOutputs();
+onOutputLost((error) => process.exit(reportError(error)));
 const [first, peer, name] = process.argv.slice(2);
 if (first === '--peer') await servePeer(peer as PeerName, name!);
 else await main(process.argv.slice(2));
@@ -64,7 +69,7 @@ async function main(words: readonly string[]): Promise<void> {
   const unknown = words.find((word) => !known.includes(word));
   if (unknown !== undefined) {
     console.error(
-      `bench: unknown ${unknown.startsWith('-') ? 'flag' : 'benchmark'} ${unknown}; see npm run bench -- --help`,
+      `bench: unknown ${unknown.startsWith('-') ? 'flag' : 'benchmark'} ${visible(unknown)}; see npm run bench -- --help`,
     );
     process.exitCode = 1;
     return;

@@ -29,7 +29,7 @@ export function imageSize(bytes: Uint8Array): { width: number; height: number } 
 }
 
 /** Of a JPEG: the largest of its frames' headers. Throws one line where there is none. */
-export function jpegSize(bytes: Uint8Array): { width: number; height: number } {
+function jpegSize(bytes: Uint8Array): { width: number; height: number } {
   let found: JpegFrame | null = null;
   for (const part of jpegParts(bytes)) {
     if (part === 'scan') continue;

@@ -27,7 +27,7 @@ import {
   shardName,
 } from './format.ts';
 import { checkShard } from './shard-files.ts';
-import { type EntityChunk, writeShard } from './shard-writer.ts';
+import { type EntityChunk, problemsOf, writeShard } from './shard-writer.ts';
 
 export interface BuildOptions<Entity> {
   scorer: AnyScorer;
@@ -108,17 +108,19 @@ async function build<Entity>(options: BuildOptions<Entity>): Promise<{ head: Ind
       count: entities.length,
     };
     const path = locate(folder, shard.file);
-    const found = await finishedBytes(path, { layout, dtype }, shard);
+    const found = await finishedShard(path, { layout, dtype }, shard);
+    const told = new Set<string>(found?.problems);
     if (found === null) {
       await files.announce(shard.file);
-      const encoded = encodedChunks(chunks, options.encode, problems);
-      bytes += await writeShard(scorer, encoded, dtype, path, shard, (part) =>
+      const encoded = encodedChunks(chunks, options.encode, told);
+      bytes += await writeShard(scorer, encoded, dtype, path, shard, told, (part) =>
         options.onProgress?.({ done: shard.first + part, total: options.count }),
       );
     } else {
       kept++;
-      bytes += found;
+      bytes += found.bytes;
     }
+    for (const line of told) problems.add(line);
     shards.push(shard);
     done += entities.length;
     options.onProgress?.({ done, total: options.count });
@@ -248,12 +250,12 @@ function* encodedChunks<Entity>(
   }
 }
 
-/** Bytes of a shard's tensors if the file is whole and the one that is meant, else null. */
-async function finishedBytes(
+/** Bytes of a shard's tensors, and what was told when it was made, if the file is whole and the one that is meant, else null. */
+async function finishedShard(
   path: string,
   head: Pick<IndexHead, 'layout' | 'dtype'>,
   shard: ShardInfo,
-): Promise<number | null> {
+): Promise<{ bytes: number; problems: string[] } | null> {
   if (!(await isRegularFile(path))) return null;
   try {
     const file = await openSafetensors(path);
@@ -261,7 +263,8 @@ async function finishedBytes(
       checkShard(path, file, head, shard);
       // Reading holds all bytes against their checksums.
       for (const name of file.names) await file.read(name);
-      return file.names.reduce((sum, name) => sum + file.info(name).bytes, 0);
+      const bytes = file.names.reduce((sum, name) => sum + file.info(name).bytes, 0);
+      return { bytes, problems: problemsOf(file) };
     } finally {
       await file.close();
     }

@@ -6,6 +6,7 @@ import { noGrad } from '../../engine/autograd.ts';
 import { packHalves, unpackHalves } from '../../engine/ops/storage/half.ts';
 import type { Tensor } from '../../engine/tensor.ts';
 import { UsageError } from '../../files/errors.ts';
+import type { Safetensors } from '../../weights/safetensors.ts';
 import { type TensorToWrite, writeSafetensors } from '../../weights/write-safetensors.ts';
 import type { AnyScorer } from '../scorer.ts';
 import { type IndexDtype, noImageName, offsetsName, type ShardInfo, scalesName, storedAs } from './format.ts';
@@ -20,7 +21,8 @@ export interface EntityChunk {
 }
 
 /**
- * Encodes entities and writes them as a shard; gives the bytes of its tensors. `onProgress` is called with the entities of
+ * Encodes entities and writes them as a shard; gives the bytes of its tensors. `problems` are lines on what could not be
+ * read of them, collected by the time that all are encoded: the shard keeps them, to be told where it is kept. `onProgress` is called with the entities of
  * the shard that are done. Throws UsageError for numbers that the dtype does not hold, WeightsError.
  */
 export async function writeShard(
@@ -29,6 +31,7 @@ export async function writeShard(
   dtype: IndexDtype,
   path: string,
   shard: ShardInfo,
+  problems: ReadonlySet<string>,
   onProgress: (done: number) => void,
 ): Promise<number> {
   const parts: HostSides[] = [];
@@ -41,8 +44,22 @@ export async function writeShard(
   }
   const tensors = shardTensors(parts);
   const { file, first, count } = shard;
-  await writeSafetensors(path, tensors, { shard: file, first: `${first}`, count: `${count}` });
+  await writeSafetensors(path, tensors, {
+    shard: file,
+    first: `${first}`,
+    count: `${count}`,
+    ...(problems.size > 0 ? { [problemsName]: [...problems].slice(0, mostProblems).join('\n') } : {}),
+  });
   return Object.values(tensors).reduce((sum, { data }) => sum + (data as HostArray).byteLength, 0);
+}
+
+/** The note of a shard with what could not be read of its entities, a line each. */
+const problemsName = 'problems';
+const mostProblems = 100;
+
+/** What could not be read when a shard was made. */
+export function problemsOf({ metadata }: Pick<Safetensors, 'metadata'>): string[] {
+  return metadata[problemsName]?.split('\n') ?? [];
 }
 
 /** Numbers on the host; float16 as bits. */

@@ -105,7 +105,10 @@ test('damage is one line with file, sample and field', async () => {
     [zip('cut-json.zip', { 'a.json': '{"1": {' }), /cut-json\.zip\/a\.json: not valid JSON/],
     [file('array.json', '[]'), /array\.json: expected an object of samples by key, found an array$/],
     [file('empty.json', '{}'), /empty\.json: expected at least one sample, found none$/],
-    [file('latin.json', Uint8Array.of(0x22, 0xe9, 0x22)), /latin\.json: expected UTF-8 text$/],
+    [
+      file('latin.json', Uint8Array.of(0x22, 0xe9, 0x22)),
+      /latin\.json: line 1: expected UTF-8 text, found others at byte [12]$/,
+    ],
     [
       file('type.json', JSON.stringify({ 7: { ...(samples[5] as object), answer: [5] } })),
       /type\.json: entry 7: answer: expected a list of strings, found an array$/,

@@ -135,6 +135,16 @@ test('a knowledge base alone, as JSON lines, is indexed in a folder of its own',
   const own = { knowledgeBase: { source: kb }, out: { folder: out } };
   const built = await indexKnowledgeBase(configOf(own), base);
   assert.equal([built.folder, built.head.entities, built.head.scorer], [out, 3, 'dsmip']);
+  // A picture that cannot be read is told by each build, also by one that finds the shard there.
+  writeFileSync(kb, `${JSON.stringify({ ...line(1), images: ['none.jpg'] })}\n`);
+  for (const kept of [0, 1]) {
+    const told: string[] = [];
+    const again = await indexKnowledgeBase(configOf(own), base, { onWarning: (text) => told.push(text) });
+    assert.is(again.kept, kept);
+    assert.equal(told, [
+      `entities: 1 image file missing, zeros in its place (${join(toy.folder, 'none.jpg')}: no such file)`,
+    ]);
+  }
   for (const [work, more, message] of [
     [
       indexKnowledgeBase,

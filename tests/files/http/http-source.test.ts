@@ -183,7 +183,7 @@ test('addresses of files keep query and escape names; texts are short and UTF-8'
   assert.is(await readSmallText(`${hub.url}/text`, 100), 'grüße');
   for (const [most, path, message] of [
     [3, '/text', /longer than 3 bytes/],
-    [size, '/file', /not text/],
+    [size, '/file', /line \d+: expected UTF-8 text, found others at byte \d+$/],
     [9, '/none', /no such file/],
   ] as const) {
     const refused = await readSmallText(hub.url + path, most).catch((error) => error);
