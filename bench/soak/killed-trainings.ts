@@ -1,7 +1,7 @@
 // Trainings in processes of their own that are killed once to three times at random moments and then resumed: their files
 // are an undisturbed training's. Half of them train in place of a finished one, which must be whole until the new one is.
 
-import { cpSync, rmSync } from 'node:fs';
+import { cpSync, existsSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Toy } from '../../tests/support/toy-run.ts';
 import { RandomStream } from '../../train/random-stream.ts';
@@ -67,10 +67,11 @@ export async function soakKilledTrainings(
     const before = listing(run);
     const files = trainingFiles.map((file) => `${kind}/${file}`);
     const kills = 1 + draws.below(3);
+    // Before its first epoch is finished there is nothing of its own to go on with, and the finished one is another's.
+    const resume = () => (existsSync(join(`${run}/${kind}.new`, 'last.safetensors')) ? ['--resume'] : []);
     let isDone = false;
     for (let i = 0; i < kills && !isDone; i++) {
-      const resume = i > 0 ? ['--resume'] : [];
-      const ended = await commands.run([...argsOf(kind, 1, run), ...resume], drawMoment(draws, took));
+      const ended = await commands.run([...argsOf(kind, 1, run), ...resume()], drawMoment(draws, took));
       if (ended.wasKilled) {
         tally.add('kills');
         faults.addAll(`${kind}, killed`, tornFiles(run, files, [before, expected]));
@@ -78,7 +79,7 @@ export async function soakKilledTrainings(
       else faults.add(`${kind}: exit code ${ended.code}\n${ended.stderr}`);
     }
     if (!isDone) {
-      const ended = await commands.run([...argsOf(kind, 1, run), '--resume']);
+      const ended = await commands.run([...argsOf(kind, 1, run), ...resume()]);
       if (ended.code !== 0) faults.add(`${kind}, resumed: exit code ${ended.code}\n${ended.stderr}`);
     }
     tally.add(kind);

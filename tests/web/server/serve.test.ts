@@ -190,7 +190,10 @@ test('bytes that are no HTTP, and heads without an end, do not stop it', async (
   ]) {
     assert.match(await said(text), /^HTTP\/1\.1 4\d\d /, text.slice(0, 60));
   }
-  assert.is((await send(server.url, '/link', 'POST', mentions[1]!)).status, 200);
+  const answer = await send(server.url, '/link', 'POST', mentions[1]!);
+  assert.is(answer.status, 200);
+  // A connection that is closed after seconds is one that a busy server closes as a request comes. Deno has its own time.
+  if (!('Deno' in globalThis)) assert.is(answer.headers.get('keep-alive'), 'timeout=65');
   server.send('SIGINT');
   assert.is(await server.ended, 0);
 });
