@@ -187,8 +187,9 @@ test('a row of the same system with other settings is trained beside it', async 
 test('a reranker is trained after its first stage, in its folder, and shares what that has', async () => {
   const bert = await makeToyBert(toy.folder, session);
   const own = { ...session, encoders: { bert } };
-  // The toy has too few mentions for a part of them.
-  const reranker = { ...preset.baselines['blink-two-stage']!, trainFraction: 1 };
+  // The toy has too few mentions for a part of them, and all its entities shall be candidates.
+  const usual = preset.baselines['blink-two-stage']!;
+  const reranker = { ...usual, trainFraction: 1, options: { ...usual.options, candidates: 16 } };
   const whole = { ...preset, baselines: { ...preset.baselines, 'blink-two-stage': reranker } };
   const begun: string[] = [];
   const compareOf = (systems: string[]) =>
