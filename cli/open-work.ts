@@ -3,7 +3,7 @@
 import { profileTable } from '../engine/device/profiler.ts';
 import { openSession, type Session } from '../link/session.ts';
 import type { PlainFlag } from './config-flags.ts';
-import { print } from './output.ts';
+import { print, printError } from './output.ts';
 
 /** The flag of commands that compute. */
 export const profileFlag: PlainFlag = { flags: '--profile', help: 'print where the time went, by kernel' };
@@ -30,7 +30,7 @@ export function openWork(
       ...(albef ? { albef: albef.folder } : {}),
     },
     cache: cache.folder,
-    onWarning: (line) => console.error(`warning: ${line}`),
+    onWarning: (line) => printError(`warning: ${line}`),
     deviceOptions: { profile, ...(memoryGB > 0 ? { memoryBudgetBytes: 1e9 * memoryGB } : {}) },
   });
 }

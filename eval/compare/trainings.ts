@@ -36,8 +36,11 @@ export function trainingsOf(
   const overrides = { ...training, 'training.seed': seed };
   if (system === null) return dsmipTrainings(preset, folder, overrides);
   const base = baselineConfigOf(preset, system);
+  const { trainFraction = 1 } = base.training;
   const config = configured(baselineSchema, base, {
     ...overrides,
+    // A part of what the preset trains on: rerankers are slow, and have fewer mentions there than the others.
+    'training.trainFraction': trainFraction * Number(training['training.trainFraction'] ?? 1),
     'run.folder': folder,
     'baseline.options': { ...base.baseline.options, ...options },
   });

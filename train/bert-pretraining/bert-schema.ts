@@ -63,7 +63,7 @@ export const bertSchema = v.strictObject({
   ),
   contrast: v.optional(
     v.strictObject({
-      ...optimiserFields(null, { steps: 650, warmup: 60, rate: 1e-3, decay: 0.1, clip: 1 }),
+      ...optimiserFields(null, { steps: 1000, warmup: 60, rate: 1e-3, decay: 0.1, clip: 1 }),
       sensePairs: counted(128, 'senses of WordNet with two texts a step', 'pairs', 2),
     }),
     {},

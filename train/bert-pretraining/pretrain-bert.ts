@@ -1,12 +1,13 @@
 // Pretrains the tiny BERT of the embedded default and writes it in Hugging Face's layout: senses of WordNet outside of the
 // knowledge base, as an entity's text and as a mention's, are told apart by the cosine of their [CLS], all senses of a word in
-// one batch. Its vocabulary is trained on the texts that the tiny CLIP's is trained on. No mention of any split is looked at,
-// but for the figures on dev.
+// one batch. Batches are by turns in the two forms that baselines read texts in: as pairs, and between BLINK's tags. An encoder
+// this small knows no other form than what it was taught. Its vocabulary is trained on the texts that the tiny CLIP's is trained
+// on. No mention of any split is looked at, but for the figures on dev.
 
 import { readDataset } from '../../data/dataset.ts';
 import { readMarkedSentences } from '../../data/openconcepts-builder/marked-sentences.ts';
 import { packPair } from '../../data/text/wordpiece/packing.ts';
-import { createWordPiece } from '../../data/text/wordpiece/wordpiece.ts';
+import { createWordPiece, type WordPiece } from '../../data/text/wordpiece/wordpiece.ts';
 import { trainWordPiece } from '../../data/text/wordpiece/wordpiece-trainer.ts';
 import { noGrad } from '../../engine/autograd.ts';
 import type { Device } from '../../engine/device.ts';
@@ -15,12 +16,14 @@ import { slice } from '../../engine/ops/shape.ts';
 import { Random } from '../../engine/random.ts';
 import type { Tensor } from '../../engine/tensor.ts';
 import { hashOf } from '../../files/fingerprint.ts';
+import { BlinkTexts } from '../../model/baselines/blink/blink-texts.ts';
 import { Bert, type BertConfig } from '../../model/bert/bert.ts';
 import { loadBert } from '../../model/bert/load-bert.ts';
 import { clsOf, type PackedText } from '../../model/bert/packed-texts.ts';
 import { saveBert } from '../../model/bert/save-bert.ts';
 import { initialise } from '../../model/initialise.ts';
 import type { ParameterSource } from '../../model/parameter-source.ts';
+import type { Side } from '../../ranking/scorer.ts';
 import { type PhaseStep, trainPhase, type Workplace } from '../clip-pretraining/phase.ts';
 import type { Rows } from '../clip-pretraining/principal-axes.ts';
 import { pretrainingCorpus } from '../clip-pretraining/text/corpus.ts';
@@ -43,8 +46,30 @@ export interface PretrainedBert {
   words: number;
   tokens: number;
   parameters: number;
-  before: ZeroShot;
-  after: ZeroShot;
+  before: ByForm<ZeroShot>;
+  after: ByForm<ZeroShot>;
+}
+
+/** The forms of texts: a pair of segments, as most baselines read them, and between tags, as BLINK does. */
+const forms = ['pair', 'tagged'] as const;
+type ByForm<T> = Readonly<Record<(typeof forms)[number], T>>;
+
+/** A text as a side reads it, from `word : sentence` or `name : attributes`. */
+type Pack = (line: string, side: Side) => PackedText;
+
+function packings(tokenizer: WordPiece, length: number): ByForm<Pack> {
+  const blink = new BlinkTexts(tokenizer, { mention: length, entity: length });
+  const parted = (line: string) => {
+    const end = line.indexOf(' : ');
+    return { name: line.slice(0, end), context: line.slice(end + 3) };
+  };
+  return {
+    pair: (line) => {
+      const { name, context } = parted(line);
+      return packPair(tokenizer, tokenizer.encode(name), tokenizer.encode(context), length);
+    },
+    tagged: (line, side) => blink.pack(side, { texts: [parted(line)] })[0]!,
+  };
 }
 
 /** The encoder with the scale of its similarities, all that the training changes. */
@@ -84,15 +109,17 @@ export async function pretrainBert(
   );
   const tokens = trainWordPiece(corpus.texts, { vocabularySize: text.vocabulary });
   const tokenizer = createWordPiece(tokens);
-  /** Texts are `word : sentence` or `name : attributes`. */
-  const pack = (line: string): PackedText => {
-    const end = line.indexOf(' : ');
-    const [first, second] = [line.slice(0, end), line.slice(end + 3)].map((part) => tokenizer.encode(part));
-    return packPair(tokenizer, first!, second!, text.length);
-  };
+  const packing = packings(tokenizer, text.length);
   const dev = devTexts(dataset.entities, dataset.splits.dev);
-  const devPacked = { mentions: dev.mentions.map(pack), entities: dev.entities.map(pack) };
-  const judge = (bert: Bert) => judgeBert(device, bert, dev, devPacked);
+  const judge = async (bert: Bert, pack: Pack) =>
+    judgeBert(device, bert, dev, {
+      mentions: dev.mentions.map((line) => pack(line, 'mention')),
+      entities: dev.entities.map((line) => pack(line, 'entity')),
+    });
+  const judgeAll = async (bert: Bert): Promise<ByForm<ZeroShot>> => ({
+    pair: await judge(bert, packing.pair),
+    tagged: await judge(bert, packing.tagged),
+  });
 
   const shape: BertConfig = {
     width: text.width,
@@ -117,15 +144,9 @@ export async function pretrainBert(
     new Random(training.seed),
     (p) => new Student(p, shape, Math.log(loss.logitScale)),
   );
-  let before: ZeroShot;
+  let before: ByForm<ZeroShot>;
   try {
-    before = await judge(module.bert);
-    const packed = new Map<number, PackedText>();
-    const textAt = (row: number): PackedText => {
-      const known = packed.get(row) ?? pack(corpus.texts[row]!);
-      packed.set(row, known);
-      return known;
-    };
+    before = await judgeAll(module.bert);
     await trainPhase(place, {
       name: 'contrast',
       settings,
@@ -139,9 +160,12 @@ export async function pretrainBert(
         const others = { contexts: 0, entities: 0, sentences: 0, sentenceContexts: 0 };
         const counts = { pairs: settings.sensePairs, spoken: 0, others };
         const batches = new TextBatches(corpus, counts, new RandomStream(training.seed));
-        for (;;) {
+        for (let turn = 0; ; turn++) {
           const { rows, senses } = batches.next();
-          const texts = rows.map(textAt);
+          const pack = packing[forms[turn % forms.length]!];
+          const texts = rows.map((row, i) =>
+            pack(corpus.texts[row]!, i < senses.count ? 'entity' : 'mention'),
+          );
           yield {
             examples: texts.length,
             loss: () => {
@@ -154,7 +178,7 @@ export async function pretrainBert(
           };
         }
       },
-      validate: async () => (await judge(module.bert)).all,
+      validate: async () => (await judge(module.bert, packing.pair)).all,
     });
     await saveBert(out.folder, shape, tensors, tokens);
   } catch (error) {
@@ -173,7 +197,7 @@ export async function pretrainBert(
       tokens: tokens.length,
       parameters: [...written.tensors.values()].reduce((sum, { size }) => sum + size, 0),
       before,
-      after: await judge(written.module),
+      after: await judgeAll(written.module),
     };
   } finally {
     for (const tensor of written.tensors.values()) tensor.release();

@@ -43,10 +43,12 @@ export async function run(args: readonly string[]): Promise<void> {
   print(
     `wrote ${folder}: ${tokens} tokens of ${texts} texts, ${words} words, ${parameters} parameters; by cosine on dev:`,
   );
-  for (const [when, { all }] of Object.entries({ before, after })) {
-    print(
-      `  ${when.padEnd(8)}H@1 ${all['hits@1'].toFixed(1)}  H@5 ${all['hits@5'].toFixed(1)}  MRR ${all.mrr.toFixed(1)}`,
-    );
+  for (const [when, found] of Object.entries({ before, after })) {
+    for (const [form, { all }] of Object.entries(found)) {
+      print(
+        `  ${`${when}, ${form}`.padEnd(16)}H@1 ${all['hits@1'].toFixed(1)}  H@5 ${all['hits@5'].toFixed(1)}  MRR ${all.mrr.toFixed(1)}`,
+      );
+    }
   }
   device.destroy();
 }

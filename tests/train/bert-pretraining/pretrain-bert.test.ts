@@ -52,7 +52,9 @@ test('a folder that loads, with a vocabulary that fits, and another seed gives o
   ]);
   assert.is(lossesOf('a').length, 6);
   assert.is(made.words, 3);
-  assert.ok(made.before.all.mrr > 0 && made.after.all.mrr > 0);
+  for (const found of [made.before, made.after]) {
+    assert.ok(found.pair.all.mrr > 0 && found.tagged.all.mrr > 0);
+  }
   const loaded = await loadBert(device, join(folder, 'a'));
   const { tokens } = await loadWordPiece(join(folder, 'a'));
   assert.is(tokens.length, loaded.config.vocabulary);
