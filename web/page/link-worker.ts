@@ -155,9 +155,14 @@ async function encode(
   const base = await openModelBase(places);
   const { scorer, release } = await loadLinkingModel(base, places.run ?? null, places.system);
   try {
-    // Known by what the site's index was made with: it is the same model.
-    const fingerprint = head.fingerprints['model'] ?? null;
-    const maker = { model: { scorer, fingerprint }, run: places.run ?? null, base, origin: head.origin };
+    // Known by what the site's index was made with: it is the same model and the same vocabulary.
+    const { model: fingerprint = null, tokenizer: tokenizerHash = '' } = head.fingerprints;
+    const maker = {
+      model: { scorer, fingerprint },
+      run: places.run ?? null,
+      base: { ...base, tokenizerHash },
+      origin: head.origin,
+    };
     const problems = await encodeOwnBase(maker, folder, chosen, {
       signal: stopping.signal,
       onProgress: (done, total) => say({ kind: 'encoding', done, total }),

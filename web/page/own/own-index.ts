@@ -64,7 +64,9 @@ async function openOwnBase(site: string, name: string, ofSite: IndexHead): Promi
   const folder = ownFolder(site, name);
   const { entities, bytes, fingerprints, scorer } = await readHead(folder);
   const places = `${folder}/${thumbnailsName.places}`;
-  const fits = scorer === ofSite.scorer && fingerprints['model'] === ofSite.fingerprints['model'];
+  const fits =
+    scorer === ofSite.scorer &&
+    ['model', 'tokenizer'].every((of) => fingerprints[of] === ofSite.fingerprints[of]);
   return {
     name,
     entities,
