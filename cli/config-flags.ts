@@ -21,6 +21,7 @@ import {
   readPresetFile,
 } from '../train/config/presets.ts';
 import { flagNames, groups } from './flag-names.ts';
+import { print } from './output.ts';
 
 /** Values by the paths of fields. */
 type Given = ReadonlyMap<string, unknown>;
@@ -147,7 +148,8 @@ function commandOf(
   defaultOf: (path: string, given: Given) => unknown,
 ): Command {
   const command = new Command(`dsmip ${name}`).description(summary).usage('[flags]').exitOverride();
-  command.configureOutput({ writeErr: () => {} }).helpOption('--help', 'this text');
+  const writeOut = (text: string) => print(text.trimEnd());
+  command.configureOutput({ writeOut, writeErr: () => {} }).helpOption('--help', 'this text');
   command.configureHelp({ helpWidth: 100 });
   if (argument) command.usage(`${argument.name} [flags]`).argument(`[${argument.name}]`, argument.help);
   if (fields.length > 0) {

@@ -43,12 +43,22 @@ export function onOutputLost(watcher: (error: OutputClosedError | InputError) =>
 /** Prints lines that were asked for. Throws OutputClosedError and InputError once the output is lost. */
 export function print(text: string): void {
   if (lost) throw lost;
-  process.stdout.write(`${visibleLines(text)}\n`);
+  try {
+    process.stdout.write(`${visibleLines(text)}\n`);
+  } catch (error) {
+    // Deno says it here, Node by an event.
+    lose(error as Error);
+    throw lost!;
+  }
 }
 
 /** Prints lines about what goes on, to the standard error. */
 export function printError(text: string): void {
-  process.stderr.write(`${visibleLines(text)}\n`);
+  try {
+    process.stderr.write(`${visibleLines(text)}\n`);
+  } catch {
+    // There is nowhere to say it.
+  }
 }
 
 /** Resolves once all that was printed is taken. Throws as `print` does. */
