@@ -71,9 +71,11 @@ test('half a character is refused, a whole one in two escapes is not', () => {
   );
 });
 
-test('a value that is nested too deep to be written is said to be one', () => {
+test('a value that is nested too deep for the stack is said to be one', () => {
   const deep = `${'['.repeat(1e5)}1${']'.repeat(1e5)}`;
-  assert.is(jsonOf(parseJson('f', deep)), 'an array');
+  // Deno's stack bears it.
+  const isWritten = 'Deno' in globalThis;
+  assert.ok(jsonOf(parseJson('f', deep)) === (isWritten ? deep : 'an array'));
   assert.is(jsonOf(undefined), 'nothing');
 });
 
