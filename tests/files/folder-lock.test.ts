@@ -12,18 +12,8 @@ import { lockFolder, lockName } from '../../files/folder-lock.ts';
 import { root, runtimeFlags } from '../support/toy-run.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'dsmip-lock-'));
-const program = join(folder, 'lock.ts');
-writeFileSync(
-  program,
-  `import { lockFolder } from ${JSON.stringify(join(root, 'files/folder-lock.ts'))};
-const [folder, pause] = process.argv.slice(2);
-await lockFolder(folder).then(
-  () => console.log('locked'),
-  (error) => console.log(error.name, error.message),
-);
-await new Promise((resolve) => setTimeout(resolve, Number(pause)));
-`,
-);
+// Beside the sources: Deno finds packages by the place of the program.
+const program = join(root, 'tests/programs/lock.ts');
 test.after(() => rmSync(folder, { recursive: true }));
 
 /** A process that locks a folder, and its first line. */

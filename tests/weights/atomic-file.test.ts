@@ -11,16 +11,7 @@ import { root, runtimeFlags } from '../support/toy-run.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'dsmip-full-'));
 const file = join(folder, 'best.safetensors');
-const program = join(folder, 'write.ts');
-writeFileSync(
-  program,
-  `import { writeSafetensors } from ${JSON.stringify(join(root, 'weights/write-safetensors.ts'))};
-const data = new Float32Array(100_000);
-await writeSafetensors(process.argv[2], { w: { dtype: 'F32', shape: [100_000], data } }).catch((error) => {
-  console.log(error.name, error.message);
-});
-`,
-);
+const program = join(root, 'tests/programs/write.ts');
 
 test('a disk that fills up is one line, what was there stays, and nothing half-written does', () => {
   writeFileSync(file, 'the result of an earlier run');
@@ -32,7 +23,7 @@ test('a disk that fills up is one line, what was there stays, and nothing half-w
   assert.is(status, 0, stderr);
   assert.match(stdout, /^WeightsError .*best\.safetensors: cannot be written: [^\n]+\n$/);
   assert.is(readFileSync(file, 'utf8'), 'the result of an earlier run');
-  assert.equal(readdirSync(folder).sort(), ['best.safetensors', 'write.ts']);
+  assert.equal(readdirSync(folder).sort(), ['best.safetensors']);
 });
 
 test.after(() => rmSync(folder, { recursive: true }));

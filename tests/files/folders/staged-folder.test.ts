@@ -144,19 +144,7 @@ test('kill -9 at any moment leaves old files or new ones', async () => {
   const { parent, folder } = caseFolder('killed');
   await replaceFolder(folder, writes({ a: '0', b: '0' }));
   writeFileSync(join(folder, 'notes.txt'), 'mine');
-  const program = join(base, 'replace.ts');
-  writeFileSync(
-    program,
-    `import { writeFileSync } from 'node:fs';
-import { replaceFolder } from ${JSON.stringify(join(root, 'files/folders/staged-folder.ts'))};
-for (let i = 1; ; i++) {
-  await replaceFolder(process.argv[2], async (stage) => {
-    for (const name of ['a', 'b']) writeFileSync(stage + '/' + name, String(i));
-  });
-  if (i === 3) console.log('going');
-}
-`,
-  );
+  const program = join(root, 'tests/programs/replace.ts');
   for (let round = 0; round < 6; round++) {
     const child = spawn(process.execPath, [...runtimeFlags, program, folder], {
       stdio: ['ignore', 'pipe', 'inherit'],
