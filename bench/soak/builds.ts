@@ -5,21 +5,19 @@ import { cpSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { indexDtypes } from '../../ranking/index/format.ts';
 import type { Toy } from '../../tests/support/toy-run.ts';
-import { RandomStream } from '../../train/random-stream.ts';
 import { differences, type Listing, listing } from './folders.ts';
-import { Commands, drawMoment } from './killed.ts';
-import { Faults, type PartOptions, type PartResult, progressOf, Tally } from './part.ts';
+import { Commands } from './killed.ts';
+import { beginPart, type PartOptions, type PartResult } from './part.ts';
 
 const headName = 'index.json';
 
 /** `trained`: a run that can be indexed. `beside`: a folder to work in. */
 export async function soakBuilds(
   { toy, trained, beside }: { toy: Toy; trained: string; beside: string },
-  { asked, seed, until }: PartOptions,
+  options: PartOptions,
 ): Promise<PartResult> {
-  const start = performance.now();
-  const draws = new RandomStream(seed);
-  const [faults, tally, progress] = [new Faults(), new Tally(), progressOf('builds', asked)];
+  const { asked, until } = options;
+  const { draws, faults, tally, progress, result } = beginPart('index builds', options);
   const folder = join(beside, 'builds');
   const commands = new Commands(folder);
   const run = join(folder, 'run');
@@ -46,19 +44,15 @@ export async function soakBuilds(
     if (draws.uniform() < 0.4) rmSync(index, { recursive: true, force: true });
     const before = listing(run);
     const kills = draws.pick([1, 1, 1, 2, 3]);
-    let isDone = false;
-    for (let i = 0; i < kills && !isDone; i++) {
-      const ended = await commands.run(argsOf(dtype), drawMoment(draws, took));
-      if (ended.wasKilled) {
+    const wrong = await commands.runWithKills(
+      () => argsOf(dtype),
+      { kills, draws, took },
+      () => {
         tally.add('kills');
         faults.addAll(`${dtype}, killed`, brokenIndex(run, [before, files]));
-      } else if (ended.code === 0) isDone = true;
-      else faults.add(`${dtype}: exit code ${ended.code}\n${ended.stderr}`);
-    }
-    if (!isDone) {
-      const ended = await commands.run(argsOf(dtype));
-      if (ended.code !== 0) faults.add(`${dtype}, again: exit code ${ended.code}\n${ended.stderr}`);
-    }
+      },
+    );
+    faults.addAll(dtype, wrong);
     tally.add(dtype);
     faults.addAll(
       `${dtype} after ${before.has(`index/${headName}`) ? 'another' : 'none'}`,
@@ -69,8 +63,7 @@ export async function soakBuilds(
   faults.addAll('temporary files', commands.leftOver());
   faults.addAll('remembered', differences(listing(commands.remembered), remembered));
   rmSync(folder, { recursive: true });
-  const seconds = (performance.now() - start) / 1000;
-  return { name: 'index builds', counts: tally.counts, done, asked, seconds, trends: [], faults };
+  return result(done);
 }
 
 /** An index.json that is there is one of the two, and all that it names is there as it was written. */

@@ -4,22 +4,20 @@
 import { cpSync, existsSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Toy } from '../../tests/support/toy-run.ts';
-import { RandomStream } from '../../train/random-stream.ts';
 import { trainingFiles } from '../../train/staging.ts';
 import { differences, type Listing, listing } from './folders.ts';
-import { Commands, drawMoment, tornFiles } from './killed.ts';
-import { Faults, type PartOptions, type PartResult, progressOf, Tally } from './part.ts';
+import { Commands, tornFiles } from './killed.ts';
+import { beginPart, type PartOptions, type PartResult } from './part.ts';
 
 const kinds = ['text', 'text', 'multimodal', 'gate'] as const;
 
 /** `trained`: a run with the experts that a gate needs. `beside`: a folder to work in. */
 export async function soakKilledTrainings(
   { toy, trained, beside }: { toy: Toy; trained: string; beside: string },
-  { asked, seed, until }: PartOptions,
+  options: PartOptions,
 ): Promise<PartResult> {
-  const start = performance.now();
-  const draws = new RandomStream(seed);
-  const [faults, tally, progress] = [new Faults(), new Tally(), progressOf('killed trainings', asked)];
+  const { asked, until } = options;
+  const { draws, faults, tally, progress, result } = beginPart('killed trainings', options);
   const folder = join(beside, 'killed');
   const commands = new Commands(folder);
   const cache = join(folder, 'cache');
@@ -69,19 +67,12 @@ export async function soakKilledTrainings(
     const kills = 1 + draws.below(3);
     // Before its first epoch is finished there is nothing of its own to go on with, and the finished one is another's.
     const resume = () => (existsSync(join(`${run}/${kind}.new`, 'last.safetensors')) ? ['--resume'] : []);
-    let isDone = false;
-    for (let i = 0; i < kills && !isDone; i++) {
-      const ended = await commands.run([...argsOf(kind, 1, run), ...resume()], drawMoment(draws, took));
-      if (ended.wasKilled) {
-        tally.add('kills');
-        faults.addAll(`${kind}, killed`, tornFiles(run, files, [before, expected]));
-      } else if (ended.code === 0) isDone = true;
-      else faults.add(`${kind}: exit code ${ended.code}\n${ended.stderr}`);
-    }
-    if (!isDone) {
-      const ended = await commands.run([...argsOf(kind, 1, run), ...resume()]);
-      if (ended.code !== 0) faults.add(`${kind}, resumed: exit code ${ended.code}\n${ended.stderr}`);
-    }
+    const args = () => [...argsOf(kind, 1, run), ...resume()];
+    const wrong = await commands.runWithKills(args, { kills, draws, took }, () => {
+      tally.add('kills');
+      faults.addAll(`${kind}, killed`, tornFiles(run, files, [before, expected]));
+    });
+    faults.addAll(kind, wrong);
     tally.add(kind);
     faults.addAll(`${kind}${isOver ? ' in place of another' : ''}`, differences(listing(run), expected));
     // Since it was emptied it has what was asked for again, which need not be all.
@@ -93,6 +84,5 @@ export async function soakKilledTrainings(
   faults.addAll('temporary files', commands.leftOver());
   faults.addAll('remembered', differences(listing(commands.remembered), remembered));
   rmSync(folder, { recursive: true });
-  const seconds = (performance.now() - start) / 1000;
-  return { name: 'killed trainings', counts: tally.counts, done, asked, seconds, trends: [], faults };
+  return result(done);
 }

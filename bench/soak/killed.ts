@@ -95,6 +95,27 @@ export class Commands {
     throw new Error(`dsmip ${args.join(' ')}: exit code ${ended.code}\n${ended.stderr}`);
   }
 
+  /**
+   * Runs a command that is killed so many times at random moments, and then to its end, unless it came to it before. Gives
+   * what went wrong, in lines. `argsOf`: what it is called with, asked each time; `onKilled`: looks at what is left.
+   */
+  async runWithKills(
+    argsOf: () => readonly string[],
+    { kills, draws, took }: { kills: number; draws: RandomStream; took: Pick<Ended, 'first' | 'all'> },
+    onKilled: () => void,
+  ): Promise<string[]> {
+    const wrong: string[] = [];
+    for (let i = 0; i < kills; i++) {
+      const { wasKilled, code, stderr } = await this.run(argsOf(), drawMoment(draws, took));
+      if (wasKilled) onKilled();
+      else if (code === 0) return wrong;
+      else wrong.push(`exit code ${code}\n${stderr}`);
+    }
+    const { code, stderr } = await this.run(argsOf());
+    if (code !== 0) wrong.push(`after kills: exit code ${code}\n${stderr}`);
+    return wrong;
+  }
+
   /** What processes have left of temporary files. */
   leftOver(): string[] {
     return differences(listing(this.temporary), new Map());
@@ -102,7 +123,7 @@ export class Commands {
 }
 
 /** A random moment of a process that takes as long as an undisturbed one: four times of five after its first output. */
-export function drawMoment(draws: RandomStream, { first, all }: Pick<Ended, 'first' | 'all'>): Moment {
+function drawMoment(draws: RandomStream, { first, all }: Pick<Ended, 'first' | 'all'>): Moment {
   return draws.uniform() < 0.2
     ? { from: 'start', after: draws.between(0, all) }
     : { from: 'output', after: draws.between(0, all - (first ?? 0)) };

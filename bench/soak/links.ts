@@ -6,9 +6,8 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Device } from '../../engine/device.ts';
 import { type Linked, type LinkMention, type LinkOptions, openLinker } from '../../link/linker.ts';
-import { RandomStream } from '../../train/random-stream.ts';
 import { MemoryWatch, ownMemory } from './memory.ts';
-import { Faults, type PartOptions, type PartResult, progressOf, Tally } from './part.ts';
+import { beginPart, drawByShare, type PartOptions, type PartResult } from './part.ts';
 
 /** What may be asked for, and how often of 100 calls. */
 const options: readonly { share: number; of: LinkOptions }[] = [
@@ -31,11 +30,10 @@ const sentences = ['the animal with fur ran away', 'a machine made of steel', 'i
 
 export async function soakLinks(
   { run, pictures, device }: { run: string; pictures: string; device: Device },
-  { asked, seed, until }: PartOptions,
+  told: PartOptions,
 ): Promise<PartResult> {
-  const start = performance.now();
-  const draws = new RandomStream(seed);
-  const [faults, tally, progress] = [new Faults(), new Tally(), progressOf('links', asked)];
+  const { asked, until } = told;
+  const { draws, faults, tally, progress, result } = beginPart('links', told);
   const watch = new MemoryWatch(() => ownMemory(device));
   const mentions = mentionsWith(pictures);
   const isBroken = (mention: number) => mention % 5 === 4;
@@ -50,7 +48,7 @@ export async function soakLinks(
 
   /** One call; what it must not do is a fault. */
   const call = async (size: number, giveUp: 'no' | 'at once' | 'later' = 'no'): Promise<void> => {
-    const kind = draw(draws);
+    const kind = options.indexOf(drawByShare(options, draws));
     // Candidates are scored pair by pair, and large calls of them would be most of the time.
     const count = options[kind]!.of.candidates ? Math.min(size, 8) : size;
     const rows = Array.from({ length: count }, () => draws.below(mentions.length));
@@ -93,7 +91,7 @@ export async function soakLinks(
   ];
   for (let opened = 1; done < asked && performance.now() < until; ) {
     await watch.at(done / asked);
-    await kinds[draw(draws, kinds)]!.run();
+    await drawByShare(kinds, draws).run();
     progress(done);
     if (done < (opened * asked) / linkers) continue;
     opened++;
@@ -111,8 +109,7 @@ export async function soakLinks(
     faults.add(`${warnings} warnings about pictures that cannot be read, expected ${expectedWarnings}`);
   }
   tally.add('warnings', warnings);
-  const seconds = (performance.now() - start) / 1000;
-  return { name: 'links', counts: tally.counts, done, asked, seconds, trends: watch.trends(), faults };
+  return result(done, watch.trends());
 }
 
 /** Mentions of all kinds: every fifth has a picture that can be read as a path, every fifth as bytes, every fifth a broken one. */
@@ -125,15 +122,6 @@ function mentionsWith(pictures: string): LinkMention[] {
     sentence: sentences[Math.floor(i / words.length)]!,
     image: images[i % images.length]!,
   }));
-}
-
-/** Which of the kinds, by their shares. */
-function draw(draws: RandomStream, of: readonly { share: number }[] = options): number {
-  let left = draws.uniform() * of.reduce((sum, { share }) => sum + share, 0);
-  return of.findIndex(({ share }, i) => {
-    left -= share;
-    return left < 0 || i === of.length - 1;
-  });
 }
 
 /** The same entities with the same scores; of equal scores the order does not count. */

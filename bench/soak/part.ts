@@ -1,5 +1,6 @@
 // A part of the soak: so many of one thing, and what was wrong.
 
+import { RandomStream } from '../../train/random-stream.ts';
 import type { Trend } from './memory.ts';
 
 export interface PartResult {
@@ -40,7 +41,7 @@ export class Faults {
 }
 
 /** Counts by name. */
-export class Tally {
+class Tally {
   readonly counts: Record<string, number> = {};
 
   add(name: string, more = 1): void {
@@ -48,8 +49,33 @@ export class Tally {
   }
 }
 
+/** What a part works with; `result` ends it. */
+export function beginPart(name: string, { asked, seed }: PartOptions) {
+  const start = performance.now();
+  const [faults, tally] = [new Faults(), new Tally()];
+  return {
+    draws: new RandomStream(seed),
+    faults,
+    tally,
+    progress: progressOf(name, asked),
+    result: (done: number, trends: readonly Trend[] = []): PartResult => {
+      const seconds = (performance.now() - start) / 1000;
+      return { name, counts: tally.counts, done, asked, seconds, trends, faults };
+    },
+  };
+}
+
+/** One of the things, each as often as its share of all shares. */
+export function drawByShare<T extends { share: number }>(of: readonly T[], draws: RandomStream): T {
+  let left = draws.uniform() * of.reduce((sum, { share }) => sum + share, 0);
+  return of.find(({ share }, i) => {
+    left -= share;
+    return left < 0 || i === of.length - 1;
+  })!;
+}
+
 /** Says on standard error how far a part is, at most every half a minute. */
-export function progressOf(name: string, asked: number): (done: number) => void {
+function progressOf(name: string, asked: number): (done: number) => void {
   let last = performance.now();
   return (done) => {
     if (performance.now() - last < 30_000) return;

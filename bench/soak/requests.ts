@@ -4,11 +4,10 @@
 import { cpSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Toy } from '../../tests/support/toy-run.ts';
-import { RandomStream } from '../../train/random-stream.ts';
 import { spawnServer } from '../serve/spawned-server.ts';
 import { isSame } from './links.ts';
 import { type Held, limitsFromOutside, MemoryWatch, memoryMaps, openFiles } from './memory.ts';
-import { Faults, type PartOptions, type PartResult, progressOf, Tally } from './part.ts';
+import { beginPart, drawByShare, type PartOptions, type PartResult } from './part.ts';
 
 /** Requests that are under way at a time. */
 const clients = 64;
@@ -30,11 +29,10 @@ interface Answer {
 
 export async function soakRequests(
   { run, toy, beside }: { run: string; toy: Toy; beside: string },
-  { asked, seed, until }: PartOptions,
+  options: PartOptions,
 ): Promise<PartResult> {
-  const start = performance.now();
-  const draws = new RandomStream(seed);
-  const [faults, tally, progress] = [new Faults(), new Tally(), progressOf('requests', asked)];
+  const { asked, until } = options;
+  const { draws, faults, tally, progress, result } = beginPart('requests', options);
   // The server writes a journal beside the index.
   const served = join(beside, 'served');
   cpSync(run, served, { recursive: true });
@@ -77,7 +75,7 @@ export async function soakRequests(
     while (sent < asked && performance.now() < until) {
       sent++;
       await watch.at(done / asked);
-      await send(draw(requests, draws));
+      await send(drawByShare(requests, draws));
       progress(++done);
     }
   };
@@ -86,8 +84,7 @@ export async function soakRequests(
   const code = await server.stop();
   if (code !== 0) faults.add(`the server ended with exit code ${code}: ${server.complaint()}`);
   rmSync(served, { recursive: true });
-  const seconds = (performance.now() - start) / 1000;
-  return { name: 'requests', counts: tally.counts, done, asked, seconds, trends: watch.trends(), faults };
+  return result(done, watch.trends());
 }
 
 function requestsWith(pictures: string): Request[] {
@@ -131,12 +128,4 @@ async function ask(url: string, init: RequestInit): Promise<Response> {
     if (error.cause?.code !== 'ECONNRESET' && error.cause?.code !== 'UND_ERR_SOCKET') throw error;
     return fetch(url, init);
   });
-}
-
-function draw(requests: readonly Request[], draws: RandomStream): Request {
-  let left = draws.uniform() * requests.reduce((sum, { share }) => sum + share, 0);
-  return requests.find(({ share }, i) => {
-    left -= share;
-    return left < 0 || i === requests.length - 1;
-  })!;
 }

@@ -8,10 +8,9 @@ import { openToy, runFolder, stopAfter, type Toy, toyExpert, toyGate } from '../
 import { trainExpert } from '../../train/experts/train-expert.ts';
 import { trainGate } from '../../train/gating/train-gate.ts';
 import type { TrainingHooks } from '../../train/hooks.ts';
-import { RandomStream } from '../../train/random-stream.ts';
 import { differences, type Listing, listing } from './folders.ts';
 import { MemoryWatch, ownMemory } from './memory.ts';
-import { Faults, type PartOptions, type PartResult, progressOf, Tally } from './part.ts';
+import { beginPart, drawByShare, type PartOptions, type PartResult } from './part.ts';
 
 interface Training {
   name: string;
@@ -27,11 +26,10 @@ const steps = 5;
 /** `trained`: a run with the experts that a gate needs. */
 export async function soakTrainings(
   { toy, trained, device }: { toy: Toy; trained: string; device: Device },
-  { asked, seed, until }: PartOptions,
+  options: PartOptions,
 ): Promise<PartResult> {
-  const start = performance.now();
-  const draws = new RandomStream(seed);
-  const [faults, tally, progress] = [new Faults(), new Tally(), progressOf('trainings', asked)];
+  const { asked, until } = options;
+  const { draws, faults, tally, progress, result } = beginPart('trainings', options);
   const session = await openToy(toy, device);
   const trainings: Training[] = [];
   for (const [kind, ownSeed, share] of [
@@ -74,7 +72,7 @@ export async function soakTrainings(
   let done = 0;
   for (; done < asked && performance.now() < until; done++) {
     await watch.at(done / asked);
-    const training = pick(trainings, draws);
+    const training = drawByShare(trainings, draws);
     try {
       // A step that is beyond the last stops nothing.
       const stops = draws.uniform() < 0.3 ? 1 + draws.below(2) : 0;
@@ -101,14 +99,5 @@ export async function soakTrainings(
   for (const name of names) {
     if (!whole.includes(name)) faults.add(`${name} is left over`);
   }
-  const seconds = (performance.now() - start) / 1000;
-  return { name: 'trainings', counts: tally.counts, done, asked, seconds, trends: watch.trends(), faults };
-}
-
-function pick(trainings: readonly Training[], draws: RandomStream): Training {
-  let left = draws.uniform() * trainings.reduce((sum, { share }) => sum + share, 0);
-  return trainings.find(({ share }) => {
-    left -= share;
-    return left < 0;
-  })!;
+  return result(done, watch.trends());
 }
