@@ -27,7 +27,7 @@ export async function writeFileAtomically(
   path: string,
   body: (append: Append, patch: Patch) => Promise<void>,
 ): Promise<void> {
-  if (inBrowser) return writeInBrowser(path, body);
+  if (inBrowser) return writeInBrowser(path, (write) => fill(write, body));
   const { open, rename, rm } = await import('node:fs/promises');
   const { basename, dirname } = await import('node:path');
   await removeLeftOvers(dirname(path), (name) => name === basename(path));
@@ -40,24 +40,9 @@ export async function writeFileAtomically(
     end(temporary);
     return refused(error);
   });
-  const write = async (bytes: Uint8Array, position: number): Promise<void> => {
-    for (let done = 0; done < bytes.length; ) {
-      const { bytesWritten } = await file
-        .write(bytes, done, bytes.length - done, position + done)
-        .catch(refused);
-      done += bytesWritten;
-    }
-  };
-  let length = 0;
   try {
     try {
-      await body(
-        async (bytes) => {
-          await write(bytes, length);
-          length += bytes.length;
-        },
-        (position, bytes) => write(bytes, position),
-      );
+      await fill((bytes, position) => writeAt(file, bytes, position).catch(refused), body);
       await file.sync().catch(refused);
     } finally {
       await file.close();
@@ -70,6 +55,39 @@ export async function writeFileAtomically(
     end(temporary);
   }
   await syncFolderOf(path);
+}
+
+/** Lets `body` append and patch by writing bytes at positions. */
+async function fill(
+  write: (bytes: Uint8Array, position: number) => Promise<void>,
+  body: (append: Append, patch: Patch) => Promise<void>,
+): Promise<void> {
+  let length = 0;
+  await body(
+    async (bytes) => {
+      await write(bytes, length);
+      length += bytes.length;
+    },
+    (position, bytes) => write(bytes, position),
+  );
+}
+
+/** What is needed of Node's FileHandle, whose type the declarations of the package must not name: not everyone has Node's types. */
+export interface WritableFile {
+  write(
+    bytes: Uint8Array,
+    offset: number,
+    length: number,
+    position: number,
+  ): Promise<{ bytesWritten: number }>;
+}
+
+/** Writes all of the bytes to an open file, which may take them in parts. */
+export async function writeAt(file: WritableFile, bytes: Uint8Array, position: number): Promise<void> {
+  for (let done = 0; done < bytes.length; ) {
+    const { bytesWritten } = await file.write(bytes, done, bytes.length - done, position + done);
+    done += bytesWritten;
+  }
 }
 
 /** From here on a process that is told to end removes the file first. */

@@ -2,7 +2,6 @@
 // the visitor chose. The functions of files/ that read and write by path come here where there is no disk. Writing needs
 // createWritable: Chrome 86, Firefox 111, Safari 26.
 
-import type { Append, Patch } from '../atomic-file.ts';
 import type { ByteSource } from '../byte-source.ts';
 import { InputError, MissingFileError, oneLine, WeightsError } from '../errors.ts';
 import type { FolderLock } from '../folder-lock.ts';
@@ -43,10 +42,13 @@ export async function stampInBrowser(path: string): Promise<string> {
   return hash.hex();
 }
 
-/** Writes a file that is there whole or not at all; see `writeFileAtomically`. Throws InputError, and what `body` throws. */
+/**
+ * Writes a file that is there whole or not at all; see `writeFileAtomically`. `body` gets what writes bytes at a position.
+ * Throws InputError, and what `body` throws.
+ */
 export async function writeInBrowser(
   path: string,
-  body: (append: Append, patch: Patch) => Promise<void>,
+  body: (write: (bytes: Uint8Array, position: number) => Promise<void>) => Promise<void>,
 ): Promise<void> {
   const { folder, name } = split(path);
   const refused = (error: unknown): never => {
@@ -56,16 +58,9 @@ export async function writeInBrowser(
   const handle = await parent.getFileHandle(name, { create: true }).catch(refused);
   // What is written goes to a file of its own, which takes the place of the old one when it is closed.
   const file = await handle.createWritable().catch(refused);
-  const write = (bytes: Uint8Array, position: number) =>
-    file.write({ type: 'write', position, data: bytes.slice() }).catch(refused);
-  let length = 0;
   try {
-    await body(
-      async (bytes) => {
-        await write(bytes, length);
-        length += bytes.length;
-      },
-      (position, bytes) => write(bytes, position),
+    await body((bytes, position) =>
+      file.write({ type: 'write', position, data: bytes.slice() }).catch(refused),
     );
     await file.close().catch(refused);
   } catch (error) {
@@ -140,7 +135,8 @@ async function folderAt(
   return folder;
 }
 
-function split(path: string): { folder: string; name: string } {
+/** A path's folder, '' for none, and the name in it. */
+export function split(path: string): { folder: string; name: string } {
   const at = path.lastIndexOf('/');
   return { folder: path.slice(0, Math.max(at, 0)), name: path.slice(at + 1) };
 }

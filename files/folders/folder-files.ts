@@ -1,6 +1,6 @@
 // What lies in a folder, on a disk or in a browser's storage, and how it goes.
 
-import { inBrowser, namesInBrowser, removeInBrowser } from '../browser/browser-files.ts';
+import { inBrowser, namesInBrowser, removeInBrowser, split } from '../browser/browser-files.ts';
 
 /** The names of the regular files in a folder; none where there is no such folder. */
 export async function fileNames(folder: string): Promise<string[]> {
@@ -13,8 +13,8 @@ export async function fileNames(folder: string): Promise<string[]> {
 /** Whether a path names a regular file, and no link to one. */
 export async function isRegularFile(path: string): Promise<boolean> {
   if (inBrowser) {
-    const at = path.lastIndexOf('/');
-    return (await fileNames(path.slice(0, Math.max(at, 0)))).includes(path.slice(at + 1));
+    const { folder, name } = split(path);
+    return (await fileNames(folder)).includes(name);
   }
   const { lstat } = await import('node:fs/promises');
   return (await lstat(path).catch(() => null))?.isFile() ?? false;
@@ -23,9 +23,9 @@ export async function isRegularFile(path: string): Promise<boolean> {
 /** Whether there is a folder, or anything else, of this name. */
 export async function isNameTaken(path: string): Promise<boolean> {
   if (inBrowser) {
-    const at = path.lastIndexOf('/');
-    const { files, folders } = await namesInBrowser(path.slice(0, Math.max(at, 0)));
-    return [...files, ...folders].includes(path.slice(at + 1));
+    const { folder, name } = split(path);
+    const { files, folders } = await namesInBrowser(folder);
+    return [...files, ...folders].includes(name);
   }
   const { access } = await import('node:fs/promises');
   return access(path).then(

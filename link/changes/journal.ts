@@ -13,7 +13,7 @@
 // encoded by, so that an index that is built again keeps its changes.
 
 import * as v from 'valibot';
-import { syncFolderOf, writeFileAtomically } from '../../files/atomic-file.ts';
+import { syncFolderOf, type WritableFile, writeAt, writeFileAtomically } from '../../files/atomic-file.ts';
 import { type ByteSource, openFile } from '../../files/byte-source.ts';
 import { crc32 } from '../../files/crc32.ts';
 import { fileError, InputError, MissingFileError } from '../../files/errors.ts';
@@ -60,15 +60,9 @@ export interface PutEntity {
 /** What happens to an entity. */
 export type Change = { put: PutEntity } | { delete: string };
 
-/** What it needs of Node's FileHandle, whose type the declarations of the package must not name: not everyone has Node's types. */
-interface OpenFile {
+/** What it needs of Node's FileHandle. */
+interface OpenFile extends WritableFile {
   truncate(length: number): Promise<void>;
-  write(
-    bytes: Uint8Array,
-    offset: number,
-    length: number,
-    position: number,
-  ): Promise<{ bytesWritten: number }>;
   datasync(): Promise<void>;
   close(): Promise<void>;
 }
@@ -98,22 +92,15 @@ export class Journal {
     try {
       if (this.#isTorn) await this.#file.truncate(this.#end);
       this.#isTorn = true;
-      await this.#write(frame, this.#end);
+      await writeAt(this.#file, frame, this.#end);
       await this.#file.datasync();
       // With the next frame it is on the disk as well; until then the frame is found behind the end.
-      await this.#write(endOf(this.#end + frame.length, this.#salt), endAt);
+      await writeAt(this.#file, endOf(this.#end + frame.length, this.#salt), endAt);
     } catch (error) {
       throw fileError(this.#path, error, 'written');
     }
     this.#isTorn = false;
     this.#end += frame.length;
-  }
-
-  async #write(bytes: Uint8Array, at: number): Promise<void> {
-    for (let done = 0; done < bytes.length; ) {
-      const { bytesWritten } = await this.#file.write(bytes, done, bytes.length - done, at + done);
-      done += bytesWritten;
-    }
   }
 
   async close(): Promise<void> {
@@ -137,7 +124,7 @@ export async function openJournal(path: string): Promise<Journal> {
       throw fileError(path, error, 'written');
     });
     await file.truncate(contents.end);
-    await file.write(endOf(contents.end, contents.salt), 0, headBytes - endAt, endAt);
+    await writeAt(file, endOf(contents.end, contents.salt), endAt);
     await file.sync();
     await syncFolderOf(path);
     return new Journal(path, file, lock, contents);
