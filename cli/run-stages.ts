@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { readDataset } from '../data/dataset.ts';
 import { doWork, type WorkStage } from '../eval/pipeline.ts';
 import { duration, runStages } from '../eval/stages.ts';
+import { hashFolder } from '../link/model-base.ts';
 import { besideSession, inputsFingerprint, type Session } from '../link/session.ts';
 import { readClipConfig } from '../model/clip/clip-config.ts';
 import { ExitError, reportError } from './errors.ts';
@@ -91,7 +92,8 @@ export class StageRunner {
   async #inputs(): Promise<string> {
     const { data, clip } = this.#config;
     const session = this.#isIsolated ? null : await this.#sessionAt(0);
-    return inputsFingerprint(session?.dataset ?? (await readDataset(data.folder)), clip.folder);
+    if (session) return inputsFingerprint(session.dataset, session.features.clipHash);
+    return inputsFingerprint(await readDataset(data.folder), await hashFolder(clip.folder));
   }
 
   /** The session, where one was opened. */

@@ -11,7 +11,6 @@ import { hashOf } from '../files/fingerprint.ts';
 import { type LoadedClip, loadClip } from '../model/clip/load-clip.ts';
 import {
   type BaseOptions,
-  hashFolder,
   type ModelBase,
   type OpenedBase,
   openModelBase,
@@ -68,15 +67,15 @@ export async function originOf({
   return { inputs, clip: features.clipHash, tokenizer: tokenizerHash, images: hashOf(stamps) };
 }
 
-/** Hash of all that a data set and the folder of a CLIP have, the contents of images included. Throws InputError. */
+/** Hash of all that a data set has, the contents of images included, and of a CLIP's hash. Throws InputError. */
 export async function inputsFingerprint(
   { entities, splits, unlinkable }: Dataset,
-  clip: string,
+  clipHash: string,
 ): Promise<string> {
   const mentions = [...Object.values(splits), ...Object.values(unlinkable)].flat();
   const images = [...entities.flatMap(({ images }) => images), ...mentions.map(({ image }) => image)];
   const stamps = await imageStamps(images);
-  return hashOf([JSON.stringify([entities, splits, unlinkable]), await hashFolder(clip), ...stamps]);
+  return hashOf([JSON.stringify([entities, splits, unlinkable]), clipHash, ...stamps]);
 }
 
 /**

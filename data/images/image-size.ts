@@ -20,7 +20,10 @@ export function checkPixels(width: number, height: number): void {
 /** Of a JPEG, PNG or WebP file, by its first bytes. Throws one line for anything else. */
 export function imageSize(bytes: Uint8Array): { width: number; height: number } {
   const ascii = (start: number, end: number) => String.fromCharCode(...bytes.subarray(start, end));
-  if (bytes[0] === 0xff && bytes[1] === 0xd8) return jpegSize(bytes);
+  if (bytes[0] === 0xff && bytes[1] === 0xd8) {
+    const { width, height } = jpegOutline(bytes);
+    return { width, height };
+  }
   if (ascii(0, 4) === 'RIFF' && ascii(8, 12) === 'WEBP') return webpSize(bytes);
   if (ascii(1, 4) !== 'PNG') throw new Error('neither JPEG nor PNG nor WebP');
   if (bytes.length < 24 || ascii(12, 16) !== 'IHDR') throw new Error('PNG: no header');
@@ -28,15 +31,20 @@ export function imageSize(bytes: Uint8Array): { width: number; height: number } 
   return { width: view.getUint32(16), height: view.getUint32(20) };
 }
 
-/** Of a JPEG: the largest of its frames' headers. Throws one line where there is none. */
-function jpegSize(bytes: Uint8Array): { width: number; height: number } {
-  let found: JpegFrame | null = null;
+/** The size of a JPEG's largest frame, the samples of all, and how many scans. Throws one line where there is no frame. */
+function jpegOutline(bytes: Uint8Array): JpegFrame & { scans: number } {
+  let largest: JpegFrame | null = null;
+  let [samples, scans] = [0, 0];
   for (const part of jpegParts(bytes)) {
-    if (part === 'scan') continue;
-    if (!found || part.width * part.height > found.width * found.height) found = part;
+    if (part === 'scan') {
+      scans++;
+      continue;
+    }
+    samples += part.samples;
+    if (!largest || part.width * part.height > largest.width * largest.height) largest = part;
   }
-  if (found === null) throw new Error('JPEG: no frame header');
-  return { width: found.width, height: found.height };
+  if (largest === null) throw new Error('JPEG: no frame header');
+  return { width: largest.width, height: largest.height, samples, scans };
 }
 
 /**
@@ -44,13 +52,8 @@ function jpegSize(bytes: Uint8Array): { width: number; height: number } {
  * planes (14 bytes of memory each), or of scans that go over the picture again and again.
  */
 export function checkJpeg(bytes: Uint8Array): void {
-  const { width, height } = jpegSize(bytes);
+  const { width, height, samples, scans } = jpegOutline(bytes);
   checkPixels(width, height);
-  let [samples, scans] = [0, 0];
-  for (const part of jpegParts(bytes)) {
-    if (part === 'scan') scans++;
-    else samples += part.samples;
-  }
   const found = `JPEG: ${width} x ${height} pixels`;
   if (samples > mostJpegSamples) {
     throw new Error(`${found} in ${samples} samples, expected at most ${mostJpegSamples / 1e6} million`);
